@@ -1,0 +1,36 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync
+# Where no screen and no GPU driver is asked for, MuJoCo draws in software.
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test lint format types wheels clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## install uv, the OpenGL libraries and the locked packages, as far as they are missing
+	@sh scripts/setup.sh
+
+demo: setup ## train a tiny OpenVLA-OFT on a LIBERO task by PPO, then by GRPO: no GPU, no download, under 6 minutes
+	@$(RUN) vla-train tiny_spatial_ppo
+	@$(RUN) vla-train tiny_spatial_grpo
+
+test: setup ## style, types and all tests, the slow ones too
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
+	@$(RUN) pytest
+
+lint: ## find and mend style errors
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+types: ## check types
+	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
+
+wheels: setup ## build the three wheels into dist/
+	@$(UV) build --all-packages --wheel --out-dir dist
+
+clean: ## remove what the other targets made here
+	@rm -rf .venv .uv dist logs .pytest_cache .ruff_cache .mypy_cache

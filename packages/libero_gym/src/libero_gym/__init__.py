@@ -1,0 +1,19 @@
+"""LIBERO's 130 robot-manipulation tasks as Gymnasium environments.
+
+Installing the package is enough: `gymnasium.make("libero/Spatial-v0", task=0)` finds it.
+"""
+
+from libero_gym.registration import register_envs
+
+__all__ = ["__version__", "register_envs"]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":  # read when asked for: it costs more than all else that this module does
+        from importlib.metadata import version
+
+        return version("libero-gym")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+register_envs()

@@ -1,0 +1,140 @@
+"""Triangle meshes for what is seen: boxes, turned shapes, their union, and the .obj files that they become."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from libero_gym.assets.builtin.sizes import Panel, Point
+
+Rectangle = tuple[float, float, float, float]
+"""A part of a picture: left, top, right, bottom, each in [0, 1], y down."""
+
+FULL: Rectangle = (0.0, 0.0, 1.0, 1.0)
+
+#: Profile corners sharper than this keep an edge; gentler ones are shaded as if round.
+_SMOOTH_COSINE = math.cos(math.radians(50.0))
+
+#: For each side of a box: its normal, and the directions in which its picture runs to the right and down.
+_SIDES: dict[str, tuple[Point, Point, Point]] = {
+    "+z": ((0, 0, 1), (1, 0, 0), (0, -1, 0)),
+    "-z": ((0, 0, -1), (-1, 0, 0), (0, -1, 0)),
+    "+x": ((1, 0, 0), (0, 1, 0), (0, 0, -1)),
+    "-x": ((-1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "+y": ((0, 1, 0), (-1, 0, 0), (0, 0, -1)),
+    "-y": ((0, -1, 0), (1, 0, 0), (0, 0, -1)),
+}
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A closed surface: corners with their own normal and picture coordinate, three to a face."""
+
+    vertices: np.ndarray
+    """(V, 3) metres."""
+    normals: np.ndarray
+    """(V, 3) unit length, outward."""
+    uv: np.ndarray
+    """(V, 2) picture coordinates in [0, 1]: x right, y down."""
+    faces: np.ndarray
+    """(F, 3) indices, counter-clockwise from outside."""
+
+    def write(self, path: Path) -> None:
+        """Writes the mesh as a Wavefront .obj file, whose picture coordinates run up instead of down."""
+        lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in self.vertices]
+        lines += [f"vt {u:.5f} {1.0 - v:.5f}" for u, v in self.uv]
+        lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in self.normals]
+        lines += ["f " + " ".join(f"{i}/{i}/{i}" for i in face) for face in self.faces + 1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def union(meshes: Iterable[Mesh]) -> Mesh:
+    """One mesh of several, so that a body needs a single draw call."""
+    parts = list(meshes)
+    offsets = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
+    return Mesh(
+        np.concatenate([part.vertices for part in parts]),
+        np.concatenate([part.normals for part in parts]),
+        np.concatenate([part.uv for part in parts]),
+        np.concatenate([part.faces + offset for part, offset in zip(parts, offsets, strict=True)]),
+    )
+
+
+def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span: float | None = None) -> Mesh:
+    """A box of 12 faces.
+
+    Args:
+        panel: its middle and half size.
+        pictures: part of the picture for each side ("+x" ... "-z"); sides that are missing show the whole picture.
+        texture_span: metres that one repeat of the picture covers, instead of stretching it over each side: wood keeps
+            its grain size on small and large panels.
+    """
+    centre, half = np.asarray(panel.centre, float), np.asarray(panel.half_size, float)
+    vertices: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    uv: list[tuple[float, float]] = []
+    faces: list[tuple[int, int, int]] = []
+    for side, (normal, right, down) in _SIDES.items():
+        n, r, d = (np.asarray(axis, float) for axis in (normal, right, down))
+        u0, v0, u1, v1 = (pictures or {}).get(side, FULL)
+        width, height = 1.0, 1.0
+        if texture_span is not None:
+            width, height = 2 * float(abs(r) @ half) / texture_span, 2 * float(abs(d) @ half) / texture_span
+        first = len(vertices)
+        for x, y in ((0, 0), (0, 1), (1, 1), (1, 0)):
+            vertices.append(centre + (n + (2 * x - 1) * r + (2 * y - 1) * d) * half)
+            normals.append(n)
+            uv.append((u0 + x * width * (u1 - u0), v0 + y * height * (v1 - v0)))
+        faces += [(first, first + 1, first + 2), (first, first + 2, first + 3)]
+    return Mesh(np.array(vertices), np.array(normals), np.array(uv), np.array(faces))
+
+
+def turned(profile: Sequence[Point], slices: int, picture: Rectangle = FULL) -> Mesh:
+    """A surface of revolution about z.
+
+    Args:
+        profile: (radius, height) from the axis underneath, outside, to the axis on top; it may begin and end off the
+            axis, then the surface is a ring and the last point must equal the first.
+        slices: sides around the axis.
+        picture: its x follows the angle, its y the profile's length from the first point to the last.
+    """
+    points = np.asarray(profile, float)
+    steps = np.diff(points, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    # The outward normal of a step (dr, dz) that goes around counter-clockwise in the (r, z) half plane is (dz, -dr).
+    outward = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / lengths[:, None]
+    along = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum()
+    angles = np.linspace(0.0, 2 * math.pi, slices + 1)
+    cos, sin = np.cos(angles), np.sin(angles)
+    u0, v0, u1, v1 = picture
+
+    vertices, normals, uv, faces = [], [], [], []
+    for i in range(len(steps)):
+        for end in (i, i + 1):
+            other = i - 1 if end == i else i + 1
+            normal = outward[i]
+            if 0 <= other < len(steps) and outward[i] @ outward[other] > _SMOOTH_COSINE:
+                normal = outward[i] + outward[other]
+                normal = normal / np.linalg.norm(normal)
+            radius, height = points[end]
+            vertices.append(np.stack([radius * cos, radius * sin, np.full_like(cos, height)], axis=1))
+            normals.append(np.stack([normal[0] * cos, normal[0] * sin, np.full_like(cos, normal[1])], axis=1))
+            row = np.full_like(cos, v0 + along[end] * (v1 - v0))
+            uv.append(np.stack([u0 + np.linspace(0, 1, slices + 1) * (u1 - u0), row], axis=1))
+        lower = 2 * i * (slices + 1) + np.arange(slices)
+        upper = lower + slices + 1
+        if points[i, 0] > 0:
+            faces.append(np.stack([lower, lower + 1, upper + 1], axis=1))
+        if points[i + 1, 0] > 0:
+            faces.append(np.stack([lower, upper + 1, upper], axis=1))
+    return Mesh(np.concatenate(vertices), np.concatenate(normals), np.concatenate(uv), np.concatenate(faces))
+
+
+def moved(mesh: Mesh, offset: Point) -> Mesh:
+    """The mesh, shifted by `offset` (x, y, z) metres."""
+    return Mesh(mesh.vertices + np.asarray(offset, float), mesh.normals, mesh.uv, mesh.faces)

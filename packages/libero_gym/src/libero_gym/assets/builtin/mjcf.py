@@ -1,0 +1,125 @@
+"""MJCF elements in the form that robosuite's object loader asks for.
+
+robosuite (`MujocoXMLObject`) wants `worldbody/body/body[@name='object']` with three placement sites beside it, and a
+group on every geom: 0 collides and is not drawn, 1 is drawn and does not collide.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from pathlib import Path
+
+from libero_gym.assets.builtin.sizes import CONTACT, ContactMaterial, Inertia, Panel, PlacementSites, Point, SiteSizes
+
+HIDDEN = "0 0 0 0"
+_COLLISION_RGBA = "0.8 0.8 0.8 0.3"
+_REGION_RGBA = "0.8 0.8 0.8 0"
+
+
+def numbers(values: Iterable[float]) -> str:
+    """Numbers as MJCF writes them, with six significant digits."""
+    return " ".join(format(float(value) + 0.0, ".6g") for value in values)
+
+
+def document(model: str) -> tuple[ET.Element, ET.Element, ET.Element]:
+    """An empty model: its root, its `asset` and its `worldbody`."""
+    root = ET.Element("mujoco", model=model)
+    return root, ET.SubElement(root, "asset"), ET.SubElement(root, "worldbody")
+
+
+def object_body(worldbody: ET.Element, sites: PlacementSites, position: Point | None = None) -> ET.Element:
+    """The body that robosuite takes as the object, with its placement sites; returns it."""
+    outer = ET.SubElement(worldbody, "body")
+    body = ET.SubElement(outer, "body", name="object")
+    if position is not None and any(position):
+        body.set("pos", numbers(position))
+    for name, where in (
+        ("bottom_site", sites.bottom),
+        ("top_site", sites.top),
+        ("horizontal_radius_site", sites.horizontal_radius),
+    ):
+        ET.SubElement(outer, "site", name=name, pos=numbers(where), size=numbers([sites.size]), rgba=HIDDEN)
+    return body
+
+
+def inertial(body: ET.Element, inertia: Inertia) -> None:
+    """Gives a body its measured mass, so that simpler collision shapes do not change how it moves."""
+    ET.SubElement(
+        body,
+        "inertial",
+        pos=numbers(inertia.centre),
+        mass=numbers([inertia.mass]),
+        diaginertia=numbers(inertia.diagonal),
+    )
+
+
+def _contact(material: ContactMaterial) -> dict[str, str]:
+    return {
+        "solimp": numbers(material.solimp),
+        "solref": numbers(material.solref),
+        "density": numbers([material.density]),
+        "friction": numbers(material.friction),
+        "group": "0",
+        "rgba": _COLLISION_RGBA,
+    }
+
+
+def collision_box(body: ET.Element, panel: Panel, quat: Point | None = None) -> None:
+    """A box that touches and is not seen."""
+    attributes = {"type": "box", "pos": numbers(panel.centre), "size": numbers(panel.half_size), **_contact(CONTACT)}
+    if quat is not None:
+        attributes["quat"] = numbers(quat)
+    ET.SubElement(body, "geom", attributes)
+
+
+def collision_cylinder(body: ET.Element, centre: Point, radius: float, half_height: float) -> None:
+    """An upright cylinder that touches and is not seen."""
+    size = numbers((radius, half_height))
+    ET.SubElement(body, "geom", {"type": "cylinder", "pos": numbers(centre), "size": size, **_contact(CONTACT)})
+
+
+def visual_mesh(body: ET.Element, mesh: str, material: str, name: str | None = None) -> None:
+    """A mesh that is seen and does not touch."""
+    attributes = {"type": "mesh", "mesh": mesh, "material": material}
+    if name is not None:
+        attributes["name"] = name
+    ET.SubElement(body, "geom", {**attributes, "contype": "0", "conaffinity": "0", "group": "1"})
+
+
+def box_site(body: ET.Element, name: str, site: SiteSizes) -> None:
+    """A region for LIBERO's predicates; invisible."""
+    ET.SubElement(
+        body,
+        "site",
+        name=name,
+        type="box",
+        pos=numbers(site.centre),
+        quat=numbers(site.quat),
+        size=numbers(site.half_size),
+        group="0",
+        rgba=_REGION_RGBA,
+    )
+
+
+def texture(asset: ET.Element, name: str, file: str, kind: str = "2d") -> None:
+    """A picture file, relative to the MJCF file."""
+    ET.SubElement(asset, "texture", name=name, type=kind, file=file)
+
+
+def material(asset: ET.Element, name: str, texture_name: str, **attributes: str) -> None:
+    """A matt material: without reflectance MuJoCo draws the scene once, not once more for the mirror image."""
+    defaults = {"texrepeat": "1 1", "texuniform": "false", "specular": "0.2", "shininess": "0.1", "reflectance": "0"}
+    ET.SubElement(asset, "material", {"name": name, "texture": texture_name, **defaults, **attributes})
+
+
+def mesh_asset(asset: ET.Element, name: str, file: str) -> None:
+    """A mesh file, relative to the MJCF file."""
+    ET.SubElement(asset, "mesh", name=name, file=file)
+
+
+def write(root: ET.Element, path: Path) -> None:
+    """Writes the model, indented."""
+    ET.indent(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(ET.tostring(root, encoding="utf-8") + b"\n")

@@ -1,0 +1,49 @@
+"""The one folder that libero_gym writes to, and how a folder gets there whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+from libero_gym.errors import LiberoGymError
+
+CACHE_VARIABLE = "LIBERO_GYM_CACHE"
+
+
+def cache_folder() -> Path:
+    """`$LIBERO_GYM_CACHE`, or the user's cache folder (`~/.cache/libero-gym` on Linux)."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("libero-gym", appauthor=False))
+
+
+def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
+    """Have `write` fill a temporary folder and rename it to `target`, so that a reader sees all of it or nothing.
+
+    Where two processes make the same folder at once, the first to finish wins and the other's copy is dropped.
+
+    Raises:
+        LiberoGymError: the cache folder cannot be written.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise LiberoGymError(
+            f"the cache folder {target.parent} cannot be written ({error.strerror}); set {CACHE_VARIABLE} to a folder "
+            "that can"
+        ) from error
+    try:
+        write(work)
+        try:
+            work.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return target

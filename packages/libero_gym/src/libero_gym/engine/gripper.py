@@ -1,0 +1,17 @@
+"""The Panda gripper's two fingers, as robosuite 1.4 drives them (models/grippers/panda_gripper.py)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+#: Change of the fingers' normalized targets in a physics step.
+SPEED = 0.01
+
+
+@njit(cache=True, nogil=True)
+def move_targets(action: float, targets: np.ndarray) -> None:
+    """Move both fingers' normalized targets (2,) one physics step: -1 opens, +1 closes, 0 holds."""
+    change = SPEED * np.sign(action)
+    targets[0] = min(max(targets[0] - change, -1.0), 1.0)
+    targets[1] = min(max(targets[1] + change, -1.0), 1.0)

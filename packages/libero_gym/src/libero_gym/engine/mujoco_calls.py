@@ -1,0 +1,36 @@
+"""MuJoCo's C functions, callable from compiled code.
+
+Numba caches a compiled function on disk only if it refers to C functions by name, so MuJoCo's library is made visible
+to LLVM here and its functions are declared by name. `mjModel*` and `mjData*` are passed as integers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import mujoco
+from numba import types
+
+from libero_gym.errors import LiberoGymError
+
+
+def _load_library() -> None:
+    folder = Path(mujoco.__file__).parent
+    for pattern in ("libmujoco.so*", "libmujoco*.dylib", "mujoco.dll"):
+        for library in sorted(folder.glob(pattern)):
+            llvm.load_library_permanently(str(library))
+            return
+    raise LiberoGymError(f"mujoco {mujoco.__version__} has no library in {folder}; expected mujoco>=3.3.0,<3.3.3")
+
+
+_load_library()
+
+_POINTER: Any = types.intp
+#: void mj_step1(const mjModel*, mjData*): all that does not depend on the control.
+mj_step1: Any = types.ExternalFunction("mj_step1", types.void(_POINTER, _POINTER))
+#: void mj_step2(const mjModel*, mjData*): the rest, with the control.
+mj_step2: Any = types.ExternalFunction("mj_step2", types.void(_POINTER, _POINTER))
+#: void mj_jacSite(const mjModel*, const mjData*, mjtNum* jacp (3 nv), mjtNum* jacr (3 nv), int site)
+mj_jac_site: Any = types.ExternalFunction("mj_jacSite", types.void(_POINTER, _POINTER, _POINTER, _POINTER, types.int32))

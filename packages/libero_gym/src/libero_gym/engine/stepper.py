@@ -1,0 +1,99 @@
+"""One control step in one compiled call: 25 x (mj_step1, OSC, gripper, mj_step2), without the GIL."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from libero_gym.engine.gripper import move_targets
+from libero_gym.engine.mujoco_calls import mj_jac_site, mj_step1, mj_step2
+from libero_gym.engine.osc import set_goal, torques
+
+
+@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+def control_step(
+    model: int,
+    data: int,
+    substeps: int,
+    action: np.ndarray,
+    qpos: np.ndarray,
+    qvel: np.ndarray,
+    ctrl: np.ndarray,
+    site_xpos: np.ndarray,
+    site_xmat: np.ndarray,
+    mass_matrix: np.ndarray,
+    bias: np.ndarray,
+    dof_madr: np.ndarray,
+    dof_parent: np.ndarray,
+    ctrl_range: np.ndarray,
+    arm_qpos: np.ndarray,
+    arm_dof: np.ndarray,
+    arm_actuators: np.ndarray,
+    gripper_actuators: np.ndarray,
+    eef_site: int,
+    rest: np.ndarray,
+    goal_pos: np.ndarray,
+    goal_ori: np.ndarray,
+    gripper_targets: np.ndarray,
+    jacobians: np.ndarray,
+) -> None:
+    """Advance a world by one action.
+
+    The positions that `site_xpos` and its like hold afterwards are those of the last physics step's beginning, 2 ms
+    before `qpos`: robosuite observes and judges success on them too.
+
+    Args:
+        model: address of the `mjModel`.
+        data: address of the `mjData`.
+        substeps: physics steps of a control step.
+        action: (7,) float64, pose change (6) and gripper.
+        qpos, qvel, ctrl: MuJoCo's own (nq,), (nv,), (nu,).
+        site_xpos, site_xmat: MuJoCo's own (nsite, 3), (nsite, 9).
+        mass_matrix: MuJoCo's sparse `qM` (nM,).
+        bias: MuJoCo's `qfrc_bias` (nv,).
+        dof_madr, dof_parent: MuJoCo's `dof_Madr` and `dof_parentid` (nv,), which index `qM`.
+        ctrl_range: (nu, 2) bounds of the controls.
+        arm_qpos, arm_dof, arm_actuators: (7,) indices of the arm.
+        gripper_actuators: (2,) indices of the fingers.
+        eef_site: index of the controlled site.
+        rest: (7,) rest pose of the arm.
+        goal_pos, goal_ori: (3,), (9,) the controller's goal, kept from step to step.
+        gripper_targets: (2,) normalized targets of the fingers, kept from step to step.
+        jacobians: (2, 3, nv) room for MuJoCo's dense Jacobians.
+    """
+    n = 7
+    jacobian, mass = np.empty((6, n)), np.zeros((n, n))
+    q, qdot, arm_bias, torque = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    scratch = np.empty((4, n, n))
+    jacp, jacr = jacobians[0].ctypes.data, jacobians[1].ctypes.data
+    for substep in range(substeps):
+        mj_step1(model, data)
+        position, rotation = site_xpos[eef_site], site_xmat[eef_site]
+        if substep == 0:
+            set_goal(action, position, rotation, goal_pos, goal_ori)
+        mj_jac_site(model, data, jacp, jacr, np.int32(eef_site))
+        for i in range(n):
+            dof = arm_dof[i]
+            q[i], qdot[i], arm_bias[i] = qpos[arm_qpos[i]], qvel[dof], bias[dof]
+            for row in range(3):
+                jacobian[row, i] = jacobians[0, row, dof]
+                jacobian[3 + row, i] = jacobians[1, row, dof]
+            # qM holds the row of a degree of freedom from itself up to its chain's root.
+            address, ancestor, k = dof_madr[dof], dof, i
+            while ancestor >= 0 and k >= 0:
+                if ancestor == arm_dof[k]:
+                    mass[i, k] = mass_matrix[address]
+                    mass[k, i] = mass_matrix[address]
+                    k -= 1
+                address += 1
+                ancestor = dof_parent[ancestor]
+        torques(position, rotation, goal_pos, goal_ori, jacobian, mass, q, qdot, rest, arm_bias, torque, scratch)
+        for i in range(n):
+            actuator = arm_actuators[i]
+            ctrl[actuator] = min(max(torque[i], ctrl_range[actuator, 0]), ctrl_range[actuator, 1])
+        move_targets(action[6], gripper_targets)
+        for i in range(2):
+            actuator = gripper_actuators[i]
+            low, high = ctrl_range[actuator, 0], ctrl_range[actuator, 1]
+            ctrl[actuator] = 0.5 * (high + low) + 0.5 * (high - low) * gripper_targets[i]
+        mj_step2(model, data)

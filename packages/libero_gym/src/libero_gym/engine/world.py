@@ -1,0 +1,206 @@
+"""A world: one simulated scene with its controller, fixture poses and goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from libero_gym.engine.stepper import control_step
+from libero_gym.errors import ActionError, InitStateError
+from libero_gym.scene.compiled import CompiledScene
+from libero_gym.scene.fixtures import FixturePoses
+from libero_gym.tasks.goals import Goal
+
+ACTION_SIZE = 7
+#: mjtWarning entries after which MuJoCo has thrown a state away.
+_DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
+
+
+@dataclass(eq=False)
+class SharedModel:
+    """A compiled scene's model, shared by the worlds of one thread.
+
+    Fixture poses live in the model, not in the state, so the world that steps next writes its own first.
+    """
+
+    scene: CompiledScene
+    model: mujoco.MjModel
+    holder: World | None = None
+
+    @classmethod
+    def load(cls, scene: CompiledScene, *, decimated: bool = False) -> SharedModel:
+        """Read a scene's model from disk, with coarser visual meshes if asked for."""
+        return cls(scene, scene.load_model(decimated=decimated))
+
+
+class World:
+    """One simulated scene.
+
+    All methods of worlds with the same `SharedModel` must be called from one thread at a time.
+    """
+
+    def __init__(self, shared: SharedModel) -> None:
+        self.shared = shared
+        self.model = shared.model
+        self.scene = shared.scene
+        self.data = mujoco.MjData(self.model)
+        self.goal = Goal(shared.scene.table, self.model)
+        self._poses: FixturePoses | None = None
+        robot = shared.scene.table.robot
+        self._eef_site, self._eef_body = robot.eef_site, robot.eef_body
+        self._gripper_qpos = np.array(robot.gripper_qpos)
+        self._goal_pos = np.zeros(3)
+        self._goal_ori = np.zeros(9)
+        self._gripper_targets = np.zeros(2)
+        self._action = np.zeros(ACTION_SIZE)
+        model, data = self.model, self.data
+        # Views of MuJoCo's memory and indices, looked up once.
+        self._step_arguments = (
+            model._address,
+            data._address,
+            shared.scene.table.control_substeps,
+            self._action,
+            data.qpos,
+            data.qvel,
+            data.ctrl,
+            data.site_xpos,
+            data.site_xmat,
+            data.qM,
+            data.qfrc_bias,
+            model.dof_Madr,
+            model.dof_parentid,
+            model.actuator_ctrlrange,
+            np.array(robot.arm_qpos),
+            np.array(robot.arm_dof),
+            np.array(robot.arm_actuators),
+            np.array(robot.gripper_actuators),
+            robot.eef_site,
+            np.array(robot.home_qpos),
+            self._goal_pos,
+            self._goal_ori,
+            self._gripper_targets,
+            np.zeros((2, 3, model.nv)),
+        )
+        self._home_orientation = self._orientation_at_home()
+
+    def _orientation_at_home(self) -> np.ndarray:
+        robot = self.scene.table.robot
+        self.data.qpos[robot.arm_qpos] = robot.home_qpos
+        mujoco.mj_kinematics(self.model, self.data)
+        return self.data.site_xmat[self._eef_site].copy()
+
+    @property
+    def state_size(self) -> int:
+        """Length of `get_sim_state`: 1 + nq + nv."""
+        return 1 + self.model.nq + self.model.nv
+
+    def reset(self, state: np.ndarray, poses: FixturePoses) -> None:
+        """Start an episode: a flat state (1 + nq + nv,), and where the fixtures stand.
+
+        The controller keeps the orientation of the arm's home pose until an action turns it, as LIBERO's does.
+        """
+        self._poses = poses
+        self.shared.holder = None
+        mujoco.mj_resetData(self.model, self.data)
+        self._goal_ori[:] = self._home_orientation
+        self._gripper_targets[:] = 0.0
+        self.set_sim_state(state)
+
+    def get_sim_state(self) -> np.ndarray:
+        """LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
+        return np.concatenate([[self.data.time], self.data.qpos, self.data.qvel])
+
+    def set_sim_state(self, state: np.ndarray) -> None:
+        """Set time, positions and velocities, and bring all that follows from them up to date.
+
+        Raises:
+            InitStateError: a state of another length, or with NaN or infinity in it.
+        """
+        state = np.asarray(state, dtype=np.float64)
+        if state.shape != (self.state_size,):
+            raise InitStateError(
+                f"sim_state has shape {state.shape}; {self.scene.table.task_name} with assets "
+                f"{self.scene.table.assets!r} takes ({self.state_size},): [time, qpos, qvel]"
+            )
+        if not np.isfinite(state).all():
+            raise InitStateError(f"sim_state has {state[~np.isfinite(state)][0]} in it; all values must be finite")
+        nq = self.model.nq
+        self.data.time = state[0]
+        self.data.qpos[:] = state[1 : 1 + nq]
+        self.data.qvel[:] = state[1 + nq :]
+        self._take_model()
+        mujoco.mj_forward(self.model, self.data)
+
+    def step(self, action: np.ndarray) -> bool:
+        """Advance by one control step of 50 ms.
+
+        Args:
+            action: (7,), checked by `check_action`; values beyond [-1, 1] are clipped by the controller.
+
+        Returns:
+            Whether the state is still a valid one; False after the simulation diverged.
+        """
+        self._take_model()
+        self._action[:] = action
+        control_step(*self._step_arguments)
+        return not any(self.data.warning[kind].number for kind in _DIVERGED)
+
+    def success(self) -> bool:
+        """Whether the task's goal holds now."""
+        return self.goal.holds(self.data)
+
+    def proprioception(self) -> np.ndarray:
+        """State vector of published policies, (8,) float32: eef position (metres, world), its orientation as an
+        axis-angle vector (radians), and the positions of the two fingers (metres)."""
+        quaternion = self.data.xquat[self._eef_body]
+        return np.concatenate(
+            [self.data.site_xpos[self._eef_site], axis_angle(quaternion), self.data.qpos[self._gripper_qpos]]
+        ).astype(np.float32)
+
+    def eef_position(self) -> np.ndarray:
+        """Position between the finger tips, (3,), metres, world frame."""
+        return self.data.site_xpos[self._eef_site]
+
+    def show_indicators(self) -> None:
+        """Make the sites that depend on a joint, such as the stove's burner, visible or not in the model."""
+        for indicator in self.scene.table.indicators:
+            lit = any(indicator.condition.holds(self.data.qpos[address]) for address in indicator.joint_qpos)
+            self.model.site_rgba[indicator.site, 3] = float(lit)
+
+    def _take_model(self) -> None:
+        if self.shared.holder is not self:
+            if self._poses is not None:
+                self._poses.write(self.model)
+            self.shared.holder = self
+
+
+def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An action as float64.
+
+    Raises:
+        ActionError: another shape, or NaN or infinity in it.
+    """
+    try:
+        checked = np.asarray(action, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ActionError(f"action {action!r} is not an array of numbers; expected shape {shape}") from error
+    if checked.shape != shape:
+        raise ActionError(f"action has shape {checked.shape}; expected {shape}")
+    if not np.isfinite(checked).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(checked))[0])
+        raise ActionError(f"action has {checked[place]} at {place}; all values must be finite")
+    return checked
+
+
+def axis_angle(quaternion: np.ndarray) -> np.ndarray:
+    """Axis-angle vector (3,) of a quaternion (w, x, y, z), as robosuite's `quat2axisangle` gives it.
+
+    The angle lies in [0, 2 pi): a published policy's states depend on the sign not being folded.
+    """
+    w = min(max(float(quaternion[0]), -1.0), 1.0)
+    sine = np.sqrt(1.0 - w * w)
+    if sine == 0.0:
+        return np.zeros(3)
+    return quaternion[1:] * (2.0 * np.arccos(w) / sine)

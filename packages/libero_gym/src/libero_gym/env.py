@@ -1,0 +1,178 @@
+"""One LIBERO environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from libero_gym import spaces
+from libero_gym.episode import Episode, SharedModels
+from libero_gym.errors import LiberoGymError
+from libero_gym.observation import RENDER_SIZE, observe, picture
+from libero_gym.options import check_options
+from libero_gym.render.renderer import Renderer
+
+CONTROL_HZ = 20
+
+
+class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
+    """LIBERO's tasks of one suite as a Gymnasium environment.
+
+    Observation: `image` and `wrist_image` (H, W, 3) uint8; `state` (8,) float32: eef position (metres, world frame),
+    eef orientation (axis-angle, radians), finger positions (metres); `instruction`, a sentence.
+
+    Action: (7,) in [-1, 1]: change of the eef position (5 cm each), of its orientation (0.5 rad each, axis-angle, world
+    frame), gripper (-1 opens, +1 closes). With `action_chunk=C`: (C, 7), executed until it or the episode ends.
+
+    Reward: `reward_scale` once, on success. `terminated` is success, `truncated` is the time limit.
+
+    `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
+    step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
+
+    def __init__(
+        self,
+        suite: str,
+        task: int | str | Sequence[int | str] | None = None,
+        split: str = "eval",
+        cameras: Sequence[str] = ("agentview", "wrist"),
+        image_size: int = 256,
+        image_orientation: str = "rot180",
+        render_quality: str = "reference",
+        assets: str | Path = "auto",
+        engine: str = "native",
+        max_episode_steps: int | None = None,
+        settle_steps: int = 10,
+        action_chunk: int | None = None,
+        reward: str = "sparse",
+        reward_scale: float = 1.0,
+        render_mode: str | None = None,
+    ) -> None:
+        """
+        Args:
+            suite: "libero_spatial", "libero_object", "libero_goal", "libero_10" or "libero_90".
+            task: index, name, sequence of them, or None for all of the suite.
+            split: initial states: "eval", the 50 published ones; "train", others; "all".
+            cameras: of "agentview" and "wrist", those that are drawn.
+            image_size: height and width of the pictures, pixels.
+            image_orientation: "rot180", the published policies' convention, or "upright".
+            render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
+            assets: "auto", "official", "builtin" or a folder; see `libero_gym.assets`.
+            engine: "native".
+            max_episode_steps: time limit in control steps; None for the suite's.
+            settle_steps: control steps of keeping still at a reset, not counted in the episode.
+            action_chunk: None, or the number of actions in a decision.
+            reward: "sparse", or "staged", which adds progress in [0, 1) at every control step: for learning from
+                nothing, never for a reported result.
+            reward_scale: reward of success.
+            render_mode: "rgb_array" or None.
+
+        Raises:
+            OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
+            AssetError: an asset set that is missing or does not cover the suite.
+        """
+        self._options = check_options(
+            suite,
+            task=task,
+            split=split,
+            cameras=cameras,
+            image_size=image_size,
+            image_orientation=image_orientation,
+            render_quality=render_quality,
+            assets=assets,
+            engine=engine,
+            max_episode_steps=max_episode_steps,
+            settle_steps=settle_steps,
+            action_chunk=action_chunk,
+            reward=reward,
+            reward_scale=reward_scale,
+            render_mode=render_mode,
+        )
+        self.render_mode = self._options.render_mode
+        self.metadata = {
+            **type(self).metadata,
+            "image_orientation": self._options.image_orientation,
+            "assets": self._options.assets.name,
+        }
+        self.observation_space = spaces.observation_space(self._options)
+        self.action_space = spaces.action_space(self._options)
+        self._models = SharedModels(self._options)
+        self._episode = Episode(self._options, self._models)
+        self._limit_given = max_episode_steps is not None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Start an episode.
+
+        Args:
+            seed: together with the task and the initial state it fixes the scene, fixture poses included.
+            options: `task`, an index or name among this environment's tasks; `init_state`, the number of a state of
+                the split; or `sim_state`, LIBERO's flat [time, qpos, qvel], which is taken as it is, without settling.
+
+        Raises:
+            TaskError, InitStateError, OptionError: an unknown task, state or option.
+            SceneError: the task's scene could not be compiled.
+        """
+        super().reset(seed=seed)
+        if self.spec is not None and self.spec.max_episode_steps and not self._limit_given:
+            # gymnasium.make keeps max_episode_steps for its own wrapper, which counts decisions, not control steps.
+            self._episode.max_episode_steps = self.spec.max_episode_steps
+        self._episode.begin(seed, options)
+        return observe(self._episode, self._options), self._episode.info()
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Execute an action, or a chunk of them.
+
+        Raises:
+            ActionError: another shape, or NaN or infinity in it.
+            LiberoGymError: the episode is over, or none was started.
+        """
+        if self._episode.over:
+            raise LiberoGymError("step() after the episode's end; call reset() first")
+        outcome = self._episode.advance(action)
+        observation, info = observe(self._episode, self._options), self._episode.info(outcome)
+        return observation, float(outcome.rewards.sum()), outcome.terminated, outcome.truncated, info
+
+    def render(self) -> np.ndarray | None:
+        """The agentview for people, upright, (S, S, 3) uint8 with S = max(256, image_size); None without a mode."""
+        if self.render_mode is None:
+            return None
+        size = max(RENDER_SIZE, self._options.image_size)
+        return picture(self._episode.world, "agentview", size, "upright", self._options.render_quality)
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """MuJoCo's model of the current task."""
+        return self._episode.world.model
+
+    @property
+    def data(self) -> mujoco.MjData:
+        """MuJoCo's data of the current task."""
+        return self._episode.world.data
+
+    def get_sim_state(self) -> np.ndarray:
+        """LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
+        return self._episode.world.get_sim_state()
+
+    def set_sim_state(self, state: np.ndarray) -> None:
+        """Set the flat state in the middle of an episode.
+
+        Raises:
+            InitStateError: a state of another length, or with NaN or infinity in it.
+        """
+        self._episode.world.set_sim_state(state)
+
+    def close(self) -> None:
+        """Free the pictures' memory. The thread's OpenGL context stays for other environments."""
+        renderer = getattr(Renderer._threads, "renderer", None)
+        if renderer is not None:
+            for shared in self._models.loaded():
+                renderer.release(shared)

@@ -1,0 +1,186 @@
+"""One environment's episodes: which scene, how it starts, what a decision does. Without pictures.
+
+`LiberoEnv` and the workers of `LiberoVectorEnv` are both made of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from libero_gym.engine.world import ACTION_SIZE, SharedModel, World, check_action
+from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
+from libero_gym.options import EnvOptions
+from libero_gym.scene.cache import compiled_scene
+from libero_gym.scene.fixtures import sample_fixture_poses
+from libero_gym.tasks.init_states import InitStates
+from libero_gym.tasks.progress import Progress
+from libero_gym.tasks.suites import Task
+
+RESET_OPTIONS = ("task", "init_state", "sim_state")
+#: What LIBERO does while things settle: keep still, gripper opening.
+SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+
+
+class SharedModels:
+    """The models of the tasks that one thread simulates, loaded when first asked for."""
+
+    def __init__(self, options: EnvOptions) -> None:
+        self._options = options
+        self._models: dict[int, SharedModel] = {}
+
+    def of(self, task: Task) -> SharedModel:
+        """The model of a task."""
+        if task.index not in self._models:
+            scene = compiled_scene(task, self._options.assets)
+            self._models[task.index] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
+        return self._models[task.index]
+
+    def loaded(self) -> list[SharedModel]:
+        """All models so far."""
+        return list(self._models.values())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a decision led to."""
+
+    rewards: np.ndarray
+    """(C,) one for each control step; zero after the episode's end."""
+    length: int
+    """Control steps that were executed, 1..C."""
+    terminated: bool
+    truncated: bool
+
+
+class Episode:
+    """The episodes of one environment, one after another."""
+
+    def __init__(self, options: EnvOptions, models: SharedModels, max_episode_steps: int | None = None) -> None:
+        self._options = options
+        self._models = models
+        self.max_episode_steps = max_episode_steps or options.max_episode_steps
+        self._worlds: dict[int, World] = {}
+        self._states: dict[int, InitStates] = {}
+        self._rng = np.random.default_rng()
+        self._progress: Progress | None = None
+        self.task = options.tasks[0]
+        self.init_state_id = -1
+        self.seed = 0
+        self.elapsed_steps = 0
+        self.success = False
+        self.diverged = False
+        self.over = True
+
+    @property
+    def world(self) -> World:
+        """The world of the current task.
+
+        Raises:
+            SceneError, AssetError: the task's scene cannot be compiled.
+        """
+        index = self.task.index
+        if index not in self._worlds:
+            self._worlds[index] = World(self._models.of(self.task))
+        return self._worlds[index]
+
+    def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
+        """Start an episode: pick a task and a state, place the fixtures, let things settle.
+
+        Args:
+            seed: None goes on drawing from the generator that an earlier seed started.
+            options: see `LiberoEnv.reset`.
+
+        Raises:
+            OptionError: an unknown key; TaskError, InitStateError: an unknown task or state.
+        """
+        asked = dict(options or {})
+        for key in asked:
+            if key not in RESET_OPTIONS:
+                raise unknown(OptionError, "reset option", key, RESET_OPTIONS, self._options.suite.env_id)
+        if seed is not None:
+            self._rng = np.random.default_rng(seed)
+        # Always drawn, so that naming one of them does not change the others.
+        task_draw, state_draw, seed_draw = self._rng.random(), self._rng.random(), int(self._rng.integers(2**31))
+        self.seed = seed_draw if seed is None else int(seed)
+        tasks = self._options.tasks
+        self.task = tasks[int(task_draw * len(tasks))] if asked.get("task") is None else self._pick(asked["task"])
+        world = self.world
+        states = self._init_states(world)
+        if asked.get("sim_state") is not None:
+            if asked.get("init_state") is not None:
+                raise InitStateError("reset options init_state and sim_state exclude each other")
+            self.init_state_id, state, settle = -1, np.asarray(asked["sim_state"]), 0
+        else:
+            chosen = asked.get("init_state")
+            self.init_state_id = int(state_draw * len(states)) if chosen is None else int(chosen)
+            state, settle = states[self.init_state_id], self._options.settle_steps
+        scene_rng = np.random.default_rng([self.seed, self.task.index, self.init_state_id + 1])
+        world.reset(state, sample_fixture_poses(world.scene.table, scene_rng))
+        for _ in range(settle):
+            world.step(SETTLE_ACTION)
+        self.elapsed_steps = 0
+        self.success = self.diverged = self.over = False
+        if self._options.reward == "staged":
+            self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
+
+    def advance(self, action: np.ndarray) -> Outcome:
+        """Execute one action (7,), or a chunk (C, 7) until it or the episode ends.
+
+        Raises:
+            ActionError: another shape, or NaN or infinity in it.
+        """
+        chunk = self._options.action_chunk
+        shape = (ACTION_SIZE,) if chunk is None else (chunk, ACTION_SIZE)
+        actions = check_action(action, shape).reshape(-1, ACTION_SIZE)
+        world, rewards, length = self.world, np.zeros(len(actions)), 0
+        truncated = False
+        for number, single in enumerate(actions):
+            self.diverged = not world.step(single)
+            self.elapsed_steps += 1
+            length += 1
+            self.success = not self.diverged and world.success()
+            if self._progress is not None and not self.diverged:
+                rewards[number] = self._progress.value(world.data)
+            if self.success:
+                rewards[number] += self._options.reward_scale
+            truncated = self.diverged or (not self.success and self.elapsed_steps >= self.max_episode_steps)
+            if self.success or truncated:
+                break
+        self.over = self.success or truncated
+        return Outcome(rewards, length, terminated=self.success, truncated=truncated)
+
+    def info(self, outcome: Outcome | None = None) -> dict[str, Any]:
+        """Gymnasium's info of a reset, or of the step that led to `outcome`."""
+        info = {
+            "success": self.success,
+            "is_success": self.success,
+            "task_id": self.task.index,
+            "task_name": self.task.name,
+            "init_state_id": self.init_state_id,
+            "seed": self.seed,
+            "elapsed_steps": self.elapsed_steps,
+            "assets": self._options.assets.name,
+        }
+        if outcome is not None:
+            info["diverged"] = self.diverged
+            if self._options.action_chunk is not None:
+                info["chunk_rewards"] = outcome.rewards
+                info["chunk_length"] = outcome.length
+        return info
+
+    def _pick(self, task: int | str) -> Task:
+        chosen = self._options.suite.select(task.item() if isinstance(task, np.generic) else task)
+        if len(chosen) != 1 or chosen[0] not in self._options.tasks:
+            allowed = ", ".join(str(item.index) for item in self._options.tasks)
+            raise TaskError(f"reset option task {task!r} is not among this environment's tasks; allowed: {allowed}")
+        return chosen[0]
+
+    def _init_states(self, world: World) -> InitStates:
+        index = self.task.index
+        if index not in self._states:
+            self._states[index] = InitStates(self.task, self._options.split, world.scene.sampled_states)
+        return self._states[index]

@@ -1,0 +1,69 @@
+"""Errors that name the value, the place and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TypeVar
+
+import gymnasium
+
+
+class LiberoGymError(gymnasium.error.Error):
+    """Base of every error that libero_gym raises on purpose."""
+
+
+class OptionError(LiberoGymError, ValueError):
+    """An argument is not among the allowed values."""
+
+
+class SuiteError(OptionError):
+    """An unknown task suite."""
+
+
+class TaskError(OptionError):
+    """An unknown task of a suite."""
+
+
+class SplitError(OptionError):
+    """An unknown split of initial states, or one that has no states."""
+
+
+class InitStateError(OptionError):
+    """An initial state that a split does not have, or that does not fit the scene."""
+
+
+class AssetError(LiberoGymError, ValueError):
+    """An asset folder that is missing, of another layout, or lacks what a task needs."""
+
+
+class SceneError(LiberoGymError, RuntimeError):
+    """A task's scene could not be compiled."""
+
+
+class ActionError(LiberoGymError, ValueError):
+    """An action of another shape, or with NaN or infinity in it."""
+
+
+class RenderError(LiberoGymError, RuntimeError):
+    """No usable OpenGL library, or a picture could not be drawn."""
+
+
+Kind = TypeVar("Kind", bound=LiberoGymError)
+
+
+def unknown(error: type[Kind], what: str, value: object, allowed: Iterable[object], where: str | None = None) -> Kind:
+    """An `error` for `value`, one line long: what it is, where it was given, what is allowed and what comes close.
+
+    Args:
+        error: the class to make an instance of.
+        what: the option's name, e.g. "split".
+        value: what was given.
+        allowed: the values that are allowed, listed in this order.
+        where: the place, e.g. "libero/Spatial-v0".
+    """
+    names = [str(item) for item in allowed]
+    close = get_close_matches(str(value), names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    place = f" in {where}" if where else ""
+    return error(f"unknown {what} {value!r}{place}{hint}; allowed: {', '.join(names)}")

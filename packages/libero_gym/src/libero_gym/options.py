@@ -1,0 +1,111 @@
+"""The keyword arguments of `gymnasium.make` and `make_vec`, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from libero_gym.assets.source import AssetSet, resolve_assets
+from libero_gym.errors import OptionError, SplitError, unknown
+from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
+from libero_gym.tasks.init_states import SPLITS
+from libero_gym.tasks.suites import Suite, Task, load_suite
+
+ENGINES = ("native",)
+REWARDS = ("sparse", "staged")
+RENDER_MODES = ("rgb_array",)
+MAX_IMAGE_SIZE = 2048
+
+
+@dataclass(frozen=True)
+class EnvOptions:
+    """What an environment was asked for."""
+
+    suite: Suite
+    tasks: tuple[Task, ...]
+    split: str
+    cameras: tuple[str, ...]
+    image_size: int
+    image_orientation: str
+    render_quality: str
+    assets: AssetSet
+    engine: str
+    max_episode_steps: int
+    settle_steps: int
+    action_chunk: int | None
+    reward: str
+    reward_scale: float
+    render_mode: str | None
+
+
+def check_options(
+    suite: str,
+    *,
+    task: int | str | Sequence[int | str] | None = None,
+    split: str = "eval",
+    cameras: Sequence[str] = ("agentview", "wrist"),
+    image_size: int = 256,
+    image_orientation: str = "rot180",
+    render_quality: str = "reference",
+    assets: str | Path = "auto",
+    engine: str = "native",
+    max_episode_steps: int | None = None,
+    settle_steps: int = 10,
+    action_chunk: int | None = None,
+    reward: str = "sparse",
+    reward_scale: float = 1.0,
+    render_mode: str | None = None,
+) -> EnvOptions:
+    """Check the keyword arguments of an environment; DESIGN of each is in `LiberoEnv`.
+
+    Raises:
+        OptionError: a value that is not allowed; its subclasses name which one.
+        AssetError: an asset set that is missing or does not cover the suite.
+    """
+    chosen = load_suite(suite)
+    place = chosen.env_id
+    named = [cameras] if isinstance(cameras, str) else list(cameras)
+    for camera in named:
+        if camera not in CAMERAS:
+            raise unknown(OptionError, "camera", camera, CAMERAS, place)
+    tasks = chosen.select(task)
+    asset_set = resolve_assets(assets)
+    asset_set.check_covers(tasks[0])
+    return EnvOptions(
+        suite=chosen,
+        tasks=tasks,
+        split=_split(split, place),
+        cameras=tuple(camera for camera in CAMERAS if camera in named),
+        image_size=_count("image_size", image_size, 16, MAX_IMAGE_SIZE, place),
+        image_orientation=_among("image_orientation", image_orientation, ORIENTATIONS, place),
+        render_quality=_among("render_quality", render_quality, QUALITIES, place),
+        assets=asset_set,
+        engine=_among("engine", engine, ENGINES, place),
+        max_episode_steps=chosen.max_episode_steps
+        if max_episode_steps is None
+        else _count("max_episode_steps", max_episode_steps, 1, 1_000_000, place),
+        settle_steps=_count("settle_steps", settle_steps, 0, 10_000, place),
+        action_chunk=None if action_chunk is None else _count("action_chunk", action_chunk, 1, 1_000, place),
+        reward=_among("reward", reward, REWARDS, place),
+        reward_scale=float(reward_scale),
+        render_mode=None if render_mode is None else _among("render_mode", render_mode, RENDER_MODES, place),
+    )
+
+
+def _split(split: str, place: str) -> str:
+    if split not in SPLITS:
+        raise unknown(SplitError, "split", split, SPLITS, place)
+    return split
+
+
+def _among(what: str, value: str, allowed: Sequence[str], place: str) -> str:
+    if value not in allowed:
+        raise unknown(OptionError, what, value, allowed, place)
+    return value
+
+
+def _count(what: str, value: int, low: int, high: int, place: str) -> int:
+    if isinstance(value, bool) or value != int(value) or not low <= value <= high:
+        raise OptionError(f"{what} {value!r} in {place}; allowed: an integer from {low} to {high}")
+    return int(value)

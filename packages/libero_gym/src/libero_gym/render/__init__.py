@@ -1,0 +1,1 @@
+"""Pictures of a world: cameras, OpenGL backends, qualities."""

@@ -1,0 +1,137 @@
+"""Choose an OpenGL library that can draw without a screen, and make contexts with it.
+
+A process can use one backend only (PyOpenGL binds to it at import), and a broken driver can hang or crash. So each
+candidate first draws a picture in a child process with a time limit, and what works is remembered in the cache folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+from typing import Any, Protocol
+
+import mujoco
+
+from libero_gym.cache_folder import cache_folder
+from libero_gym.errors import RenderError
+
+#: In order of preference: EGL uses a GPU where there is one.
+BACKENDS = ("egl", "osmesa")
+PROBE_SECONDS = 60.0
+
+_PACKAGES = {"egl": "libegl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
+_PROBE = """
+import sys
+from libero_gym.render.gl import open_context
+import mujoco
+context = open_context(sys.argv[1], 32, 32)
+context.make_current()
+model = mujoco.MjModel.from_xml_string('<mujoco><worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+scene, drawing = mujoco.MjvScene(model, 10), mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, drawing)
+camera, option = mujoco.MjvCamera(), mujoco.MjvOption()
+mujoco.mjv_updateScene(model, data, option, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
+import numpy as np
+pixels, view = np.zeros((32, 32, 3), np.uint8), mujoco.MjrRect(0, 0, 32, 32)
+mujoco.mjr_render(view, scene, drawing)
+mujoco.mjr_readPixels(pixels, None, view, drawing)
+sys.exit(0 if pixels.any() else 3)
+"""
+
+#: Contexts are made one at a time: several EGL initializations at once have hung.
+_creating = threading.Lock()
+
+
+class GLContext(Protocol):
+    """An offscreen OpenGL context, current in one thread at a time."""
+
+    def make_current(self) -> None:
+        """Make it the calling thread's context."""
+
+    def free(self) -> None:
+        """Give its memory back."""
+
+
+def open_context(backend: str, width: int, height: int) -> GLContext:
+    """A new context of a backend that `choose_backend` found to work; width and height in pixels."""
+    os.environ["PYOPENGL_PLATFORM"] = backend
+    with _creating:
+        module: Any = importlib.import_module(f"mujoco.{backend}")
+        context: GLContext = module.GLContext(width, height)
+    return context
+
+
+@functools.cache
+def choose_backend() -> str:
+    """The first backend that draws: `MUJOCO_GL` alone if it names one, else EGL, else OSMesa.
+
+    Raises:
+        RenderError: none does; says why and what to install.
+    """
+    wanted = os.environ.get("MUJOCO_GL", "").lower()
+    candidates = (wanted,) if wanted in BACKENDS else BACKENDS
+    remembered = _recall()
+    failures = {}
+    for backend in candidates:
+        if remembered.get(backend):
+            return backend
+        failure = probe(backend)
+        if failure is None:
+            _remember({**remembered, backend: True})
+            return backend
+        failures[backend] = failure
+    reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
+    packages = " ".join(_PACKAGES[backend] for backend in failures)
+    raise RenderError(f"no OpenGL library can draw here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
+
+
+def probe(backend: str) -> str | None:
+    """Draw one picture with a backend in a child process; None if it worked, else the reason in a line."""
+    environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", _PROBE, backend],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"gave no picture within {PROBE_SECONDS:.0f} s"
+    if result.returncode == 0:
+        return None
+    if result.returncode == 3:
+        return "drew a black picture"
+    lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Exception ignored")]
+    return lines[-1] if lines else f"exit status {result.returncode}"
+
+
+def _key() -> str:
+    return f"{mujoco.__version__} {platform.node()} {os.environ.get('MUJOCO_EGL_DEVICE_ID', '')}"
+
+
+def _recall() -> dict[str, bool]:
+    try:
+        return dict(json.loads((cache_folder() / "gl.json").read_text()).get(_key(), {}))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(working: dict[str, bool]) -> None:
+    path = cache_folder() / "gl.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work = path.with_suffix(f".{os.getpid()}")
+        work.write_text(json.dumps({_key(): working}))
+        work.replace(path)
+    except OSError:
+        pass  # only a second is lost at the next start

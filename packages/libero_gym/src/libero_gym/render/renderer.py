@@ -1,0 +1,131 @@
+"""Draw worlds' cameras offscreen, as LIBERO's own renderer does, or faster.
+
+A renderer belongs to one thread: its OpenGL context is current there. It serves any number of worlds and models.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from libero_gym.engine.world import SharedModel, World
+from libero_gym.render.gl import choose_backend, open_context
+
+#: "reference" draws what LIBERO draws; "fast" draws decimated meshes, without multisampling, reflections and shadows.
+QUALITIES = ("reference", "fast")
+#: Observation key -> MuJoCo camera, by the name that `cameras=` takes.
+CAMERAS = {"agentview": ("image", "agentview"), "wrist": ("wrist_image", "robot0_eye_in_hand")}
+ORIENTATIONS = ("rot180", "upright")
+
+#: As LIBERO's renderer has it.
+_MAX_GEOMS = 1000
+
+
+@dataclass
+class _Drawing:
+    """What MuJoCo keeps on the GPU for one model, and its list of things to draw."""
+
+    context: mujoco.MjrContext
+    scene: mujoco.MjvScene
+    size: int
+    """Largest picture that its buffer holds, pixels."""
+
+
+class Renderer:
+    """Offscreen pictures in one thread; ask `Renderer.of_thread` for it, so that a thread makes one context only."""
+
+    _threads = threading.local()
+
+    def __init__(self) -> None:
+        """
+        Raises:
+            RenderError: no OpenGL library can draw here.
+        """
+        # MuJoCo draws into a buffer of its own, whatever the context's size is.
+        self._gl = open_context(choose_backend(), 16, 16)
+        self._drawings: dict[tuple[int, str], _Drawing] = {}
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[0] = 0  # collision shapes
+        self._option.geomgroup[1] = 1
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+
+    @classmethod
+    def of_thread(cls) -> Renderer:
+        """The calling thread's renderer, made at the first call.
+
+        Raises:
+            RenderError: no OpenGL library can draw here.
+        """
+        renderer: Renderer | None = getattr(cls._threads, "renderer", None)
+        if renderer is None:
+            renderer = cls._threads.renderer = cls()
+        return renderer
+
+    def draw(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
+        """Draw a view of a world, with OpenGL's origin: the bottom row first.
+
+        Args:
+            world: the world.
+            camera: MuJoCo's name of the camera.
+            out: (S, S, 3) uint8, C-contiguous, receives the picture.
+            quality: one of `QUALITIES`.
+        """
+        self._gl.make_current()  # another library may have made its own current since
+        size = out.shape[0]
+        drawing = self._drawing(world.shared, quality, size)
+        viewport = mujoco.MjrRect(0, 0, size, size)
+        self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        world.show_indicators()
+        mujoco.mjv_updateScene(
+            world.model, world.data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, drawing.scene
+        )
+        mujoco.mjr_render(viewport, drawing.scene, drawing.context)
+        mujoco.mjr_readPixels(out, None, viewport, drawing.context)
+
+    def release(self, shared: SharedModel) -> None:
+        """Free what is kept for a model; call it in the renderer's own thread."""
+        self._gl.make_current()
+        for key in [key for key in self._drawings if key[0] == id(shared)]:
+            self._drawings.pop(key).context.free()
+
+    def close(self) -> None:
+        """Free the drawings and the context; call it in the renderer's own thread."""
+        self._gl.make_current()
+        for drawing in self._drawings.values():
+            drawing.context.free()
+        self._drawings.clear()
+        self._gl.free()
+        if getattr(self._threads, "renderer", None) is self:
+            del self._threads.renderer
+
+    def _drawing(self, shared: SharedModel, quality: str, size: int) -> _Drawing:
+        key = (id(shared), quality)
+        drawing = self._drawings.get(key)
+        if drawing is None or drawing.size < size:
+            if drawing is not None:
+                drawing.context.free()
+            drawing = self._drawings[key] = _upload(shared.model, quality, size)
+        return drawing
+
+
+def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Drawing:
+    samples = model.vis.quality.offsamples
+    model.vis.global_.offwidth = model.vis.global_.offheight = size
+    model.vis.quality.offsamples = 0 if quality == "fast" else samples
+    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
+    model.vis.quality.offsamples = samples
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
+    scene = mujoco.MjvScene(model, _MAX_GEOMS)
+    if quality == "fast":
+        scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+        scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+    return _Drawing(context, scene, size)
+
+
+def orient(raw: np.ndarray, orientation: str) -> np.ndarray:
+    """A picture (..., H, W, 3) with OpenGL's origin, turned to "rot180", as published policies take it, or upright."""
+    return raw[..., ::-1, ::-1, :] if orientation == "rot180" else raw[..., ::-1, :, :]

@@ -1,0 +1,6 @@
+"""From a task to a MuJoCo model with the tables that stepping, goals and cameras need, compiled once and cached."""
+
+from libero_gym.scene.cache import compiled_scene
+from libero_gym.scene.compiled import CompiledScene
+
+__all__ = ["CompiledScene", "compiled_scene"]

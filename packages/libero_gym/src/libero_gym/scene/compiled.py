@@ -1,0 +1,57 @@
+"""A compiled scene on disk.
+
+model.mjb   the MuJoCo model          scene.json  its tables, `scene.tables`
+fast.npz    decimated visual meshes   states.npy  initial states sampled by LIBERO
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from libero_gym.render.decimation import apply
+from libero_gym.scene.tables import SceneTable
+
+
+@dataclass(frozen=True)
+class CompiledScene:
+    """One task, ready to be simulated."""
+
+    folder: Path
+    table: SceneTable
+
+    @classmethod
+    def load(cls, folder: Path) -> CompiledScene:
+        """Read the tables of a scene's folder.
+
+        Raises:
+            OSError, ValueError, KeyError, TypeError: the folder is not a whole scene of this version.
+        """
+        table = SceneTable.from_json(json.loads((folder / "scene.json").read_text()))
+        for name in ("model.mjb", "fast.npz", "states.npy"):
+            if not (folder / name).is_file():
+                raise OSError(f"{folder} lacks {name}")
+        return cls(folder, table)
+
+    def load_model(self, *, decimated: bool = False) -> mujoco.MjModel:
+        """A new copy of the model; worlds write their fixture poses into it, so threads must not share one.
+
+        Args:
+            decimated: with coarser visual meshes, for the "fast" quality; physics is the same.
+        """
+        model = mujoco.MjModel.from_binary_path(str(self.folder / "model.mjb"))
+        if decimated:
+            apply(model, self.folder / "fast.npz")
+        return model
+
+    @functools.cached_property
+    def sampled_states(self) -> np.ndarray:
+        """Initial states sampled by LIBERO at compile time, (M, 1 + nq + nv) float64; M = 0 for most suites."""
+        states = np.load(self.folder / "states.npy")
+        states.setflags(write=False)
+        return states

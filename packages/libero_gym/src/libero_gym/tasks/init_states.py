@@ -1,0 +1,119 @@
+"""The published initial states, and the ones that are left for training.
+
+A state is LIBERO's flat float64 vector [time, qpos (nq), qvel (nv)]. The files are PyTorch zip archives that hold one
+pickled NumPy array; they are read here with an unpickler that can make nothing else, and without torch.
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
+from libero_gym.tasks.suites import Task, libero_folder, load_suite
+
+SPLITS = ("eval", "train", "all")
+
+#: What a pickled float64 array refers to, and nothing else. NumPy 2 renamed the module of its reconstructor.
+_ALLOWED_GLOBALS = {
+    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): codecs.encode,
+}
+
+#: LIBERO publishes no states beside the 50 of "eval" for these; theirs are sampled when a scene is compiled.
+SAMPLED_SUITES = ("libero_object", "libero_goal")
+SAMPLED_TRAIN_STATES = 50
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickles one NumPy array and refuses every other class."""
+
+    def find_class(self, module: str, name: str) -> object:
+        try:
+            return _ALLOWED_GLOBALS[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of initial states") from None
+
+
+def read_states(path: Path) -> np.ndarray:
+    """The states of one `.init` or `.pruned_init` file, (M, 1 + nq + nv) float64.
+
+    Raises:
+        LiberoGymError: the file is not an archive of one array.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+            states = _ArrayUnpickler(io.BytesIO(archive.read(member))).load()
+    except (OSError, StopIteration, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise LiberoGymError(f"{path} is not a file of initial states: {error}") from error
+    if not isinstance(states, np.ndarray) or states.ndim != 2:
+        raise LiberoGymError(f"{path} holds {type(states).__name__}, not a (states, values) array")
+    return np.ascontiguousarray(states, dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=512)
+def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """LIBERO's own states of a task: the 50 of the published evaluation, and the others of its longer file.
+
+    Returns:
+        Two read-only arrays (M, 1 + nq + nv) float64, with no state in both.
+    """
+    folder = libero_folder() / "init_files" / task.suite
+    evaluation = read_states(folder / f"{task.name}.pruned_init")
+    longer = folder / f"{task.name}.init"
+    seen = {state.tobytes() for state in evaluation}
+    others = [state for state in read_states(longer) if state.tobytes() not in seen] if longer.exists() else []
+    train = np.array(others).reshape(-1, evaluation.shape[1])
+    evaluation.setflags(write=False)
+    train.setflags(write=False)
+    return evaluation, train
+
+
+class InitStates:
+    """The initial states of one split of a task."""
+
+    def __init__(self, task: Task, split: str, sampled: np.ndarray) -> None:
+        """
+        Args:
+            task: the task.
+            split: "eval", the 50 published states; "train", states that are not among them: the rest of LIBERO's
+                longer file, or where it has no more, `sampled`; "all", both, the published ones first.
+            sampled: (M, 1 + nq + nv) float64, from LIBERO's own placement samplers.
+
+        Raises:
+            SplitError: an unknown split.
+        """
+        if split not in SPLITS:
+            raise unknown(SplitError, "split", split, SPLITS, load_suite(task.suite).env_id)
+        evaluation, others = published_states(task)
+        train = others if len(others) else sampled
+        parts = {"eval": [evaluation], "train": [train], "all": [evaluation, train]}[split]
+        self.split = split
+        self._task = task
+        self._states = np.concatenate(parts)
+
+    def __len__(self) -> int:
+        return len(self._states)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """State number `index`, (1 + nq + nv,) float64: [time, qpos, qvel].
+
+        Raises:
+            InitStateError: the split has fewer states.
+        """
+        if not 0 <= index < len(self._states):
+            raise InitStateError(
+                f"unknown init_state {index!r} of split {self.split!r} in {self._task.suite} task {self._task.index}; "
+                f"allowed: 0..{len(self._states) - 1}"
+            )
+        return self._states[index]

@@ -1,0 +1,146 @@
+"""LIBERO's five task suites, read from hf-libero's files without importing it.
+
+Importing `libero.libero` asks a question on standard input and `libero.libero.benchmark` imports torch, so the package
+is only located here: its task list is a plain dictionary in a module of its own, its BDDL files are text.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from libero_gym.errors import LiberoGymError, SuiteError, TaskError, unknown
+
+#: Suite name -> (id of the environment, episode limit in control steps without settling).
+#: The limits are those of the published evaluations (OpenVLA-OFT, `run_libero_eval.py`).
+SUITES: dict[str, tuple[str, int]] = {
+    "libero_spatial": ("libero/Spatial-v0", 220),
+    "libero_object": ("libero/Object-v0", 280),
+    "libero_goal": ("libero/Goal-v0", 300),
+    "libero_10": ("libero/10-v0", 520),
+    "libero_90": ("libero/90-v0", 400),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a suite."""
+
+    suite: str
+    index: int
+    """Position in the suite, in LIBERO's published order."""
+    name: str
+    """LIBERO's name, which is also the stem of its files."""
+    instruction: str
+    """The sentence that published policies are prompted with: it comes from the file name, not from the BDDL's
+    `:language` line, which differs for 29 of the 130 tasks."""
+
+    @property
+    def bddl_file(self) -> Path:
+        """The task's definition in hf-libero."""
+        return libero_folder() / "bddl_files" / self.suite / f"{self.name}.bddl"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite of tasks."""
+
+    name: str
+    env_id: str
+    max_episode_steps: int
+    """Control steps of an episode, without the settling steps."""
+    tasks: tuple[Task, ...]
+
+    def select(self, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
+        """The tasks that `task` names: an index, a name, a sequence of them, or None for all of the suite.
+
+        Raises:
+            TaskError: an index or a name that the suite does not have, or an empty sequence.
+        """
+        if task is None:
+            return self.tasks
+        if isinstance(task, str) or not isinstance(task, Sequence):
+            return (self._one(task),)
+        if len(task) == 0:
+            raise TaskError(f"task is an empty sequence; allowed: {self._allowed()}, a sequence of them, or None")
+        return tuple(self._one(item) for item in task)
+
+    def _one(self, task: object) -> Task:
+        if isinstance(task, str) and not task.isdigit():
+            for candidate in self.tasks:
+                if candidate.name == task:
+                    return candidate
+            raise unknown(TaskError, "task", task, [t.name for t in self.tasks], self.env_id)
+        try:
+            index = int(task)  # type: ignore[call-overload]
+        except (TypeError, ValueError):
+            index = -1
+        if isinstance(task, bool) or not 0 <= index < len(self.tasks) or index != float(task):  # type: ignore[arg-type]
+            raise TaskError(f"unknown task {task!r} in {self.env_id}; allowed: {self._allowed()}")
+        return self.tasks[index]
+
+    def _allowed(self) -> str:
+        return f"0..{len(self.tasks) - 1} or a name such as {self.tasks[0].name!r}"
+
+
+def resolve_suite(name: str) -> str:
+    """The full name of a suite: "spatial", "libero_spatial" and "libero/Spatial-v0" are the same.
+
+    Raises:
+        SuiteError: no such suite.
+    """
+    lowered = str(name).lower()
+    for suite, (env_id, _) in SUITES.items():
+        if lowered in (suite, suite.removeprefix("libero_"), env_id.lower()):
+            return suite
+    raise unknown(SuiteError, "suite", name, SUITES)
+
+
+@functools.cache
+def load_suite(name: str) -> Suite:
+    """A suite with its tasks in LIBERO's published order.
+
+    Raises:
+        SuiteError: no such suite.
+        LiberoGymError: hf-libero is not installed.
+    """
+    suite = resolve_suite(name)
+    env_id, limit = SUITES[suite]
+    names = _task_map()[suite]
+    tasks = tuple(Task(suite, index, task, _instruction(task)) for index, task in enumerate(names))
+    return Suite(suite, env_id, limit, tasks)
+
+
+@functools.cache
+def libero_folder() -> Path:
+    """hf-libero's folder with `bddl_files/` and `init_files/`.
+
+    Raises:
+        LiberoGymError: hf-libero is not installed.
+    """
+    spec = importlib.util.find_spec("libero")
+    locations = list(spec.submodule_search_locations or []) if spec else []
+    for location in locations:
+        folder = Path(location) / "libero"
+        if (folder / "bddl_files").is_dir():
+            return folder
+    raise LiberoGymError("hf-libero is not installed; it carries LIBERO's task files: pip install hf-libero==0.1.4")
+
+
+@functools.cache
+def _task_map() -> dict[str, list[str]]:
+    source = (libero_folder() / "benchmark" / "libero_suite_task_map.py").read_text()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            return dict(ast.literal_eval(node.value))
+    raise LiberoGymError("hf-libero's benchmark/libero_suite_task_map.py holds no task list; expected version 0.1.4")
+
+
+def _instruction(name: str) -> str:
+    """The prompt sentence of a task's name: libero_10 and libero_90 put the scene in front, e.g. KITCHEN_SCENE3_."""
+    return re.sub(r"^[A-Z_]+SCENE\d+_", "", name).replace("_", " ")
