@@ -226,7 +226,7 @@ def test_same_bodies(scene, official):
     np.testing.assert_array_equal(scene.body_parentid, official.body_parentid)
 
 
-def inertia_about_origin(model: mujoco.MjModel, body: str) -> np.ndarray:
+def inertia_diagonal(model: mujoco.MjModel, body: str) -> np.ndarray:
     """(3,) diagonal of the inertia about the centre of mass, axes as the body's, kg m2."""
     b = model.body(body)
     rotation = np.zeros(9)
@@ -242,7 +242,7 @@ def test_same_mass_and_inertia(scene, official, name):
     # LIBERO's rings of boxes are uneven, so that centre and inertia are off the axis by a few millimetres.
     np.testing.assert_allclose(ours.ipos, theirs.ipos, atol=6e-3)
     np.testing.assert_allclose(
-        inertia_about_origin(scene, f"{name}_main"), inertia_about_origin(official, f"{name}_main"), rtol=0.15
+        inertia_diagonal(scene, f"{name}_main"), inertia_diagonal(official, f"{name}_main"), rtol=0.15
     )
 
 

@@ -66,7 +66,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
             assets: "auto", "official", "builtin" or a folder; see `libero_gym.assets`.
             engine: "native".
-            max_episode_steps: time limit in control steps; None for the suite's.
+            max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
             settle_steps: control steps of keeping still at a reset, not counted in the episode.
             action_chunk: None, or the number of actions in a decision.
             reward: "sparse", or "staged", which adds progress in [0, 1) at every control step: for learning from
@@ -105,7 +105,6 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.action_space = spaces.action_space(self._options)
         self._models = SharedModels(self._options)
         self._episode = Episode(self._options, self._models)
-        self._limit_given = max_episode_steps is not None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -122,9 +121,6 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             SceneError: the task's scene could not be compiled.
         """
         super().reset(seed=seed)
-        if self.spec is not None and self.spec.max_episode_steps and not self._limit_given:
-            # gymnasium.make keeps max_episode_steps for its own wrapper, which counts decisions, not control steps.
-            self._episode.max_episode_steps = self.spec.max_episode_steps
         self._episode.begin(seed, options)
         return observe(self._episode, self._options), self._episode.info()
 

@@ -59,10 +59,9 @@ class Outcome:
 class Episode:
     """The episodes of one environment, one after another."""
 
-    def __init__(self, options: EnvOptions, models: SharedModels, max_episode_steps: int | None = None) -> None:
+    def __init__(self, options: EnvOptions, models: SharedModels) -> None:
         self._options = options
         self._models = models
-        self.max_episode_steps = max_episode_steps or options.max_episode_steps
         self._worlds: dict[int, World] = {}
         self._states: dict[int, InitStates] = {}
         self._rng = np.random.default_rng()
@@ -147,7 +146,7 @@ class Episode:
                 rewards[number] = self._progress.value(world.data)
             if self.success:
                 rewards[number] += self._options.reward_scale
-            truncated = self.diverged or (not self.success and self.elapsed_steps >= self.max_episode_steps)
+            truncated = self.diverged or (not self.success and self.elapsed_steps >= self._options.max_episode_steps)
             if self.success or truncated:
                 break
         self.over = self.success or truncated

@@ -16,6 +16,7 @@ ENGINES = ("native",)
 REWARDS = ("sparse", "staged")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
+NO_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,7 @@ def check_options(
         render_quality=_among("render_quality", render_quality, QUALITIES, place),
         assets=asset_set,
         engine=_among("engine", engine, ENGINES, place),
-        max_episode_steps=chosen.max_episode_steps
-        if max_episode_steps is None
-        else _count("max_episode_steps", max_episode_steps, 1, 1_000_000, place),
+        max_episode_steps=_limit(max_episode_steps, chosen),
         settle_steps=_count("settle_steps", settle_steps, 0, 10_000, place),
         action_chunk=None if action_chunk is None else _count("action_chunk", action_chunk, 1, 1_000, place),
         reward=_among("reward", reward, REWARDS, place),
@@ -103,6 +102,15 @@ def _among(what: str, value: str, allowed: Sequence[str], place: str) -> str:
     if value not in allowed:
         raise unknown(OptionError, what, value, allowed, place)
     return value
+
+
+def _limit(max_episode_steps: int | None, suite: Suite) -> int:
+    """Control steps of an episode; -1 is Gymnasium's word for no limit."""
+    if max_episode_steps is None:
+        return suite.max_episode_steps
+    if max_episode_steps == -1:
+        return NO_LIMIT
+    return _count("max_episode_steps", max_episode_steps, 1, NO_LIMIT, suite.env_id)
 
 
 def _count(what: str, value: int, low: int, high: int, place: str) -> int:

@@ -6,18 +6,39 @@ entry-point group `gymnasium.envs` where a version of Gymnasium reads it.
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Any
+
 import gymnasium
 
 from libero_gym.tasks.suites import SUITES
 
+if TYPE_CHECKING:
+    from libero_gym.env import LiberoEnv
+
 
 def register_envs() -> None:
     """Register one id for each suite, once; nothing is loaded yet."""
-    for suite, (env_id, _) in SUITES.items():
+    for suite, (env_id, max_episode_steps) in SUITES.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
-                entry_point="libero_gym.env:LiberoEnv",
+                entry_point="libero_gym.registration:make_env",
                 vector_entry_point="libero_gym.vector_env:LiberoVectorEnv",
+                max_episode_steps=max_episode_steps,
                 kwargs={"suite": suite},
             )
+
+
+def make_env(**kwargs: Any) -> LiberoEnv:
+    """What `gymnasium.make` calls: a `LiberoEnv` with these keyword arguments.
+
+    `gymnasium.make` keeps `max_episode_steps` for its own `TimeLimit`, which counts decisions and cannot break off a
+    chunk of actions. The environment needs it too, in control steps, and finds it nowhere but in the caller's frame.
+    """
+    from libero_gym.env import LiberoEnv
+
+    caller = sys._getframe(1)
+    if caller.f_code is gymnasium.make.__code__ and "max_episode_steps" not in kwargs:
+        kwargs["max_episode_steps"] = caller.f_locals.get("max_episode_steps")
+    return LiberoEnv(**kwargs)

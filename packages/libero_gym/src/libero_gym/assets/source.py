@@ -17,8 +17,6 @@ from libero_gym.tasks.suites import Task, libero_folder
 
 ASSETS_VARIABLE = "LIBERO_GYM_ASSETS"
 SOURCES = ("auto", "official", "builtin")
-#: Suites whose objects the built-in set has.
-BUILTIN_SUITES = ("libero_spatial",)
 #: What a folder of LIBERO's layout holds, as far as the five suites read it.
 LAYOUT = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 
@@ -99,7 +97,7 @@ def _builtin() -> AssetSet:
     folder = cache_folder() / "assets" / name
     if not folder.is_dir():
         publish_folder(folder, builtin.generate)
-    return AssetSet(name, folder, suites=BUILTIN_SUITES)
+    return AssetSet(name, folder, suites=builtin.SUITES)
 
 
 @functools.cache

@@ -5,7 +5,11 @@ A renderer belongs to one thread: its OpenGL context is current there. It serves
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import threading
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mujoco
@@ -46,6 +50,9 @@ class Renderer:
         """
         # MuJoCo draws into a buffer of its own, whatever the context's size is.
         self._gl = open_context(choose_backend(), 16, 16)
+        # Python may drop a thread's renderer when OpenGL is already shut down, which drivers report noisily.
+        self._close_at_exit = weakref.WeakMethod(self.close)
+        atexit.register(_close_if_alive, self._close_at_exit)
         self._drawings: dict[tuple[int, str], _Drawing] = {}
         self._option = mujoco.MjvOption()
         self._option.geomgroup[0] = 0  # collision shapes
@@ -77,6 +84,8 @@ class Renderer:
         self._gl.make_current()  # another library may have made its own current since
         size = out.shape[0]
         drawing = self._drawing(world.shared, quality, size)
+        # The buffers of all drawings share one OpenGL context, where the last one made or used is bound.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, drawing.context)
         viewport = mujoco.MjrRect(0, 0, size, size)
         self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         world.show_indicators()
@@ -112,13 +121,19 @@ class Renderer:
         return drawing
 
 
+def _close_if_alive(close: weakref.WeakMethod[Callable[[], None]]) -> None:
+    method = close()
+    if method is not None:
+        with contextlib.suppress(Exception):  # a context of another thread may not be ours to free any more
+            method()
+
+
 def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Drawing:
     samples = model.vis.quality.offsamples
     model.vis.global_.offwidth = model.vis.global_.offheight = size
     model.vis.quality.offsamples = 0 if quality == "fast" else samples
     context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
     model.vis.quality.offsamples = samples
-    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, context)
     scene = mujoco.MjvScene(model, _MAX_GEOMS)
     if quality == "fast":
         scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0

@@ -1,0 +1,98 @@
+"""Each wheel is built, installed alone with plain pip into an empty environment, and used there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+USE = {
+    "libero_gym": """
+import gymnasium
+env = gymnasium.make("libero/Spatial-v0", task=0, image_size=64)
+observation, info = env.reset(seed=0)
+observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+assert observation["image"].std() > 10, "a blank picture"
+print("assets", info["assets"], "steps", info["elapsed_steps"])
+""",
+    "vla_policy": """
+import numpy as np
+from gymnasium import spaces
+from vla_policy import OpenVLAOFTPolicy
+observation_space = spaces.Dict({
+    "image": spaces.Box(0, 255, (64, 64, 3), np.uint8),
+    "state": spaces.Box(-10, 10, (8,), np.float32),
+    "instruction": spaces.Text(256, min_length=1),
+})
+policy = OpenVLAOFTPolicy.tiny(observation_space, spaces.Box(-1, 1, (8, 7), np.float32), seed=0)
+observation = {
+    "image": np.zeros((2, 64, 64, 3), np.uint8),
+    "state": np.zeros((2, 8), np.float32),
+    "instruction": ("pick up the bowl", "open the drawer"),
+}
+output = policy.act(observation)
+print("actions", output.actions.shape)
+""",
+    "vla_trainer": """
+import numpy as np, torch
+from vla_trainer import advantage, loss, placement
+# One step, no successor: A = r - V = 1 - 0.25.
+advantages, returns = advantage.gae(*(np.array([[x]]) for x in (1.0, 0.25, 9.0, True, False)), 0.99, 0.95)
+assert abs(float(advantages[0, 0]) - 0.75) < 1e-6
+print("advantage", float(advantages[0, 0]))
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> dict[str, Path]:
+    """The three wheels."""
+    out = tmp_path_factory.mktemp("wheels")
+    uv = shutil.which("uv") or str(REPOSITORY / ".uv" / "bin" / "uv")
+    subprocess.run(
+        [uv, "build", "--all-packages", "--wheel", "--out-dir", str(out), "--quiet"], cwd=REPOSITORY, check=True
+    )
+    return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
+
+
+@pytest.fixture(scope="module")
+def constraints(tmp_path_factory) -> Path:
+    """The locked versions of torch and numpy, so that the test installs what the rest of the tests run on."""
+    path = tmp_path_factory.mktemp("constraints") / "constraints.txt"
+    lock = (REPOSITORY / "uv.lock").read_text()
+    torch = re.search(r'name = "torch"\nversion = "([^"+]+)', lock)
+    assert torch is not None
+    path.write_text(f"torch=={torch.group(1)}\n")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("package", list(USE))
+def test_a_wheel_works_alone(package, wheels, constraints, tmp_path):
+    folder = tmp_path / "environment"
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    environment |= {"PIP_CONSTRAINT": str(constraints), "LIBERO_GYM_CACHE": str(tmp_path / "cache")}
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheels[package])]
+    result = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-3000:]
+    result = subprocess.run(
+        [str(python), "-c", USE[package]], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    others = set(USE) - {package}
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "list"], env=environment, capture_output=True, text=True, check=True
+    )
+    installed = {line.split()[0].replace("-", "_") for line in listed.stdout.splitlines()[2:]}
+    assert package in installed
+    assert not installed & others

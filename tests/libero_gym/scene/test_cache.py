@@ -1,0 +1,93 @@
+"""Compiled scenes on disk."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from libero_gym.assets import AssetSet, resolve_assets
+from libero_gym.errors import SceneError
+from libero_gym.scene import compiled_scene
+from libero_gym.scene.cache import scene_folder
+from libero_gym.scene.fixtures import sample_fixture_poses
+from libero_gym.scene.tables import SceneTable
+from libero_gym.tasks import load_suite
+
+TASK = load_suite("libero_spatial").tasks[1]
+
+
+def test_tables_survive_json():
+    table = compiled_scene(TASK, resolve_assets("builtin")).table
+    assert SceneTable.from_json(table.to_json()) == table
+    assert [(atom.name, atom.arguments) for atom in table.goal] == [("on", ["akita_black_bowl_1", "plate_1"])]
+    assert table.control_substeps == 25  # 20 Hz over 2 ms
+    assert {fixture.name for fixture in table.fixtures} == {"wooden_cabinet_1", "flat_stove_1"}
+    drawer = next(entity for entity in table.entities if entity.name == "wooden_cabinet_1_top_region")
+    # LIBERO's WoodenCabinet: open below the upper end of [-0.16, -0.14], closed above the lower end of [0, 0.005].
+    assert (drawer.conditions["open"].op, drawer.conditions["open"].value) == ("<", -0.14)
+    assert (drawer.conditions["close"].op, drawer.conditions["close"].value) == (">", 0.0)
+
+
+def test_fixtures_stand_in_their_regions_and_repeat():
+    table = compiled_scene(TASK, resolve_assets("builtin")).table
+    poses = sample_fixture_poses(table, np.random.default_rng(3))
+    again = sample_fixture_poses(table, np.random.default_rng(3))
+    np.testing.assert_array_equal(poses.positions, again.positions)
+    for fixture, position, quaternion in zip(table.fixtures, poses.positions, poses.quaternions, strict=True):
+        assert fixture.x_ranges[0][0] <= position[0] <= fixture.x_ranges[0][1]
+        assert fixture.y_ranges[0][0] <= position[1] <= fixture.y_ranges[0][1]
+        assert np.linalg.norm(quaternion) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove"])
+def test_a_broken_entry_is_built_again(damage):
+    assets = resolve_assets("builtin")
+    folder = compiled_scene(TASK, assets).folder
+    if damage == "truncate":
+        text = (folder / "scene.json").read_text()
+        (folder / "scene.json").write_text(text[: len(text) // 2])
+    else:
+        (folder / "model.mjb").unlink()
+    compiled_scene.cache_clear()
+    assert compiled_scene(TASK, assets).load_model().nq > 0
+
+
+def test_a_changed_asset_gives_another_entry(tmp_path):
+    original = resolve_assets("builtin")
+    copy = tmp_path / "assets"
+    shutil.copytree(original.folder, copy)
+    changed = AssetSet("folder-test", copy)
+    before = scene_folder(TASK, changed)
+    with (copy / "scenes" / "libero_tabletop_base_style.xml").open("a") as file:
+        file.write("<!-- changed -->")
+    assert scene_folder(TASK, AssetSet("folder-test", copy)) != before
+
+
+def test_a_task_that_cannot_be_built_says_why(tmp_path):
+    copy = tmp_path / "assets"
+    shutil.copytree(resolve_assets("builtin").folder, copy)
+    shutil.rmtree(copy / "stable_scanned_objects" / "plate")
+    with pytest.raises(SceneError, match=r"could not build libero_spatial task 1 .*plate"):
+        compiled_scene(TASK, AssetSet("folder-broken", copy))
+    assert not list(scene_folder(TASK, AssetSet("folder-broken", copy)).parent.glob("*folder-broken*"))
+
+
+def _build(cache):
+    os.environ["LIBERO_GYM_CACHE"] = cache
+    compiled_scene(TASK, resolve_assets("builtin")).load_model()
+
+
+@pytest.mark.slow
+def test_two_processes_may_build_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_build, args=(str(tmp_path),)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert len(list((tmp_path / "scenes").iterdir())) == 1

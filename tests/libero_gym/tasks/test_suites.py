@@ -1,0 +1,59 @@
+"""The five suites, against LIBERO's own files."""
+
+import re
+
+import pytest
+
+from libero_gym.errors import SuiteError, TaskError
+from libero_gym.tasks import SUITES, load_suite, resolve_suite
+
+
+def test_all_130_tasks_have_their_files():
+    tasks = [task for name in SUITES for task in load_suite(name).tasks]
+    assert [len(load_suite(name).tasks) for name in SUITES] == [10, 10, 10, 10, 90]
+    assert all(task.bddl_file.is_file() for task in tasks)
+    assert [task.index for task in load_suite("libero_90").tasks] == list(range(90))
+
+
+@pytest.mark.parametrize(
+    ("suite", "index", "instruction"),
+    [
+        # The words of the file name; libero_10 and libero_90 put the scene in front, SCENE10 has one digit more.
+        ("libero_spatial", 0, "pick up the black bowl between the plate and the ramekin and place it on the plate"),
+        ("libero_10", 0, "put both the alphabet soup and the tomato sauce in the basket"),
+        ("libero_90", 0, "close the top drawer of the cabinet"),
+        ("libero_goal", 7, "turn on the stove"),
+    ],
+)
+def test_instruction_comes_from_the_file_name(suite, index, instruction):
+    assert load_suite(suite).tasks[index].instruction == instruction
+
+
+def test_instructions_differ_from_the_bddl_language_line_in_29_tasks():
+    # Counted for LIBERO 8f1084e: all of spatial and object, 5 of goal, 4 of 90.
+    differing = dict.fromkeys(SUITES, 0)
+    for name in SUITES:
+        for task in load_suite(name).tasks:
+            line = re.search(r"\(:language (.*?)\)", task.bddl_file.read_text()).group(1)
+            differing[name] += line.strip().lower() != task.instruction.lower()
+    assert list(differing.values()) == [10, 10, 5, 0, 4]
+
+
+def test_select_takes_indices_names_sequences_and_none():
+    suite = load_suite("spatial")
+    name = suite.tasks[3].name
+    assert [task.index for task in suite.select([1, name])] == [1, 3]
+    assert suite.select("3")[0].name == name
+    assert len(suite.select(None)) == 10
+
+
+@pytest.mark.parametrize("task", [10, -1, 1.5, True, "pick_up_nothing", []])
+def test_select_names_what_is_allowed(task):
+    with pytest.raises(TaskError, match=r"0\.\.9|pick_up_the_black_bowl"):
+        load_suite("spatial").select(task)
+
+
+def test_unknown_suite_suggests_the_right_one():
+    assert resolve_suite("libero/Spatial-v0") == "libero_spatial"
+    with pytest.raises(SuiteError, match=r"'libero_spatal'.*did you mean 'libero_spatial'.*libero_90"):
+        load_suite("libero_spatal")

@@ -1,0 +1,269 @@
+"""`LiberoEnv` on the built-in assets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from libero_gym.errors import (
+    ActionError,
+    AssetError,
+    InitStateError,
+    LiberoGymError,
+    OptionError,
+    SplitError,
+    TaskError,
+)
+
+SPATIAL = "libero/Spatial-v0"
+
+
+def make(**kwargs):
+    return gymnasium.make(SPATIAL, **{"task": 1, "assets": "builtin", "image_size": 32, "settle_steps": 2, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def env():
+    made = make(render_mode="rgb_array")
+    yield made
+    made.close()
+
+
+def test_gymnasium_checker_accepts_it(env):
+    check_env(env.unwrapped)
+
+
+def test_gymnasium_checker_accepts_chunks():
+    env = make(action_chunk=3, cameras=["agentview"], reward="staged")
+    check_env(env.unwrapped, skip_render_check=True)
+    env.close()
+
+
+def test_observation_is_that_of_the_contract(env):
+    observation, info = env.reset(seed=0)
+    assert set(observation) == {"image", "wrist_image", "state", "instruction"}
+    assert observation["image"].shape == observation["wrist_image"].shape == (32, 32, 3)
+    assert observation["image"].dtype == np.uint8
+    assert observation["image"].std() > 10  # a picture, not a blank
+    assert observation["state"].shape == (8,)
+    assert observation["state"].dtype == np.float32
+    assert observation["instruction"] == "pick up the black bowl next to the ramekin and place it on the plate"
+    assert info["task_id"] == 1
+    assert info["elapsed_steps"] == 0
+    assert info["assets"] == "builtin-1"
+    assert not info["success"]
+    assert not info["is_success"]
+
+
+def test_default_orientation_is_upright_turned_by_180_degrees():
+    pictures = {}
+    for orientation in ("rot180", "upright"):
+        env = make(image_orientation=orientation)
+        pictures[orientation] = env.reset(seed=0)[0]["image"]
+        env.close()
+    # rot180 = raw[::-1, ::-1] and upright = raw[::-1], so one is the other's mirror image, left to right.
+    np.testing.assert_array_equal(pictures["rot180"], pictures["upright"][:, ::-1])
+
+
+def test_render_is_upright_and_large(env):
+    env.reset(seed=0)
+    frame = env.render()
+    assert frame.shape == (256, 256, 3)
+    assert frame.std() > 10
+
+
+def test_only_the_cameras_in_use_are_observed():
+    env = make(cameras=("wrist",))
+    assert "image" not in env.reset(seed=0)[0]
+    assert set(env.observation_space.spaces) == {"wrist_image", "state", "instruction"}
+    env.close()
+
+
+def test_an_action_moves_the_hand_as_far_as_it_says(env):
+    before = env.reset(seed=0)[0]["state"][:3]
+    for _ in range(10):
+        observation, reward, terminated, truncated, info = env.step(np.array([0, 0, 1, 0, 0, 0, -1], dtype=np.float32))
+    # Ten goals of 5 cm upward; the spring-damper follows with a lag, so the hand moves up by much of 50 cm.
+    moved = observation["state"][:3] - before
+    assert moved[2] > 0.1
+    assert abs(moved[1]) < 0.03
+    assert (reward, terminated, truncated) == (0.0, False, False)
+    assert info["elapsed_steps"] == 10
+
+
+def test_gripper_opens_at_minus_one_and_closes_at_plus_one(env):
+    env.reset(seed=0)
+    for _ in range(10):
+        opened = env.step(np.array([0, 0, 0, 0, 0, 0, -1], dtype=np.float32))[0]["state"][6:]
+    for _ in range(20):
+        closed = env.step(np.array([0, 0, 0, 0, 0, 0, 1], dtype=np.float32))[0]["state"][6:]
+    assert opened[0] - opened[1] > 0.07  # the fingers' stroke is 8 cm
+    assert closed[0] - closed[1] < 0.01
+
+
+def test_same_task_state_and_seed_give_the_same_scene_in_another_process(env):
+    options = {"task": 1, "init_state": 7}
+    observation, info = env.reset(seed=11, options=options)
+    code = (
+        "import gymnasium, json, hashlib\n"
+        "env = gymnasium.make('libero/Spatial-v0', assets='builtin', image_size=32, settle_steps=2)\n"
+        f"observation, info = env.reset(seed=11, options={options!r})\n"
+        "u = env.unwrapped\n"
+        "print(json.dumps([u.get_sim_state().tolist(), u.model.body_pos.tolist(),\n"
+        "                  hashlib.sha256(observation['image'].tobytes()).hexdigest()]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    state, positions, digest = json.loads(result.stdout.splitlines()[-1])
+    np.testing.assert_array_equal(env.unwrapped.get_sim_state(), state)
+    np.testing.assert_array_equal(env.unwrapped.model.body_pos, positions)
+    import hashlib
+
+    assert hashlib.sha256(observation["image"].tobytes()).hexdigest() == digest
+    assert (info["init_state_id"], info["seed"]) == (7, 11)
+
+
+def test_another_seed_places_the_fixtures_elsewhere(env):
+    positions = []
+    for seed in (1, 2):
+        env.reset(seed=seed, options={"init_state": 0})
+        positions.append(env.unwrapped.model.body("wooden_cabinet_1_main").pos.copy())
+    assert 0 < np.abs(positions[0] - positions[1]).max() < 0.03  # LIBERO's regions are 2 cm wide
+
+
+def test_sim_state_is_taken_as_it_is(env):
+    env.reset(seed=0)
+    state = env.unwrapped.get_sim_state()
+    state[0] = 1.5
+    env.reset(seed=0, options={"sim_state": state})
+    np.testing.assert_array_equal(env.unwrapped.get_sim_state(), state)
+
+
+def test_staged_reward_grows_on_the_way_to_the_bowl():
+    env = make(reward="staged", cameras=["agentview"], settle_steps=10)
+    env.reset(seed=0, options={"init_state": 0})
+    unwrapped = env.unwrapped
+    rewards = []
+    for _ in range(40):
+        bowl = unwrapped.data.body("akita_black_bowl_1_main").xpos
+        hand = unwrapped._episode.world.eef_position()
+        action = np.zeros(7, dtype=np.float32)
+        action[:3] = np.clip((bowl - hand) / 0.05, -1, 1)
+        rewards.append(env.step(action)[1])
+    assert all(0.0 <= reward < 1.0 for reward in rewards)
+    assert rewards[-1] > rewards[0] + 0.15  # from about 30 cm away to touching it
+    env.close()
+
+
+def test_the_goal_is_rewarded_once_and_terminates():
+    env = make(reward_scale=5.0, cameras=["agentview"])
+    env.reset(seed=0, options={"init_state": 0})
+    unwrapped = env.unwrapped
+    # Put the bowl on the plate and let it come to rest.
+    plate = unwrapped.data.body("plate_1_main").xpos.copy()
+    bowl = unwrapped.model.joint("akita_black_bowl_1_joint0").qposadr[0]
+    unwrapped.data.qpos[bowl : bowl + 3] = plate + np.array([0.0, 0.0, 0.03])
+    unwrapped.set_sim_state(unwrapped.get_sim_state())
+    total, steps, terminated = 0.0, 0, False
+    while not terminated and steps < 40:
+        _, reward, terminated, truncated, info = env.step(np.array([0, 0, 0, 0, 0, 0, -1], dtype=np.float32))
+        total, steps = total + reward, steps + 1
+    assert terminated
+    assert not truncated
+    assert info["success"]
+    assert total == 5.0
+    with pytest.raises(LiberoGymError, match="after the episode's end"):
+        unwrapped.step(np.zeros(7))
+    env.close()
+
+
+def test_time_limit_truncates_and_counts_control_steps():
+    env = make(action_chunk=4, max_episode_steps=6, cameras=["agentview"])
+    env.reset(seed=0)
+    _, _, terminated, truncated, info = env.step(np.zeros((4, 7), dtype=np.float32))
+    assert (terminated, truncated, info["chunk_length"], info["elapsed_steps"]) == (False, False, 4, 4)
+    _, _, terminated, truncated, info = env.step(np.zeros((4, 7), dtype=np.float32))
+    # 6 - 4 = 2 steps are left, so the chunk is broken off.
+    assert (terminated, truncated, info["chunk_length"], info["elapsed_steps"]) == (False, True, 2, 6)
+    assert info["chunk_rewards"].shape == (4,)
+    env.close()
+
+
+def test_time_limit_may_exceed_the_suites():
+    for kwargs in ({"max_episode_steps": 230}, {"max_episode_steps": -1}):
+        env = make(action_chunk=8, cameras=[], **kwargs)
+        env.reset(seed=0)
+        still = np.tile(np.array([0, 0, 0, 0, 0, 0, -1], dtype=np.float32), (8, 1))
+        for _ in range(28):  # 224 control steps; libero_spatial's own limit is 220
+            truncated = env.step(still)[3]
+        assert not truncated
+        env.close()
+
+
+def test_a_chunk_equals_its_steps():
+    chunked, single = make(action_chunk=5), make()
+    actions = np.random.default_rng(3).uniform(-1, 1, (5, 7)).astype(np.float32)
+    chunked.reset(seed=4, options={"init_state": 2})
+    single.reset(seed=4, options={"init_state": 2})
+    last = chunked.step(actions)[0]
+    for action in actions:
+        step = single.step(action)[0]
+    np.testing.assert_array_equal(last["image"], step["image"])
+    np.testing.assert_array_equal(chunked.unwrapped.get_sim_state(), single.unwrapped.get_sim_state())
+    chunked.close()
+    single.close()
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"task": 12}, TaskError, r"unknown task 12 .*allowed: 0\.\.9"),
+        ({"split": "training"}, SplitError, "allowed: eval, train, all"),
+        ({"cameras": ["front"]}, OptionError, "unknown camera 'front'.*allowed: agentview, wrist"),
+        ({"reward": "dense"}, OptionError, "allowed: sparse, staged"),
+        ({"render_quality": "high"}, OptionError, "allowed: reference, fast"),
+        ({"image_orientation": "up"}, OptionError, "allowed: rot180, upright"),
+        ({"engine": "mjx"}, OptionError, "allowed: native"),
+        ({"image_size": 4}, OptionError, "image_size 4 .*from 16"),
+        ({"action_chunk": 0}, OptionError, "action_chunk 0 .*from 1"),
+        ({"assets": "buildin"}, AssetError, "did you mean 'builtin'.*allowed: auto, official, builtin"),
+        ({"assets": "/no/such/folder"}, AssetError, "is not a folder"),
+        ({"assets": "."}, AssetError, "not laid out as LIBERO's assets: it lacks articulated_objects"),
+    ],
+)
+def test_bad_options_are_named(kwargs, error, message):
+    with pytest.raises(error, match=message) as raised:
+        make(**kwargs)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_suite_that_the_builtin_set_lacks_is_refused_with_the_way_out():
+    with pytest.raises(AssetError, match="covers libero_spatial, not libero_10; pass assets='official'"):
+        gymnasium.make("libero/10-v0", assets="builtin")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"init_state": 50}, InitStateError, r"allowed: 0\.\.49"),
+        ({"task": 2}, TaskError, "not among this environment's tasks; allowed: 1"),
+        ({"sim_state": np.zeros(3)}, InitStateError, r"has shape \(3,\).*takes \("),
+        ({"state": 1}, OptionError, "unknown reset option 'state'.*allowed: task, init_state, sim_state"),
+    ],
+)
+def test_bad_reset_options_are_named(env, options, error, message):
+    with pytest.raises(error, match=message):
+        env.unwrapped.reset(options=options)
+
+
+def test_bad_actions_are_named(env):
+    env.reset(seed=0)
+    with pytest.raises(ActionError, match=r"has shape \(6,\); expected \(7,\)"):
+        env.unwrapped.step(np.zeros(6))
+    with pytest.raises(ActionError, match=r"has nan at \(2,\)"):
+        env.unwrapped.step(np.array([0, 0, np.nan, 0, 0, 0, 0]))

@@ -1,0 +1,172 @@
+"""`LiberoVectorEnv` against single environments, for all autoreset modes."""
+
+from __future__ import annotations
+
+import threading
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from libero_gym.errors import ActionError, OptionError
+
+SPATIAL = "libero/Spatial-v0"
+OPTIONS = {"assets": "builtin", "image_size": 32, "settle_steps": 1, "action_chunk": 2, "task": [1, 4]}
+
+
+def make(num_envs=3, **kwargs):
+    return gymnasium.make_vec(
+        SPATIAL, num_envs=num_envs, vectorization_mode="vector_entry_point", **{**OPTIONS, **kwargs}
+    )
+
+
+def random_actions(steps, num_envs=3):
+    return np.random.default_rng(5).uniform(-1, 1, (steps, num_envs, 2, 7)).astype(np.float32)
+
+
+def test_spaces_are_the_batched_spaces_of_one():
+    envs = make()
+    assert isinstance(envs, VectorEnv)
+    observation, _ = envs.reset(seed=0)
+    assert observation in envs.observation_space
+    assert envs.action_space.shape == (3, 2, 7)
+    assert observation["image"].shape == (3, 32, 32, 3)
+    assert observation["state"].shape == (3, 8)
+    assert len(observation["instruction"]) == 3
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    envs.close()
+
+
+def test_equals_single_environments_bit_for_bit_for_any_number_of_workers():
+    actions = random_actions(3)
+    runs = []
+    for workers in (1, 3):
+        envs = make(workers=workers)
+        observation, _ = envs.reset(seed=20)
+        run = [observation["image"]]
+        for action in actions:
+            observation, reward, _, _, info = envs.step(action)
+            run += [observation["image"], observation["state"], reward, info["chunk_length"]]
+        runs.append(run)
+        envs.close()
+    for one, three in zip(*runs, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+    for number in range(3):
+        env = gymnasium.make(SPATIAL, **OPTIONS)
+        observation, _ = env.reset(seed=20 + number)  # seed s gives s + i to environment i
+        np.testing.assert_array_equal(observation["image"], runs[0][0][number])
+        for action in actions:
+            observation = env.step(action[number])[0]
+        np.testing.assert_array_equal(observation["image"], runs[0][-4][number])
+        np.testing.assert_array_equal(observation["state"], runs[0][-3][number])
+        env.close()
+
+
+def limited(mode):
+    """Two environments whose episodes end at 2 and 4 control steps: the second one starts a decision later."""
+    return make(num_envs=2, max_episode_steps=4, autoreset_mode=mode)
+
+
+def test_next_step_resets_in_the_step_after_the_end():
+    envs = limited(AutoresetMode.NEXT_STEP)
+    envs.reset(seed=0)
+    actions = random_actions(3, 2)
+    envs.step(actions[0])
+    _, _, terminated, truncated, info = envs.step(actions[1])
+    assert truncated.all()
+    assert not terminated.any()
+    assert list(info["elapsed_steps"]) == [4, 4]
+    _, reward, terminated, truncated, info = envs.step(actions[2])
+    assert not truncated.any()
+    assert list(reward) == [0.0, 0.0]
+    assert list(info["elapsed_steps"]) == [0, 0]
+    envs.close()
+
+
+def test_same_step_returns_the_next_start_and_keeps_the_final_observation():
+    envs = limited(AutoresetMode.SAME_STEP)
+    envs.reset(seed=0)
+    actions = random_actions(2, 2)
+    envs.step(actions[0])
+    observation, _, _, truncated, info = envs.step(actions[1])
+    assert truncated.all()
+    assert list(info["final_info"]["elapsed_steps"]) == [4, 4]
+    assert list(info["elapsed_steps"]) == [0, 0]
+    assert not np.array_equal(info["final_obs"][0]["state"], observation["state"][0])
+
+    # The final observation is what a single environment sees there.
+    env = gymnasium.make(SPATIAL, **{**OPTIONS, "max_episode_steps": None})
+    env.reset(seed=0)
+    for action in actions:
+        last = env.step(action[0])[0]
+    np.testing.assert_array_equal(info["final_obs"][0]["image"], last["image"])
+    env.close()
+    envs.close()
+
+
+def test_disabled_stands_still_until_a_masked_reset():
+    envs = limited(AutoresetMode.DISABLED)
+    envs.reset(seed=0)
+    actions = random_actions(4, 2)
+    envs.step(actions[0])
+    ended, _, _, _, _ = envs.step(actions[1])
+    observation, info = envs.reset(seed=[9, None], options={"reset_mask": np.array([True, False]), "init_state": 3})
+    assert list(info["_init_state_id"]) == [True, False]
+    assert info["init_state_id"][0] == 3
+    np.testing.assert_array_equal(observation["image"][1], ended["image"][1])
+    observation, reward, _, truncated, info = envs.step(actions[2])
+    assert list(truncated) == [False, True]
+    assert list(info["chunk_length"]) == [2, 0]
+    assert reward[1] == 0.0
+    np.testing.assert_array_equal(observation["image"][1], ended["image"][1])
+    envs.close()
+
+
+def test_a_group_starts_in_one_scene():
+    envs = make(autoreset_mode=AutoresetMode.DISABLED)
+    observation, info = envs.reset(seed=[7, 7, 7], options={"task": np.array([4, 4, 4]), "init_state": np.full(3, 2)})
+    assert list(info["task_id"]) == [4, 4, 4]
+    np.testing.assert_array_equal(observation["image"][0], observation["image"][1])
+    np.testing.assert_array_equal(observation["image"][0], observation["image"][2])
+    envs.close()
+
+
+def test_bad_arguments_are_named():
+    for kwargs, message in (
+        ({"num_envs": 0}, "num_envs 0 .*from 1"),
+        ({"workers": 0}, "workers 0 .*from 1"),
+        ({"worker_kind": "fibre"}, "unknown worker_kind 'fibre'.*allowed: thread"),
+        ({"autoreset_mode": "never"}, "unknown autoreset_mode 'never'"),
+        ({"image_sise": 64}, "unexpected keyword argument 'image_sise'"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            make(**kwargs)
+
+
+def test_bad_calls_are_named():
+    envs = make(num_envs=2)
+    with pytest.raises(Exception, match="call reset"):
+        envs.step(np.zeros((2, 2, 7)))
+    envs.reset(seed=0)
+    with pytest.raises(ActionError, match=r"shape \(2, 7\); expected \(2, 2, 7\)"):
+        envs.step(np.zeros((2, 7)))
+    bad = np.zeros((2, 2, 7))
+    bad[1, 0, 3] = np.inf
+    with pytest.raises(ActionError, match=r"inf at \(1, 0, 3\)"):
+        envs.step(bad)
+    with pytest.raises(OptionError, match=r"reset_mask has shape \(3,\)"):
+        envs.reset(options={"reset_mask": np.ones(3, dtype=bool)})
+    with pytest.raises(OptionError, match="unknown reset option 'mask'"):
+        envs.reset(options={"mask": np.ones(2, dtype=bool)})
+    envs.close()
+
+
+def test_close_ends_the_threads():
+    before = threading.active_count()
+    envs = make(num_envs=3, workers=3)
+    envs.reset(seed=0)
+    envs.step_async(random_actions(1)[0])
+    envs.close()
+    assert threading.active_count() == before
