@@ -1,0 +1,133 @@
+"""Normalization statistics of a dataset: actions and proprioception between env units and [-1, 1].
+
+Axes: A action dims (7: xyz, axis-angle, gripper), P proprioception dims (8); any leading axes.
+Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormalize_actions` and `robot_utils.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vla_policy.errors import ConfigError, UnnormKeyError, names
+
+Bounds = Literal["q99", "minmax"]
+"""Which statistics span [-1, 1]: the 1% and 99% quantiles (LIBERO), or minimum and maximum (ALOHA)."""
+
+Gripper = Literal["libero", "none"]
+"""`libero`: a checkpoint's gripper is 0 closed .. 1 open, the env wants -1 open, +1 closed. `none`: already env
+units."""
+
+EPSILON = 1e-8
+"""Added to q99 - q01, so that a dimension that never moved divides by something."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The interval of each dimension that normalization maps to [-1, 1]."""
+
+    low: NDArray[np.float64]
+    """(D,)"""
+    high: NDArray[np.float64]
+    """(D,)"""
+    mask: NDArray[np.bool_]
+    """(D,) False where a dimension is passed through unchanged."""
+
+    @staticmethod
+    def from_stats(stats: Mapping[str, Any], bounds: Bounds, place: str) -> Range:
+        """Read `{q01, q99}` or `{min, max}` and the optional `mask` of one entry of `norm_stats`."""
+        keys = ("q01", "q99") if bounds == "q99" else ("min", "max")
+        absent = [k for k in keys if k not in stats]
+        if absent:
+            raise ConfigError(f"{place} has no {names(absent)}; it has {names(stats)}")
+        low, high = (np.asarray(stats[k], dtype=np.float64) for k in keys)
+        mask = np.asarray(stats.get("mask", np.ones_like(low, dtype=bool)), dtype=bool)
+        if not low.shape == high.shape == mask.shape or low.ndim != 1:
+            raise ConfigError(f"{place}: {keys[0]} {low.shape}, {keys[1]} {high.shape} and mask {mask.shape} differ")
+        return Range(low, high, mask)
+
+    def normalize(self, values: ArrayLike) -> NDArray[np.float64]:
+        """2 (x - low) / (high - low + eps) - 1, clipped to [-1, 1], where the mask is true."""
+        x = np.asarray(values, dtype=np.float64)
+        scaled = np.clip(2.0 * (x - self.low) / (self.high - self.low + EPSILON) - 1.0, -1.0, 1.0)
+        return np.where(self.mask, scaled, x)
+
+    def unnormalize(self, values: ArrayLike) -> NDArray[np.float64]:
+        """0.5 (a + 1) (high - low + eps) + low where the mask is true, else a unchanged."""
+        a = np.asarray(values, dtype=np.float64)
+        return np.where(self.mask, 0.5 * (a + 1.0) * (self.high - self.low + EPSILON) + self.low, a)
+
+
+@dataclass(frozen=True)
+class ActionStats:
+    """What turns decoded tokens into env actions, and a state into the network's proprioception."""
+
+    key: str
+    """The entry of `norm_stats` that was used."""
+    action: Range
+    proprio: Range | None
+    """None where the checkpoint has no statistics of the state; it is then passed through unchanged."""
+    gripper: Gripper
+
+    def to_env(self, actions: ArrayLike) -> NDArray[np.float64]:
+        """(..., A) normalized actions to env units, gripper included."""
+        env = self.action.unnormalize(actions)
+        if self.gripper == "libero":
+            # 2 g - 1 to [-1, 1], sign to a decision, negated: a checkpoint's 1 is open, the env's -1 is open.
+            env[..., -1] = -np.sign(2.0 * env[..., -1] - 1.0)
+        return env
+
+    def from_env(self, actions: ArrayLike) -> NDArray[np.float64]:
+        """(..., A) actions in env units to normalized ones: the inverse of `to_env`, for demonstrations."""
+        env = np.array(actions, dtype=np.float64)
+        if self.gripper == "libero":
+            env[..., -1] = (1.0 - np.sign(env[..., -1])) / 2.0
+        return self.action.normalize(env)
+
+    def normalize_proprio(self, state: ArrayLike) -> NDArray[np.float32]:
+        """(..., P) state in env units to the network's input."""
+        state = np.asarray(state, dtype=np.float64)
+        return (state if self.proprio is None else self.proprio.normalize(state)).astype(np.float32)
+
+
+def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:
+    """The entry to use: the key itself, else `{key}_no_noops`; with None, the only entry there is.
+
+    Raises:
+        UnnormKeyError: no such entry, or None although there are several.
+    """
+    if unnorm_key is None:
+        if len(norm_stats) == 1:
+            return next(iter(norm_stats))
+        raise UnnormKeyError(f"unnorm_key is None, but norm_stats has {len(norm_stats)} keys: {names(norm_stats)}")
+    for candidate in (unnorm_key, f"{unnorm_key}_no_noops"):
+        if candidate in norm_stats:
+            return candidate
+    raise UnnormKeyError(
+        f"unnorm_key {unnorm_key!r}: norm_stats has neither it nor {unnorm_key + '_no_noops'!r}; "
+        f"it has {names(norm_stats)}"
+    )
+
+
+def read_stats(norm_stats: Mapping[str, Any], unnorm_key: str | None, bounds: Bounds, gripper: Gripper) -> ActionStats:
+    """The statistics of one dataset out of a checkpoint's `norm_stats`."""
+    key = resolve_key(norm_stats, unnorm_key)
+    entry = norm_stats[key]
+    if "action" not in entry:
+        raise ConfigError(f"norm_stats[{key!r}] has no 'action'; it has {names(entry)}")
+    proprio = entry.get("proprio")
+    return ActionStats(
+        key=key,
+        action=Range.from_stats(entry["action"], bounds, f"norm_stats[{key!r}]['action']"),
+        proprio=None if proprio is None else Range.from_stats(proprio, bounds, f"norm_stats[{key!r}]['proprio']"),
+        gripper=gripper,
+    )
+
+
+def identity_stats(action_dim: int) -> dict[str, Any]:
+    """A `norm_stats` entry under which decoded actions are env actions already."""
+    return {"action": {"q01": [-1.0] * action_dim, "q99": [1.0] * action_dim, "mask": [False] * action_dim}}

@@ -1,0 +1,190 @@
+"""Read a checkpoint in the published layout. The folder is only read, never written.
+
+config.json                            sizes; `norm_stats`
+dataset_statistics.json                optional; overrides `norm_stats`
+model*.safetensors (+ index)           vision_backbone.*, projector.*, language_model.*
+action_head--{step}_checkpoint.pt      optional: the L1 head
+proprio_projector--{step}_checkpoint.pt  optional
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from vla_policy.checkpoint.key_map import PARTS, part_to_module, to_module
+from vla_policy.errors import CheckpointError, UnsupportedError, names
+from vla_policy.model.config import config_from_dict
+
+if TYPE_CHECKING:
+    from vla_policy.model.openvla_oft import OpenVLAOFTModel
+
+    ModelT = TypeVar("ModelT", bound=OpenVLAOFTModel)
+
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_FILES = ["*.json", "*.safetensors", "*.pt", "tokenizer.model"]
+
+
+def resolve_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder itself, or the snapshot of a Hugging Face repository ("owner/name"), downloaded if it is not here.
+
+    Raises:
+        CheckpointError: neither.
+    """
+    folder = Path(path)
+    if folder.is_dir():
+        return folder
+    if not _REPOSITORY.fullmatch(os.fspath(path)):
+        raise CheckpointError(f"checkpoint {os.fspath(path)!r} is neither a folder nor a repository 'owner/name'")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(os.fspath(path), allow_patterns=_HUB_FILES))
+    except (RepositoryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"checkpoint {os.fspath(path)!r} is no folder here, and the Hub did not give it: {error}"
+        ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        CheckpointError: absent, or not a JSON object.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"checkpoint {path.parent} has no {path.name}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise CheckpointError(f"{path} holds a {type(data).__name__}; an object is needed")
+    return data
+
+
+def read_norm_stats(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """`dataset_statistics.json` where there is one, else the config's `norm_stats`."""
+    override = folder / "dataset_statistics.json"
+    return read_json(override) if override.is_file() else dict(config.get("norm_stats") or {})
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files: those that the index names, else `model.safetensors`, else all `*.safetensors`.
+
+    Raises:
+        CheckpointError: none, or one that the index names is absent.
+    """
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+        absent = [f.name for f in files if not f.is_file()]
+        if absent:
+            raise CheckpointError(f"{index} names files that are not there: {names(absent)}")
+    elif (folder / "model.safetensors").is_file():
+        files = [folder / "model.safetensors"]
+    else:
+        files = sorted(f for f in folder.glob("*.safetensors") if not f.name.startswith(("value_head", "adapter")))
+    if not files:
+        raise CheckpointError(f"checkpoint {folder} has no *.safetensors files; it has {names(os.listdir(folder), 20)}")
+    return files
+
+
+def part_file(folder: Path, part: str) -> Path | None:
+    """`{part}--{step}_checkpoint.pt`, of the highest step (`latest` above all); None where there is none."""
+
+    def step(path: Path) -> float:
+        text = path.name.removeprefix(f"{part}--").removesuffix("_checkpoint.pt")
+        return float(text) if text.isdigit() else float("inf")
+
+    return max(folder.glob(f"{part}--*_checkpoint.pt"), key=step, default=None)
+
+
+def read_part(folder: Path, part: str) -> dict[str, Tensor]:
+    """Weights of one part under module names; empty where the checkpoint has no such file."""
+    file = part_file(folder, part)
+    if file is None:
+        return {}
+    weights = torch.load(file, map_location="cpu", weights_only=True)
+    found = {part_to_module(part, k): v for k, v in weights.items()}
+    foreign = [k for k in found if part == "action_head" and not k.startswith("action_head.model.")]
+    if foreign:
+        raise UnsupportedError(f"{file} is no L1 head (a diffusion head?): it has {names(foreign)}")
+    return found
+
+
+def load_model(
+    cls: type[ModelT],
+    path: str | os.PathLike[str],
+    *,
+    num_images: int | None,
+    chunk: int | None,
+    dtype: torch.dtype | None,
+    device: str | torch.device,
+) -> ModelT:
+    """See `OpenVLAOFTModel.from_pretrained`."""
+    folder = resolve_folder(path)
+    data = read_json(folder / "config.json")
+    if part_file(folder, "vision_backbone") is not None:
+        raise UnsupportedError(f"{folder} has a vision_backbone--*_checkpoint.pt (FiLM), which is not supported")
+    parts: dict[str, Tensor] = {}
+    for part in PARTS:
+        parts |= read_part(folder, part)
+    proprio = parts.get("proprio_projector.fc1.weight")
+    config = config_from_dict(
+        data,
+        num_images=num_images,
+        chunk=chunk,
+        proprio_dim=None if proprio is None else proprio.shape[1],
+        action_head="l1" if any(k.startswith("action_head.") for k in parts) else None,
+    )
+    with torch.device("meta"):  # no random weights, no memory, until the files give them
+        model = cls(config)
+    # `norm_stats` as used, so that a checkpoint saved from this one needs no second file.
+    model.source_config = data | {"norm_stats": read_norm_stats(folder, data)}
+
+    weights = {
+        name: tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None, copy=True)
+        for name, tensor in _all_weights(folder, parts)
+    }
+    _check_weights(model, weights, folder)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    model.load_state_dict(weights, strict=True, assign=True)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    return model
+
+
+def _all_weights(folder: Path, parts: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    for file in weight_files(folder):
+        with safe_open(file, framework="pt") as tensors:
+            for key in tensors.keys():  # noqa: SIM118 (not a mapping)
+                name = to_module(key)
+                if name is not None:
+                    yield name, tensors.get_tensor(key)
+    yield from parts.items()
+
+
+def _check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:
+    wanted = model.state_dict()
+    missing = [k for k in wanted if k not in weights]
+    unexpected = [k for k in weights if k not in wanted]
+    misshapen = [
+        f"{k} {tuple(weights[k].shape)} instead of {tuple(v.shape)}"
+        for k, v in wanted.items()
+        if k in weights and weights[k].shape != v.shape
+    ]
+    if missing or unexpected or misshapen:
+        raise CheckpointError(
+            f"checkpoint {folder} does not fit its config. Missing: {names(missing)}. "
+            f"Unexpected: {names(unexpected)}. Wrong shape: {names(misshapen)}."
+        )

@@ -1,0 +1,104 @@
+"""What a policy keeps beside its network's files.
+
+config.json              "vla_policy": {"policy": options, "unnorm_key": key}
+dataset_statistics.json  norm_stats
+tokenizer.json
+value_head.safetensors   where there is a value head
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from vla_policy.checkpoint.load import read_json, resolve_folder
+from vla_policy.checkpoint.save import save_model, write_json
+from vla_policy.errors import CheckpointError, ConfigError
+from vla_policy.model.config import EXTENSION
+from vla_policy.model.openvla_oft import OpenVLAOFTModel
+from vla_policy.observation import IMAGE_KEYS
+from vla_policy.policy import policy_config_from_dict, policy_config_to_dict
+from vla_policy.preprocess import ImagePipeline
+from vla_policy.prompt import load_tokenizer
+from vla_policy.value_head import ValueHeadConfig
+
+if TYPE_CHECKING:
+    from vla_policy.policy import OpenVLAOFTPolicy
+
+    PolicyT = TypeVar("PolicyT", bound=OpenVLAOFTPolicy)
+
+VALUE_HEAD_FILE = "value_head.safetensors"
+
+
+def load_policy(
+    cls: type[PolicyT],
+    path: str | os.PathLike[str],
+    *,
+    unnorm_key: str | None,
+    num_images: int | None,
+    value_head: ValueHeadConfig | Mapping[str, Any] | bool | None,
+    lora: int | Mapping[str, Any] | None,
+    dtype: torch.dtype | str | None,
+    device: str | torch.device,
+    seed: int,
+    options: Mapping[str, Any],
+) -> PolicyT:
+    """See `OpenVLAOFTPolicy.from_pretrained`."""
+    folder = resolve_folder(path)
+    saved = read_json(folder / "config.json").get(EXTENSION, {})
+    model = OpenVLAOFTModel.from_pretrained(folder, num_images, dtype=_dtype(dtype), device=device)
+    data = dict(saved.get("policy") or {"pipeline": ImagePipeline(size=model.config.image_size)})
+    if len(data.get("image_keys", ())) != model.config.num_images:
+        data["image_keys"] = IMAGE_KEYS[: model.config.num_images]
+    changes = dict(options) if value_head is None else {**options, "value_head": value_head}
+    config = policy_config_from_dict(data, **changes)
+    tokenizer = load_tokenizer(folder)
+    with torch.random.fork_rng(devices=[]):  # a new value head draws from the global generator before it is set below
+        policy = cls(model, tokenizer, config, unnorm_key or saved.get("unnorm_key"))
+
+    generator = torch.Generator().manual_seed(seed)
+    if policy.value_head is not None:
+        file = folder / VALUE_HEAD_FILE
+        if file.is_file():
+            try:
+                policy.value_head.load_state_dict(load_file(file))
+            except RuntimeError as error:
+                raise CheckpointError(
+                    f"{file} does not fit the value head {config.value_head}; "
+                    f"value_head=None takes the saved shape: {error}"
+                ) from error
+        else:
+            policy.value_head.reset_parameters(generator)
+        policy.value_head.to(device)  # float32, whatever the network's dtype
+    if lora is not None:
+        from vla_policy.lora import add_lora
+
+        add_lora(model, lora, generator)
+    return policy
+
+
+def save_policy(policy: OpenVLAOFTPolicy, folder: Path) -> None:
+    """See `OpenVLAOFTPolicy.save_pretrained`."""
+    extension = {"policy": policy_config_to_dict(policy.config), "unnorm_key": policy.stats.key}
+    save_model(policy.model, folder, extension=extension)
+    write_json(folder / "dataset_statistics.json", policy.model.source_config["norm_stats"])
+    policy.tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+    (folder / VALUE_HEAD_FILE).unlink(missing_ok=True)
+    if policy.value_head is not None:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in policy.value_head.state_dict().items()}
+        save_file(weights, folder / VALUE_HEAD_FILE)
+
+
+def _dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
+    """`torch.bfloat16` or its name, "bfloat16"."""
+    if not isinstance(dtype, str):
+        return dtype
+    found = getattr(torch, dtype, None)
+    if not isinstance(found, torch.dtype):
+        raise ConfigError(f"dtype is {dtype!r}; it must name a torch dtype, such as 'bfloat16' or 'float32'")
+    return found

@@ -1,0 +1,93 @@
+"""The distribution of action tokens: one object samples and scores.
+
+Axes: B batch, K = C A action tokens, V bins.
+
+RL on VLAs has gone wrong where log-probs were computed on another distribution than the one that was sampled from
+(another temperature, another order of top-k and temperature, another slice of the vocabulary). Here `sample`, `mode`,
+`log_prob` and `entropy` read the same normalized log-probabilities, made once in float32
+(float64 stays float64, for gradient checks).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from vla_policy.errors import ConfigError, TokenError
+
+
+class ActionTokenDistribution:
+    """Independent categorical distributions over the V action ids, one for each of K tokens.
+
+    Logits are divided by the temperature first, then cut to the `top_k` largest, then normalized.
+
+    Args:
+        logits: (B, K, V), in id order.
+        temperature: above 0; greedy decoding is `mode`, not temperature 0.
+        top_k: keep only the k most likely ids; None keeps all. A token outside has log-prob -inf.
+        first_id: the vocabulary id of index 0.
+    """
+
+    def __init__(
+        self, logits: Tensor, temperature: float = 1.0, top_k: int | None = None, *, first_id: int = 0
+    ) -> None:
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise ConfigError(f"temperature is {temperature}; it must be a positive number (for greedy, use mode)")
+        bins = logits.shape[-1]
+        if top_k is not None and not 1 <= top_k <= bins:
+            raise ConfigError(f"top_k is {top_k}; it must be 1 to {bins}, or None")
+        scaled = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+        if top_k is not None and top_k < bins:
+            kept = scaled.topk(top_k, dim=-1).indices
+            outside = torch.ones_like(scaled, dtype=torch.bool).scatter_(-1, kept, False)
+            scaled = scaled.masked_fill(outside, -torch.inf)
+        self.log_probs = torch.log_softmax(scaled, dim=-1)
+        """(B, K, V)"""
+        self.first_id = first_id
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B, K) ids, by inversion: one uniform number a token, drawn on the generator's device.
+
+        The draw does not depend on the logits' device, so a seed means the same on CPU and GPU.
+        """
+        device = generator.device if generator is not None else self.log_probs.device
+        uniform = torch.rand((*self.log_probs.shape[:-1], 1), generator=generator, device=device)
+        cdf = self.log_probs.detach().exp().cumsum(-1)
+        # Rounding may leave the last value off 1. Scaled by it, u < cdf[-1] always, and an id with no mass is never
+        # hit.
+        threshold = uniform.to(cdf.device) * cdf[..., -1:]
+        index = torch.searchsorted(cdf, threshold, right=True).squeeze(-1)
+        return index.clamp_(max=cdf.shape[-1] - 1) + self.first_id
+
+    def mode(self) -> Tensor:
+        """(B, K) the most likely ids; the lowest id where several are equal."""
+        return self.log_probs.argmax(-1) + self.first_id
+
+    def log_prob(self, tokens: Tensor) -> Tensor:
+        """(B, K) log-probabilities of ids.
+
+        Raises:
+            TokenError: a wrong shape or dtype, or an id that is no action id.
+        """
+        if tokens.shape != self.log_probs.shape[:-1]:
+            raise TokenError(
+                f"tokens have shape {tuple(tokens.shape)}; (B, K) is {tuple(self.log_probs.shape[:-1])} here"
+            )
+        if tokens.is_floating_point() or tokens.dtype == torch.bool:
+            raise TokenError(f"tokens have dtype {tokens.dtype}; integers are needed")
+        index = tokens.long() - self.first_id
+        bins = self.log_probs.shape[-1]
+        if index.device.type == "cpu" and index.numel() and (index.min() < 0 or index.max() >= bins):
+            raise TokenError(
+                f"tokens span {int(tokens.min())} to {int(tokens.max())}; "
+                f"action ids are {self.first_id} to {self.first_id + bins - 1}"
+            )
+        return self.log_probs.gather(-1, index.to(self.log_probs.device).unsqueeze(-1)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        """(B, K) -sum p log p, in nats; ids with no mass add nothing."""
+        # -inf would make p log p NaN, and its gradient too: cut it before the product.
+        finite = self.log_probs.clamp_min(torch.finfo(torch.float32).min)
+        return -(finite.exp() * finite).sum(-1)

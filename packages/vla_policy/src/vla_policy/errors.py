@@ -1,0 +1,49 @@
+"""The package's errors: one family, each naming the value, the place and what is allowed.
+
+All derive from `VLAPolicyError`, which is a `ValueError`: a caller can catch the family or one member.
+"""
+
+from __future__ import annotations
+
+
+class VLAPolicyError(ValueError):
+    """Any problem with what a caller gave to this package."""
+
+
+class ConfigError(VLAPolicyError):
+    """A size, name or option of a configuration that cannot be built."""
+
+
+class SpaceError(VLAPolicyError):
+    """An observation or action space that the policy cannot be built for."""
+
+
+class ObservationError(VLAPolicyError):
+    """An observation with a missing or unknown key, a wrong dtype or shape, a NaN, or an empty instruction."""
+
+
+class TokenError(VLAPolicyError):
+    """Action tokens of a wrong shape or dtype, or ids that are not action ids."""
+
+
+class ActionError(VLAPolicyError):
+    """An action of a wrong shape, or not a number."""
+
+
+class UnnormKeyError(VLAPolicyError):
+    """A normalization key that the checkpoint's statistics do not have."""
+
+
+class CheckpointError(VLAPolicyError):
+    """A checkpoint folder with missing, unexpected or misshapen files or weights."""
+
+
+class UnsupportedError(VLAPolicyError):
+    """An operation that this checkpoint cannot do, for example scoring tokens with an L1 head."""
+
+
+def names(values: object, limit: int = 8) -> str:
+    """Some names as text for a message: `a, b, c (and 5 more)`."""
+    items = [str(v) for v in values]  # type: ignore[attr-defined]
+    more = f" (and {len(items) - limit} more)" if len(items) > limit else ""
+    return ", ".join(items[:limit]) + more if items else "none"

@@ -1,0 +1,198 @@
+"""OpenVLA-OFT: images, a prompt and proprioception to a chunk of actions in one forward pass.
+
+Axes: B batch, L prompt tokens, n images, H W pixels, P patches of all images, S sequence, C actions a chunk, A action
+dims, K = C A action tokens, V bins, D width.
+
+    input_ids (B, L) -----------> embed ------> (B, L, D) -----+
+    pixel_values (B, 6n, H, W) -> trunks, projector (B, P, D) -+-> sequence -> Llama -> hidden (B, K, D) -+-> logits
+    proprio (B, 8) -------------> projector --> (B, 1, D) -----+                                          +-> L1 actions
+
+    sequence: [BOS][P patches][proprio?][prompt without BOS][K placeholders][stop][padding]
+
+Outputs are read one position early, as next-token logits are: the prompt's last token yields the first action token.
+Source: openvla-oft 213c5ff, `modeling_prismatic.py::OpenVLAForActionPrediction`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from vla_policy.errors import ObservationError
+from vla_policy.model.config import OpenVLAOFTConfig
+from vla_policy.model.heads import L1ActionHead
+from vla_policy.model.language import BidirectionalLlama
+from vla_policy.model.projector import Projector, ProprioProjector
+from vla_policy.model.vision import CHANNELS, VisionBackbone
+
+
+@dataclass(frozen=True)
+class OpenVLAOFTOutput:
+    """What one forward pass gives."""
+
+    logits: Tensor
+    """(B, K, V) float32, over the action ids in id order (31744 .. 31999 for Llama 2)."""
+    hidden: Tensor
+    """(B, K, D) final hidden states that the logits were made of."""
+    actions: Tensor | None
+    """(B, C, A) normalized actions of the L1 head; None where the checkpoint has none."""
+
+
+class OpenVLAOFTModel(nn.Module):
+    """The network alone, at any size; everything is read from the config."""
+
+    def __init__(self, config: OpenVLAOFTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.source_config: Mapping[str, Any] = {}
+        """The `config.json` this network was loaded from; its unknown keys are written back when it is saved."""
+        width = config.text.hidden_size
+        self.vision_backbone = VisionBackbone(config.trunks)
+        self.projector = Projector(self.vision_backbone.width, width, fused=len(config.trunks) == 2)
+        self.language_model = BidirectionalLlama(config.text)
+        self.proprio_projector = None if config.proprio_dim is None else ProprioProjector(config.proprio_dim, width)
+        self.action_head = L1ActionHead(width, config.action_dim) if config.action_head == "l1" else None
+        self.placeholders = nn.Parameter(torch.zeros(config.num_tokens, width)) if config.learned_placeholders else None
+
+    @property
+    def first_action_id(self) -> int:
+        """The id of logits[..., 0]."""
+        return self.config.vocab_size - self.config.bins
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.language_model.model.embed_tokens.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.language_model.model.embed_tokens.weight.device
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        num_images: int | None = None,
+        *,
+        chunk: int | None = None,
+        dtype: torch.dtype | None = None,
+        device: str | torch.device = "cpu",
+    ) -> Self:
+        """Load a checkpoint in the published layout; its folder is only read.
+
+        Args:
+            path: a folder, or a repository of the Hugging Face Hub.
+            num_images: n; None takes what the config says, else 1.
+            chunk: C; None takes what the config says, else 8.
+            dtype: of the weights; None keeps the stored one.
+            device: where the weights go.
+
+        Raises:
+            CheckpointError: files or weights are missing, unexpected or misshapen; the message names them.
+            ConfigError: `config.json` describes something that cannot be built.
+        """
+        from vla_policy.checkpoint.load import load_model
+
+        return load_model(cls, path, num_images=num_images, chunk=chunk, dtype=dtype, device=device)
+
+    def save_pretrained(self, path: str | os.PathLike[str]) -> None:
+        """Write the published layout: sharded safetensors, `config.json` and the parts that have files of their own."""
+        from vla_policy.checkpoint.save import save_model
+
+        save_model(self, path)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        pixel_values: Tensor,
+        attention_mask: Tensor | None = None,
+        proprio: Tensor | None = None,
+    ) -> OpenVLAOFTOutput:
+        """One parallel decoding of a chunk.
+
+        Args:
+            input_ids: (B, L) integer prompt tokens with BOS first and the prompt-end token last.
+            pixel_values: (B, 6n, H, W) float, normalized; 6 channels an image, one normalization for each trunk.
+            attention_mask: (B, L), true at real tokens, padding on either side; None reads it from `pad_token_id`.
+            proprio: (B, 8) normalized; needed if, and only if, the checkpoint has a projector for it.
+
+        Raises:
+            ObservationError: shapes that do not fit the config.
+        """
+        self._check(input_ids, pixel_values, attention_mask, proprio)
+        embeddings, valid, queries = self._sequence(input_ids, pixel_values, attention_mask, proprio)
+        hidden = self.language_model.model(embeddings, valid, queries)
+        logits = self.language_model.logits(hidden, self.first_action_id, self.config.bins)
+        return OpenVLAOFTOutput(logits, hidden, None if self.action_head is None else self.action_head(hidden))
+
+    def _sequence(
+        self, input_ids: Tensor, pixel_values: Tensor, attention_mask: Tensor | None, proprio: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Embeddings (B, S, D), which are real (B, S) or None for all, and where the actions are read (B, K)."""
+        config = self.config
+        real = input_ids != config.pad_token_id if attention_mask is None else attention_mask.bool()
+        lengths = real.sum(1)
+        if bool((lengths < 2).any()):
+            raise ObservationError(
+                f"input_ids: prompts have {lengths.tolist()} real tokens; BOS and the prompt-end token are the least"
+            )
+        # Real tokens to the front, in order: padding on the left becomes padding on the right.
+        input_ids = input_ids.gather(1, (~real).to(torch.int8).argsort(dim=1, stable=True))
+        longest = int(lengths.max())
+        input_ids = input_ids[:, :longest]
+
+        embed = self.language_model.model.embed_tokens
+        prompt = embed(input_ids)
+        prefix = [prompt[:, :1], self.projector(self.vision_backbone(pixel_values.to(self.dtype)))]
+        if self.proprio_projector is not None and proprio is not None:
+            prefix.append(self.proprio_projector(proprio.to(self.dtype)).unsqueeze(1))
+        prefix_length = sum(p.shape[1] for p in prefix)
+        batch, tokens, width = prompt.shape[0], config.num_tokens, prompt.shape[-1]
+
+        # The tail has the placeholders right after each row's own prompt, then the stop token, then padding.
+        tail_start = lengths - 1  # position in [prompt without BOS] where the placeholders begin
+        steps = torch.arange(tokens, device=prompt.device)
+        slots = (tail_start[:, None] + steps).unsqueeze(-1).expand(-1, -1, width)
+        tail = torch.cat((prompt[:, 1:], prompt.new_zeros(batch, tokens + 1, width)), dim=1)
+        placeholders = prompt.new_zeros(tokens, width) if self.placeholders is None else self.placeholders
+        tail = tail.scatter(1, slots, placeholders.to(prompt.dtype).expand(batch, -1, -1))
+        stop = embed.weight[config.stop_token_id].expand(batch, 1, -1)
+        tail = tail.scatter(1, (tail_start + tokens)[:, None, None].expand(-1, -1, width), stop)
+
+        embeddings = torch.cat((*prefix, tail), dim=1)
+        valid = None
+        if bool((lengths < longest).any()):
+            positions = torch.arange(embeddings.shape[1], device=prompt.device)
+            valid = positions < (prefix_length + tail_start + tokens + 1)[:, None]
+        queries = (prefix_length + tail_start - 1)[:, None] + steps
+        return embeddings, valid, queries
+
+    def _check(
+        self, input_ids: Tensor, pixel_values: Tensor, attention_mask: Tensor | None, proprio: Tensor | None
+    ) -> None:
+        config = self.config
+        batch = input_ids.shape[0]
+        if input_ids.ndim != 2 or input_ids.is_floating_point():
+            raise ObservationError(
+                f"input_ids: shape {tuple(input_ids.shape)}, {input_ids.dtype}; (B, L) integers are needed"
+            )
+        channels = CHANNELS * len(config.trunks) * config.num_images
+        allowed = (batch, channels, config.image_size, config.image_size)
+        if tuple(pixel_values.shape) != allowed:
+            raise ObservationError(
+                f"pixel_values: shape {tuple(pixel_values.shape)}; {allowed} is needed for "
+                f"{config.num_images} image(s) of {channels // config.num_images} channels"
+            )
+        if attention_mask is not None and attention_mask.shape != input_ids.shape:
+            raise ObservationError(
+                f"attention_mask: shape {tuple(attention_mask.shape)}; that of input_ids is {tuple(input_ids.shape)}"
+            )
+        if config.proprio_dim is None and proprio is not None:
+            raise ObservationError("proprio was given, but this checkpoint has no proprioception projector")
+        if config.proprio_dim is not None and (proprio is None or tuple(proprio.shape) != (batch, config.proprio_dim)):
+            got = "None" if proprio is None else f"shape {tuple(proprio.shape)}"
+            raise ObservationError(f"proprio is {got}; this checkpoint needs {(batch, config.proprio_dim)}")

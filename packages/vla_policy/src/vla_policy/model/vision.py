@@ -1,0 +1,94 @@
+"""The vision backbone: one or two ViT trunks from timm whose patch features are concatenated.
+
+Axes: B batch, n images, c channels (3 a trunk), H W pixels, P patches an image, D width.
+
+Source: openvla-oft 213c5ff, `modeling_prismatic.py::PrismaticVisionBackbone`. Features are the output of block n-2,
+without the final norm and without class and register tokens. The last block, the final norm and SigLIP's pooling head
+are in the checkpoint but never run; they are kept, frozen, so that a saved checkpoint has every published weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vla_policy.errors import ConfigError
+from vla_policy.model.config import TrunkSizes
+
+CHANNELS = 3
+
+
+def build_trunk(sizes: TrunkSizes) -> Any:
+    """A timm ViT without a classifier and without pretrained weights.
+
+    Raises:
+        ConfigError: timm does not know the model, or it is not a ViT.
+    """
+    import timm  # 5 seconds of imports, needed only when a network is built
+
+    extra: dict[str, Any] = {} if sizes.override_act_layer is None else {"act_layer": sizes.override_act_layer}
+    try:
+        trunk: Any = timm.create_model(
+            sizes.timm_id, pretrained=False, num_classes=0, img_size=sizes.image_size, **extra, **sizes.timm_args
+        )
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f"timm cannot build trunk {sizes.timm_id!r} with {dict(sizes.timm_args)}: {error}") from error
+    if not hasattr(trunk, "blocks") or not hasattr(trunk, "patch_embed"):
+        raise ConfigError(f"timm model {sizes.timm_id!r} is no vision transformer: it has no blocks")
+    if len(trunk.blocks) < 2:
+        raise ConfigError(f"trunk {sizes.timm_id!r} has {len(trunk.blocks)} blocks; block n-2 needs at least 2")
+    _freeze_unused(trunk)
+    return trunk
+
+
+def _freeze_unused(trunk: Any) -> None:
+    """Stop gradients for what `forward` never runs: optimizers and data-parallel wrappers then leave it alone."""
+    unused = [trunk.blocks[-1], trunk.norm, getattr(trunk, "fc_norm", None), getattr(trunk, "attn_pool", None)]
+    for module in unused:
+        if module is not None:
+            module.requires_grad_(False)
+
+
+class VisionBackbone(nn.Module):
+    """(B, 3 t n, H, W) stacked images to (B, n P, D) features, t trunks."""
+
+    def __init__(self, trunks: tuple[TrunkSizes, ...]) -> None:
+        super().__init__()
+        self.featurizer: Any = build_trunk(trunks[0])
+        self.fused_featurizer: Any = build_trunk(trunks[1]) if len(trunks) == 2 else None
+        first, second = self.featurizer, self.fused_featurizer
+        if second is not None and first.patch_embed.num_patches != second.patch_embed.num_patches:
+            raise ConfigError(
+                f"trunks {trunks[0].timm_id!r} and {trunks[1].timm_id!r} have {first.patch_embed.num_patches} and "
+                f"{second.patch_embed.num_patches} patches an image; fused trunks need the same"
+            )
+        self.num_trunks = len(trunks)
+        self.num_patches: int = first.patch_embed.num_patches
+        """Patches an image."""
+        self.width: int = first.embed_dim + (0 if second is None else second.embed_dim)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        batch, channels, height, width = pixel_values.shape
+        per_image = CHANNELS * self.num_trunks
+        images = pixel_values.reshape(batch * (channels // per_image), per_image, height, width)
+        features = [_patches(self.featurizer, images[:, :CHANNELS])]
+        if self.fused_featurizer is not None:
+            features.append(_patches(self.fused_featurizer, images[:, CHANNELS:]))
+        fused = torch.cat(features, dim=-1) if len(features) == 2 else features[0]
+        # Images follow one another along the patches: (B n, P, D) -> (B, n P, D).
+        return fused.reshape(batch, -1, self.width)
+
+
+def _patches(trunk: Any, images: Tensor) -> Tensor:
+    """(B, P, D): the output of block n-2, prefix tokens removed."""
+    (features,) = trunk.forward_intermediates(
+        images,
+        indices=[len(trunk.blocks) - 2],
+        norm=False,
+        stop_early=True,
+        output_fmt="NLC",
+        intermediates_only=True,
+    )
+    return features

@@ -1,0 +1,156 @@
+"""Camera images to what the vision trunks were trained on.
+
+Axes: N samples, n images a sample, H W pixels.
+
+Two stages, so that what a trainer stores between sampling and scoring stays uint8:
+
+    prepare:   (N, h, w, 3) uint8 -> JPEG round trip? -> resize -> centre crop? -> (N, H, W, 3) uint8
+    normalize: (N, n, H, W, 3) uint8 -> two stacked normalizations -> (N, 6n, H, W) float32
+
+The published pipeline (openvla-oft 213c5ff, `openvla_utils.py::{resize_image_for_policy, center_crop_image}`) is
+TensorFlow's; each step says which of its rules it follows.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from vla_policy.errors import ConfigError, ObservationError
+
+TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
+"""Per trunk: DINOv2 (ImageNet's mean, rounded to bfloat16 as in the published processor), then SigLIP."""
+TRUNK_STD = ((0.228515625, 0.2236328125, 0.224609375), (0.5, 0.5, 0.5))
+
+LANCZOS_RADIUS = 3
+
+
+@dataclass(frozen=True)
+class ImagePipeline:
+    """What `prepare` does; the defaults are the published pipeline."""
+
+    size: int = 224
+    """Side of the result, in pixels."""
+    jpeg_quality: int | None = 95
+    """Quality of a JPEG round trip (training images were stored as JPEG; 95 is tf.io.encode_jpeg's default); None:
+    skip."""
+    resize: Literal["lanczos3", "bilinear"] = "lanczos3"
+    """Antialiased filter. An image that has the right size already is not touched by it."""
+    crop_area: float | None = 0.9
+    """Share of the area that a centre crop keeps, stretched back to `size`; None: no crop."""
+
+    def __post_init__(self) -> None:
+        if self.resize not in ("lanczos3", "bilinear"):
+            raise ConfigError(f"image pipeline: resize is {self.resize!r}; it must be 'lanczos3' or 'bilinear'")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise ConfigError(f"image pipeline: jpeg_quality is {self.jpeg_quality}; it must be 1 to 100, or None")
+        if self.crop_area is not None and not 0.0 < self.crop_area <= 1.0:
+            raise ConfigError(f"image pipeline: crop_area is {self.crop_area}; it must be in (0, 1], or None")
+
+    def prepare(self, images: NDArray[np.uint8], name: str = "image") -> Tensor:
+        """(N, h, w, 3) uint8 to a (N, H, W, 3) uint8 tensor; the argument is not changed.
+
+        Raises:
+            ObservationError: another dtype or shape.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
+            raise ObservationError(
+                f"observation[{name!r}] has shape {images.shape} and dtype {images.dtype}; (N, H, W, 3) uint8 is needed"
+            )
+        if self.jpeg_quality is not None:
+            images = np.stack([jpeg_round_trip(image, self.jpeg_quality) for image in images])
+        result = torch.from_numpy(np.array(images, copy=True, order="C"))
+        if tuple(images.shape[1:3]) != (self.size, self.size):
+            result = resize_lanczos3(result, self.size) if self.resize == "lanczos3" else _bilinear(result, self.size)
+        return result if self.crop_area is None else centre_crop(result, self.crop_area)
+
+
+def normalize(images: Tensor, trunks: int = 2) -> Tensor:
+    """(N, n, H, W, 3) uint8 to (N, 3 t n, H, W) float32: each image once for each of t trunks, (x / 255 - mean) /
+    std."""
+    mean = torch.tensor(TRUNK_MEAN[:trunks], device=images.device).view(1, 1, trunks, 3, 1, 1)
+    std = torch.tensor(TRUNK_STD[:trunks], device=images.device).view(1, 1, trunks, 3, 1, 1)
+    channels_first = images.permute(0, 1, 4, 2, 3).unsqueeze(2).float()
+    # (x / 255 - mean) / std as one multiply and one add.
+    scaled = channels_first * (1.0 / (255.0 * std)) - mean / std
+    return scaled.flatten(1, 3)
+
+
+def jpeg_round_trip(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Encode and decode one (H, W, 3) image: baseline, 4:2:0 chroma, libjpeg's slow integer DCT, as TensorFlow does."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="JPEG", quality=quality, subsampling="4:2:0", optimize=False)
+    buffer.seek(0)
+    return np.asarray(Image.open(buffer))
+
+
+def resize_lanczos3(images: Tensor, size: int) -> Tensor:
+    """(N, h, w, 3) uint8 to (N, size, size, 3) uint8, rounded once at the end.
+
+    As tf.image.resize(method="lanczos3", antialias=True), which filters in float32. (Pillow's Lanczos rounds to uint8
+    between its two passes, and so differs by a level here and there.)
+    """
+    rows = lanczos3_weights(images.shape[1], size)
+    columns = lanczos3_weights(images.shape[2], size)
+    filtered = torch.einsum("yh,nhwc->nywc", rows, images.float())
+    filtered = torch.einsum("xw,nywc->nyxc", columns, filtered)
+    return filtered.round().clamp(0, 255).to(torch.uint8)
+
+
+@lru_cache(maxsize=16)
+def lanczos3_weights(inputs: int, outputs: int) -> Tensor:
+    """(outputs, inputs) float32 filter matrix of one axis, rows summing to 1.
+
+    TensorFlow's `ScaleAndTranslate`: pixel centres at half integers, kernel widened by the scale when shrinking.
+    """
+    scale = inputs / outputs
+    widening = max(scale, 1.0)
+    centres = (torch.arange(outputs, dtype=torch.float64) + 0.5) * scale
+    x = (torch.arange(inputs, dtype=torch.float64) + 0.5 - centres[:, None]) / widening
+    # L(x) = sinc(x) sinc(x / 3) inside the radius.
+    kernel = torch.sinc(x) * torch.sinc(x / LANCZOS_RADIUS) * (x.abs() < LANCZOS_RADIUS)
+    return (kernel / kernel.sum(1, keepdim=True)).float()
+
+
+def centre_crop(images: Tensor, area: float) -> Tensor:
+    """Keep the central `area` share of (N, H, W, 3) uint8 and stretch it back, bilinear, saturating cast.
+
+    As tf.image.crop_and_resize: sample positions run from corner to corner of the box, in units of H - 1; the cast to
+    uint8 is tf.image.convert_image_dtype's, which multiplies by 255.5 and truncates.
+    """
+    height, width = images.shape[1:3]
+    x = images.float() / 255.0
+    x = _sample_axis(x, 1, height, area)
+    x = _sample_axis(x, 2, width, area)
+    return (x.clamp(0.0, 1.0) * 255.5).clamp(0, 255).to(torch.uint8)
+
+
+def _sample_axis(x: Tensor, axis: int, length: int, area: float) -> Tensor:
+    side = math.sqrt(area)
+    low = (1.0 - side) / 2.0
+    # in = y1 (H - 1) + i (y2 - y1) (H - 1) / (H - 1)
+    step = side if length > 1 else 0.0
+    at = low * (length - 1) + torch.arange(length, dtype=torch.float32) * step
+    below = at.floor().long().clamp(0, length - 1)
+    above = at.ceil().long().clamp(0, length - 1)
+    shape = [1] * x.ndim
+    shape[axis] = length
+    weight = (at - below).view(shape)
+    low_values = x.index_select(axis, below)
+    return low_values + (x.index_select(axis, above) - low_values) * weight
+
+
+def _bilinear(images: Tensor, size: int) -> Tensor:
+    """Antialiased bilinear on uint8: the toy's, for its speed."""
+    resized = F.interpolate(images.permute(0, 3, 1, 2), (size, size), mode="bilinear", antialias=True)
+    return resized.permute(0, 2, 3, 1).contiguous()

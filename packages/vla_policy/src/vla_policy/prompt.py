@@ -1,0 +1,120 @@
+"""Instructions to prompt tokens.
+
+Axes: N samples, L tokens of the longest prompt that is allowed.
+
+A prompt is `[BOS] template [prompt end]`. Ids come from the network's config; the tokenizer is any `tokenizers` file:
+Llama 2's `tokenizer.json` beside a published checkpoint, or the toy's, which this package carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+
+from vla_policy.errors import CheckpointError, ConfigError, ObservationError
+
+PUBLISHED_TEMPLATE = "In: What action should the robot take to {instruction}?\nOut:"
+"""openvla-oft 213c5ff, `openvla_utils.py::get_vla_action`."""
+
+TOY_VOCAB = 576
+"""Text ids of the toy: 4 special ones, 256 bytes, and room for a token a word of LIBERO's sentences (519 are used)."""
+TOY_SPECIAL = ("<unk>", "<s>", "</s>", "<prompt-end>")
+"""Ids 0 to 3; BOS and stop are 1 and 2 as in Llama 2."""
+
+
+class PromptTokenizer:
+    """Fixed-size prompts for a batch of instructions."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        template: str,
+        max_length: int,
+        bos_token_id: int,
+        prompt_end_token_id: int,
+        pad_token_id: int,
+    ) -> None:
+        if "{instruction}" not in template:
+            raise ConfigError(f"prompt template {template!r} has no '{{instruction}}'")
+        self.tokenizer = tokenizer
+        self.template = template
+        self.max_length = max_length
+        self._bos, self._end, self._pad = bos_token_id, prompt_end_token_id, pad_token_id
+        self._known: dict[str, list[int]] = {}
+
+    def tokens(self, instruction: str) -> list[int]:
+        """BOS, the template with the instruction in lower case, and the prompt-end id unless it is last already.
+
+        Raises:
+            ObservationError: an empty instruction, or a prompt longer than `max_length`.
+        """
+        found = self._known.get(instruction)
+        if found is not None:
+            return found
+        if not isinstance(instruction, str) or not instruction.strip():
+            raise ObservationError(f"observation['instruction'] has {instruction!r}; a sentence is needed")
+        text = self.template.format(instruction=instruction.lower())
+        ids = [self._bos, *self.tokenizer.encode(text, add_special_tokens=False).ids]
+        if ids[-1] != self._end:
+            ids.append(self._end)
+        if len(ids) > self.max_length:
+            raise ObservationError(
+                f"observation['instruction'] {instruction!r} makes a prompt of {len(ids)} tokens; "
+                f"max_prompt_length is {self.max_length}"
+            )
+        if len(self._known) < 4096:  # a suite has at most 90 sentences; this only bounds a pathological caller
+            self._known[instruction] = ids
+        return ids
+
+    def __call__(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(N, max_length) int64 ids, padded on the right, and (N,) int64 lengths."""
+        rows = [self.tokens(text) for text in instructions]
+        ids = torch.full((len(rows), self.max_length), self._pad, dtype=torch.int64)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+        return ids, torch.tensor([len(row) for row in rows], dtype=torch.int64)
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The `tokenizer.json` of a checkpoint.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise CheckpointError(
+            f"checkpoint {folder} has no tokenizer.json, which prompts need; "
+            "transformers' LlamaTokenizerFast(...).save_pretrained(folder) makes one from tokenizer.model"
+        )
+    return Tokenizer.from_file(str(file))
+
+
+def toy_tokenizer() -> Tokenizer:
+    """The toy's tokenizer, as shipped."""
+    return Tokenizer.from_str(files("vla_policy").joinpath("toy_tokenizer.json").read_text(encoding="utf-8"))
+
+
+def train_toy_tokenizer(sentences: Iterable[str]) -> Tokenizer:
+    """Byte-level BPE: a word of the training sentences is about one token, and any other text can be spelled.
+
+    `toy_tokenizer.json` is this, trained on the instructions of LIBERO's 130 tasks and the published prompt's own
+    words.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=TOY_VOCAB,
+        special_tokens=list(TOY_SPECIAL),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sentences, trainer)
+    return tokenizer

@@ -1,0 +1,312 @@
+"""The toy: the published structure at a size that learns on a laptop's CPU, built for an env's spaces.
+
+Axes: C actions a chunk, A action dims, K = C A tokens, V bins, D width.
+
+It is the same class as the 7B network. Three things are set differently, because nothing here is pretrained:
+
+- **Output rows are smooth in the action.** A row of the output matrix is `sum_j f_j(c) u_j`, where c is the centre
+  that the id decodes to, u_j are orthonormal directions of the hidden state and f_j are a parabola, a line and
+  Gaussian bumps. Moving the hidden state along one direction then moves the whole distribution, and a bin learns from
+  its neighbours; with independent rows each of 256 bins would have to be tried by itself.
+- **The first distribution is broad and almost the same in every state.** Each placeholder's embedding has a constant
+  part along the parabola's direction, which makes a Gaussian around 0 of the wanted width, and the residual branches
+  start small.
+- **Placeholders are learned vectors.** With zeros, positions differ by rotary angles alone, which two layers of random
+  weights hardly turn into "dimension 3 of step 5". A constant vector each makes every action dimension addressable
+  from the first update.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from vla_policy.action_stats import identity_stats
+from vla_policy.action_tokenizer import ActionTokenizer
+from vla_policy.errors import ConfigError, SpaceError, names
+from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
+from vla_policy.model.language import DecoderLayer
+from vla_policy.model.openvla_oft import OpenVLAOFTModel
+from vla_policy.observation import IMAGE_KEYS, INSTRUCTION_KEY, STATE_KEY
+from vla_policy.policy import PolicyConfig, value_head_config
+from vla_policy.preprocess import ImagePipeline
+from vla_policy.prompt import TOY_VOCAB, toy_tokenizer
+from vla_policy.value_head import ValueHeadConfig
+
+if TYPE_CHECKING:
+    from vla_policy.policy import OpenVLAOFTPolicy
+
+    PolicyT = TypeVar("PolicyT", bound=OpenVLAOFTPolicy)
+
+LIBERO_STATE_RANGE = (
+    (-0.5, -0.5, 0.0, -4.0, -4.0, -4.0, 0.0, -0.045),
+    (0.5, 0.5, 1.5, 4.0, 4.0, 4.0, 0.045, 0.0),
+)
+"""Low and high of LIBERO's 8-dim state: gripper position (m), axis-angle (rad), two finger joints (m). Round numbers
+around what the arm can reach; used where the space itself is unbounded."""
+
+
+@dataclass(frozen=True)
+class TinySizes:
+    """What `OpenVLAOFTPolicy.tiny` may be told by name."""
+
+    seed: int = 0
+    image_size: int | None = None
+    """Pixels of a side that the trunks see; None: the env's, at most 64, a multiple of `patch_size`."""
+    patch_size: int = 16
+    trunk_width: int = 48
+    trunk_depth: int = 3
+    """Blocks of a trunk; the last one is never run (see `vla_policy.model.vision`)."""
+    trunk_heads: int = 3
+    width: int = 96
+    """D"""
+    depth: int = 2
+    heads: int = 4
+    ffn_width: int = 192
+    state: bool = True
+    """Read the state where the observation space has one."""
+    wrist_image: bool = True
+    """Read the second camera where the observation space has one."""
+    value_head: ValueHeadConfig | dict[str, Any] | bool | None = True
+    """True: a small one, `(64,)`."""
+    initial_std: float = 0.45
+    """Of the first action distribution in each dimension, in units where actions span [-1, 1]."""
+    prompt_template: str = "{instruction}"
+    """The published template's 13 constant tokens would tell the toy nothing and cost an eighth of its sequence."""
+    max_prompt_length: int = 48
+    """The longest LIBERO instruction has 21 tokens, BOS and prompt end included."""
+
+
+def build_tiny(
+    cls: type[PolicyT],
+    observation_space: gymnasium.spaces.Space[Any],
+    action_space: gymnasium.spaces.Space[Any],
+    options: dict[str, Any],
+) -> PolicyT:
+    """See `OpenVLAOFTPolicy.tiny`."""
+    allowed = [f.name for f in fields(TinySizes)]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise ConfigError(f"tiny: unknown sizes {names(unknown)}; allowed: {names(allowed, 40)}")
+    sizes = TinySizes(**options)
+    env = read_spaces(observation_space, action_space, sizes)
+    image_size = sizes.image_size or max(
+        sizes.patch_size, min(env.image_side, 64) // sizes.patch_size * sizes.patch_size
+    )
+
+    trunk = {
+        "patch_size": sizes.patch_size,
+        "embed_dim": sizes.trunk_width,
+        "depth": sizes.trunk_depth,
+        "num_heads": sizes.trunk_heads,
+    }
+    vocabulary = TOY_VOCAB + ActionTokenizer().bins
+    config = OpenVLAOFTConfig(
+        text=LlamaSizes(
+            vocab_size=vocabulary + 64,
+            hidden_size=sizes.width,
+            intermediate_size=sizes.ffn_width,
+            num_hidden_layers=sizes.depth,
+            num_attention_heads=sizes.heads,
+            num_key_value_heads=sizes.heads,
+        ),
+        trunks=(
+            # LayerScale starts at 1, not DINOv2's 1e-5, at which a trunk that is not pretrained is the identity.
+            TrunkSizes("vit_small_patch14_reg4_dinov2.lvd142m", image_size, timm_args={**trunk, "init_values": 1.0}),
+            TrunkSizes("vit_base_patch16_siglip_224", image_size, timm_args=trunk),
+        ),
+        pad_to_multiple_of=64,
+        num_images=len(env.image_keys),
+        chunk=env.chunk,
+        action_dim=env.action_dim,
+        proprio_dim=env.proprio_dim,
+        learned_placeholders=True,
+        pad_token_id=vocabulary,
+        prompt_end_token_id=3,
+    )
+    head = ValueHeadConfig(hidden=(64,)) if sizes.value_head is True else value_head_config(sizes.value_head)
+    stats = identity_stats(env.action_dim)
+    if env.proprio_range is not None:
+        low, high = env.proprio_range
+        stats["proprio"] = {"q01": low, "q99": high}
+    around = PolicyConfig(
+        image_keys=env.image_keys,
+        pipeline=ImagePipeline(image_size, jpeg_quality=None, resize="bilinear", crop_area=None),
+        prompt_template=sizes.prompt_template,
+        max_prompt_length=sizes.max_prompt_length,
+        gripper="none",
+        value_head=head,
+    )
+    with torch.random.fork_rng(devices=[]):  # modules draw from the global generator; leave the caller's state alone
+        torch.manual_seed(sizes.seed)
+        model = OpenVLAOFTModel(config)
+        model.source_config = {"norm_stats": {"tiny": stats}}
+        policy = cls(model, toy_tokenizer(), around)
+    generator = torch.Generator().manual_seed(sizes.seed)
+    initialize(model, sizes.initial_std, generator)
+    if policy.value_head is not None:
+        policy.value_head.reset_parameters(generator)
+    return policy
+
+
+@dataclass(frozen=True)
+class _EnvSpaces:
+    image_keys: tuple[str, ...]
+    image_side: int
+    proprio_dim: int | None
+    proprio_range: tuple[list[float], list[float]] | None
+    chunk: int
+    action_dim: int
+
+
+def read_spaces(
+    observation_space: gymnasium.spaces.Space[Any], action_space: gymnasium.spaces.Space[Any], sizes: TinySizes
+) -> _EnvSpaces:
+    """What the toy's sizes depend on; a batched pair of spaces is recognized by the image's four axes.
+
+    Raises:
+        SpaceError: spaces that the toy cannot be built for.
+    """
+    if not isinstance(observation_space, spaces.Dict):
+        raise SpaceError(f"observation space is {observation_space}; a Dict with 'image' and 'instruction' is needed")
+    parts = observation_space.spaces
+    image = parts.get(IMAGE_KEYS[0])
+    if (
+        not isinstance(image, spaces.Box)
+        or image.dtype != np.uint8
+        or image.shape[-1] != 3
+        or len(image.shape) not in (3, 4)
+    ):
+        raise SpaceError(f"observation space 'image' is {image}; a uint8 Box (H, W, 3), or (N, H, W, 3), is needed")
+    if INSTRUCTION_KEY not in parts:
+        raise SpaceError(f"observation space has no 'instruction'; it has {names(parts)}")
+    batched = len(image.shape) == 4
+    if (
+        not isinstance(action_space, spaces.Box)
+        or len(action_space.shape) - batched not in (1, 2)
+        or not np.all(action_space.low == -1.0)
+        or not np.all(action_space.high == 1.0)
+    ):
+        raise SpaceError(f"action space is {action_space}; Box(-1, 1) of shape (A,) or (C, A) is needed")
+    action_shape = action_space.shape[batched:]
+    wrist = sizes.wrist_image and IMAGE_KEYS[1] in parts
+    proprio_dim, proprio_range = None, None
+    state = parts.get(STATE_KEY) if sizes.state else None
+    if state is not None:
+        if not isinstance(state, spaces.Box) or len(state.shape) - batched != 1:
+            raise SpaceError(f"observation space 'state' is {state}; a Box (P,) is needed")
+        proprio_dim = state.shape[-1]
+        low, high = (np.asarray(x, dtype=np.float64).reshape(-1, proprio_dim)[0] for x in (state.low, state.high))
+        if np.all(np.abs(low) < 1e6) and np.all(np.abs(high) < 1e6):
+            proprio_range = (low.tolist(), high.tolist())
+        elif proprio_dim == len(LIBERO_STATE_RANGE[0]):
+            proprio_range = (list(LIBERO_STATE_RANGE[0]), list(LIBERO_STATE_RANGE[1]))
+    return _EnvSpaces(
+        image_keys=IMAGE_KEYS if wrist else IMAGE_KEYS[:1],
+        image_side=min(image.shape[-3:-1]),
+        proprio_dim=proprio_dim,
+        proprio_range=proprio_range,
+        chunk=action_shape[0] if len(action_shape) == 2 else 1,
+        action_dim=action_shape[-1],
+    )
+
+
+PARABOLA_SHARE = 0.5
+"""Part of a placeholder's squared norm that lies along the parabola's direction. The rest is a direction of its own:
+what tells positions apart, and room for the final norm to narrow the distribution when the parabola's share grows."""
+
+LINE_GAIN = 1.0
+"""Logit slope that a unit of hidden state along the line's direction makes: with the width 0.45 it moves the mean by
+0.2."""
+
+BUMPS, BUMP_GAIN, BUMP_WIDTH = 9, 0.5, 0.25
+"""Gaussian bumps over [-1, 1], to make shapes that a parabola and a line cannot, such as two peaks for the gripper."""
+
+BRANCH_GAIN = 0.2
+"""Scale of the layers' output matrices, so that the state moves the first hidden states little."""
+
+POSITION_STD = 0.5
+"""Of the trunks' position embeddings. Patch embeddings start at about 0.5; timm's 0.02 would hide where things are."""
+
+
+@torch.no_grad()
+def initialize(model: OpenVLAOFTModel, std: float, generator: torch.Generator) -> None:
+    """Fill an untrained network as the module's text says. `std` is that of the first action distribution."""
+    config, width = model.config, model.config.text.hidden_size
+    for trunk in (model.vision_backbone.featurizer, model.vision_backbone.fused_featurizer):
+        for module in trunk.modules():
+            if isinstance(module, nn.Linear):
+                _scaled_normal(module, generator)
+        trunk.pos_embed.normal_(0.0, POSITION_STD, generator=generator)
+    for part in (model.projector, model.proprio_projector, model.language_model.model):
+        for module in part.modules() if part is not None else ():
+            if isinstance(module, nn.Linear):
+                _scaled_normal(module, generator)
+    for layer in model.language_model.model.layers:
+        assert isinstance(layer, DecoderLayer)
+        layer.self_attn.o_proj.weight.mul_(BRANCH_GAIN)
+        layer.mlp.down_proj.weight.mul_(BRANCH_GAIN)
+
+    features = output_features(config, std, width)
+    directions, _ = torch.linalg.qr(torch.randn(width, width, generator=generator))
+    if features.shape[1] >= width:
+        raise ConfigError(f"tiny: width {width} is too small; {features.shape[1] + 1} is the least")
+    rows = directions[: features.shape[1]]
+    model.language_model.lm_head.weight.normal_(0.0, width**-0.5, generator=generator)
+    model.language_model.lm_head.weight[model.first_action_id : config.vocab_size] = features @ rows
+
+    # Norm sqrt(D), so that the hidden state's root mean square is about 1 already before the final norm.
+    spare = directions[features.shape[1] :]
+    own = torch.randn(config.num_tokens, len(spare), generator=generator) @ spare
+    own = own / own.norm(dim=1, keepdim=True)
+    starts = width**0.5 * (PARABOLA_SHARE**0.5 * rows[0] + (1.0 - PARABOLA_SHARE) ** 0.5 * own)
+    embed = model.language_model.model.embed_tokens.weight
+    embed.normal_(0.0, 1.0, generator=generator)
+    # Token k is read one position early: the first at the prompt's last token, the last placeholder not at all.
+    embed[config.prompt_end_token_id] = starts[0]
+    assert model.placeholders is not None
+    model.placeholders.copy_(starts.roll(-1, dims=0))
+
+
+def output_features(config: OpenVLAOFTConfig, std: float, width: int) -> Tensor:
+    """(V, J) values of f_j at each id's centre: parabola, line, bumps.
+
+    At the start the hidden state is sqrt(D share) along u_0, so that row . hidden = -c^2 / (2 s^2): a Gaussian of
+    scale s, which, cut off at -1 and 1, has the wanted `std`.
+    """
+    centres = torch.tensor(ActionTokenizer(config.bins, config.vocab_size).id_values, dtype=torch.float64)
+    parabola = -centres.square() / (2.0 * _scale_for(std, centres) ** 2) / (width * PARABOLA_SHARE) ** 0.5
+    places = torch.linspace(-1.0, 1.0, BUMPS, dtype=torch.float64)
+    bumps = BUMP_GAIN * torch.exp(-((centres[:, None] - places) ** 2) / (2.0 * BUMP_WIDTH**2))
+    # A bump's mean over the bins shifts all logits alike, which softmax forgets.
+    bumps = bumps - bumps.mean(0)
+    return torch.cat((parabola[:, None], LINE_GAIN * centres[:, None], bumps), dim=1).float()
+
+
+def _scale_for(std: float, centres: Tensor) -> float:
+    """The s for which exp(-c^2 / (2 s^2)) over the centres has standard deviation `std`, by bisection."""
+    low, high = 1e-2, 1e2
+    uniform = float(centres.std())
+    if not 0.02 <= std <= 0.99 * uniform:
+        raise ConfigError(f"tiny: initial_std is {std}; it must be 0.02 to {0.99 * uniform:.2f} (uniform in [-1, 1])")
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        weights = torch.softmax(-centres.square() / (2.0 * middle**2), 0)
+        if float((weights * centres.square()).sum()) ** 0.5 < std:
+            low = middle
+        else:
+            high = middle
+    return (low * high) ** 0.5
+
+
+def _scaled_normal(layer: nn.Linear, generator: torch.Generator) -> None:
+    """Fan-in scaled normal weights and zero biases: signals keep their size, and no bias drowns them."""
+    layer.weight.normal_(0.0, layer.in_features**-0.5, generator=generator)
+    if layer.bias is not None:
+        layer.bias.zero_()

@@ -1,0 +1,77 @@
+import math
+
+import pytest
+import torch
+
+from vla_policy.distribution import ActionTokenDistribution
+from vla_policy.errors import ConfigError, TokenError
+
+
+def test_log_prob_and_entropy_by_hand():
+    # Probabilities 1/4, 3/4: entropy = ln 4 - 3/4 ln 3.
+    logits = torch.tensor([[[0.0, math.log(3.0)]]])
+    distribution = ActionTokenDistribution(logits, first_id=10)
+    assert distribution.log_prob(torch.tensor([[10]])).item() == pytest.approx(math.log(0.25))
+    assert distribution.log_prob(torch.tensor([[11]])).item() == pytest.approx(math.log(0.75))
+    assert distribution.entropy().item() == pytest.approx(math.log(4) - 0.75 * math.log(3))
+    assert distribution.mode().item() == 11
+
+
+def test_temperature_divides_logits():
+    # ln 9 / 2 = ln 3: temperature 2 turns odds of 9 into odds of 3.
+    logits = torch.tensor([[[0.0, math.log(9.0)]]])
+    assert ActionTokenDistribution(logits, 2.0).log_prob(torch.tensor([[1]])).item() == pytest.approx(math.log(0.75))
+
+
+def test_top_k_renormalizes():
+    logits = torch.log(torch.tensor([[[0.5, 0.3, 0.2]]]))
+    distribution = ActionTokenDistribution(logits, top_k=2)
+    # 0.5 / 0.8 and 0.3 / 0.8; the third has no mass.
+    torch.testing.assert_close(distribution.log_probs.exp(), torch.tensor([[[0.625, 0.375, 0.0]]]))
+    expected = -(0.625 * math.log(0.625) + 0.375 * math.log(0.375))
+    assert distribution.entropy().item() == pytest.approx(expected)
+    draws = ActionTokenDistribution(logits.expand(1000, 5, 3), top_k=2).sample(torch.Generator().manual_seed(0))
+    assert draws.max() == 1
+
+
+def test_top_k_gradient_is_finite():
+    logits = torch.randn(2, 3, 8, requires_grad=True)
+    distribution = ActionTokenDistribution(logits, top_k=2)
+    (distribution.entropy().sum() + distribution.log_prob(distribution.mode()).sum()).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_samples_have_the_probabilities():
+    probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    logits = probabilities.log().expand(100, 1000, 4)
+    draws = ActionTokenDistribution(logits).sample(torch.Generator().manual_seed(0))
+    # 100,000 draws: a standard error of at most sqrt(.25 / 1e5) = 0.0016.
+    torch.testing.assert_close(torch.bincount(draws.flatten()) / 1e5, probabilities, rtol=0, atol=0.007)
+
+
+def test_same_seed_same_sample():
+    logits = torch.randn(4, 7, 256, generator=torch.Generator().manual_seed(1))
+    first, second = (ActionTokenDistribution(logits).sample(torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_maths_is_float32():
+    assert ActionTokenDistribution(torch.zeros(1, 1, 4, dtype=torch.bfloat16)).log_probs.dtype == torch.float32
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan"), float("inf")])
+def test_temperature_must_be_positive(temperature):
+    with pytest.raises(ConfigError, match="temperature"):
+        ActionTokenDistribution(torch.zeros(1, 1, 4), temperature)
+
+
+def test_errors():
+    distribution = ActionTokenDistribution(torch.zeros(2, 3, 4), first_id=100)
+    with pytest.raises(TokenError, match=r"99 to 99.*100 to 103"):
+        distribution.log_prob(torch.full((2, 3), 99))
+    with pytest.raises(TokenError, match=r"\(2, 2\)"):
+        distribution.log_prob(torch.full((2, 2), 100))
+    with pytest.raises(TokenError, match="float32"):
+        distribution.log_prob(torch.zeros(2, 3))
+    with pytest.raises(ConfigError, match="top_k is 5"):
+        ActionTokenDistribution(torch.zeros(1, 1, 4), top_k=5)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vla_policy.errors import ConfigError, ObservationError
+from vla_policy.preprocess import ImagePipeline, centre_crop, lanczos3_weights, normalize, resize_lanczos3
+
+PLAIN = ImagePipeline(32, jpeg_quality=None, resize="bilinear", crop_area=None)
+
+
+def photo(count: int = 1, side: int = 256) -> np.ndarray:
+    """Smooth pictures, which JPEG keeps within a few levels."""
+    at = np.linspace(0, 3, side)
+    waves = [np.sin(at[:, None] * (k + 1) + at[None] + n) for n in range(count) for k in range(3)]
+    return ((np.stack(waves).reshape(count, 3, side, side).transpose(0, 2, 3, 1) + 1) * 127).astype(np.uint8)
+
+
+def test_right_size_is_untouched():
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    result = PLAIN.prepare(images)
+    np.testing.assert_array_equal(result.numpy(), images)
+    result.zero_()
+    assert images.any(), "the caller's array must not share memory with the result"
+
+
+def test_normalize_by_hand():
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 1, 1, 1, 3)
+    # DINOv2: (0 - .484375) / .228515625, (.2 - .455078125) / .2236328125, (1 - .40625) / .224609375;
+    # SigLIP: -1, -.6, 1.
+    expected = [-2.1196581, -1.1406113, 2.6434783, -1.0, -0.6, 1.0]
+    torch.testing.assert_close(normalize(images).flatten(), torch.tensor(expected), rtol=0, atol=1e-5)
+
+
+def test_normalize_order_is_image_then_trunk_then_colour():
+    images = torch.randint(0, 256, (2, 2, 4, 4, 3), dtype=torch.uint8)
+    both = normalize(images)
+    assert both.shape == (2, 12, 4, 4)
+    torch.testing.assert_close(both[:, 6:], normalize(images[:, 1:]))
+    assert normalize(images, trunks=1).shape == (2, 6, 4, 4)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(256, 224), (224, 224), (100, 224), (7, 3)])
+def test_lanczos_rows_sum_to_one(inputs, outputs):
+    torch.testing.assert_close(lanczos3_weights(inputs, outputs).sum(1), torch.ones(outputs))
+
+
+def test_lanczos_is_the_identity_at_equal_size():
+    torch.testing.assert_close(lanczos3_weights(16, 16), torch.eye(16), rtol=0, atol=1e-6)
+
+
+def test_lanczos_is_near_pillows():
+    # Pillow has the same kernel, but rounds (and clips, hence no extreme values here) between its two passes.
+    image = np.random.default_rng(0).integers(80, 176, (256, 256, 3), dtype=np.uint8)
+    ours = resize_lanczos3(torch.from_numpy(image)[None], 224)[0].numpy().astype(int)
+    pillow = np.asarray(Image.fromarray(image).resize((224, 224), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(ours - pillow).max() <= 1
+
+
+def test_crop_of_a_ramp():
+    # A ramp of one level a pixel, 0..223; with s = sqrt(.9) the box spans 223 (1 - s) / 2 = 5.72 to 217.28.
+    # convert_image_dtype multiplies by 255.5 / 255 and truncates: 5.72 * 1.00196 = 5.73 -> 5, 217.28 -> 217.7 -> 217.
+    ramp = torch.arange(224, dtype=torch.uint8).view(1, 1, 224, 1).expand(1, 224, 224, 3).contiguous()
+    cropped = centre_crop(ramp, 0.9)
+    assert cropped.shape == ramp.shape
+    assert (cropped[0, 0, 0, 0], cropped[0, 0, -1, 0]) == (5, 217)
+
+
+def test_crop_of_everything_changes_nothing():
+    images = torch.from_numpy(photo(1, 64))
+    assert torch.equal(centre_crop(images, 1.0), images)
+
+
+def test_published_pipeline():
+    images = photo(2)
+    before = images.copy()
+    result = ImagePipeline().prepare(images)
+    assert result.shape == (2, 224, 224, 3)
+    assert result.dtype == torch.uint8
+    np.testing.assert_array_equal(images, before)
+    # Without the lossy step the pictures differ by little, with it not by nothing.
+    without = ImagePipeline(jpeg_quality=None).prepare(images)
+    difference = (result.int() - without.int()).abs().float()
+    assert 0 < difference.mean() < 2
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((1, 8, 8, 3), np.float32), np.zeros((8, 8, 3), np.uint8), np.zeros((1, 3, 8, 8), np.uint8)],
+    ids=["float", "unbatched", "channels-first"],
+)
+def test_wrong_images(images):
+    with pytest.raises(ObservationError, match=r"'wrist_image'.*\(N, H, W, 3\) uint8"):
+        PLAIN.prepare(images, "wrist_image")
+
+
+def test_wrong_options():
+    with pytest.raises(ConfigError, match="resize is 'nearest'"):
+        ImagePipeline(resize="nearest")
+    with pytest.raises(ConfigError, match=r"crop_area is 1.5"):
+        ImagePipeline(crop_area=1.5)
+    with pytest.raises(ConfigError, match="jpeg_quality is 0"):
+        ImagePipeline(jpeg_quality=0)
