@@ -1,0 +1,35 @@
+"""Who carries out the stages of the loop: `BACKENDS` from `cluster.backend` to a constructor."""
+
+from vla_trainer.backend.interface import Backend
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import BackendError, did_you_mean
+
+
+def _local(config: Config) -> Backend:
+    from vla_trainer.backend.local import LocalBackend
+
+    return LocalBackend(config)
+
+
+def _ray(config: Config) -> Backend:
+    raise BackendError('cluster.backend="ray" is not there yet; use "local"')
+
+
+BACKENDS = {"local": _local, "ray": _ray}
+"""From `cluster.backend` to what makes it."""
+
+
+def make_backend(config: Config) -> Backend:
+    """The backend that `config.cluster.backend` names, with its environments and policy made.
+
+    Raises:
+        BackendError: unknown, or not available.
+        EnvError, PolicyError, gymnasium.error.Error, ValueError: what making the environments and the policy raises.
+    """
+    name = config.cluster.backend
+    if name not in BACKENDS:
+        raise BackendError(f'cluster.backend="{name}"{did_you_mean(name, BACKENDS)}')
+    return BACKENDS[name](config)
+
+
+__all__ = ["BACKENDS", "Backend", "make_backend"]

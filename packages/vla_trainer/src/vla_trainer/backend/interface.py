@@ -1,0 +1,43 @@
+"""What the training loop asks of a backend."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vla_trainer.records import Batch, Frame, Rollout
+
+if TYPE_CHECKING:
+    from vla_trainer.evaluate import Evaluation
+
+
+class Backend(Protocol):
+    """Environments, policy and optimizer, wherever they are."""
+
+    @property
+    def fps(self) -> float:
+        """Decisions a second at the robot's own speed, for films."""
+
+    @property
+    def assets(self) -> str | None:
+        """Which asset set the environments use, where they say so."""
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps collected since the run began, resumes included."""
+
+    def collect(self, *, film: bool) -> Rollout:
+        """One iteration's rollout with the present weights; `film` asks for pictures of the next episode."""
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """Move the weights; returns `actor/*`."""
+
+    def evaluate(self, *, film: bool) -> "tuple[Evaluation, list[Frame] | None]":
+        """Evaluate the present weights as `config.eval` says."""
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any]) -> Path:
+        """Write a checkpoint into `folder`; `progress` is what the loop wants back, in plain types."""
+
+    def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
+        """Continue from a checkpoint, running episodes included; returns its iteration and the loop's progress."""
+
+    def close(self) -> None:
+        """Release the environments."""

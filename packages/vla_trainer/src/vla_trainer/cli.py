@@ -1,0 +1,182 @@
+"""`vla-train` and `vla-eval`. Nothing heavy is imported before it is needed: help and `--check` come at once."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vla_trainer.config.load import recipe_names
+from vla_trainer.errors import ConfigError, TrainerError
+
+if TYPE_CHECKING:
+    from vla_trainer.config.schema import Config
+    from vla_trainer.evaluate import Evaluation
+
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RECIPE [KEY=VALUE]...", show_default=False, help="A recipe's name or a YAML file, then overrides."
+    ),
+]
+
+
+def _train(
+    arguments: Arguments = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check the config; nothing is made.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would run where; nothing is made.")] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="DIR", help="Continue the run in this folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Train a policy."""
+    with _one_line():
+        from vla_trainer import run
+
+        recipe, overrides = _split(arguments or [])
+        if resume is not None:
+            planned = run.plan_resume(resume, recipe, overrides)
+        else:
+            planned = run.plan_new(_required(recipe), overrides)
+        if plan:
+            typer.echo(describe_plan(planned.config))
+            return
+        if check:
+            describe_plan(planned.config)
+            typer.echo(f"{planned.recipe}: ok")
+            return
+        with _one_line(ValueError):
+            from vla_trainer.backend import make_backend
+
+            backend = make_backend(planned.config)
+        try:
+            folder = run.run_training(planned, backend, typer.echo)
+        finally:
+            backend.close()
+        typer.echo(f"done: {folder}")
+
+
+def _evaluate(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RECIPE-OR-RUN [KEY=VALUE]...",
+            show_default=False,
+            help="A run's folder, one of its checkpoints, a recipe's name or a YAML file; then overrides.",
+        ),
+    ] = None,
+) -> None:
+    """Evaluate a policy: per task and in all, with Wilson intervals, into eval.json."""
+    with _one_line():
+        from vla_trainer import run
+
+        recipe, overrides = _split(arguments or [])
+        target = _required(recipe)
+        planned = (
+            run.plan_existing(Path(target), overrides) if Path(target).is_dir() else run.plan_new(target, overrides)
+        )
+        with _one_line(ValueError):
+            from vla_trainer.backend import make_backend
+
+            backend = make_backend(planned.config)
+        try:
+            evaluation, folder = run.run_evaluation(planned, backend)
+        finally:
+            backend.close()
+        for notice in run.all_notices(planned.config, evaluation.assets):
+            typer.echo(f"note: {notice}")
+        typer.echo(describe_evaluation(evaluation))
+        typer.echo(f"written: {folder / 'eval.json'}")
+
+
+def train() -> None:
+    """The console script `vla-train`."""
+    _run(_train, "vla-train", "vla-train tiny_spatial_ppo trainer.iterations=10 trainer.seed=1")
+
+
+def evaluate() -> None:
+    """The console script `vla-eval`."""
+    _run(_evaluate, "vla-eval", "vla-eval logs/tiny_spatial_ppo/2026-01-01_12-00-00 eval.episodes=10")
+
+
+def describe_plan(config: "Config") -> str:
+    """Components, where they run, and how much an iteration collects.
+
+    Raises:
+        PlacementError: `cluster.component_placement` is wrong.
+    """
+    from vla_trainer import placement
+
+    cluster = config.cluster
+    placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+    lines = [f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"]
+    for name in placed:
+        processes = placed[name].processes
+        shown = ", ".join(
+            f"node {one.node} " + (f"GPU {','.join(map(str, one.gpus))}" if one.gpus else "CPU") for one in processes
+        )
+        lines.append(f"  {name}: {len(processes)} process(es): {shown}")
+    chunk = config.env.action_chunk or 1
+    if config.rollout.episodes is not None:
+        amount = f"{config.rollout.episodes} episodes"
+    else:
+        decisions = (config.rollout.horizon or 0) * config.env.num_envs
+        amount = f"{decisions} decisions of {chunk} step(s)"
+        if config.env.max_episode_steps is not None:
+            amount += f", at least {decisions * chunk // config.env.max_episode_steps} episodes"
+    lines.append(
+        f"an iteration: {amount} from {config.env.num_envs} x {config.env.id}; {config.trainer.iterations} iterations"
+    )
+    return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
+
+
+def describe_evaluation(evaluation: "Evaluation") -> str:
+    """Success in all and per task, one line each."""
+    lines = [
+        f"{task.task}: {task.successes}/{task.episodes} = {task.success_rate:.1%} "
+        f"[{task.interval[0]:.1%}, {task.interval[1]:.1%}]"
+        for task in evaluation.tasks
+    ]
+    if evaluation.success_rate is None:
+        return f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
+    low, high = evaluation.interval
+    lines.append(
+        f"all: {evaluation.successes}/{evaluation.episodes} = {evaluation.success_rate:.1%} [{low:.1%}, {high:.1%}]"
+    )
+    return "\n".join(lines)
+
+
+def _run(command: Callable[..., None], name: str, example: str) -> None:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    epilog = f"Recipes: {', '.join(recipe_names())}.\n\nExample: {example}"
+    app.command(no_args_is_help=True, epilog=epilog)(command)
+    app(prog_name=name)
+
+
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The recipe, if the first argument is one, and the overrides."""
+    if arguments and "=" not in arguments[0]:
+        return arguments[0], arguments[1:]
+    return None, arguments
+
+
+def _required(recipe: str | None) -> str:
+    if recipe is None:
+        raise ConfigError(f"missing RECIPE; allowed: {', '.join(recipe_names())}, or a path to a .yaml file")
+    return recipe
+
+
+@contextmanager
+def _one_line(*also: type[Exception]) -> Iterator[None]:
+    """What a user can mend, and `also`, becomes one line on standard error and exit code 2; the rest is a traceback."""
+    try:
+        yield
+    except Exception as error:
+        named = isinstance(error, (TrainerError, *also))
+        # asked by name, because importing gymnasium for it would slow down every start
+        if not named and not any(base.__module__ == "gymnasium.error" for base in type(error).__mro__):
+            raise
+        typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(2) from error

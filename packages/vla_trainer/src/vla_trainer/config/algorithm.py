@@ -1,0 +1,63 @@
+"""What `algorithm` may say: each algorithm has its own keys, and a key of the other one is an error."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+
+class Section(BaseModel):
+    """A frozen part of a config in which an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class PolicyGradient(Section):
+    """What PPO and GRPO share."""
+
+    clip_low: PositiveFloat = 0.2
+    """The ratio's trust interval begins at 1 - clip_low."""
+    clip_high: PositiveFloat = 0.28
+    """The ratio's trust interval ends at 1 + clip_high ("clip-higher", DAPO)."""
+    dual_clip: Annotated[float, Field(gt=1)] | None = 3.0
+    """For a negative advantage the loss is at most -dual_clip times it; null: off."""
+    ratio: Literal["token", "action", "chunk"] = "token"
+    """What one probability ratio spans: a token, the tokens of one action, or a whole chunk."""
+    aggregate: Literal["token-mean", "episode-mean"] = "token-mean"
+    """Mean over tokens, or over episodes of each episode's token mean."""
+    epochs: PositiveInt = 1
+    """Passes over an iteration's batch, each in a new order."""
+    target_kl: PositiveFloat | None = None
+    """Stop an iteration's update after an optimizer step whose approx_kl is above it; null: never."""
+    entropy_coef: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the entropy bonus."""
+
+
+class PPO(PolicyGradient):
+    """Proximal policy optimization with a value head."""
+
+    name: Literal["ppo"] = "ppo"
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """Discount per decision."""
+    lam: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """GAE's lambda."""
+    normalize_advantages: bool = True
+    """Shift and scale advantages to mean 0 and deviation 1 over the whole batch of an iteration."""
+    value_coef: PositiveFloat = 1.0
+    """Weight of the value loss."""
+    value_clip: PositiveFloat | None = 0.2
+    """How far a value may move from the one that acted, in units of return; null: any distance."""
+    huber_delta: PositiveFloat | None = 10.0
+    """Where the value loss turns from a square to a line; null: never."""
+
+
+class GRPO(PolicyGradient):
+    """Group-relative policy optimization: no value head; an episode is compared with those of the same start."""
+
+    name: Literal["grpo"] = "grpo"
+    group_size: Annotated[int, Field(ge=2)] = 8
+    """G, episodes of one start."""
+    keep_mean_return: tuple[float, float] | None = None
+    """Drop groups whose mean return is outside [low, high], besides those without any difference; null: keep."""
+
+
+Algorithm = Annotated[PPO | GRPO, Field(discriminator="name")]

@@ -1,0 +1,132 @@
+"""A recipe's name or path, and `key=value` overrides, to a `Config`; whatever is wrong becomes one line."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import ConfigError, UnknownRecipeError, did_you_mean
+
+ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO}
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship with the package, sorted."""
+    return sorted(
+        path.name.removesuffix(".yaml")
+        for path in files("vla_trainer.recipes").iterdir()
+        if path.name.endswith(".yaml")
+    )
+
+
+def recipe_text(recipe: str) -> str:
+    """The YAML of a shipped recipe, or of the file at the path `recipe`.
+
+    Raises:
+        UnknownRecipeError: neither exists.
+    """
+    if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
+        path = Path(recipe).expanduser()
+        if not path.is_file():
+            raise UnknownRecipeError(f"no such file: {recipe}")
+        return path.read_text(encoding="utf-8")
+    if recipe not in recipe_names():
+        raise UnknownRecipeError(
+            f'unknown recipe "{recipe}"{did_you_mean(recipe, recipe_names())}, or a path to a .yaml file'
+        )
+    return (files("vla_trainer.recipes") / f"{recipe}.yaml").read_text(encoding="utf-8")
+
+
+def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe, apply `key=value` overrides, and check everything.
+
+    Args:
+        recipe: name of a shipped recipe or path of a YAML file.
+        overrides: `section.key=value`; the value is read as YAML, so that `null`, `[0, 1]` and `true` mean what they
+            do there.
+
+    Raises:
+        UnknownRecipeError: no such recipe.
+        ConfigError: a key or value that is not allowed; the message is one line and says what is.
+    """
+    return parse_config(recipe_text(recipe), overrides, source=recipe)
+
+
+def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config") -> Config:
+    """As `load_config`, from YAML text; `source` is what a message calls it."""
+    for override in overrides:
+        if "=" not in override:
+            raise ConfigError(f'"{override}" is not key=value')
+    try:
+        written = OmegaConf.create(yaml.safe_load(text) or {})
+        merged = OmegaConf.merge(written, OmegaConf.from_dotlist(list(overrides)))
+        tree = OmegaConf.to_container(merged, resolve=True)
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+        raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source}: expected keys and values at the top")
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_one_line(detail, tree) for detail in error.errors())) from error
+
+
+def to_yaml(config: Config) -> str:
+    """The whole config, defaults included, as YAML that `parse_config` reads back."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _one_line(detail: ErrorDetails, tree: Mapping[Any, Any]) -> str:
+    location = [str(part) for part in detail["loc"]]
+    # pydantic puts the chosen member of a union between the section and its key
+    if location[:1] == ["algorithm"] and len(location) > 1 and location[1] in ALGORITHMS:
+        del location[1]
+    path, parents = ".".join(location), location[:-1]
+    if detail["type"] == "extra_forbidden":
+        return f'unknown key "{path}"{did_you_mean(location[-1], _keys(parents, tree))}'
+    if detail["type"] == "missing":
+        return f'missing key "{path}"'
+    if detail["type"] == "union_tag_invalid":
+        value = tree["algorithm"]["name"]
+        return f'algorithm.name="{value}"{did_you_mean(str(value), ALGORITHMS)}'
+    if detail["type"] == "union_tag_not_found":
+        return f'missing key "algorithm.name"; allowed: {", ".join(ALGORITHMS)}'
+    message = detail["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        expected = str(detail.get("ctx", {}).get("expected", ""))
+        allowed = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
+        return f'{path}="{detail["input"]}"{did_you_mean(detail["input"], allowed)}'
+    return f"{path}={detail['input']!r}: {message}"
+
+
+def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
+    """The keys that the section at `parents` allows."""
+    model: type[BaseModel] = Config
+    for name in parents:
+        if name == "algorithm":
+            model = ALGORITHMS[tree["algorithm"]["name"]]
+            continue
+        found = _model_in(model.model_fields[name].annotation) if name in model.model_fields else None
+        if found is None:
+            return []
+        model = found
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType):
+        return next((model for model in map(_model_in, get_args(annotation)) if model), None)
+    return None

@@ -1,0 +1,214 @@
+"""The sections of a config, their keys and defaults. The docs' table of keys is made from the docstrings here."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from vla_trainer.config.algorithm import GRPO, PPO, Algorithm, Section
+
+LoggerName = Literal["jsonl", "tensorboard", "wandb", "console"]
+
+
+class Env(Section):
+    """The environment. Keys that are null are not passed on, so that the environment's own default holds."""
+
+    id: str
+    """What `gymnasium.make_vec` takes, e.g. libero/Spatial-v0; "module:id" imports a module first."""
+    num_envs: PositiveInt = 8
+    """N, environments that step together."""
+    task: int | str | list[int] | list[str] | None = None
+    """Which tasks of the suite; null: all."""
+    split: Literal["train", "eval", "all"] | None = None
+    """Which start states training uses; evaluation has its own, `eval.split`."""
+    cameras: list[str] | None = None
+    """Which cameras are rendered and seen."""
+    image_size: PositiveInt | None = None
+    """Pixels of an image's side."""
+    image_orientation: Literal["rot180", "upright"] | None = None
+    """How images are turned; published VLAs see them rotated by 180 degrees."""
+    render_quality: Literal["reference", "fast"] | None = None
+    """As the benchmark renders, or quicker and not the same pixels."""
+    action_chunk: PositiveInt | None = None
+    """C, actions that one decision gives."""
+    max_episode_steps: PositiveInt | None = None
+    """Environment steps until the time limit."""
+    settle_steps: NonNegativeInt | None = None
+    """Steps without action at the start of an episode."""
+    reward: Literal["sparse", "staged"] | None = None
+    """On success only, or also for progress: for learning from nothing, never for a reported result."""
+    reward_scale: PositiveFloat | None = None
+    """Reward of a success."""
+    assets: str | None = None
+    """Where meshes and textures come from: auto, official, builtin or a path."""
+    engine: Literal["native", "robosuite"] | None = None
+    """What carries out a control step."""
+    workers: PositiveInt | None = None
+    """Threads of the vector environment."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Anything else that the environment takes by name."""
+
+    def make_kwargs(self) -> dict[str, Any]:
+        """What is passed to `gymnasium.make_vec` by name."""
+        named = self.model_dump(exclude={"id", "num_envs", "kwargs"}, exclude_none=True)
+        return {**named, **self.kwargs}
+
+
+class PolicyConfig(Section):
+    """The policy."""
+
+    factory: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    """module:attribute of a callable (observation_space, action_space, **kwargs) -> policy; spaces of one env."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """What else it is called with."""
+    path: str | None = None
+    """A checkpoint folder of this package whose weights are loaded into the policy that `factory` makes."""
+    device: str = "auto"
+    """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
+
+
+class RolloutConfig(Section):
+    """How much is collected for one iteration."""
+
+    horizon: PositiveInt | None = None
+    """PPO: T, decisions of each environment; episodes go on from one iteration to the next."""
+    episodes: PositiveInt | None = None
+    """GRPO: episodes in all; a multiple of `algorithm.group_size`."""
+    temperature: PositiveFloat = 1.0
+    """Divides the logits, both when actions are sampled and when they are scored."""
+
+
+class Actor(Section):
+    """The optimizer (AdamW, float32) and how a batch is cut."""
+
+    lr: PositiveFloat = 1e-5
+    """Learning rate."""
+    critic_lr: PositiveFloat | None = None
+    """PPO: learning rate of the parameters that the policy calls "critic"; null: `lr`."""
+    weight_decay: NonNegativeFloat = 0.0
+    """AdamW's."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Gradients are scaled down to this norm."""
+    global_batch_size: PositiveInt | None = None
+    """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
+    micro_batch_size: PositiveInt = 64
+    """Decisions that are in memory together; does not change the result."""
+
+
+class Trainer(Section):
+    """How long, how often, where to."""
+
+    iterations: PositiveInt = 100
+    """Iterations in all, those before a resume included."""
+    seed: NonNegativeInt = 0
+    """Of weights, start states and samples; the same seed on the same machine repeats."""
+    save_every: PositiveInt | None = None
+    """Iterations between checkpoints; the last iteration is always saved."""
+    keep_checkpoints: PositiveInt | None = None
+    """Newest checkpoints that are kept; null: all."""
+    eval_every: PositiveInt | None = None
+    """Iterations between evaluations; null: only at the end, if `eval.episodes` asks for one."""
+    loggers: list[LoggerName] = Field(default_factory=lambda: list[LoggerName](("jsonl", "tensorboard", "console")))
+    """Where metrics go."""
+    threads: PositiveInt | None = None
+    """Threads that torch uses; null: torch's own choice."""
+
+
+class Eval(Section):
+    """Evaluation, in environments of its own."""
+
+    episodes: PositiveInt | None = None
+    """Episodes; null: none while training, and for `vla-eval` every published start state once."""
+    split: Literal["train", "eval", "all"] | None = None
+    """Which start states, where the environment knows splits."""
+    num_envs: PositiveInt | None = None
+    """Environments that step together; null: `env.num_envs`."""
+    deterministic: bool = True
+    """Take the most probable action; false: sample."""
+    temperature: PositiveFloat = 1.0
+    """Where actions are sampled."""
+
+
+class Video(Section):
+    """Films of episodes."""
+
+    save_video: bool = True
+    """Write mp4 files."""
+    info_on_video: bool = True
+    """Write instruction, step, reward and success under the picture."""
+    video_base_dir: str | None = None
+    """Folder for train/ and eval/; null: video/ in the run's folder."""
+    every: PositiveInt = 10
+    """Iterations from one film of training to the next."""
+
+
+class Cluster(Section):
+    """Where the components run."""
+
+    backend: str = "local"
+    """local: everything in this process."""
+    num_nodes: PositiveInt = 1
+    """Machines."""
+    gpus_per_node: NonNegativeInt = 0
+    """GPUs of each; 0: processors only."""
+    component_placement: dict[str, str | int] = Field(
+        default_factory=lambda: dict[str, str | int]({"env,rollout,actor": "all"})
+    )
+    """Which GPUs each component has: resources[:processes], ..."""
+
+
+class Config(Section):
+    """A run."""
+
+    algorithm: Algorithm
+    env: Env
+    policy: PolicyConfig
+    rollout: RolloutConfig = RolloutConfig()
+    actor: Actor = Actor()
+    trainer: Trainer = Trainer()
+    eval: Eval = Eval()
+    video_cfg: Video = Video()
+    cluster: Cluster = Cluster()
+    output_dir: str | None = None
+    """The run's folder; null: logs/<recipe>/<time>."""
+    notice: str | None = None
+    """Said at the start of a run and written into its results, besides what the trainer says by itself."""
+
+    @model_validator(mode="after")
+    def _every_key_is_read(self) -> "Config":
+        """A key that the chosen algorithm does not read is an error."""
+        if isinstance(self.algorithm, PPO):
+            if self.rollout.horizon is None:
+                raise ValueError("rollout.horizon is missing: ppo collects that many decisions of each environment")
+            if self.rollout.episodes is not None:
+                raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
+        if isinstance(self.algorithm, GRPO):
+            if self.rollout.episodes is None:
+                raise ValueError("rollout.episodes is missing: grpo collects that many episodes")
+            if self.rollout.horizon is not None:
+                raise ValueError("rollout.horizon is not read by grpo; use rollout.episodes")
+            if self.rollout.episodes % self.algorithm.group_size:
+                raise ValueError(
+                    f"rollout.episodes={self.rollout.episodes} is not a multiple of "
+                    f"algorithm.group_size={self.algorithm.group_size}"
+                )
+            if self.actor.critic_lr is not None:
+                raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
+        if self.trainer.eval_every is not None and self.eval.episodes is None:
+            raise ValueError("trainer.eval_every needs eval.episodes")
+        return self
+
+    def notices(self) -> list[str]:
+        """What has to be said with every result of this run."""
+        said = [self.notice] if self.notice else []
+        if self.env.reward == "staged":
+            said.append(
+                "staged reward: progress is rewarded, not only success, because a policy from nothing never meets a "
+                "sparse reward. This is not a benchmark result."
+            )
+        if self.env.split is not None and self.eval.split is not None:
+            apart = {self.env.split, self.eval.split} == {"train", "eval"}
+            said.append(
+                f'start states: "{self.env.split}" for training, "{self.eval.split}" for evaluation'
+                + (", which have none in common." if apart else ": evaluation uses states that training uses.")
+            )
+        return said

@@ -1,0 +1,59 @@
+"""What can be wrong with what a user gave: each error names the value and what is allowed."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TrainerError(ValueError):
+    """Base of the errors of this package; `vla-train` prints one as a single line and leaves with exit code 2."""
+
+
+class ConfigError(TrainerError):
+    """A key or a value of a recipe or an override is not allowed."""
+
+
+class UnknownRecipeError(TrainerError):
+    """No recipe has this name, and no file has this path."""
+
+
+class EnvError(TrainerError):
+    """The environment cannot be made, or lacks something that the trainer needs."""
+
+
+class PolicyError(TrainerError):
+    """The policy cannot be made, or lacks something that the algorithm needs."""
+
+
+class ShapeError(TrainerError):
+    """Arrays that belong together differ in shape."""
+
+
+class UnknownMetricError(TrainerError):
+    """A metric is not in the table of `metrics.py`."""
+
+
+class CheckpointError(TrainerError):
+    """A run or a checkpoint cannot be found or does not fit."""
+
+
+class BackendError(TrainerError):
+    """The backend is unknown or not available here."""
+
+
+class PlacementError(TrainerError):
+    """A `component_placement` does not follow the grammar or does not fit the machines."""
+
+
+class MissingExtraError(TrainerError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f'{package} is not installed; install it with: pip install "vla-trainer[{extra}]"')
+
+
+def did_you_mean(value: str, allowed: Iterable[str]) -> str:
+    """`; did you mean "x"? allowed: a, b, x`, for the end of an error message."""
+    names = sorted(allowed)
+    close = get_close_matches(value, names, n=1, cutoff=0.5)
+    guess = f'; did you mean "{close[0]}"?' if close else ";"
+    return f"{guess} allowed: {', '.join(names)}"

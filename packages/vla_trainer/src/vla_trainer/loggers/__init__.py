@@ -1,0 +1,82 @@
+"""Where metrics go: `LOGGERS` from a name in `trainer.loggers` to a constructor."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vla_trainer import metrics as table
+
+
+class Logger(Protocol):
+    """One place that metrics go to."""
+
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Take the metrics of an iteration; iterations count from 1."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a logger may want to know."""
+
+    folder: Path
+    name: str
+    iterations: int
+    config_yaml: str
+
+
+def _jsonl(run: Run) -> Logger:
+    from vla_trainer.loggers.jsonl import JsonlLogger
+
+    return JsonlLogger(run.folder / "metrics.jsonl")
+
+
+def _tensorboard(run: Run) -> Logger:
+    from vla_trainer.loggers.tensorboard import TensorboardLogger
+
+    return TensorboardLogger(run.folder / "tensorboard")
+
+
+def _wandb(run: Run) -> Logger:
+    from vla_trainer.loggers.wandb import WandbLogger
+
+    return WandbLogger(run.folder, run.name, run.config_yaml)
+
+
+def _console(run: Run) -> Logger:
+    from vla_trainer.loggers.console import ConsoleLogger
+
+    return ConsoleLogger(run.iterations)
+
+
+LOGGERS: dict[str, Callable[[Run], Logger]] = {
+    "jsonl": _jsonl,
+    "tensorboard": _tensorboard,
+    "wandb": _wandb,
+    "console": _console,
+}
+
+
+class Loggers:
+    """Several loggers as one; a metric that the table does not know is an error."""
+
+    def __init__(self, names: Sequence[str], run: Run) -> None:
+        self._loggers = [LOGGERS[name](run) for name in names]
+
+    def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Pass on the metrics of an iteration.
+
+        Raises:
+            UnknownMetricError: a name that is not in `metrics.METRICS`.
+        """
+        table.check(metrics)
+        for logger in self._loggers:
+            logger.log(iteration, metrics)
+
+    def close(self) -> None:
+        """Close each."""
+        for logger in self._loggers:
+            logger.close()

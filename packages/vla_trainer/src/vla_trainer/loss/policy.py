@@ -1,0 +1,120 @@
+"""The clipped policy-gradient loss of PPO and GRPO, with clip-higher and dual clip.
+
+Axes: T decisions, N environments, K tokens a decision, B batch. A decision axis is (B,) or (T, N); a token axis K may
+follow it.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vla_trainer.errors import ShapeError
+
+Aggregate = Literal["token-mean", "episode-mean"]
+
+
+def policy_loss(
+    log_probs: Tensor,
+    old_log_probs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    clip_low: float,
+    clip_high: float,
+    dual_clip: float | None = None,
+    aggregate: Aggregate = "token-mean",
+    *,
+    weights: Tensor | None = None,
+) -> tuple[Tensor, dict[str, float]]:
+    """The PPO objective (Schulman et al. 2017, arXiv:1707.06347), to be minimized.
+
+    Args:
+        log_probs: (B,), (B, K), (T, N) or (T, N, K), under the present weights.
+        old_log_probs: as `log_probs`, under the weights that acted.
+        advantages: (B,) or (T, N), the same for all tokens of a decision; or as `log_probs`.
+        mask: bool, as `advantages` or as `log_probs`; False entries count nowhere, whatever they hold.
+        clip_low, clip_high: the ratio's trust interval is [1 - clip_low, 1 + clip_high]. clip_high > clip_low is
+            "clip-higher" (DAPO, arXiv:2503.14476).
+        dual_clip: c > 1: for a negative advantage the loss is at most -c A (Ye et al. 2020, arXiv:1912.09729).
+        aggregate: "token-mean" weighs every token alike; "episode-mean" every episode. An episode is a column of (T,
+            N), or a row of (B,) and (B, K).
+        weights: as `advantages`, instead of `aggregate`: the share of each decision in the mean, for micro-batches of
+            a larger batch (see `aggregation_weights`); the tokens of a decision share it equally.
+
+    Returns:
+        loss: scalar.
+        metrics: `approx_kl` and `clip_fraction`, means over the tokens under the mask.
+
+    Raises:
+        ShapeError: shapes do not fit together.
+        ValueError: unknown `aggregate`.
+    """
+    if log_probs.shape != old_log_probs.shape:
+        raise ShapeError(f"log_probs {tuple(log_probs.shape)} and old_log_probs {tuple(old_log_probs.shape)} differ")
+    advantage = _over_tokens(advantages, log_probs, "advantages").to(log_probs.dtype)
+    valid = _over_tokens(mask, log_probs, "mask").bool()
+    if weights is None:
+        weight = _weights(valid, aggregate, episode_axis=1 if advantages.ndim >= 2 else 0)
+    else:
+        tokens_per_decision = log_probs.numel() // max(weights.numel(), 1)
+        weight = _over_tokens(weights, log_probs, "weights") * valid / max(tokens_per_decision, 1)
+    weight = weight.to(log_probs.dtype)
+
+    # rho = exp(lp - lp_old); the mask goes inside, so that rubbish under it reaches neither the loss nor a gradient
+    log_ratio = torch.where(valid, log_probs - old_log_probs, 0.0)
+    ratio = log_ratio.exp()
+    advantage = torch.where(valid, advantage, 0.0)
+    # max(-A rho, -A clip(rho, 1 - low, 1 + high))
+    loss = torch.maximum(-advantage * ratio, -advantage * ratio.clamp(1.0 - clip_low, 1.0 + clip_high))
+    if dual_clip is not None:
+        # for A < 0 at most -c A
+        loss = torch.where(advantage < 0, torch.minimum(loss, -dual_clip * advantage), loss)
+
+    with torch.no_grad():
+        tokens = valid.sum().clamp(min=1)
+        # KL(old || new) ~ mean(rho - 1 - log rho), the k3 estimator (http://joschu.net/blog/kl-approx.html)
+        approx_kl = (torch.where(valid, ratio - 1.0 - log_ratio, 0.0).sum() / tokens).item()
+        outside = (ratio < 1.0 - clip_low) | (ratio > 1.0 + clip_high)
+        clip_fraction = ((outside & valid).sum() / tokens).item()
+    return (loss * weight).sum(), {"approx_kl": approx_kl, "clip_fraction": clip_fraction}
+
+
+def aggregation_weights(episode: Tensor, aggregate: Aggregate) -> Tensor:
+    """The share (B,) of each of B decisions of equally many tokens in the mean of the whole batch; sums to 1.
+
+    Computed once over a batch and cut with it, it makes the sum of the micro-batches' losses the loss of the batch.
+
+    Args:
+        episode: (B,) integers: the episode that a decision belongs to.
+        aggregate: as in `policy_loss`.
+    """
+    _check(aggregate)
+    if aggregate == "token-mean":
+        return torch.full(episode.shape, 1.0 / max(len(episode), 1), device=episode.device)
+    _, index, lengths = torch.unique(episode, return_inverse=True, return_counts=True)
+    # 1 / (episodes x decisions of this episode)
+    return 1.0 / (len(lengths) * lengths[index].float())
+
+
+def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int) -> Tensor:
+    """The share of each entry in the mean; as `valid`; sums to 1, or to 0 if nothing is valid."""
+    _check(aggregate)
+    count = valid.float()
+    if aggregate == "token-mean":
+        return count / count.sum().clamp(min=1)
+    other_axes = [axis for axis in range(valid.ndim) if axis != episode_axis]
+    tokens = count.sum(dim=other_axes, keepdim=True) if other_axes else count
+    episodes = (tokens > 0).sum().clamp(min=1)
+    return count / tokens.clamp(min=1) / episodes
+
+
+def _over_tokens(array: Tensor, log_probs: Tensor, name: str) -> Tensor:
+    """`array` with trailing axes added and broadcast to the shape of `log_probs`."""
+    if array.shape != log_probs.shape[: array.ndim]:
+        raise ShapeError(f"{name} {tuple(array.shape)} does not lead log_probs {tuple(log_probs.shape)}")
+    return array.reshape(array.shape + (1,) * (log_probs.ndim - array.ndim)).expand(log_probs.shape)
+
+
+def _check(aggregate: str) -> None:
+    if aggregate not in ("token-mean", "episode-mean"):
+        raise ValueError(f'aggregate={aggregate!r}; allowed: "token-mean", "episode-mean"')

@@ -1,0 +1,79 @@
+"""Every metric that a run logs, defined once; `python -m vla_trainer.metrics` prints the table for the docs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from math import sqrt
+
+from vla_trainer.errors import UnknownMetricError, did_you_mean
+
+METRICS: dict[str, str] = {
+    "actor/loss": "Clipped policy loss alone; mean over the optimizer steps of the iteration.",
+    "actor/value_loss": "Value loss (Huber, clipped), before its coefficient; PPO only.",
+    "actor/entropy": "Entropy of a token's distribution, nats; mean over tokens.",
+    "actor/grad_norm": "Norm of the gradient of all parameters before clipping.",
+    "actor/lr": "Learning rate of the actor.",
+    "actor/approx_kl": "KL of the present policy from the one that acted, nats; mean of rho - 1 - log rho.",
+    "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
+    "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
+    "actor/optimizer_steps": "Optimizer steps of the iteration.",
+    "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
+    "rollout/reward_std": "Its deviation over the same episodes.",
+    "rollout/episode_length": "Environment steps, mean over the same episodes.",
+    "rollout/success_rate": "Share of the same episodes whose environment reported success.",
+    "rollout/episodes": "Number of the same episodes.",
+    "rollout/useful_step_fraction": "Decisions that enter the update over the decisions that environments carried out.",
+    "rollout/informative_groups": "Share of the groups whose returns differ; GRPO only.",
+    "env/success_rate": "Share of successes among the last 100 finished episodes, over iterations.",
+    "env/step_reward": "Reward per environment step, mean over the iteration.",
+    "env/termination_rate": "Share of the finished episodes that ended by themselves, not by the time limit.",
+    "eval/success_rate": "Share of successes in an evaluation.",
+    "eval/success_rate_low": "Lower end of its 95% Wilson interval.",
+    "eval/success_rate_high": "Upper end of its 95% Wilson interval.",
+    "eval/reward_mean": "Undiscounted return, mean over the episodes of an evaluation.",
+    "time/iteration": "Seconds of the iteration, all stages.",
+    "time/rollout": "Seconds of collecting.",
+    "time/advantage": "Seconds of making the batch.",
+    "time/update": "Seconds of optimizing.",
+    "time/eval": "Seconds of evaluating.",
+    "time/checkpoint": "Seconds of writing a checkpoint.",
+    "time/video": "Seconds of writing a film.",
+    "throughput/env_steps_per_second": "Environment steps that were recorded over the seconds of collecting.",
+}
+
+PER_TASK = "eval/success_rate/"
+"""Prefix of a success rate per task; the task's name follows."""
+
+
+def check(metrics: Mapping[str, float]) -> None:
+    """Raise UnknownMetricError unless each name is in the table."""
+    for name in metrics:
+        if name not in METRICS and not name.startswith(PER_TASK):
+            raise UnknownMetricError(f'unknown metric "{name}"{did_you_mean(name, METRICS)}')
+
+
+def wilson_interval(successes: int, episodes: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a success rate (Wilson 1927); `z` = 1.96 gives 95%. Without episodes: (0, 1)."""
+    if episodes == 0:
+        return 0.0, 1.0
+    rate = successes / episodes
+    # (p + z^2/2n +- z sqrt(p (1 - p)/n + z^2/4n^2)) / (1 + z^2/n)
+    middle = rate + z**2 / (2 * episodes)
+    spread = z * sqrt(rate * (1 - rate) / episodes + z**2 / (4 * episodes**2))
+    scale = 1 + z**2 / episodes
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def mean(numbers: Sequence[float]) -> float:
+    """Arithmetic mean of at least one number."""
+    return sum(numbers) / len(numbers)
+
+
+def table() -> str:
+    """The table of metrics in Markdown."""
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in METRICS.items()]
+    rows.append(f"| `{PER_TASK}<task>` | Success rate of one task in an evaluation. |")
+    return "\n".join(["| metric | definition |", "|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

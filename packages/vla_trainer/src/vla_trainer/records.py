@@ -1,0 +1,118 @@
+"""The records that pass from one stage to the next.
+
+Axes: T decisions, N environments, C actions a chunk, K tokens a decision, B = the decisions that were taken (mask is
+True), in the order of `mask.nonzero()`: all of t = 0, then all of t = 1, and so on. H, W pixels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where an episode begins. Two episodes with equal starts begin in the same state."""
+
+    seed: int
+    task: int | None = None
+    """None: the environment chooses from its seed."""
+    init_state: int | None = None
+    """None: the environment chooses from its seed."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A finished episode."""
+
+    start: Start
+    episode_return: float
+    """Undiscounted sum of the rewards."""
+    decisions: int
+    env_steps: int
+    """Environment steps; C times `decisions` or less where an episode ends inside a chunk."""
+    terminated: bool
+    """True if it ended by itself, False if by the time limit."""
+    success: bool | None
+    """As `info["success"]` (or `is_success`) said; None for an environment that does not say."""
+    task_id: int | None = None
+    task_name: str | None = None
+    init_state_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a film, with what is written beside it."""
+
+    image: NDArray[np.uint8]
+    """(H, W, 3)."""
+    wrist_image: NDArray[np.uint8] | None
+    """(H, W, 3)."""
+    instruction: str
+    env_step: int
+    episode_return: float
+    success: bool | None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What the collector hands to the advantage stage."""
+
+    inputs: "Mapping[str, Tensor]"
+    """Each (B, ...)."""
+    tokens: "Tensor"
+    """(B, K)."""
+    log_probs: "Tensor"
+    """(B, K), of the policy that acted."""
+    mask: NDArray[np.bool_]
+    """(T, N): True where a decision was taken; False where an environment was waiting."""
+    episode: NDArray[np.int64]
+    """(T, N): number of the episode in this rollout, for listed starts its index; -1 where the mask is False."""
+    rewards: NDArray[np.float64]
+    """(T, N): sum over a chunk."""
+    terminated: NDArray[np.bool_]
+    """(T, N)."""
+    truncated: NDArray[np.bool_]
+    """(T, N)."""
+    values: NDArray[np.float64] | None
+    """(T, N): V(s_t); None without a value head."""
+    next_values: NDArray[np.float64] | None
+    """(T, N): V of the observation that follows the decision, before any reset; 0 after a termination."""
+    episodes: dict[int, Episode]
+    """The episodes that finished, by number."""
+    env_steps: int
+    """Environment steps of the decisions under the mask."""
+    decisions_stepped: int
+    """Decisions that environments carried out, those of waiting environments included."""
+    film: list[Frame] | None = None
+    """A whole episode, if one was asked for and has finished."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the advantage stage hands to the update: only decisions that carry a signal."""
+
+    inputs: "Mapping[str, Tensor]"
+    """Each (B, ...)."""
+    tokens: "Tensor"
+    """(B, K)."""
+    log_probs: "Tensor"
+    """(B, K), of the policy that acted."""
+    advantages: "Tensor"
+    """(B,) float32."""
+    episode: "Tensor"
+    """(B,) int64: which episode a decision belongs to."""
+    values: "Tensor | None" = None
+    """(B,) float32, of the policy that acted; None for GRPO."""
+    returns: "Tensor | None" = None
+    """(B,) float32; None for GRPO."""
+    informative_groups: float | None = field(default=None)
+    """Share of the groups that carry a signal; None for PPO."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)

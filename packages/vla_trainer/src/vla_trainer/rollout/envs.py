@@ -1,0 +1,100 @@
+"""Make a vector environment that the trainer resets itself, and read its observations and infos.
+
+Axes: N environments.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+
+from vla_trainer.config.schema import Env
+from vla_trainer.errors import EnvError
+from vla_trainer.interfaces import Observation
+
+
+def make_envs(env: Env, num_envs: int, split: str | None) -> VectorEnv:
+    """`num_envs` copies of `env`, of start states `split`, that reset only when told to.
+
+    An environment with a vector entry point is made through it, any other by Gymnasium's `SyncVectorEnv`. The reset
+    mode is `AutoresetMode.DISABLED`: the trainer decides where each episode begins, and a final observation is simply
+    the last one.
+
+    Raises:
+        gymnasium.error.Error: no such environment, or what its own constructor raises.
+        EnvError: an argument that the environment does not take, or a vector environment with another reset mode.
+    """
+    kwargs: dict[str, Any] = env.make_kwargs()
+    if split is not None:
+        kwargs["split"] = split
+    module, _, name = env.id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            raise EnvError(f"env.id={env.id}: {error}") from error
+    mode = AutoresetMode.DISABLED
+    try:
+        if gymnasium.spec(name).vector_entry_point is None:
+            envs = gymnasium.make_vec(
+                name, num_envs=num_envs, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **kwargs
+            )
+        else:
+            envs = gymnasium.make_vec(
+                name, num_envs=num_envs, vectorization_mode="vector_entry_point", autoreset_mode=mode, **kwargs
+            )
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise EnvError(f"{name}: {error}") from error
+    if envs.metadata.get("autoreset_mode") != mode:
+        found = envs.metadata.get("autoreset_mode")
+        envs.close()
+        raise EnvError(f"{name}: its reset mode is {found}; the trainer needs {mode}")
+    if not isinstance(envs.single_action_space, gymnasium.spaces.Box):
+        space = envs.single_action_space
+        envs.close()
+        raise EnvError(f"{name}: its action space is {space}; the trainer needs a Box")
+    return envs
+
+
+def neutral_action(envs: VectorEnv) -> NDArray[np.floating]:
+    """What a waiting environment is given: zeros inside the single action space."""
+    space = envs.single_action_space
+    assert isinstance(space, gymnasium.spaces.Box)
+    return np.clip(np.zeros(space.shape, space.dtype), space.low, space.high)
+
+
+def take(obs: Observation, rows: NDArray[np.intp]) -> Observation:
+    """The observations of some environments out of a batched observation."""
+    if isinstance(obs, np.ndarray):
+        return obs[rows]
+    if isinstance(obs, Mapping):
+        return {key: take(value, rows) for key, value in obs.items()}
+    if isinstance(obs, tuple) and obs and not isinstance(obs[0], str):
+        return tuple(take(value, rows) for value in obs)
+    return [obs[row] for row in rows]
+
+
+def info_of(infos: Mapping[str, Any], key: str, row: int) -> Any:
+    """What environment `row` put under `key` in its info, or None; Gymnasium's vector form has `_key` masks."""
+    if key not in infos:
+        return None
+    present = infos.get(f"_{key}")
+    if present is not None and not present[row]:
+        return None
+    value = infos[key][row]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def success_of(infos: Mapping[str, Any], row: int) -> bool | None:
+    """Whether environment `row` says that it has succeeded; None if it says nothing."""
+    for key in ("success", "is_success"):
+        value = info_of(infos, key, row)
+        if value is not None:
+            return bool(value)
+    return None

@@ -1,0 +1,40 @@
+"""What a rollout says about itself, as metrics."""
+
+from collections import deque
+
+import numpy as np
+
+from vla_trainer.records import Batch, Rollout
+
+WINDOW = 100
+"""Episodes of `env/success_rate`."""
+
+
+def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool]) -> dict[str, float]:
+    """`rollout/*` and `env/*` of one iteration; `recent_successes`, the last `WINDOW` over iterations, is added to.
+
+    Metrics of finished episodes are left out where none finished, and success where the environment does not report it.
+    """
+    metrics = {
+        "rollout/useful_step_fraction": len(batch) / max(rollout.decisions_stepped, 1),
+        "rollout/episodes": float(len(rollout.episodes)),
+        "env/step_reward": float(rollout.rewards[rollout.mask].sum()) / max(rollout.env_steps, 1),
+    }
+    if batch.informative_groups is not None:
+        metrics["rollout/informative_groups"] = batch.informative_groups
+    episodes = list(rollout.episodes.values())
+    if not episodes:
+        return metrics
+    returns = np.array([episode.episode_return for episode in episodes])
+    metrics |= {
+        "rollout/reward_mean": float(returns.mean()),
+        "rollout/reward_std": float(returns.std()),
+        "rollout/episode_length": float(np.mean([episode.env_steps for episode in episodes])),
+        "env/termination_rate": float(np.mean([episode.terminated for episode in episodes])),
+    }
+    successes = [episode.success for episode in episodes if episode.success is not None]
+    recent_successes.extend(successes)
+    if successes:
+        metrics["rollout/success_rate"] = float(np.mean(successes))
+        metrics["env/success_rate"] = float(np.mean(recent_successes))
+    return metrics

@@ -1,0 +1,131 @@
+"""A run: its folder, what it says at the start and at the end, and the loop in between."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vla_trainer.checkpoint import newest
+from vla_trainer.config.load import load_config, parse_config, to_yaml
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from vla_trainer.backend import Backend
+    from vla_trainer.evaluate import Evaluation
+
+CONFIG_FILE = "config.yaml"
+RECIPE_COMMENT = "# recipe: "
+"""First line of a run's config.yaml."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What is to be run, before anything is made."""
+
+    recipe: str
+    """The recipe's name, without folder and ending."""
+    config: Config
+    folder: Path | None = None
+    """A run's folder that exists; None: a new one."""
+    checkpoint: Path | None = None
+    """Where to continue."""
+
+
+def plan_new(recipe: str, overrides: list[str]) -> RunPlan:
+    """A run of a recipe; see `load_config` for what is raised."""
+    return RunPlan(Path(recipe).stem if "/" in recipe else recipe.removesuffix(".yaml"), load_config(recipe, overrides))
+
+
+def plan_resume(folder: Path, recipe: str | None, overrides: list[str]) -> RunPlan:
+    """A run that goes on in its own folder from its newest whole checkpoint, under its own config and `overrides`.
+
+    Raises:
+        CheckpointError: no run there, no checkpoint in it, or `recipe` is not the run's.
+    """
+    plan = plan_existing(folder, overrides)
+    if recipe is not None and plan_new(recipe, []).recipe != plan.recipe:
+        raise CheckpointError(f"{folder} is a run of {plan.recipe}, not of {recipe}")
+    return plan
+
+
+def plan_existing(path: Path, overrides: list[str]) -> RunPlan:
+    """A run's folder, or one of its checkpoints `run/checkpoints/step_NNNNNN`, and the checkpoint that is meant.
+
+    Raises:
+        CheckpointError: neither.
+    """
+    folder, checkpoint = path, None
+    if not (path / CONFIG_FILE).is_file() and (path.parent.parent / CONFIG_FILE).is_file():
+        folder, checkpoint = path.parent.parent, path
+    if not (folder / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{path} is not a run: it has no {CONFIG_FILE}")
+    text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    first = text.partition("\n")[0]
+    recipe = first.removeprefix(RECIPE_COMMENT) if first.startswith(RECIPE_COMMENT) else folder.name
+    config = parse_config(text, overrides, source=str(folder / CONFIG_FILE))
+    return RunPlan(recipe, config, folder, checkpoint or newest(folder))
+
+
+def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) -> Path:
+    """Train to the end; returns the run's folder."""
+    from vla_trainer.loggers import Loggers, Run
+    from vla_trainer.train_loop import train_loop
+
+    config = plan.config
+    first, progress = 1, None
+    if plan.checkpoint is not None:
+        done, progress = backend.load(plan.checkpoint)
+        first = done + 1
+    folder = plan.folder or _new_folder(plan)
+    (folder / CONFIG_FILE).write_text(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}", encoding="utf-8")
+    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder}")
+    for notice in all_notices(config, backend.assets):
+        say(f"note: {notice}")
+    if plan.checkpoint is not None:
+        say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
+    loggers = Loggers(
+        config.trainer.loggers,
+        Run(folder, f"{plan.recipe}/{folder.name}", config.trainer.iterations, to_yaml(config)),
+    )
+    try:
+        train_loop(config, backend, loggers, folder, first, progress)
+    finally:
+        loggers.close()
+    return folder
+
+
+def run_evaluation(plan: RunPlan, backend: "Backend") -> "tuple[Evaluation, Path]":
+    """Evaluate and write eval.json and a film; returns the result and the folder."""
+    from vla_trainer.video import write_video
+
+    config = plan.config
+    if plan.checkpoint is not None:
+        backend.load(plan.checkpoint)
+    folder = plan.folder or _new_folder(plan)
+    evaluation, film = backend.evaluate(film=config.video_cfg.save_video)
+    evaluation.write(folder / "eval.json")
+    if film is not None:
+        name = plan.checkpoint.name if plan.checkpoint is not None else "episode"
+        base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
+        write_video(film, base / "eval" / f"{name}.mp4", backend.fps, info=config.video_cfg.info_on_video)
+    return evaluation, folder
+
+
+def all_notices(config: Config, assets: str | None) -> list[str]:
+    """The config's notices, and which asset set is used."""
+    return [*config.notices(), *([f"asset set: {assets}"] if assets is not None else [])]
+
+
+def _new_folder(plan: RunPlan) -> Path:
+    if plan.config.output_dir is not None:
+        folder = Path(plan.config.output_dir).expanduser()
+        if (folder / CONFIG_FILE).exists():
+            raise CheckpointError(
+                f"output_dir={folder} already holds a run; continue it with --resume {folder}, or choose another"
+            )
+    else:
+        folder = Path("logs") / plan.recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,39 @@
+"""GRPO against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from vla_trainer import advantage
+from vla_trainer.errors import ShapeError
+
+
+def test_groups_are_compared_within_themselves() -> None:
+    # group 7: 1, 3: mean 2, unbiased deviation sqrt(((-1)^2 + 1^2) / 1) = sqrt 2
+    # group 2: 0, 0, 6: mean 2, unbiased deviation sqrt((4 + 4 + 16) / 2) = sqrt 12
+    returns = np.array([1.0, 0.0, 3.0, 0.0, 6.0])
+    group = np.array([7, 2, 7, 2, 2])
+    advantages, informative = advantage.grpo(returns, group)
+    a, b = 1 / (2**0.5 + 1e-6), 2 / (12**0.5 + 1e-6)
+    np.testing.assert_allclose(advantages, [-a, -b, a, -b, 2 * b])
+    assert informative.all()
+    assert informative.dtype == bool
+
+
+def test_a_group_of_equals_carries_no_signal() -> None:
+    advantages, informative = advantage.grpo(np.array([5.0, 5.0, 0.0, 1.0, 3.0]), np.array([0, 0, 1, 1, 2]))
+    np.testing.assert_array_equal(informative, [False, False, True, True, False])
+    np.testing.assert_array_equal(advantages[[0, 1, 4]], 0)
+
+
+def test_torch_in_torch_out() -> None:
+    advantages, informative = advantage.grpo(torch.tensor([0.0, 1.0]), torch.tensor([0, 0]))
+    assert advantages.dtype == torch.float32
+    assert informative.dtype == torch.bool
+    # mean 0.5, deviation sqrt(0.5)
+    torch.testing.assert_close(advantages, torch.tensor([-0.70711, 0.70711]), atol=1e-5, rtol=0)
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ShapeError):
+        advantage.grpo(np.zeros(3), np.zeros(2))

@@ -1,0 +1,91 @@
+"""Recipes, overrides, and what is said about wrong ones."""
+
+from pathlib import Path
+
+import pytest
+import reach_toy
+
+from vla_trainer.config import load_config, recipe_names
+from vla_trainer.config.load import parse_config, to_yaml
+from vla_trainer.errors import ConfigError, UnknownRecipeError
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_right_and_survives_being_written(name: str) -> None:
+    config = load_config(name)
+    assert parse_config(to_yaml(config)) == config
+
+
+def test_overrides_are_read_as_yaml() -> None:
+    config = load_config(
+        "tiny_spatial_ppo",
+        ["actor.lr=1e-3", "env.task=[1, 2]", "algorithm.target_kl=null", "video_cfg.save_video=false"],
+    )
+    assert config.actor.lr == 1e-3
+    assert config.env.task == [1, 2]
+    assert config.algorithm.target_kl is None
+    assert not config.video_cfg.save_video
+    assert load_config("tiny_spatial_ppo", ["trainer.seed=3"]).policy.kwargs["seed"] == 3
+
+
+def test_a_path_works_like_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(reach_toy.PPO_RECIPE)
+    assert load_config(str(path)).env.id == "reach_toy:toy/Reach-v0"
+
+
+def test_only_what_is_given_reaches_the_environment() -> None:
+    config = parse_config(reach_toy.PPO_RECIPE, ["env.kwargs={size: 16}", "env.max_episode_steps=4"])
+    assert config.env.make_kwargs() == {"size": 16, "max_episode_steps": 4}
+
+
+def test_staged_rewards_are_announced() -> None:
+    assert "not a benchmark result" in load_config("tiny_spatial_grpo").notices()[0]
+    assert not any("staged" in one for one in load_config("tiny_spatial_grpo", ["env.reward=sparse"]).notices())
+
+
+def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
+    assert "none in common" in load_config("tiny_spatial_ppo").notices()[-1]
+    assert "that training uses" in load_config("tiny_spatial_ppo", ["eval.split=all"]).notices()[-1]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("algorithm.gama=1", r'unknown key "algorithm.gama"; did you mean "gamma"\? allowed: .*lam'),
+        ("enviroment.id=x", r'unknown key "enviroment"; .*allowed: actor, algorithm'),
+        ("algorithm.name=grp", r'algorithm.name="grp"; did you mean "grpo"\? allowed: grpo, ppo'),
+        ("env.split=trian", r'env.split="trian"; did you mean "train"\? allowed: all, eval, train'),
+        ("actor.lr=-1", r"actor.lr=-1: Input should be greater than 0"),
+        ("algorithm.group_size=4", r'unknown key "algorithm.group_size"'),
+        ("rollout.episodes=4", r"rollout.episodes is not read by ppo; use rollout.horizon"),
+        ("rollout.horizon=null", r"rollout.horizon is missing"),
+        ("trainer.eval_every=2", r"trainer.eval_every needs eval.episodes"),
+        ("trainer.loggers=[csv]", r'trainer.loggers.0="csv"; allowed: console, jsonl, tensorboard, wandb'),
+        ("policy.factory=nonsense", r"policy.factory"),
+        ("trainer.iterations", r'"trainer.iterations" is not key=value'),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_says_what_is_allowed(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as error:
+        parse_config(reach_toy.PPO_RECIPE, [override])
+    assert "\n" not in str(error.value)
+
+
+def test_grpo_has_no_critic_and_whole_groups() -> None:
+    with pytest.raises(ConfigError, match="critic_lr is not read by grpo"):
+        parse_config(reach_toy.GRPO_RECIPE, ["actor.critic_lr=1e-3"])
+    with pytest.raises(ConfigError, match="not a multiple of"):
+        parse_config(reach_toy.GRPO_RECIPE, ["rollout.episodes=6"])
+
+
+def test_unknown_recipes() -> None:
+    with pytest.raises(UnknownRecipeError, match='did you mean "tiny_spatial_ppo"'):
+        load_config("tiny_spatial_po")
+    with pytest.raises(UnknownRecipeError, match="no such file"):
+        load_config("./nothing.yaml")
+
+
+def test_missing_keys() -> None:
+    with pytest.raises(ConfigError, match='missing key "env"; missing key "policy"'):
+        parse_config("algorithm: {name: ppo}\nrollout: {horizon: 4}")

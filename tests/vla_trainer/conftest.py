@@ -1,0 +1,62 @@
+"""What the trainer's tests share: the toy recipes on disk, and runs of the commands."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # for reach_toy
+
+
+@pytest.fixture(scope="session")
+def toy_recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Paths of the toy's recipes by algorithm."""
+    import reach_toy
+
+    folder = tmp_path_factory.mktemp("recipes")
+    paths = {"ppo": folder / "toy_ppo.yaml", "grpo": folder / "toy_grpo.yaml"}
+    paths["ppo"].write_text(reach_toy.PPO_RECIPE)
+    paths["grpo"].write_text(reach_toy.GRPO_RECIPE)
+    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `vla-train` or `vla-eval` as a process of its own, in a temporary folder."""
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        function = {"vla-train": "train", "vla-eval": "evaluate"}[name]
+        code = f"from vla_trainer.cli import {function}; {function}()"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=120,
+            env={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"},
+        )
+
+    return run
+
+
+@pytest.fixture
+def quick_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `command`, in this process, which has imported torch already."""
+    from vla_trainer import cli
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            {"vla-train": cli.train, "vla-eval": cli.evaluate}[name]()
+        shown = capsys.readouterr()
+        return subprocess.CompletedProcess([name, *arguments], int(left.value.code or 0), shown.out, shown.err)
+
+    return run

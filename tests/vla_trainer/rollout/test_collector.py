@@ -1,0 +1,154 @@
+"""The collector in environments where every number is known (see count_toy)."""
+
+import count_toy
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import VectorEnv
+
+from vla_trainer.advantage.batch import grpo_batch, ppo_batch
+from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.schema import Env
+from vla_trainer.errors import PolicyError
+from vla_trainer.records import Rollout, Start
+from vla_trainer.rollout.collector import Collector
+from vla_trainer.rollout.envs import make_envs
+
+BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
+
+
+def make(env_id: str, num_envs: int, critic: bool = True) -> tuple[VectorEnv, count_toy.CountPolicy, Collector]:
+    envs = make_envs(Env(id=env_id), num_envs, split=None)
+    policy = count_toy.CountPolicy(critic)
+    return envs, policy, Collector(envs, policy, generator=torch.Generator().manual_seed(0))
+
+
+def seeds(*numbers: int) -> list[Start]:
+    return [Start(number) for number in numbers]
+
+
+def states_of(rollout: Rollout, number: int) -> list[list[float]]:
+    """The observations that the policy acted on in one episode, in order."""
+    return rollout.inputs["state"][rollout.episode[rollout.mask] == number].tolist()
+
+
+@BOTH
+def test_a_horizon_bootstraps_truncations_and_not_terminations(env_id: str) -> None:
+    # environment 0: seed 12 (2 decisions, terminates), then seed 23 (3 decisions, truncated)
+    # environment 1: seed 13 (3 decisions, truncated), then seed 15, of which the horizon T = 4 shows 1 of 5
+    _, _, collector = make(env_id, 2)
+    rollout = collector.horizon(4, iter(seeds(12, 13, 23, 15)))
+    assert rollout.mask.all()
+    assert rollout.decisions_stepped == rollout.env_steps == 8
+    np.testing.assert_array_equal(rollout.rewards.T, [[1, 2, 1, 2], [1, 2, 3, 1]])
+    np.testing.assert_array_equal(rollout.terminated.T, [[0, 1, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(rollout.truncated.T, [[0, 0, 0, 0], [0, 0, 1, 0]])
+    np.testing.assert_array_equal(rollout.values.T, [[1200, 1201, 2300, 2301], [1300, 1301, 1302, 1500]])
+    # after a step that ended nothing: the next row, or beyond the horizon the present observation;
+    # terminated: 0; truncated: V(final) = 1303, not the next episode's 1500
+    np.testing.assert_array_equal(rollout.next_values.T, [[1201, 0, 2301, 2302], [1301, 1302, 1303, 1501]])
+    assert [rollout.episodes[number].episode_return for number in (0, 1)] == [3, 6]
+    assert [rollout.episodes[number].terminated for number in (0, 1)] == [True, False]
+    assert set(rollout.episodes) == {0, 1}
+
+
+@BOTH
+def test_the_next_horizon_goes_on_where_the_last_one_stopped(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    stream = iter(seeds(12, 13, 23, 15, 14))
+    collector.horizon(4, stream)
+    rollout = collector.horizon(2, stream)
+    # environment 0: the third decision of seed 23, then seed 14; environment 1: seed 15 goes on
+    np.testing.assert_array_equal(rollout.rewards.T, [[3, 1], [2, 3]])
+    np.testing.assert_array_equal(rollout.next_values.T, [[2303, 1401], [1502, 1503]])
+    assert rollout.episodes[0].episode_return == 6
+    assert rollout.episodes[0].decisions == 3
+
+
+@BOTH
+def test_a_batch_is_the_grid_under_the_mask_in_order(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    rollout = collector.horizon(4, iter(seeds(12, 13, 23, 15)))
+    batch = ppo_batch(rollout, PPO(gamma=1.0, lam=0.0, normalize_advantages=False))
+    assert batch.inputs["state"].tolist() == [
+        [12, 0], [13, 0], [12, 1], [13, 1], [23, 0], [13, 2], [23, 1], [15, 0],
+    ]  # fmt: skip
+    torch.testing.assert_close(batch.log_probs, -batch.tokens)
+    # lambda 0, gamma 1: A = r + V' - V
+    expected = [1 + 1, 1 + 1, 2 - 1201, 2 + 1, 1 + 1, 3 + 1, 2 + 1, 1 + 1]
+    torch.testing.assert_close(batch.advantages, torch.tensor(expected, dtype=torch.float32))
+    assert batch.episode.tolist() == [0, 1, 0, 1, 2, 1, 2, 3]
+
+
+@BOTH
+def test_episodes_share_environments_and_finished_ones_are_not_looked_at(env_id: str) -> None:
+    # three episodes of 1, 4 and 3 decisions in two environments: 0 takes the third when it has finished the first
+    _envs, policy, collector = make(env_id, 2, critic=False)
+    rollout = collector.episodes(seeds(11, 14, 13))
+    np.testing.assert_array_equal(rollout.episode.T, [[0, 2, 2, 2], [1, 1, 1, 1]])
+    assert rollout.mask.all()
+    assert rollout.values is None
+    assert [rollout.episodes[number].episode_return for number in range(3)] == [1, 10, 6]
+    assert policy.looked_at == 8
+    assert states_of(rollout, 2) == [[13, 0], [13, 1], [13, 2]]
+
+
+@BOTH
+def test_the_mask_ends_with_the_episode(env_id: str) -> None:
+    _envs, policy, collector = make(env_id, 3, critic=False)
+    rollout = collector.episodes(seeds(11, 14))  # the third environment has nothing to do at all
+    np.testing.assert_array_equal(rollout.mask.T, [[1, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(rollout.episode.T, [[0, -1, -1, -1], [1, 1, 1, 1], [-1, -1, -1, -1]])
+    np.testing.assert_array_equal(rollout.rewards.T, [[1, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]])
+    assert rollout.truncated.sum() == 1
+    assert rollout.terminated.sum() == 1
+    assert policy.looked_at == len(rollout.tokens) == rollout.mask.sum() == 5
+    # Gymnasium's own environments have to be kept alive, at a cost that is counted; others stand still
+    waits = env_id == "toy/CountVector-v0"
+    assert rollout.decisions_stepped == (5 if waits else 12)
+
+
+def test_groups_without_a_signal_are_dropped() -> None:
+    _, _, collector = make("toy/CountVector-v0", 2, critic=False)
+    # group 0: returns 3 and 6; group 1: 3 and 3
+    rollout = collector.episodes(seeds(12, 13, 22, 12))
+    batch = grpo_batch(rollout, GRPO(group_size=2))
+    assert set(batch.episode.tolist()) == {0, 1}
+    assert len(batch) == 2 + 3
+    assert batch.informative_groups == 0.5
+    # mean 4.5, deviation sqrt(4.5): A = -+1.5 / 2.12132 = -+0.70711, the same for all steps of an episode
+    expected = torch.where(batch.episode == 0, -0.70711, 0.70711)
+    torch.testing.assert_close(batch.advantages, expected, atol=1e-4, rtol=0)
+    assert len(batch.inputs["state"]) == len(batch.log_probs) == 5
+    assert len(grpo_batch(rollout, GRPO(group_size=2, keep_mean_return=(5, 9)))) == 0
+
+
+def test_starts_reach_the_environment() -> None:
+    _, _, collector = make("toy/CountVector-v0", 2, critic=False)
+    rollout = collector.episodes([Start(11, task=3, init_state=7), Start(12, task=3, init_state=8), Start(13, 5, 1)])
+    found = [(rollout.episodes[number].task_id, rollout.episodes[number].init_state_id) for number in range(3)]
+    assert found == [(3, 7), (3, 8), (5, 1)]
+    assert [rollout.episodes[number].success for number in range(3)] == [False, True, False]
+
+
+@BOTH
+def test_a_snapshot_brings_running_episodes_back(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    collector.horizon(4, iter(seeds(12, 13, 23, 15)))
+    expected = collector.horizon(2, iter(seeds(14, 16)))
+    _, _, another = make(env_id, 2)
+    first = another.horizon(4, iter(seeds(12, 13, 23, 15)))
+    _, _, resumed = make(env_id, 2)
+    resumed.replay(another.snapshot())
+    rollout = resumed.horizon(2, iter(seeds(14, 16)))
+    assert len(first.tokens) == 8
+    np.testing.assert_array_equal(rollout.rewards, expected.rewards)
+    np.testing.assert_array_equal(rollout.next_values, expected.next_values)
+    torch.testing.assert_close(rollout.inputs["state"], expected.inputs["state"])
+    assert rollout.episodes == expected.episodes
+
+
+def test_a_horizon_needs_values() -> None:
+    _, _, collector = make("toy/Count-v0", 2, critic=False)
+    with pytest.raises(PolicyError, match="value head"):
+        collector.horizon(2, iter(seeds(12, 13)))

@@ -1,0 +1,44 @@
+"""Making vector environments and reading what they say."""
+
+import count_toy  # noqa: F401  # registers toy/Count
+import gymnasium
+import numpy as np
+import pytest
+
+from vla_trainer.config.schema import Env
+from vla_trainer.errors import EnvError
+from vla_trainer.rollout.envs import info_of, make_envs, neutral_action, success_of, take
+
+
+def test_an_environment_that_the_trainer_never_heard_of() -> None:
+    envs = make_envs(Env(id="Pendulum-v1", kwargs={"g": 5.0}), 3, split=None)
+    assert envs.num_envs == 3
+    np.testing.assert_array_equal(neutral_action(envs), [0.0])
+    envs.close()
+
+
+def test_what_cannot_be_made_is_named() -> None:
+    with pytest.raises(gymnasium.error.Error, match="nothing"):
+        make_envs(Env(id="nothing-v0"), 1, split=None)
+    with pytest.raises(EnvError, match="colour"):
+        make_envs(Env(id="Pendulum-v1", kwargs={"colour": 1}), 1, split=None)
+    with pytest.raises(EnvError, match="no_such_module"):
+        make_envs(Env(id="no_such_module:Pendulum-v1"), 1, split=None)
+    with pytest.raises(EnvError, match="needs a Box"):
+        make_envs(Env(id="MountainCar-v0"), 1, split=None)
+
+
+def test_rows_of_an_observation() -> None:
+    obs = {"state": np.arange(6).reshape(3, 2), "instruction": ("a", "b", "c")}
+    taken = take(obs, np.array([2, 0]))
+    np.testing.assert_array_equal(taken["state"], [[4, 5], [0, 1]])
+    assert taken["instruction"] == ["c", "a"]
+
+
+def test_infos_have_masks() -> None:
+    infos = {"success": np.array([True, False]), "_success": np.array([True, False])}
+    assert info_of(infos, "success", 0) is True
+    assert info_of(infos, "success", 1) is None
+    assert info_of(infos, "task_id", 0) is None
+    assert success_of({"is_success": np.array([True])}, 0) is True
+    assert success_of({}, 0) is None

@@ -1,0 +1,99 @@
+"""The commands as a person runs them: what they print and how they leave."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_help_lists_recipes(command: Command) -> None:
+    for name in ("vla-train", "vla-eval"):
+        done = command(name, "--help")
+        assert done.returncode == 0
+        assert "tiny_spatial_ppo" in done.stdout
+        assert "Example" in done.stdout
+
+
+def test_check_is_quick_and_needs_neither_torch_nor_the_environment(command: Command) -> None:
+    command("vla-train", "tiny_spatial_grpo", "--check")  # once for the disk's cache
+    begin = time.perf_counter()
+    done = command("vla-train", "tiny_spatial_ppo", "--check")
+    assert done.returncode == 0
+    assert done.stdout == "tiny_spatial_ppo: ok\n"
+    assert time.perf_counter() - begin < 4  # 1 s when the machine is idle
+
+
+def test_plan_shows_what_runs_where(command: Command) -> None:
+    done = command(
+        "vla-train",
+        "tiny_spatial_ppo",
+        "--plan",
+        "cluster.gpus_per_node=2",
+        "cluster.component_placement={env: 0, 'rollout,actor': 0-1}",
+    )
+    assert done.returncode == 0
+    assert "actor: 2 process(es): node 0 GPU 0, node 0 GPU 1" in done.stdout
+    assert "libero/Spatial-v0" in done.stdout
+    assert "not a benchmark result" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tiny_spatial_po"], 'UnknownRecipeError: unknown recipe "tiny_spatial_po"; did you mean "tiny_spatial_ppo"?'),
+        (["tiny_spatial_ppo", "algorithm.gama=1"], 'ConfigError: unknown key "algorithm.gama"; did you mean "gamma"?'),
+        (["tiny_spatial_ppo", "env.split=trian", "--check"], 'ConfigError: env.split="trian"; did you mean "train"?'),
+        (["tiny_spatial_ppo", "--plan", "cluster.component_placement={env: 5}"], "PlacementError: "),
+        (["trainer.iterations=1"], "ConfigError: missing RECIPE; allowed: tiny_spatial_grpo, tiny_spatial_ppo"),
+        (["--resume", "nowhere"], "CheckpointError: nowhere is not a run"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(quick_command: Command, arguments: list[str], message: str) -> None:
+    done = quick_command("vla-train", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_errors_of_the_environment_and_of_the_policy_are_one_line(
+    quick_command: Command, toy_recipes: dict[str, str]
+) -> None:
+    for overrides, message in (
+        (["env.id=Nothing-v0"], "NameNotFound: "),
+        (["env.kwargs={size: 3}"], "ValueError: size=3; allowed: 8 or more"),
+        (["policy.kwargs={critic: false}", "actor.critic_lr=null"], "PolicyError: the policy returns no values"),
+    ):
+        done = quick_command("vla-train", toy_recipes["ppo"], *overrides)
+        assert done.returncode == 2, done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith(message)
+        assert "Traceback" not in done.stderr
+
+
+def test_train_resume_and_evaluate(
+    command: Command, quick_command: Command, toy_recipes: dict[str, str], tmp_path: Path
+) -> None:
+    done = command("vla-train", toy_recipes["ppo"], "trainer.iterations=1", "output_dir=run")
+    assert done.returncode == 0, done.stderr
+    assert "run folder run" in done.stdout
+    assert "iteration 1/1" in done.stdout
+    done = quick_command(
+        "vla-train", toy_recipes["ppo"], "--resume", "run", "trainer.iterations=2", "trainer.loggers=[jsonl]"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 2
+    done = quick_command("vla-eval", "run", "eval.episodes=4")
+    assert done.returncode == 0, done.stderr
+    assert "all: " in done.stdout
+    assert "/4" in done.stdout
+    assert "[" in done.stdout
+    assert (tmp_path / "run/eval.json").exists()
+    assert (tmp_path / "run/video/eval/step_000002.mp4").exists()
+    done = quick_command("vla-eval", toy_recipes["ppo"])
+    assert done.returncode == 2
+    assert "eval.episodes is missing" in done.stderr

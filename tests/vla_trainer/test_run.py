@@ -1,0 +1,162 @@
+"""Whole runs on a toy: the folder that they leave, repetition, resume, evaluation."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vla_trainer import run
+from vla_trainer.backend import make_backend
+from vla_trainer.errors import BackendError, CheckpointError, PolicyError
+
+QUIET = ["trainer.loggers=[jsonl]", "video_cfg.save_video=false"]
+# more envs than episodes fit, so that some episodes run when an iteration ends
+UNEVEN = ["rollout.horizon=7"]
+
+
+def train(recipe: str, folder: Path, *overrides: str) -> list[dict[str, Any]]:
+    plan = run.plan_new(recipe, [*overrides, f"output_dir={folder}"])
+    go(plan)
+    return read(folder)
+
+
+def go(plan: run.RunPlan) -> list[str]:
+    said: list[str] = []
+    backend = make_backend(plan.config)
+    try:
+        run.run_training(plan, backend, said.append)
+    finally:
+        backend.close()
+    return said
+
+
+def read(folder: Path, clocks: bool = False) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        {key: value for key, value in line.items() if clocks or not key.startswith(("time/", "throughput/"))}
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_the_folder_of_a_run(algorithm: str, toy_recipes: dict[str, str], tmp_path: Path, capsys: Any) -> None:
+    from moviepy import VideoFileClip
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    folder = tmp_path / "run"
+    train(toy_recipes[algorithm], folder, "eval.episodes=5", "trainer.iterations=2", "trainer.save_every=1")
+    lines = read(folder, clocks=True)
+    assert [line["iteration"] for line in lines] == [1, 2]
+    wanted = [
+        "actor/loss",
+        "actor/entropy",
+        "actor/grad_norm",
+        "actor/lr",
+        "actor/approx_kl",
+        "actor/clip_fraction",
+        "rollout/reward_mean",
+        "rollout/reward_std",
+        "rollout/episode_length",
+        "rollout/success_rate",
+        "rollout/useful_step_fraction",
+        "env/success_rate",
+        "env/step_reward",
+        "env/termination_rate",
+        "time/rollout",
+        "time/update",
+        "throughput/env_steps_per_second",
+    ]
+    assert set(wanted) <= set(lines[0])
+    assert ("actor/value_loss" in lines[0]) == (algorithm == "ppo")
+    assert "eval/success_rate" in lines[1]
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("rollout/reward_mean")] == [1, 2]
+    assert events.Scalars("actor/loss")[1].value == pytest.approx(lines[1]["actor/loss"], rel=1e-5, abs=1e-7)
+
+    films = [*(folder / "video/train").glob("*.mp4"), *(folder / "video/eval").glob("*.mp4")]
+    assert len(films) == 2
+    for film in films:
+        with VideoFileClip(str(film)) as clip:
+            assert clip.n_frames > 2
+
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["step_000001", "step_000002"]
+    assert (folder / "checkpoints/step_000002/weights.pt").exists()
+    result = json.loads((folder / "eval.json").read_text())
+    assert result["episodes"] == len(result["states"]) == 5
+    assert result["interval"][0] <= result["success_rate"] <= result["interval"][1]
+    shown = capsys.readouterr().out
+    assert "iteration 2/2" in shown
+    assert "success" in shown
+
+
+def test_the_same_seed_repeats_and_another_does_not(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    first = train(toy_recipes["ppo"], tmp_path / "1", *QUIET, *UNEVEN)
+    assert train(toy_recipes["ppo"], tmp_path / "2", *QUIET, *UNEVEN) == first
+    assert train(toy_recipes["ppo"], tmp_path / "3", *QUIET, *UNEVEN, "trainer.seed=1") != first
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_a_resumed_run_is_the_run_that_was_never_interrupted(
+    algorithm: str, toy_recipes: dict[str, str], tmp_path: Path
+) -> None:
+    uneven = UNEVEN if algorithm == "ppo" else []
+    whole = train(toy_recipes[algorithm], tmp_path / "whole", *QUIET, *uneven, "trainer.iterations=4")
+    folder = tmp_path / "parts"
+    train(toy_recipes[algorithm], folder, *QUIET, *uneven, "trainer.iterations=2")
+    # what an interrupted iteration has written is replaced
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"iteration": 3, "actor/loss": 99.0}) + "\n")
+    said = go(run.plan_resume(folder, None, ["trainer.iterations=4"]))
+    assert read(folder) == whole
+    assert any("continuing from" in line and "step_000002" in line for line in said)
+    assert run.plan_existing(folder, []).config.trainer.iterations == 4
+
+
+def test_only_runs_can_be_resumed_and_none_is_overwritten(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is not a run"):
+        run.plan_resume(tmp_path, None, [])
+    folder = tmp_path / "run"
+    train(toy_recipes["grpo"], folder, *QUIET, "trainer.iterations=1")
+    with pytest.raises(CheckpointError, match="already holds a run"):
+        train(toy_recipes["grpo"], folder, *QUIET, "trainer.iterations=1")
+    with pytest.raises(CheckpointError, match="is a run of toy_grpo, not of"):
+        run.plan_resume(folder, toy_recipes["ppo"], [])
+
+
+def test_groups_without_a_difference_leave_the_weights_alone(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    # a point that does not move earns 0 in every episode that does not begin at its goal
+    still = [*QUIET, "env.kwargs={speed: 0.0}", "rollout.episodes=4", "trainer.iterations=1"]
+    (line,) = train(toy_recipes["grpo"], tmp_path / "run", *still)
+    assert line["rollout/informative_groups"] == 0
+    assert line["rollout/useful_step_fraction"] == 0
+    assert "actor/loss" not in line
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_it_learns(algorithm: str, toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    sizes = {"ppo": ["rollout.horizon=32"], "grpo": ["rollout.episodes=32"]}[algorithm]
+    lines = train(toy_recipes[algorithm], tmp_path / "run", *QUIET, *sizes, "actor.lr=0.01", "trainer.iterations=12")
+    returns = [line["rollout/reward_mean"] for line in lines]
+    # a random policy gets about 0.1, one that always succeeds about 2
+    assert sum(returns[:2]) / 2 < 0.6 < 0.9 < sum(returns[-3:]) / 3
+
+
+def test_components_that_are_not_there(toy_recipes: dict[str, str]) -> None:
+    def make(*overrides: str) -> None:
+        make_backend(run.plan_new(toy_recipes["ppo"], list(overrides)).config)
+
+    with pytest.raises(BackendError, match="ray"):
+        make("cluster.backend=ray")
+    with pytest.raises(BackendError, match='did you mean "local"'):
+        make("cluster.backend=locla")
+    with pytest.raises(PolicyError, match="no_such_module"):
+        make("policy.factory=no_such_module:Policy")
+    with pytest.raises(PolicyError, match="NoPolicy"):
+        make("policy.factory=reach_toy:NoPolicy")
+    with pytest.raises(PolicyError, match="colour"):
+        make("policy.kwargs={colour: red}")
+    with pytest.raises(PolicyError, match="builtins:dict"):
+        make("policy.factory=builtins:dict", "policy.kwargs={}")
