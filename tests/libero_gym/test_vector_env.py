@@ -35,6 +35,7 @@ def test_spaces_are_the_batched_spaces_of_one():
     assert observation["state"].shape == (3, 8)
     assert len(observation["instruction"]) == 3
     assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    assert envs.metadata["init_states"] == {1: 50, 4: 50}
     envs.close()
 
 

@@ -11,8 +11,7 @@ from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS
 
-#: Bounds of the state: well beyond what the arm reaches (metres, radians, metres), so that nothing is ever clipped.
-STATE_BOUND = np.array([10.0] * 3 + [6.3] * 3 + [1.0] * 2, dtype=np.float32)
+STATE_SIZE = 8
 INSTRUCTION_LENGTH = 256
 INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
@@ -24,7 +23,7 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     parts: dict[str, spaces.Space] = {
         CAMERAS[camera][0]: spaces.Box(0, 255, (size, size, 3), np.uint8) for camera in options.cameras
     }
-    parts["state"] = spaces.Box(-STATE_BOUND, STATE_BOUND, dtype=np.float32)
+    parts["state"] = spaces.Box(-np.inf, np.inf, (STATE_SIZE,), np.float32)
     parts["instruction"] = spaces.Text(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
     return spaces.Dict(parts)
 

@@ -26,6 +26,7 @@ from libero_gym.errors import ActionError, LiberoGymError, OptionError, unknown
 from libero_gym.observation import RENDER_SIZE, observe, picture
 from libero_gym.options import EnvOptions, check_options
 from libero_gym.render.renderer import Renderer
+from libero_gym.tasks.init_states import count_states
 
 WORKER_KINDS = ("thread",)
 RESET_OPTIONS = ("reset_mask", "task", "init_state", "sim_state")
@@ -114,6 +115,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
             "assets": options.assets.name,
+            # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
+            "init_states": {task.index: count_states(task, options.split) for task in options.tasks},
         }
         self.single_observation_space = spaces.observation_space(options)
         self.single_action_space = spaces.action_space(options)

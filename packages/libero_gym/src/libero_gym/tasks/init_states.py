@@ -79,6 +79,15 @@ def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return evaluation, train
 
 
+def count_states(task: Task, split: str) -> int:
+    """How many states `InitStates` will have, without a compiled scene.
+
+    Raises:
+        SplitError: an unknown split.
+    """
+    return len(InitStates(task, split, np.empty((SAMPLED_TRAIN_STATES, published_states(task)[0].shape[1]))))
+
+
 class InitStates:
     """The initial states of one split of a task."""
 

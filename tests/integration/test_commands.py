@@ -1,0 +1,98 @@
+"""`vla-train` and `vla-eval` with the real environment and the real policy, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+BIN = Path(sys.executable).parent
+SHORT = ["trainer.iterations=2", "trainer.save_every=1", "env.max_episode_steps=16", "env.num_envs=4"]
+SIZES = {"ppo": ["rollout.horizon=4"], "grpo": ["rollout.episodes=8", "algorithm.group_size=4"]}
+
+
+def command(name, *arguments):
+    return subprocess.run(
+        [str(BIN / name), *map(str, arguments)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path):
+    run = tmp_path / "run"
+    recipe = f"tiny_spatial_{algorithm}"
+    result = command("vla-train", recipe, *SHORT, *SIZES[algorithm], f"output_dir={run}", "env.assets=builtin")
+    assert result.returncode == 0, result.stderr
+    assert "not a benchmark result" in result.stdout
+    assert "asset set: builtin-1" in result.stdout
+
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["iteration"] for line in lines] == [1, 2]
+    # 4 envs x 4 decisions x 8 steps in PPO, and 8 episodes x 16 steps in GRPO, are the same 128 steps; a progress in
+    # [0, 1) a step gives returns in [0, 16).
+    assert all(0.0 < line["rollout/reward_mean"] < 16.0 for line in lines)
+    assert all(line["rollout/episode_length"] == 16.0 for line in lines)
+    assert all(line["rollout/useful_step_fraction"] == 1.0 for line in lines)
+    assert all(line["actor/loss"] != 0.0 for line in lines)
+
+    events = EventAccumulator(str(next((run / "tensorboard").iterdir())))
+    events.Reload()
+    assert [event.step for event in events.Scalars("rollout/reward_mean")] == [1, 2]
+
+    film = iio.imread(next((run / "video" / "train").glob("*.mp4")))
+    assert len(film) >= 3  # the start and two decisions
+    assert film.std() > 10
+
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"step_000001", "step_000002"}
+    evaluated = command("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
+    assert evaluated.returncode == 0, evaluated.stderr
+    report = json.loads((run / "eval.json").read_text())
+    assert (report["episodes"], report["assets"], report["split"]) == (2, "builtin-1", "eval")
+    assert [state["init_state_id"] for state in report["states"]] == [0, 1]
+
+
+@pytest.mark.slow
+def test_training_on_libero_s_original_scenes(official_assets, tmp_path):
+    result = command(
+        "vla-train",
+        "tiny_spatial_ppo",
+        *SHORT[1:],
+        *SIZES["ppo"],
+        "trainer.iterations=1",
+        f"output_dir={tmp_path / 'run'}",
+        f"env.assets={official_assets}",
+    )
+    assert result.returncode == 0, result.stderr
+    assert "asset set: folder-" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tiny_spatial_pppo"], "did you mean .*tiny_spatial_ppo"),
+        (["tiny_spatial_ppo", "actor.learning_rate=1"], "actor.learning_rate"),
+        (["tiny_spatial_ppo", "algorithm.group_size=4"], "algorithm.group_size"),
+        (["tiny_spatial_ppo", "env.id=libero/Spatal-v0"], "Spatial"),
+        (["tiny_spatial_ppo", "env.task=77"], r"unknown task 77 .*allowed: 0\.\.9"),
+        (["tiny_spatial_ppo", "env.split=training"], "env.split"),
+        (["tiny_spatial_ppo", "env.assets=/no/such/folder"], "'/no/such/folder' is not a folder"),
+        (["tiny_spatial_ppo", "policy.factory=vla_policy:Nothing"], "Nothing"),
+        (["--resume", "/no/such/run"], "is not a run"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message):
+    result = command("vla-train", *arguments, *(["trainer.iterations=1"] if "--resume" not in arguments else []))
+    assert result.returncode == 2
+    # The environment may have said before which asset set it uses.
+    lines = [line for line in result.stderr.strip().splitlines() if "built-in asset set" not in line]
+    assert len(lines) == 1, result.stderr
+    assert re.search(message, lines[0]), lines[0]
+    assert re.match(r"\w+Error: |\w+NotFound: ", lines[0]), lines[0]
+    assert "Traceback" not in result.stderr + result.stdout

@@ -1,0 +1,38 @@
+"""The documentation says what the code says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def test_metrics_table_is_that_of_the_code():
+    result = subprocess.run([sys.executable, "-m", "vla_trainer.metrics"], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() in (REPOSITORY / "docs" / "metrics.md").read_text()
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (REPOSITORY / "README.md").read_text()
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    assert targets
+    assert [target for target in targets if not (REPOSITORY / target).exists()] == []
+
+
+def test_paths_of_the_readme_s_tree_exist():
+    text = (REPOSITORY / "README.md").read_text()
+    tree = text[text.index("## Where things are") : text.index("## Development")]
+    folder, missing = None, []
+    for line in tree.splitlines():
+        if match := re.match(r"    (packages/\S+/)$", line):
+            folder = REPOSITORY / match.group(1)
+        elif match := re.match(r"    (tests|docs|scripts)/(\S*)", line):
+            folder = None
+            missing += [] if (REPOSITORY / match.group(1) / match.group(2)).exists() else [line]
+        elif folder is not None and line.startswith("      "):
+            named = re.findall(
+                r"(?:^      |(?<= ))([a-z_]+(?:\.py|/))(?= |$)", line.replace("libero_gym_autoload.py", "")
+            )
+            missing += [name for name in named if not (folder / name).exists()]
+    assert missing == []
