@@ -64,7 +64,8 @@ class Episode:
         self._models = models
         self._worlds: dict[int, World] = {}
         self._states: dict[int, InitStates] = {}
-        self._rng = np.random.default_rng()
+        #: Draws what a `begin` without a seed leaves open.
+        self.rng = np.random.default_rng()
         self._progress: Progress | None = None
         self.task = options.tasks[0]
         self.init_state_id = -1
@@ -101,9 +102,9 @@ class Episode:
             if key not in RESET_OPTIONS:
                 raise unknown(OptionError, "reset option", key, RESET_OPTIONS, self._options.suite.env_id)
         if seed is not None:
-            self._rng = np.random.default_rng(seed)
+            self.rng = np.random.default_rng(seed)
         # Always drawn, so that naming one of them does not change the others.
-        task_draw, state_draw, seed_draw = self._rng.random(), self._rng.random(), int(self._rng.integers(2**31))
+        task_draw, state_draw, seed_draw = self.rng.random(), self.rng.random(), int(self.rng.integers(2**31))
         self.seed = seed_draw if seed is None else int(seed)
         tasks = self._options.tasks
         self.task = tasks[int(task_draw * len(tasks))] if asked.get("task") is None else self._pick(asked["task"])

@@ -49,6 +49,10 @@ class RenderError(LiberoGymError, RuntimeError):
     """No usable OpenGL library, or a picture could not be drawn."""
 
 
+class WorkerError(LiberoGymError, RuntimeError):
+    """A worker process died again when it was replaced, or failed in a way that cannot be sent to the caller."""
+
+
 Kind = TypeVar("Kind", bound=LiberoGymError)
 
 

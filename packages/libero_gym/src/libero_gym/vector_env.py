@@ -1,18 +1,17 @@
-"""Many LIBERO environments in one process: worlds over threads.
+"""Many LIBERO environments, over threads or processes.
 
     step_async(actions) --> worker 0: worlds 0, W, 2W, ...   physics without the GIL, then pictures
                         --> worker 1: worlds 1, W+1, ...
-    step_wait()         <-- one batched observation, which each worker has written its rows into
+    step_wait()         <-- one batched observation, made of a row from each environment
 
-A worker is a thread with its own copy of each task's model and its own OpenGL context; an environment adds its state.
-What an environment does depends on its own seeds alone, so results are the same for any number of workers.
+A worker has its own copy of each task's model and its own OpenGL context; an environment adds its state. What an
+environment does depends on its own seeds alone, so results are the same for any number and either kind of workers.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -21,42 +20,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from libero_gym import spaces
-from libero_gym.episode import Episode, Outcome, SharedModels
 from libero_gym.errors import ActionError, LiberoGymError, OptionError, unknown
-from libero_gym.observation import RENDER_SIZE, observe, picture
-from libero_gym.options import EnvOptions, check_options
-from libero_gym.render.renderer import Renderer
+from libero_gym.options import check_options
 from libero_gym.tasks.init_states import count_states
+from libero_gym.workers import WORKER_KINDS, open_workers
+from libero_gym.workers.protocol import Results
+from libero_gym.workers.rows import Row, is_over, stand_still
 
-WORKER_KINDS = ("thread",)
 RESET_OPTIONS = ("reset_mask", "task", "init_state", "sim_state")
-
-Row = tuple[dict[str, Any], float, bool, bool, dict[str, Any]]
-
-
-class _Worker:
-    """A thread, with the environments whose work is done there."""
-
-    def __init__(self, options: EnvOptions, numbers: Sequence[int]) -> None:
-        self.numbers = list(numbers)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="libero-gym")
-        self._models = SharedModels(options)
-        self.episodes = {number: Episode(options, self._models) for number in numbers}
-
-    def run(self, job: Callable[[dict[int, Episode]], dict[int, Row]]) -> Future[dict[int, Row]]:
-        """Have the thread do a job on its episodes."""
-        return self._thread.submit(job, self.episodes)
-
-    def close(self) -> None:
-        """End the thread, after what it is doing."""
-        self._thread.submit(_close_renderer)
-        self._thread.shutdown(wait=True)
-
-
-def _close_renderer() -> None:
-    renderer = getattr(Renderer._threads, "renderer", None)
-    if renderer is not None:
-        renderer.close()
 
 
 class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
@@ -67,6 +38,12 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
     Autoreset modes are Gymnasium's. In `AutoresetMode.DISABLED` an environment whose episode is over stands still at no
     cost until it is reset: its last observation and flags are repeated, its reward is 0.
+
+    With `worker_kind="process"` a worker may crash, or hang in a driver, and only its episodes are lost: they end as
+    truncated in that step, with the reason in `info["worker_error"]` and their last known observation, and a new
+    process goes on as the autoreset mode says. Processes are started with spawn, but without running the caller's
+    script again, so no `if __name__ == "__main__"` is needed. What spawn needs is that a new interpreter finds the
+    packages that this one has found, with the current environment variables and `sys.path`.
     """
 
     def __init__(
@@ -76,6 +53,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         *,
         workers: int | None = None,
         worker_kind: str = "thread",
+        worker_timeout: float = 120.0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         **kwargs: Any,
     ) -> None:
@@ -83,8 +61,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         Args:
             suite: see `LiberoEnv`.
             num_envs: N.
-            workers: threads; None for one each processor, at most N.
-            worker_kind: "thread".
+            workers: threads or processes; None for one each processor, at most N.
+            worker_kind: "thread", or "process" for isolation, at the price of a start of seconds and of memory.
+            worker_timeout: seconds without a sign of life (one environment's step or reset that ends is one) after
+                which a worker process counts as dead; a new process is given at least 60. Threads cannot be ended.
             autoreset_mode: what happens after an episode's end.
             kwargs: the keyword arguments of `LiberoEnv`.
 
@@ -101,6 +81,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         for what, value in (("num_envs", num_envs), ("workers", 1 if workers is None else workers)):
             if isinstance(value, bool) or int(value) != value or value < 1:
                 raise OptionError(f"{what} {value!r} in {options.suite.env_id}; allowed: an integer from 1")
+        if isinstance(worker_timeout, bool) or not isinstance(worker_timeout, (int, float)) or not worker_timeout > 0:
+            raise OptionError(f"worker_timeout {worker_timeout!r} in {options.suite.env_id}; allowed: seconds above 0")
         modes = {mode.value.lower(): mode for mode in AutoresetMode}
         wanted = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else str(autoreset_mode)
         if wanted.lower() not in modes:
@@ -124,9 +106,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         count = min(int(workers) if workers else _processors(), self.num_envs)
-        self._workers = [_Worker(options, range(first, self.num_envs, count)) for first in range(count)]
+        self._workers = open_workers(worker_kind, options, self._mode, self.num_envs, count, float(worker_timeout))
         self._rows: list[Row | None] = [None] * self.num_envs
-        self._pending: list[Future[dict[int, Row]]] | None = None
+        #: While a step is under way: the rows of the environments that take no part in it.
+        self._standing: dict[int, Row] | None = None
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -143,6 +126,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
         Raises:
             OptionError, TaskError, InitStateError: an unknown option, task or state.
+            WorkerError: a worker process died of it, and so did the one that replaced it.
         """
         super().reset(seed=None)
         asked = dict(options or {})
@@ -154,17 +138,13 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         plans = [
             {key: self._for_each(key, value)[number] for key, value in asked.items()} for number in range(self.num_envs)
         ]
-
-        def job(episodes: dict[int, Episode]) -> dict[int, Row]:
-            rows = {}
-            for number, episode in episodes.items():
-                if mask[number]:
-                    episode.begin(seeds[number], plans[number])
-                    rows[number] = (observe(episode, self._options), 0.0, False, False, episode.info())
-            return rows
-
-        self._pending = [worker.run(job) for worker in self._workers]
-        fresh = self._collect()
+        if self._standing is not None:
+            self._end_step()
+        fresh = self._keep(
+            self._workers.reset(
+                {number: (seeds[number], plans[number]) for number in range(self.num_envs) if mask[number]}
+            )
+        )
         infos: dict[str, Any] = {}
         for number in sorted(fresh):
             infos = self._add_info(infos, fresh[number][4], number)
@@ -180,7 +160,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             ActionError: another shape, or NaN or infinity in it.
             LiberoGymError: a step is under way, or nothing was reset yet.
         """
-        if self._pending is not None:
+        if self._standing is not None:
             raise LiberoGymError("step_async() while a step is under way; call step_wait() first")
         if None in self._rows:
             raise LiberoGymError("step() before every environment was reset; call reset() first")
@@ -190,21 +170,25 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         if not np.isfinite(given).all():
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(given))[0])
             raise ActionError(f"actions have {given[place]} at {place}; all values must be finite")
-
-        def job(episodes: dict[int, Episode]) -> dict[int, Row]:
-            return {number: self._step_one(number, episode, given[number]) for number, episode in episodes.items()}
-
-        self._pending = [worker.run(job) for worker in self._workers]
+        standing: dict[int, Row] = {}
+        if self._mode is AutoresetMode.DISABLED:
+            for number, row in enumerate(self._rows):
+                assert row is not None
+                if is_over(row, self._mode):
+                    standing[number] = stand_still(row, self._options)
+        self._workers.step_async({n: given[n] for n in range(self.num_envs) if n not in standing})
+        self._standing = standing
 
     def step_wait(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """End the step that `step_async` started.
 
         Raises:
             LiberoGymError: no step is under way.
+            WorkerError: a worker process died, and so did the one that replaced it.
         """
-        if self._pending is None:
+        if self._standing is None:
             raise LiberoGymError("step_wait() without step_async()")
-        rows = self._collect()
+        rows = self._end_step()
         infos: dict[str, Any] = {}
         for number in range(self.num_envs):
             infos = self._add_info(infos, rows[number][4], number)
@@ -220,56 +204,27 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """The agentview of every environment for people, upright; None without a render mode."""
         if self.render_mode is None:
             return None
-        size = max(RENDER_SIZE, self._options.image_size)
-
-        def job(episodes: dict[int, Episode]) -> dict[int, Any]:
-            quality = self._options.render_quality
-            return {n: picture(episode.world, "agentview", size, "upright", quality) for n, episode in episodes.items()}
-
-        pictures: dict[int, Any] = {}
-        for future in [worker.run(job) for worker in self._workers]:
-            pictures.update(future.result())
+        pictures = self._workers.render()
         return tuple(pictures[number] for number in range(self.num_envs))
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the workers and free their pictures' memory."""
-        for worker in self._workers:
-            worker.close()
+        self._workers.close()
 
-    def _step_one(self, number: int, episode: Episode, action: np.ndarray) -> Row:
-        """One environment's step, in its worker's thread."""
-        if episode.over:
-            if self._mode is AutoresetMode.DISABLED:
-                return self._stand_still(number, episode)
-            episode.begin(None, None)
-            return observe(episode, self._options), 0.0, False, False, episode.info()
-        outcome = episode.advance(action)
-        observation, info = observe(episode, self._options), episode.info(outcome)
-        if episode.over and self._mode is AutoresetMode.SAME_STEP:
-            episode.begin(None, None)
-            info = {**episode.info(), "final_obs": observation, "final_info": info}
-            observation = observe(episode, self._options)
-        return observation, float(outcome.rewards.sum()), outcome.terminated, outcome.truncated, info
+    def _end_step(self) -> dict[int, Row]:
+        """Wait for all workers, even when one of them fails."""
+        assert self._standing is not None
+        standing, self._standing = self._standing, None
+        moved = self._workers.step_wait()
+        return self._keep(Results({**standing, **moved.rows}, moved.error))
 
-    def _stand_still(self, number: int, episode: Episode) -> Row:
-        row = self._rows[number]
-        assert row is not None
-        idle = Outcome(np.zeros(self._options.action_chunk or 1), 0, terminated=row[2], truncated=row[3])
-        return row[0], 0.0, row[2], row[3], episode.info(idle)
-
-    def _collect(self) -> dict[int, Row]:
-        """Wait for all workers, even when one of them fails, and keep what they return."""
-        assert self._pending is not None
-        pending, self._pending = self._pending, None
-        failures = [error for future in pending if (error := future.exception()) is not None]
-        if failures:
-            raise failures[0]
-        rows: dict[int, Row] = {}
-        for future in pending:
-            rows.update(future.result())
-        for number, row in rows.items():
+    def _keep(self, results: Results) -> dict[int, Row]:
+        """Remember rows, those of other environments too where one has failed."""
+        for number, row in results.rows.items():
             self._rows[number] = row
-        return rows
+        if results.error is not None:
+            raise results.error
+        return results.rows
 
     def _batch(self) -> dict[str, Any]:
         observations = [row[0] for row in self._rows if row is not None]

@@ -1,0 +1,95 @@
+"""The environments of one worker: reset, stepped with autoreset, and drawn, whatever kind the worker is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from libero_gym.episode import Episode, SharedModels
+from libero_gym.errors import LiberoGymError
+from libero_gym.observation import RENDER_SIZE, observe, picture
+from libero_gym.options import EnvOptions
+from libero_gym.render.renderer import Renderer
+from libero_gym.workers.protocol import Start
+from libero_gym.workers.rows import Row, followed_by
+
+
+class Environments:
+    """Some of a `LiberoVectorEnv`'s environments, worked on in one thread.
+
+    Each request is an iterator, one item an environment, so that what was finished before an error is not lost.
+    """
+
+    def __init__(
+        self,
+        options: EnvOptions,
+        mode: AutoresetMode,
+        numbers: Iterable[int],
+        generators: Mapping[int, np.random.Generator] | None = None,
+    ) -> None:
+        """
+        Args:
+            options: of each environment.
+            mode: what happens after an episode's end.
+            numbers: of the environments.
+            generators: environments' generators, where they go on with those of another worker.
+        """
+        self._options = options
+        self._mode = mode
+        self._models = SharedModels(options)
+        self._episodes = {number: Episode(options, self._models) for number in numbers}
+        for number, generator in (generators or {}).items():
+            self._episodes[number].rng = generator
+
+    def generators(self, numbers: Iterable[int]) -> dict[int, np.random.Generator]:
+        """What the next episodes of some environments will be drawn from."""
+        return {number: self._episodes[number].rng for number in numbers}
+
+    def reset(self, starts: Mapping[int, Start]) -> Iterator[tuple[int, Row]]:
+        """Start episodes."""
+        for number, (seed, options) in starts.items():
+            episode = self._episodes[number]
+            episode.begin(seed, options)
+            yield number, self._first_row(episode)
+
+    def step(self, actions: Mapping[int, np.ndarray]) -> Iterator[tuple[int, Row]]:
+        """Execute an action (7,) or chunk (C, 7) each; an episode that is over begins anew as the mode says."""
+        for number, action in actions.items():
+            yield number, self._step_one(self._episodes[number], action)
+
+    def render(self, numbers: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """The agentview for people, upright, (S, S, 3) uint8 with S = `render_size`."""
+        size, quality = render_size(self._options), self._options.render_quality
+        for number in numbers:
+            yield number, picture(self._episodes[number].world, "agentview", size, "upright", quality)
+
+    @staticmethod
+    def close() -> None:
+        """Free the calling thread's OpenGL context."""
+        renderer = getattr(Renderer._threads, "renderer", None)
+        if renderer is not None:
+            renderer.close()
+
+    def _first_row(self, episode: Episode) -> Row:
+        return Row(observe(episode, self._options), 0.0, False, False, episode.info())
+
+    def _step_one(self, episode: Episode, action: np.ndarray) -> Row:
+        if episode.over:
+            if self._mode is AutoresetMode.DISABLED:  # the caller lets it stand still, unless its last row was lost
+                raise LiberoGymError("step() after the episode's end; call reset() first")
+            episode.begin(None, None)
+            return self._first_row(episode)
+        outcome = episode.advance(action)
+        observation, reward = observe(episode, self._options), float(outcome.rewards.sum())
+        row = Row(observation, reward, outcome.terminated, outcome.truncated, episode.info(outcome))
+        if episode.over and self._mode is AutoresetMode.SAME_STEP:
+            episode.begin(None, None)
+            row = followed_by(row, self._first_row(episode))
+        return row
+
+
+def render_size(options: EnvOptions) -> int:
+    """Height and width of `render()`'s pictures, pixels."""
+    return max(RENDER_SIZE, options.image_size)

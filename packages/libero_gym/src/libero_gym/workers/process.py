@@ -1,0 +1,255 @@
+"""Workers as processes: a crash or a hanging OpenGL driver costs the episodes of one worker, not the program.
+
+step_async(actions) --> shared memory: actions     --> worker 0: environments 0, W, 2W, ...
+                        pipe: which environments   --> worker 1: environments 1, W+1, ...
+step_wait()         <-- shared memory: pictures, states; pipe: rewards, flags, infos, sentences
+
+a worker that is dead, or silent for too long:
+    it is killed if need be, and a new process takes over its environments and their generators
+    the episodes that it held are truncated in the same step, with `info["worker_error"]`
+    those environments go on as the autoreset mode says, drawing the episodes that would have followed
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from multiprocess.connection import wait
+
+from libero_gym.errors import LiberoGymError, WorkerError
+from libero_gym.options import EnvOptions
+from libero_gym.workers.child import Answer
+from libero_gym.workers.protocol import Results, Start
+from libero_gym.workers.rows import Row, broken_off, followed_by, is_over
+from libero_gym.workers.shared_rows import CURRENT, FINAL, SharedRows
+from libero_gym.workers.worker_process import Died, WorkerProcess
+
+#: How often episodes are begun anew whose worker dies of it: the second death is hardly a coincidence.
+_ATTEMPTS = 2
+_CLOSE_SECONDS = 5.0
+#: Waiting is counted in pieces of this length, so that a program that was stopped for hours does not find all of its
+#: workers late.
+_PIECE_SECONDS = 1.0
+
+logger = logging.getLogger("libero_gym")
+
+
+class ProcessWorkers:
+    """`Workers`; each process has its models and its OpenGL context."""
+
+    def __init__(
+        self, options: EnvOptions, mode: AutoresetMode, numbers: Sequence[Iterable[int]], timeout: float
+    ) -> None:
+        """
+        Args:
+            options: of each environment.
+            mode: what happens after an episode's end.
+            numbers: for each process, the numbers of its environments.
+            timeout: seconds without a sign of life after which a process counts as dead.
+        """
+        self._options, self._mode = options, mode
+        self._workers = [WorkerProcess(index, some, timeout) for index, some in enumerate(numbers)]
+        self._num_envs = sum(len(worker.numbers) for worker in self._workers)
+        self._shared = SharedRows(options, self._num_envs, final=mode is AutoresetMode.SAME_STEP)
+        self._serial = 0
+        self._last: dict[int, Row] = {}
+        self._generators: dict[int, np.random.Generator] = {}
+        #: Environments whose worker died and which no process has begun an episode of since.
+        self._absent: set[int] = set()
+        #: Number -> reason, of episodes that were lost and not yet reported as truncated.
+        self._lost: dict[int, str] = {}
+        self._stepping: list[int] | None = None
+        self._stepped: Results | None = None
+        self._closed = False
+        self._owner = os.getpid()
+        for worker in self._workers:
+            self._start(worker)
+        # Python would end its daemons politely and wait forever for one that hangs.
+        self._at_exit = functools.partial(_close_if_alive, weakref.WeakMethod(self.close))
+        atexit.register(self._at_exit)
+
+    def reset(self, starts: Mapping[int, Start]) -> Results:
+        """See `Workers`."""
+        self._end_step()
+        self._stepped = None
+        rows: dict[int, Row] = {}
+        error: Exception | None = None
+        left = dict(starts)
+        deaths: dict[int, str] = {}
+        for _ in range(_ATTEMPTS):
+            some, failure, deaths = self._ask("reset", left)
+            rows |= some
+            error = error or failure
+            left = {number: start for number, start in left.items() if number in deaths}
+            if not left:
+                return Results(rows, error)
+        reasons = "; ".join(sorted({deaths[number] for number in left}))
+        return Results(rows, error or WorkerError(f"environments {sorted(left)} cannot be reset, again: {reasons}"))
+
+    def step_async(self, actions: Mapping[int, np.ndarray]) -> None:
+        """See `Workers`."""
+        for number, action in actions.items():
+            self._shared.actions[number] = action
+        self._stepping, self._stepped = list(actions), None
+        self._send("step", {number: None for number in actions if number not in self._lost})
+
+    def step_wait(self) -> Results:
+        """See `Workers`."""
+        self._end_step()
+        assert self._stepped is not None
+        results, self._stepped = self._stepped, None
+        return results
+
+    def render(self) -> dict[int, np.ndarray]:
+        """See `Workers`; black where an episode was lost."""
+        self._end_step()
+        blank = np.zeros_like(self._shared.pictures[0])
+        numbers = [number for number in range(self._num_envs) if number not in self._absent]
+        _, error, deaths = self._ask("render", dict.fromkeys(numbers))
+        if error is not None:
+            raise error
+        drawn = [number for number in numbers if number not in deaths]
+        return {
+            number: self._shared.pictures[number].copy() if number in drawn else blank
+            for number in range(self._num_envs)
+        }
+
+    def close(self) -> None:
+        """End the processes: by themselves within a few seconds, or killed."""
+        if self._closed or os.getpid() != self._owner:  # a forked copy of the caller owns no workers
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        for worker in self._workers:
+            worker.hang_up()
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for worker in self._workers:
+            worker.end(max(0.0, deadline - time.monotonic()))
+
+    def _end_step(self) -> None:
+        """Wait for the step that is under way, if there is one."""
+        if self._stepping is None:
+            return
+        asked, self._stepping = self._stepping, None
+        rows, error, deaths = self._gather()
+        ends = {
+            number: broken_off(self._last[number], self._lost.pop(number), self._options)
+            for number in asked
+            if number in self._lost
+        }
+        if self._mode is AutoresetMode.SAME_STEP:
+            starting = list(ends)
+        else:  # environments that would have begun their next episodes in this step
+            starting = [number for number in asked if number in deaths and number not in ends]
+        started = self.reset({number: (None, {}) for number in starting}) if starting else Results({}, None)
+        if self._mode is AutoresetMode.SAME_STEP:
+            for number, end in ends.items():
+                if number in started.rows:
+                    row = followed_by(end, started.rows[number])
+                    rows[number] = row._replace(info={**row.info, "worker_error": end.info["worker_error"]})
+                else:
+                    self._lost[number] = end.info["worker_error"]
+        else:
+            rows |= ends | started.rows
+        self._last |= rows
+        self._stepped = Results(rows, error or started.error)
+
+    def _ask(self, kind: str, payload: Mapping[int, Any]) -> tuple[dict[int, Row], Exception | None, dict[int, str]]:
+        self._send(kind, payload)
+        return self._gather()
+
+    def _send(self, kind: str, payload: Mapping[int, Any]) -> None:
+        """Send each worker its part of a request: number of an environment -> what to do with it."""
+        if self._closed:
+            raise LiberoGymError("the environments were closed")
+        self._serial += 1
+        self._asked: list[tuple[WorkerProcess, list[int]]] = []
+        for worker in self._workers:
+            part = {number: payload[number] for number in worker.numbers if number in payload}
+            if part:
+                self._asked.append((worker, list(part)))
+                worker.send((self._serial, kind, part))
+
+    def _gather(self) -> tuple[dict[int, Row], Exception | None, dict[int, str]]:
+        """Wait until each worker has answered or is dead.
+
+        Returns:
+            Rows, the first error, and for each environment that was asked in vain how its worker died.
+        """
+        answers: dict[int, Answer] = {}
+        deaths: dict[int, str] = {}
+        waiting = {id(worker): (worker, part) for worker, part in self._asked}
+        before = time.monotonic()
+        while waiting:
+            ready = self._wait([worker for worker, _ in waiting.values()])
+            waited = min(time.monotonic() - before, _PIECE_SECONDS)
+            before = time.monotonic()
+            for key, (worker, part) in list(waiting.items()):
+                try:
+                    message = worker.receive(ready, waited)
+                except Died as death:
+                    del waiting[key]
+                    deaths |= dict.fromkeys(part, str(death))
+                    self._replace(worker, str(death))
+                    continue
+                if message is not None and message[0] == self._serial and message[1] is not None:
+                    del waiting[key]
+                    answers[key] = message[1]
+        rows: dict[int, Row] = {}
+        error: Exception | None = None
+        for worker, _ in self._asked:
+            if (answer := answers.get(id(worker))) is not None:
+                rows |= {number: self._complete(number, row) for number, row in answer.rows.items()}
+                error = error or answer.error
+                self._generators |= answer.generators
+        for number, row in rows.items():
+            self._last[number] = row
+            self._absent.discard(number)
+            self._lost.pop(number, None)
+        return rows, error, deaths
+
+    def _wait(self, workers: list[WorkerProcess]) -> list[Any]:
+        try:
+            return list(wait([handle for worker in workers for handle in worker.handles], _PIECE_SECONDS))
+        except (OSError, ValueError):
+            if self._closed:  # by another thread
+                raise LiberoGymError("the environments were closed while a step was under way") from None
+            raise
+
+    def _complete(self, number: int, row: Row) -> Row:
+        """A worker's row with its arrays, copied out of the shared memory."""
+        info = row.info
+        if "final_obs" in info:
+            info["final_obs"] = self._shared.read(number, FINAL, info["final_obs"])
+        return row._replace(observation=self._shared.read(number, CURRENT, row.observation))
+
+    def _replace(self, worker: WorkerProcess, reason: str) -> None:
+        if self._closed:
+            raise LiberoGymError("the environments were closed while a step was under way")
+        logger.warning("%s; a new process takes over its %d environments", reason, len(worker.numbers))
+        for number in worker.numbers:
+            last = self._last.get(number)
+            if last is not None and number not in self._absent and not is_over(last, self._mode):
+                self._lost[number] = reason
+            self._absent.add(number)
+        worker.end()
+        self._start(worker)
+
+    def _start(self, worker: WorkerProcess) -> None:
+        generators = {number: self._generators[number] for number in worker.numbers if number in self._generators}
+        worker.start(self._shared, self._options, self._mode, worker.numbers, generators)
+
+
+def _close_if_alive(close: weakref.WeakMethod[Callable[[], None]]) -> None:
+    method = close()
+    if method is not None:
+        method()

@@ -1,0 +1,51 @@
+"""What one environment returns from a reset or a step, and what follows from its last row without simulating."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from libero_gym.options import EnvOptions
+
+
+class Row(NamedTuple):
+    """One environment's part of a reset or a step."""
+
+    observation: dict[str, Any]
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+
+
+def is_over(row: Row, mode: AutoresetMode) -> bool:
+    """Whether the environment is between two episodes; with `SAME_STEP` the next one has always begun."""
+    return mode is not AutoresetMode.SAME_STEP and (row.terminated or row.truncated)
+
+
+def stand_still(last: Row, options: EnvOptions) -> Row:
+    """The row of an environment whose episode is over and which waits for a reset."""
+    return Row(last.observation, 0.0, last.terminated, last.truncated, _idle_info(last.info, options))
+
+
+def broken_off(last: Row, reason: str, options: EnvOptions) -> Row:
+    """The last row of an episode that was lost with its worker: truncated where it was last seen."""
+    info = {**_idle_info(last.info, options), "worker_error": reason}
+    return Row(last.observation, 0.0, False, True, info)
+
+
+def followed_by(end: Row, start: Row) -> Row:
+    """The row of a step in which an episode ended and the next one began, as `AutoresetMode.SAME_STEP` has it."""
+    info = {**start.info, "final_obs": end.observation, "final_info": end.info}
+    return Row(start.observation, end.reward, end.terminated, end.truncated, info)
+
+
+def _idle_info(info: dict[str, Any], options: EnvOptions) -> dict[str, Any]:
+    """The info of a step in which nothing was executed."""
+    kept = {key: value for key, value in info.items() if key not in ("final_obs", "final_info", "worker_error")}
+    kept.setdefault("diverged", False)
+    if options.action_chunk is not None:
+        kept |= {"chunk_rewards": np.zeros(options.action_chunk), "chunk_length": 0}
+    return kept

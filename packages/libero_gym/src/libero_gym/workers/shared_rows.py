@@ -1,0 +1,92 @@
+"""Memory that the caller and its worker processes see: actions on the way in, pictures and states on the way out."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import multiprocess
+import numpy as np
+from gymnasium.spaces import Box
+
+from libero_gym import spaces
+from libero_gym.options import EnvOptions
+from libero_gym.workers.environments import render_size
+
+#: Where an observation lies: that of the row, or the final one of an episode that ended in the same step.
+CURRENT, FINAL = 0, 1
+_ALIGNMENT = 64
+
+
+class SharedRows:
+    """The arrays of N environments, each in one place.
+
+    The memory has no name: `RawArray` unlinks its file as soon as it is open, so it is gone with the last process,
+    however that ends. It travels to a process only while that is being started.
+    """
+
+    def __init__(self, options: EnvOptions, num_envs: int, *, final: bool) -> None:
+        """
+        Args:
+            options: of each environment.
+            num_envs: N.
+            final: whether final observations need a place, too.
+        """
+        places = 2 if final else 1
+        parts = spaces.observation_space(options).spaces
+        arrays: dict[str, tuple[tuple[int, ...], Any]] = {
+            key: ((places, num_envs, *space.shape), space.dtype)
+            for key, space in parts.items()
+            if isinstance(space, Box)
+        }
+        arrays["actions"] = ((num_envs, *spaces.action_space(options).shape), np.dtype(np.float64))
+        if options.render_mode is not None:
+            size = render_size(options)
+            arrays["pictures"] = ((num_envs, size, size, 3), np.dtype(np.uint8))
+        self._layout: dict[str, tuple[int, int, tuple[int, ...], Any]] = {}
+        end = 0
+        for key, (shape, dtype) in arrays.items():
+            start = -(-end // _ALIGNMENT) * _ALIGNMENT
+            end = start + int(np.prod(shape)) * dtype.itemsize
+            self._layout[key] = (start, end, shape, dtype)
+        self._memory = multiprocess.get_context("spawn").RawArray(ctypes.c_uint8, end)
+        self._arrays = self._views()
+
+    def __getstate__(self) -> tuple[Any, Any]:
+        return self._layout, self._memory
+
+    def __setstate__(self, state: tuple[Any, Any]) -> None:
+        self._layout, self._memory = state
+        self._arrays = self._views()
+
+    @property
+    def actions(self) -> np.ndarray:
+        """(N, 7) or (N, C, 7) float64."""
+        return self._arrays["actions"]
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """(N, S, S, 3) uint8; only with a render mode."""
+        return self._arrays["pictures"]
+
+    def write(self, number: int, place: int, observation: dict[str, Any]) -> dict[str, Any]:
+        """Put an environment's arrays in place; returns what is no array."""
+        rest = {}
+        for key, value in observation.items():
+            if key in self._arrays:
+                self._arrays[key][place, number] = value
+            else:
+                rest[key] = value
+        return rest
+
+    def read(self, number: int, place: int, rest: dict[str, Any]) -> dict[str, Any]:
+        """The observation that `write` took apart, with arrays of its own."""
+        keys = [key for key in self._arrays if key not in ("actions", "pictures")]
+        return {**{key: self._arrays[key][place, number].copy() for key in keys}, **rest}
+
+    def _views(self) -> dict[str, np.ndarray]:
+        memory = np.frombuffer(self._memory, dtype=np.uint8)
+        return {
+            key: memory[start:end].view(dtype).reshape(shape)
+            for key, (start, end, shape, dtype) in self._layout.items()
+        }
