@@ -39,7 +39,7 @@ class Answer(NamedTuple):
     """The end of a request."""
 
     rows: dict[int, Row]
-    """Observations without their arrays."""
+    """Observations with None for each array."""
     error: Exception | None
     generators: dict[int, np.random.Generator]
     """What these environments' next episodes will be drawn from."""
@@ -72,7 +72,7 @@ def _answer(
     failure: Exception | None = None
     sign = time.monotonic() + _SIGN_SECONDS
     work = _work(kind, payload, environments, shared)
-    while failure is None:
+    while True:
         try:
             number, row = next(work)
         except StopIteration:

@@ -35,7 +35,7 @@ from libero_gym.workers.worker_process import Died, WorkerProcess
 
 #: How often episodes are begun anew whose worker dies of it: the second death is hardly a coincidence.
 _ATTEMPTS = 2
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
 #: Waiting is counted in pieces of this length, so that a program that was stopped for hours does not find all of its
 #: workers late.
 _PIECE_SECONDS = 1.0
@@ -61,6 +61,8 @@ class ProcessWorkers:
         self._num_envs = sum(len(worker.numbers) for worker in self._workers)
         self._shared = SharedRows(options, self._num_envs, final=mode is AutoresetMode.SAME_STEP)
         self._serial = 0
+        #: The workers that the latest request was sent to, each with the numbers of its environments in it.
+        self._asked: list[tuple[WorkerProcess, list[int]]] = []
         self._last: dict[int, Row] = {}
         self._generators: dict[int, np.random.Generator] = {}
         #: Environments whose worker died and which no process has begun an episode of since.
@@ -135,6 +137,10 @@ class ProcessWorkers:
         for worker in self._workers:
             worker.end(max(0.0, deadline - time.monotonic()))
 
+    def __del__(self) -> None:
+        if hasattr(self, "_owner"):
+            self.close()
+
     def _end_step(self) -> None:
         """Wait for the step that is under way, if there is one."""
         if self._stepping is None:
@@ -172,7 +178,7 @@ class ProcessWorkers:
         if self._closed:
             raise LiberoGymError("the environments were closed")
         self._serial += 1
-        self._asked: list[tuple[WorkerProcess, list[int]]] = []
+        self._asked = []
         for worker in self._workers:
             part = {number: payload[number] for number in worker.numbers if number in payload}
             if part:

@@ -70,19 +70,16 @@ class SharedRows:
         return self._arrays["pictures"]
 
     def write(self, number: int, place: int, observation: dict[str, Any]) -> dict[str, Any]:
-        """Put an environment's arrays in place; returns what is no array."""
-        rest = {}
-        for key, value in observation.items():
-            if key in self._arrays:
-                self._arrays[key][place, number] = value
-            else:
-                rest[key] = value
+        """Put an environment's arrays in place; returns the observation with None for each of them."""
+        rest = dict(observation)
+        for key in observation.keys() & self._arrays.keys():
+            self._arrays[key][place, number] = observation[key]
+            rest[key] = None
         return rest
 
     def read(self, number: int, place: int, rest: dict[str, Any]) -> dict[str, Any]:
         """The observation that `write` took apart, with arrays of its own."""
-        keys = [key for key in self._arrays if key not in ("actions", "pictures")]
-        return {**{key: self._arrays[key][place, number].copy() for key in keys}, **rest}
+        return {key: self._arrays[key][place, number].copy() if value is None else value for key, value in rest.items()}
 
     def _views(self) -> dict[str, np.ndarray]:
         memory = np.frombuffer(self._memory, dtype=np.uint8)
