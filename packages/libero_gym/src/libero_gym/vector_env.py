@@ -81,7 +81,11 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         for what, value in (("num_envs", num_envs), ("workers", 1 if workers is None else workers)):
             if isinstance(value, bool) or int(value) != value or value < 1:
                 raise OptionError(f"{what} {value!r} in {options.suite.env_id}; allowed: an integer from 1")
-        if isinstance(worker_timeout, bool) or not isinstance(worker_timeout, (int, float)) or not worker_timeout > 0:
+        if (
+            isinstance(worker_timeout, bool)
+            or not isinstance(worker_timeout, (int, float, np.number))
+            or not worker_timeout > 0
+        ):
             raise OptionError(f"worker_timeout {worker_timeout!r} in {options.suite.env_id}; allowed: seconds above 0")
         modes = {mode.value.lower(): mode for mode in AutoresetMode}
         wanted = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else str(autoreset_mode)

@@ -73,11 +73,11 @@ class ProcessWorkers:
         self._stepped: Results | None = None
         self._closed = False
         self._owner = os.getpid()
-        for worker in self._workers:
-            self._start(worker)
         # Python would end its daemons politely and wait forever for one that hangs.
         self._at_exit = functools.partial(_close_if_alive, weakref.WeakMethod(self.close))
         atexit.register(self._at_exit)
+        for worker in self._workers:
+            self._start(worker)
 
     def reset(self, starts: Mapping[int, Start]) -> Results:
         """See `Workers`."""
@@ -138,7 +138,7 @@ class ProcessWorkers:
             worker.end(max(0.0, deadline - time.monotonic()))
 
     def __del__(self) -> None:
-        if hasattr(self, "_owner"):
+        if hasattr(self, "_at_exit"):
             self.close()
 
     def _end_step(self) -> None:
@@ -152,20 +152,21 @@ class ProcessWorkers:
             for number in asked
             if number in self._lost
         }
+        # Environments that would have begun their next episodes in this step, and those that have to now.
+        starting = [number for number in asked if number in deaths and number not in ends]
         if self._mode is AutoresetMode.SAME_STEP:
-            starting = list(ends)
-        else:  # environments that would have begun their next episodes in this step
-            starting = [number for number in asked if number in deaths and number not in ends]
+            starting += ends
         started = self.reset({number: (None, {}) for number in starting}) if starting else Results({}, None)
-        if self._mode is AutoresetMode.SAME_STEP:
-            for number, end in ends.items():
-                if number in started.rows:
-                    row = followed_by(end, started.rows[number])
-                    rows[number] = row._replace(info={**row.info, "worker_error": end.info["worker_error"]})
-                else:
-                    self._lost[number] = end.info["worker_error"]
-        else:
-            rows |= ends | started.rows
+        rows |= started.rows
+        for number, end in ends.items():
+            reason = end.info["worker_error"]
+            if number in started.rows:
+                row = followed_by(end, started.rows[number])
+                rows[number] = row._replace(info={**row.info, "worker_error": reason})
+            elif self._mode is AutoresetMode.SAME_STEP:
+                self._lost[number] = reason  # and is tried again in the next step
+            else:
+                rows[number] = end
         self._last |= rows
         self._stepped = Results(rows, error or started.error)
 
@@ -224,12 +225,15 @@ class ProcessWorkers:
         return rows, error, deaths
 
     def _wait(self, workers: list[WorkerProcess]) -> list[Any]:
+        ready: list[Any] = []
         try:
-            return list(wait([handle for worker in workers for handle in worker.handles], _PIECE_SECONDS))
-        except (OSError, ValueError):
-            if self._closed:  # by another thread
-                raise LiberoGymError("the environments were closed while a step was under way") from None
-            raise
+            ready = wait([handle for worker in workers for handle in worker.handles], _PIECE_SECONDS)
+        except (AttributeError, OSError, ValueError):  # what another thread's close() leads to
+            if not self._closed:
+                raise
+        if self._closed:
+            raise LiberoGymError("the environments were closed while a step was under way")
+        return ready
 
     def _complete(self, number: int, row: Row) -> Row:
         """A worker's row with its arrays, copied out of the shared memory."""
@@ -239,8 +243,6 @@ class ProcessWorkers:
         return row._replace(observation=self._shared.read(number, CURRENT, row.observation))
 
     def _replace(self, worker: WorkerProcess, reason: str) -> None:
-        if self._closed:
-            raise LiberoGymError("the environments were closed while a step was under way")
         logger.warning("%s; a new process takes over its %d environments", reason, len(worker.numbers))
         for number in worker.numbers:
             last = self._last.get(number)

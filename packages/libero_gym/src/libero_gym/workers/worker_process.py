@@ -49,11 +49,12 @@ class WorkerProcess:
         self._connection, its_end = context.Pipe()
         self._silent, self._ready, self._answered = 0.0, False, False
         # Python ends daemons that are left at its own end.
-        self._process = context.Process(
+        process = context.Process(
             target=serve, args=(its_end, *arguments), name=f"libero-gym worker {self._index}", daemon=True
         )
         with _without_main_module():
-            self._process.start()
+            process.start()
+        self._process = process
         its_end.close()  # else the end of the process would not close the pipe
 
     @property
@@ -95,12 +96,16 @@ class WorkerProcess:
 
     def hang_up(self) -> None:
         """Close the pipe, upon which the process ends by itself once it is done with what it is doing."""
+        if self._process is None:  # starting it failed
+            return
         self._connection.close()
         if not self._ready:
             self._process.kill()  # it is still importing, and has nothing to clean up
 
     def end(self, seconds: float = 0.0) -> None:
         """Have it ended: by itself within some seconds, or killed."""
+        if self._process is None:
+            return
         self._connection.close()
         self._process.join(seconds)
         if self._process.exitcode is None:
@@ -108,6 +113,7 @@ class WorkerProcess:
             self._process.join(_END_SECONDS)
         with contextlib.suppress(ValueError):  # a driver may keep even a killed process from ending
             self._process.close()
+        self._process = None
 
     def _how_it_ended(self) -> str:
         self._process.join(_END_SECONDS)  # its pipe is closed a moment before it is gone
