@@ -228,7 +228,7 @@ def test_a_chunk_equals_its_steps():
         ({"reward": "dense"}, OptionError, "allowed: sparse, staged"),
         ({"render_quality": "high"}, OptionError, "allowed: reference, fast"),
         ({"image_orientation": "up"}, OptionError, "allowed: rot180, upright"),
-        ({"engine": "mjx"}, OptionError, "allowed: native"),
+        ({"engine": "mjx"}, OptionError, "allowed: native, robosuite"),
         ({"image_size": 4}, OptionError, "image_size 4 .*from 16"),
         ({"action_chunk": 0}, OptionError, "action_chunk 0 .*from 1"),
         ({"assets": "buildin"}, AssetError, "did you mean 'builtin'.*allowed: auto, official, builtin"),

@@ -65,7 +65,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             image_orientation: "rot180", the published policies' convention, or "upright".
             render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
             assets: "auto", "official", "builtin" or a folder; see `libero_gym.assets`.
-            engine: "native".
+            engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
             settle_steps: control steps of keeping still at a reset, not counted in the episode.
             action_chunk: None, or the number of actions in a decision.

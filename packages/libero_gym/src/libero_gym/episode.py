@@ -54,6 +54,14 @@ class SharedModels:
             self._models[task.index] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
         return self._models[task.index]
 
+    def make_world(self, task: Task) -> World:
+        """A new world of a task, on the engine that was asked for."""
+        if self._options.engine == "robosuite":
+            from libero_gym.engine.robosuite_world import RobosuiteWorld
+
+            return RobosuiteWorld(compiled_scene(task, self._options.assets), task, self._options.assets)
+        return World(self.of(task))
+
     def known_start(self, key: tuple[int, int, int]) -> KnownStart | None:
         """The start of a (task, initial state, seed), if it is remembered."""
         if key in self._starts:
@@ -111,7 +119,7 @@ class Episode:
         """
         index = self.task.index
         if index not in self._worlds:
-            self._worlds[index] = World(self._models.of(self.task))
+            self._worlds[index] = self._models.make_world(self.task)
         return self._worlds[index]
 
     def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
@@ -151,7 +159,7 @@ class Episode:
         if self._options.reward == "staged":
             self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
 
-    def _settled(self, world: World, states: InitStates) -> KnownStart:
+    def _settled(self, world: World, states: InitStates) -> KnownStart | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
         key = (self.task.index, self.init_state_id, self.seed)
         start = self._models.known_start(key)
@@ -161,7 +169,10 @@ class Episode:
         world.reset(states[self.init_state_id], self._fixture_poses(world))
         for _ in range(self._options.settle_steps):
             world.step(SETTLE_ACTION)
-        start = KnownStart(world.snapshot())
+        snapshot = world.snapshot()
+        if snapshot is None:
+            return None
+        start = KnownStart(snapshot)
         self._models.remember_start(key, start)
         return start
 

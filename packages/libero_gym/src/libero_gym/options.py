@@ -12,7 +12,7 @@ from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.suites import Suite, Task, load_suite
 
-ENGINES = ("native",)
+ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
