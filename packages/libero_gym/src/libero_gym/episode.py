@@ -15,7 +15,6 @@ import numpy as np
 from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
 from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
 from libero_gym.options import EnvOptions
-from libero_gym.scene.cache import compiled_scene
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
@@ -50,7 +49,7 @@ class SharedModels:
     def of(self, task: Task) -> SharedModel:
         """The model of a task."""
         if task.index not in self._models:
-            scene = compiled_scene(task, self._options.assets)
+            scene = self._options.scenes.scene(task)
             self._models[task.index] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
         return self._models[task.index]
 
@@ -59,7 +58,8 @@ class SharedModels:
         if self._options.engine == "robosuite":
             from libero_gym.engine.robosuite_world import RobosuiteWorld
 
-            return RobosuiteWorld(compiled_scene(task, self._options.assets), task, self._options.assets)
+            scenes = self._options.scenes
+            return RobosuiteWorld(scenes.scene(task), task, scenes.assets)
         return World(self.of(task))
 
     def known_start(self, key: tuple[int, int, int]) -> KnownStart | None:
@@ -115,7 +115,7 @@ class Episode:
         """The world of the current task.
 
         Raises:
-            SceneError, AssetError: the task's scene cannot be compiled.
+            SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged.
         """
         index = self.task.index
         if index not in self._worlds:
@@ -217,7 +217,7 @@ class Episode:
             "init_state_id": self.init_state_id,
             "seed": self.seed,
             "elapsed_steps": self.elapsed_steps,
-            "assets": self._options.assets.name,
+            "assets": self._options.scenes.name,
         }
         if outcome is not None:
             info["diverged"] = self.diverged
@@ -236,5 +236,6 @@ class Episode:
     def _init_states(self, world: World) -> InitStates:
         index = self.task.index
         if index not in self._states:
-            self._states[index] = InitStates(self.task, self._options.split, world.scene.sampled_states)
+            published = self._options.scenes.published_states(self.task)
+            self._states[index] = InitStates(self.task, self._options.split, published, world.scene.sampled_states)
         return self._states[index]
