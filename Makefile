@@ -1,7 +1,6 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
-# Where no screen and no GPU driver is asked for, MuJoCo draws in software.
 .DEFAULT_GOAL := help
 
 .PHONY: help setup demo test lint format types wheels clean
@@ -16,7 +15,8 @@ demo: setup ## train a tiny OpenVLA-OFT on a LIBERO task by PPO, then by GRPO: n
 	@$(RUN) vla-train tiny_spatial_ppo
 	@$(RUN) vla-train tiny_spatial_grpo
 
-test: setup ## style, types and all tests, the slow ones too
+test: ## style, types and all tests, the slow ones too
+	@sh scripts/setup.sh test
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src

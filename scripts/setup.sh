@@ -1,6 +1,8 @@
 #!/bin/sh
 # What a bare Debian or Ubuntu machine with Python 3.11 and make lacks: uv, software OpenGL, the locked packages.
 # Does nothing that is already done, and installs system packages only as root or where sudo asks no password.
+# With the argument "test" also what the tests of the wheels need: pip compiles egl-probe, which hf-libero's robomimic
+# declares and nothing imports.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,15 +34,20 @@ install() {
 
 debian() { command -v dpkg-query >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1; }
 
+python=$(command -v python3.11 || command -v python3 || true)
+[ -n "$python" ] || { say "Python 3.11 or later is missing. Run: sudo apt-get install -y python3"; exit 2; }
+
+# The venv module, which Debian packages apart.
+need_venv() {
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+    debian || { say "$python lacks the venv module"; exit 2; }
+    # shellcheck disable=SC2046
+    install python3-venv $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+}
+
 # uv, in a virtual environment of its own, so that it touches no other Python.
 if ! command -v uv >/dev/null 2>&1 && [ ! -x .uv/bin/uv ]; then
-    python=$(command -v python3.11 || command -v python3 || true)
-    [ -n "$python" ] || { say "Python 3.11 or later is missing. Run: sudo apt-get install -y python3"; exit 2; }
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        debian || { say "$python lacks the venv module"; exit 2; }
-        # shellcheck disable=SC2046
-        install python3-venv $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    fi
+    need_venv
     say "installing uv"
     "$python" -m venv .uv
     .uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.7'
@@ -55,6 +62,16 @@ if [ "$(uname -s)" = Linux ]; then
     elif ! ldconfig -p 2>/dev/null | grep -qE 'libEGL|libOSMesa'; then
         say "no OpenGL library for offscreen pictures was found: install EGL or OSMesa with your package manager"
     fi
+fi
+
+if [ "${1:-}" = test ]; then
+    need_venv
+    for tool in cmake c++; do
+        command -v "$tool" >/dev/null 2>&1 && continue
+        debian || { say "$tool is missing; the tests of the wheels need it"; exit 2; }
+        install cmake g++
+        break
+    done
 fi
 
 # ffmpeg comes as a binary inside the package imageio-ffmpeg, so the system's is not needed.

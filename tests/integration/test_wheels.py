@@ -81,7 +81,14 @@ def test_a_wheel_works_alone(package, wheels, constraints, tmp_path):
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    environment |= {"PIP_CONSTRAINT": str(constraints), "LIBERO_GYM_CACHE": str(tmp_path / "cache")}
+    environment |= {
+        "PIP_CONSTRAINT": str(constraints),
+        "PIP_NO_COMPILE": "1",  # torch's bytecode would take a minute and is used once
+        "LIBERO_GYM_CACHE": str(tmp_path / "cache"),
+    }
+    if package == "vla_policy":
+        # A machine may offer pip a CPU build of torch, which the index's torchvision, that timm brings, cannot go with.
+        environment["PIP_FIND_LINKS"] = str(tmp_path)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheels[package])]
     result = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-3000:]

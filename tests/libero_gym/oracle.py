@@ -1,9 +1,9 @@
 """LIBERO's own environment as the oracle, in a process of its own: `python oracle.py < request.json`.
 
 Request: {"assets": folder, "tasks": [[suite, index], ...], "steps": count, "image_size": pixels or 0, "out": file.npz}.
-For each task k it settles the published state 0, then executes random actions and stores, before the first and after
-each: the flat state, the success flag, `qacc_warmstart`; once, the fixture poses, the controller's and gripper's goals,
-and with an image size both cameras' raw frames after the last step.
+For each task k it settles the published state 0, then executes random actions. It stores the fixture poses, the
+settled state, the flat state and the success flag after each action, and with an image size both cameras' raw frames
+at the end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from libero_gym.scene.compile import _isolate
+from libero_gym.scene.libero_import import import_libero, make_libero_env
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
 
@@ -29,46 +29,26 @@ def actions(steps: int) -> np.ndarray:
 
 def main() -> None:
     request = json.load(sys.stdin)
-    backend = os.environ.get("MUJOCO_GL")
-    _isolate(Path(request["assets"]))
-    if backend and request["image_size"]:
-        os.environ["MUJOCO_GL"] = backend
-    import robosuite
-    from libero.libero.envs import TASK_MAPPING
-    from libero.libero.envs.bddl_utils import get_problem_info
+    import_libero(Path(request["assets"]), gl=os.environ["MUJOCO_GL"] if request["image_size"] else "glx")
 
     results = {}
     for number, (suite, index) in enumerate(request["tasks"]):
         task = load_suite(suite).tasks[index]
         size = request["image_size"]
-        env = TASK_MAPPING[get_problem_info(str(task.bddl_file))["problem_name"]](
-            str(task.bddl_file),
-            robots=["Panda"],
-            controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-            initialization_noise=None,
-            use_camera_obs=False,
-            has_offscreen_renderer=bool(size),
-            hard_reset=False,
-            control_freq=20,
-            ignore_done=True,
-        )
+        env = make_libero_env(task, has_offscreen_renderer=bool(size))
         np.random.seed(7)  # noqa: NPY002
         env.reset()
         env.sim.set_state_from_flattened(published_states(task)[0][0])
         env.sim.forward()
         for _ in range(10):
             env.step(SETTLE)
-        model, data = env.sim.model._model, env.sim.data._data
+        model = env.sim.model._model
         fixtures = [model.body(fixture.root_body).id for fixture in env.fixtures_dict.values()]
-        robot = env.robots[0]
         entry = {
             "fixtures": np.array(fixtures, dtype=np.int64),
             "fixture_pos": model.body_pos[fixtures].copy(),
             "fixture_quat": model.body_quat[fixtures].copy(),
-            "goal_ori": robot.controller.goal_ori.ravel().copy(),
-            "gripper": robot.gripper.current_action.copy(),
-            "warmstart": data.qacc_warmstart.copy(),
-            "first": env.sim.get_state().flatten(),
+            "settled": env.sim.get_state().flatten(),
         }
         states, success = [], []
         observation = None

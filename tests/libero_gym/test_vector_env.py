@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import gymnasium
@@ -171,3 +172,22 @@ def test_close_ends_the_threads():
     envs.step_async(random_actions(1)[0])
     envs.close()
     assert threading.active_count() == before
+
+
+@pytest.mark.slow
+def test_a_thousand_environments_leave_no_thread_and_no_open_file():
+    def open_files():
+        return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    def cycle(use):
+        envs = make(num_envs=2, workers=2)
+        if use:
+            envs.reset(seed=0)
+        envs.close()
+
+    cycle(use=True)
+    threads, files = threading.active_count(), open_files()
+    for number in range(1000):
+        cycle(use=number % 50 == 0)  # each use makes and frees two OpenGL contexts
+    assert threading.active_count() == threads
+    assert open_files() <= files + 2

@@ -79,12 +79,8 @@ def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
 
 
 @pytest.fixture(scope="module")
-def official(tmp_path_factory) -> mujoco.MjModel:
-    given = os.environ.get("LIBERO_GYM_ASSETS_OFFICIAL_TEST")
-    folder = Path(given) if given else Path(__file__).parents[4] / "shared" / "libero-assets"
-    if not (folder / "articulated_objects").is_dir():
-        pytest.skip("LIBERO's own assets are not here; LIBERO_GYM_ASSETS_OFFICIAL_TEST names their folder")
-    return build(folder, tmp_path_factory.mktemp("scenes") / "official", TASKS[:1])[TASKS[0].name]
+def official(official_assets, tmp_path_factory) -> mujoco.MjModel:
+    return build(official_assets, tmp_path_factory.mktemp("scenes") / "official", TASKS[:1])[TASKS[0].name]
 
 
 @pytest.fixture(scope="module")

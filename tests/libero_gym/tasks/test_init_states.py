@@ -21,7 +21,7 @@ def test_states_equal_those_that_torch_reads(suite):
     path = libero_folder() / "init_files" / suite / f"{task.name}.pruned_init"
     expected = torch.load(path, weights_only=False)
     np.testing.assert_array_equal(read_states(path), expected)
-    assert len(InitStates(task, "eval", NONE)) == 50
+    assert len(InitStates(task, "eval", published_states(task), NONE)) == 50
 
 
 def test_train_and_eval_share_no_state():
@@ -34,23 +34,24 @@ def test_train_and_eval_share_no_state():
 def test_all_is_eval_then_train():
     task = load_suite("libero_10").tasks[0]
     evaluation, train = published_states(task)
-    everything = InitStates(task, "all", NONE)
+    everything = InitStates(task, "all", published_states(task), NONE)
     np.testing.assert_array_equal(everything[0], evaluation[0])
     np.testing.assert_array_equal(everything[50], train[0])
 
 
 def test_sampled_states_serve_where_libero_publishes_none():
     task = load_suite("libero_goal").tasks[0]
-    sampled = np.zeros((3, published_states(task)[0].shape[1]))
-    assert len(InitStates(task, "train", sampled)) == 3
+    published = published_states(task)
+    sampled = np.zeros((3, published[0].shape[1]))
+    assert len(InitStates(task, "train", published, sampled)) == 3
 
 
 def test_unknown_split_and_state_name_what_is_allowed():
     task = load_suite("libero_spatial").tasks[0]
     with pytest.raises(SplitError, match=r"'evaluation'.*allowed: eval, train, all"):
-        InitStates(task, "evaluation", NONE)
+        InitStates(task, "evaluation", published_states(task), NONE)
     with pytest.raises(InitStateError, match=r"50 of split 'eval'.*allowed: 0\.\.49"):
-        InitStates(task, "eval", NONE)[50]
+        InitStates(task, "eval", published_states(task), NONE)[50]
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):

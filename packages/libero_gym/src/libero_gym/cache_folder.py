@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-import platformdirs
 
 from libero_gym.errors import LiberoGymError
 
@@ -18,7 +17,18 @@ CACHE_VARIABLE = "LIBERO_GYM_CACHE"
 def cache_folder() -> Path:
     """`$LIBERO_GYM_CACHE`, or the user's cache folder (`~/.cache/libero-gym` on Linux)."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("libero-gym", appauthor=False))
+    return Path(chosen).expanduser() if chosen else _user_cache() / "libero-gym"
+
+
+def _user_cache() -> Path:
+    """Where this system's programs keep what they can make again."""
+    if sys.platform == "win32":
+        folder = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        folder = "~/Library/Caches"
+    else:
+        folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(folder).expanduser()
 
 
 def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:

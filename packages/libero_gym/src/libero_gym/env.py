@@ -64,8 +64,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             image_size: height and width of the pictures, pixels.
             image_orientation: "rot180", the published policies' convention, or "upright".
             render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
-            assets: "auto", "official", "builtin" or a folder; see `libero_gym.assets`.
-            engine: "native".
+            assets: "auto", "official", "builtin", a folder of assets, or a bundle's; see `libero_gym.scene.source`.
+            engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
             settle_steps: control steps of keeping still at a reset, not counted in the episode.
             action_chunk: None, or the number of actions in a decision.
@@ -99,7 +99,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.metadata = {
             **type(self).metadata,
             "image_orientation": self._options.image_orientation,
-            "assets": self._options.assets.name,
+            "assets": self._options.scenes.name,
         }
         self.observation_space = spaces.observation_space(self._options)
         self.action_space = spaces.action_space(self._options)

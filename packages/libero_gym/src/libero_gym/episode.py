@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from libero_gym.engine.world import ACTION_SIZE, SharedModel, World, check_action
+from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
 from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
 from libero_gym.options import EnvOptions
-from libero_gym.scene.cache import compiled_scene
-from libero_gym.scene.fixtures import sample_fixture_poses
+from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task
@@ -25,19 +25,54 @@ RESET_OPTIONS = ("task", "init_state", "sim_state")
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 
 
+#: Starts that a thread remembers; each takes some 1 MB, and its pictures.
+REMEMBERED_STARTS = 64
+
+
+@dataclass
+class KnownStart:
+    """A settled scene, which a later episode with the same task, state and seed begins from at once."""
+
+    snapshot: Snapshot
+    observation: dict[str, Any] | None = None
+    """The first observation, once it was drawn."""
+
+
 class SharedModels:
-    """The models of the tasks that one thread simulates, loaded when first asked for."""
+    """What the environments of one thread share: models, loaded when first asked for, and known starts."""
 
     def __init__(self, options: EnvOptions) -> None:
         self._options = options
         self._models: dict[int, SharedModel] = {}
+        self._starts: OrderedDict[tuple[int, int, int], KnownStart] = OrderedDict()
 
     def of(self, task: Task) -> SharedModel:
         """The model of a task."""
         if task.index not in self._models:
-            scene = compiled_scene(task, self._options.assets)
+            scene = self._options.scenes.scene(task)
             self._models[task.index] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
         return self._models[task.index]
+
+    def make_world(self, task: Task) -> World:
+        """A new world of a task, on the engine that was asked for."""
+        if self._options.engine == "robosuite":
+            from libero_gym.engine.robosuite_world import RobosuiteWorld
+
+            scenes = self._options.scenes
+            return RobosuiteWorld(scenes.scene(task), task, scenes.assets)
+        return World(self.of(task))
+
+    def known_start(self, key: tuple[int, int, int]) -> KnownStart | None:
+        """The start of a (task, initial state, seed), if it is remembered."""
+        if key in self._starts:
+            self._starts.move_to_end(key)
+        return self._starts.get(key)
+
+    def remember_start(self, key: tuple[int, int, int], start: KnownStart) -> None:
+        """Keep a start, in place of the one that was not asked for longest."""
+        self._starts[key] = start
+        if len(self._starts) > REMEMBERED_STARTS:
+            self._starts.popitem(last=False)
 
     def loaded(self) -> list[SharedModel]:
         """All models so far."""
@@ -68,6 +103,7 @@ class Episode:
         self.rng = np.random.default_rng()
         self._progress: Progress | None = None
         self.task = options.tasks[0]
+        self.start: KnownStart | None = None
         self.init_state_id = -1
         self.seed = 0
         self.elapsed_steps = 0
@@ -80,11 +116,11 @@ class Episode:
         """The world of the current task.
 
         Raises:
-            SceneError, AssetError: the task's scene cannot be compiled.
+            SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged.
         """
         index = self.task.index
         if index not in self._worlds:
-            self._worlds[index] = World(self._models.of(self.task))
+            self._worlds[index] = self._models.make_world(self.task)
         return self._worlds[index]
 
     def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
@@ -113,19 +149,38 @@ class Episode:
         if asked.get("sim_state") is not None:
             if asked.get("init_state") is not None:
                 raise InitStateError("reset options init_state and sim_state exclude each other")
-            self.init_state_id, state, settle = -1, np.asarray(asked["sim_state"]), 0
+            self.init_state_id, self.start = -1, None
+            world.reset(np.asarray(asked["sim_state"]), self._fixture_poses(world))
         else:
             chosen = asked.get("init_state")
             self.init_state_id = int(state_draw * len(states)) if chosen is None else int(chosen)
-            state, settle = states[self.init_state_id], self._options.settle_steps
-        scene_rng = np.random.default_rng([self.seed, self.task.index, self.init_state_id + 1])
-        world.reset(state, sample_fixture_poses(world.scene.table, scene_rng))
-        for _ in range(settle):
-            world.step(SETTLE_ACTION)
+            self.start = self._settled(world, states)
         self.elapsed_steps = 0
         self.success = self.diverged = self.over = False
         if self._options.reward == "staged":
             self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
+
+    def _settled(self, world: World, states: InitStates) -> KnownStart | None:
+        """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
+        key = (self.task.index, self.init_state_id, self.seed)
+        start = self._models.known_start(key)
+        if start is not None:
+            world.restore(start.snapshot)
+            return start
+        world.reset(states[self.init_state_id], self._fixture_poses(world))
+        for _ in range(self._options.settle_steps):
+            world.step(SETTLE_ACTION)
+        snapshot = world.snapshot()
+        if snapshot is None:
+            return None
+        start = KnownStart(snapshot)
+        self._models.remember_start(key, start)
+        return start
+
+    def _fixture_poses(self, world: World) -> FixturePoses:
+        """Of (suite, task, initial state, seed) alone; the suite is in the table."""
+        rng = np.random.default_rng([self.seed, self.task.index, self.init_state_id + 1])
+        return sample_fixture_poses(world.scene.table, rng)
 
     def advance(self, action: np.ndarray) -> Outcome:
         """Execute one action (7,), or a chunk (C, 7) until it or the episode ends.
@@ -163,7 +218,7 @@ class Episode:
             "init_state_id": self.init_state_id,
             "seed": self.seed,
             "elapsed_steps": self.elapsed_steps,
-            "assets": self._options.assets.name,
+            "assets": self._options.scenes.name,
         }
         if outcome is not None:
             info["diverged"] = self.diverged
@@ -182,5 +237,6 @@ class Episode:
     def _init_states(self, world: World) -> InitStates:
         index = self.task.index
         if index not in self._states:
-            self._states[index] = InitStates(self.task, self._options.split, world.scene.sampled_states)
+            published = self._options.scenes.published_states(self.task)
+            self._states[index] = InitStates(self.task, self._options.split, published, world.scene.sampled_states)
         return self._states[index]

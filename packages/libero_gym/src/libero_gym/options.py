@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from libero_gym.assets.source import AssetSet, resolve_assets
 from libero_gym.errors import OptionError, SplitError, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
+from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.tasks.init_states import SPLITS
-from libero_gym.tasks.suites import Suite, Task, load_suite
+from libero_gym.tasks.suites import Suite, Task
 
-ENGINES = ("native",)
+ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
@@ -30,7 +30,7 @@ class EnvOptions:
     image_size: int
     image_orientation: str
     render_quality: str
-    assets: AssetSet
+    scenes: SceneSource
     engine: str
     max_episode_steps: int
     settle_steps: int
@@ -62,17 +62,18 @@ def check_options(
 
     Raises:
         OptionError: a value that is not allowed; its subclasses name which one.
-        AssetError: an asset set that is missing or does not cover the suite.
+        AssetError: an asset set or a bundle that is missing, cannot be used or does not cover the tasks.
     """
-    chosen = load_suite(suite)
+    scenes = scene_source(assets)
+    chosen = scenes.suite(suite)
     place = chosen.env_id
     named = [cameras] if isinstance(cameras, str) else list(cameras)
     for camera in named:
         if camera not in CAMERAS:
             raise unknown(OptionError, "camera", camera, CAMERAS, place)
-    tasks = chosen.select(task)
-    asset_set = resolve_assets(assets)
-    asset_set.check_covers(tasks[0])
+    tasks = scenes.select(chosen, task)
+    if _among("engine", engine, ENGINES, place) == "robosuite":
+        _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
     return EnvOptions(
         suite=chosen,
         tasks=tasks,
@@ -81,8 +82,8 @@ def check_options(
         image_size=_count("image_size", image_size, 16, MAX_IMAGE_SIZE, place),
         image_orientation=_among("image_orientation", image_orientation, ORIENTATIONS, place),
         render_quality=_among("render_quality", render_quality, QUALITIES, place),
-        assets=asset_set,
-        engine=_among("engine", engine, ENGINES, place),
+        scenes=scenes,
+        engine=engine,
         max_episode_steps=_limit(max_episode_steps, chosen),
         settle_steps=_count("settle_steps", settle_steps, 0, 10_000, place),
         action_chunk=None if action_chunk is None else _count("action_chunk", action_chunk, 1, 1_000, place),

@@ -100,9 +100,12 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "render_fps": 20,
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
-            "assets": options.assets.name,
+            "assets": options.scenes.name,
             # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
-            "init_states": {task.index: count_states(task, options.split) for task in options.tasks},
+            "init_states": {
+                task.index: count_states(task, options.split, options.scenes.published_states(task))
+                for task in options.tasks
+            },
         }
         self.single_observation_space = spaces.observation_space(options)
         self.single_action_space = spaces.action_space(options)

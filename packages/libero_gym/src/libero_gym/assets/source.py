@@ -10,7 +10,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from libero_gym.assets import builtin
 from libero_gym.cache_folder import cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
 from libero_gym.tasks.suites import Task, libero_folder
@@ -93,6 +92,8 @@ def _auto(variable: str | None) -> AssetSet:
 
 
 def _builtin() -> AssetSet:
+    from libero_gym.assets import builtin  # draws pictures, with packages that a bundle's user may not have
+
     name = f"builtin-{builtin.VERSION}"
     folder = cache_folder() / "assets" / name
     if not folder.is_dir():
@@ -106,6 +107,8 @@ def _folder(folder: Path, where: str) -> AssetSet:
         if os.sep not in str(folder) and "." not in str(folder):
             raise unknown(AssetError, "asset set", str(folder), [*SOURCES, "a folder of LIBERO's layout"])
         raise AssetError(f"{where} is not a folder; allowed: {', '.join(SOURCES)}, or a folder of LIBERO's layout")
+    if (folder / "bundle.json").is_file():
+        raise AssetError(f"{where} is a bundle of compiled scenes; scenes are compiled from LIBERO's assets themselves")
     missing = [name for name in LAYOUT if not (folder / name).is_dir()]
     if missing:
         raise AssetError(

@@ -57,7 +57,11 @@ def set_goal(
     quaternion[0] = math.cos(angle / 2.0)
     for i in range(3):
         quaternion[1 + i] = delta[i] / angle * math.sin(angle / 2.0)
-    quaternion *= math.sqrt(2.0 / np.dot(quaternion, quaternion))
+    # np.dot of float32 as BLAS has it: products in float32, their sum in float64. numba's own would need SciPy.
+    squared = 0.0
+    for i in range(4):
+        squared += np.float64(quaternion[i] * quaternion[i])
+    quaternion *= math.sqrt(2.0 / np.float32(squared))
     p = np.outer(quaternion, quaternion)
     turn = np.empty((3, 3))
     turn[0, 0], turn[0, 1], turn[0, 2] = 1.0 - p[2, 2] - p[3, 3], p[1, 2] - p[3, 0], p[1, 3] + p[2, 0]

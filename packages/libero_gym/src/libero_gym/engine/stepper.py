@@ -36,6 +36,10 @@ def control_step(
     goal_ori: np.ndarray,
     gripper_targets: np.ndarray,
     jacobians: np.ndarray,
+    home_pose: np.ndarray,
+    home_jacobian: np.ndarray,
+    home_mass: np.ndarray,
+    unseen: np.ndarray,
 ) -> None:
     """Advance a world by one action.
 
@@ -60,6 +64,10 @@ def control_step(
         goal_pos, goal_ori: (3,), (9,) the controller's goal, kept from step to step.
         gripper_targets: (2,) normalized targets of the fingers, kept from step to step.
         jacobians: (2, 3, nv) room for MuJoCo's dense Jacobians.
+        home_pose: (12,) position and rotation matrix of the end effector at the arm's home.
+        home_jacobian, home_mass: (6, 7), (7, 7) there.
+        unseen: (1,) whether the controller has not looked at the arm since the reset, and still takes it to be at
+            home, as robosuite's does in the first physics step after `set_init_state`; set to 0.
     """
     n = 7
     jacobian, mass = np.empty((6, n)), np.zeros((n, n))
@@ -69,6 +77,8 @@ def control_step(
     for substep in range(substeps):
         mj_step1(model, data)
         position, rotation = site_xpos[eef_site], site_xmat[eef_site]
+        if unseen[0]:
+            position, rotation = home_pose[:3], home_pose[3:]
         if substep == 0:
             set_goal(action, position, rotation, goal_pos, goal_ori)
         mj_jac_site(model, data, jacp, jacr, np.int32(eef_site))
@@ -87,6 +97,12 @@ def control_step(
                     k -= 1
                 address += 1
                 ancestor = dof_parent[ancestor]
+        if unseen[0]:
+            jacobian[:, :] = home_jacobian
+            mass[:, :] = home_mass
+            q[:] = rest
+            qdot[:] = 0.0
+            unseen[0] = 0
         torques(position, rotation, goal_pos, goal_ori, jacobian, mass, q, qdot, rest, arm_bias, torque, scratch)
         for i in range(n):
             actuator = arm_actuators[i]

@@ -1,7 +1,6 @@
 """Compile tasks with LIBERO's own classes; run in a process of its own, `python -m libero_gym.scene.compile`.
 
-LIBERO and robosuite ask questions on standard input, write into the home folder and a fixed log file, choose an OpenGL
-library for the whole process and seed NumPy's global generator. None of that can reach the caller from here.
+LIBERO and robosuite seed NumPy's global generator, print, and import much; none of that can reach the caller from here.
 
 Standard input: one JSON object {"assets": folder, "assets_name": text, "tasks": [{"suite", "index", "out"}, ...],
 "sampled_states": count}. For each task the folder `out` receives the four files of `scene.compiled`.
@@ -10,10 +9,7 @@ Standard input: one JSON object {"assets": folder, "assets_name": text, "tasks":
 from __future__ import annotations
 
 import json
-import logging
-import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from libero_gym.render.decimation import decimate
+from libero_gym.scene.libero_import import import_libero, make_libero_env
 from libero_gym.scene.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
-from libero_gym.tasks.suites import Task, libero_folder, load_suite
+from libero_gym.tasks.suites import Task, load_suite
 
 CONDITIONS = {"open": "is_open", "close": "is_close", "turnon": "turn_on", "turnoff": "turn_off"}
 
@@ -32,52 +29,17 @@ def main() -> None:
     request = json.load(sys.stdin)
     # What LIBERO prints is noise to our caller, whose protocol is the files and the exit status.
     sys.stdout = sys.stderr
-    _isolate(Path(request["assets"]))
+    import_libero(Path(request["assets"]))
     for item in request["tasks"]:
         task = load_suite(item["suite"]).tasks[item["index"]]
         compile_task(task, Path(item["out"]), request["assets_name"], item["sampled_states"])
 
 
-def _isolate(assets: Path) -> None:
-    """Make `import libero.libero` and robosuite silent, offline and harmless."""
-    config = Path(tempfile.mkdtemp(prefix="libero-gym-config-"))
-    folder = libero_folder()
-    paths = {
-        "benchmark_root": folder,
-        "bddl_files": folder / "bddl_files",
-        "init_states": folder / "init_files",
-        "datasets": config / "datasets",
-        "assets": assets,
-    }
-    (config / "config.yaml").write_text("".join(f"{key}: {json.dumps(str(path))}\n" for key, path in paths.items()))
-    os.environ["LIBERO_CONFIG_PATH"] = str(config)
-    # robosuite imports an OpenGL binding even where nothing is drawn; this one needs no library on the system.
-    os.environ["MUJOCO_GL"] = "glx"
-    # robosuite opens /tmp/robosuite.log, which belongs to whoever came first.
-    logging.FileHandler = lambda *_, **__: logging.NullHandler()  # type: ignore[misc,assignment]
-    import libero.libero
-
-    libero.libero._assets_path_cache = str(assets)
-
-
 def compile_task(task: Task, out: Path, assets_name: str, sampled_states: int) -> None:
     """Build one task and write its model, tables and sampled states into the folder `out`."""
     import mujoco
-    import robosuite
-    from libero.libero.envs import TASK_MAPPING
-    from libero.libero.envs.bddl_utils import get_problem_info
 
-    bddl = str(task.bddl_file)
-    env = TASK_MAPPING[get_problem_info(bddl)["problem_name"]](
-        bddl,
-        robots=["Panda"],
-        controller_configs=robosuite.load_controller_config(default_controller="OSC_POSE"),
-        initialization_noise=None,
-        use_camera_obs=False,
-        has_offscreen_renderer=False,
-        hard_reset=False,
-        control_freq=20,
-    )
+    env = make_libero_env(task)
     np.random.seed(0)  # noqa: NPY002  # LIBERO draws from the global generator
     env.reset()
     model = env.sim.model._model

@@ -10,6 +10,7 @@ import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Self
 
 import mujoco
 import numpy as np
@@ -22,18 +23,21 @@ from libero_gym.scene.tables import SceneTable
 class CompiledScene:
     """One task, ready to be simulated."""
 
+    #: What a folder must hold beside `scene.json`.
+    FILES: ClassVar[tuple[str, ...]] = ("model.mjb", "fast.npz", "states.npy")
+
     folder: Path
     table: SceneTable
 
     @classmethod
-    def load(cls, folder: Path) -> CompiledScene:
+    def load(cls, folder: Path) -> Self:
         """Read the tables of a scene's folder.
 
         Raises:
             OSError, ValueError, KeyError, TypeError: the folder is not a whole scene of this version.
         """
         table = SceneTable.from_json(json.loads((folder / "scene.json").read_text()))
-        for name in ("model.mjb", "fast.npz", "states.npy"):
+        for name in cls.FILES:
             if not (folder / name).is_file():
                 raise OSError(f"{folder} lacks {name}")
         return cls(folder, table)
@@ -44,10 +48,13 @@ class CompiledScene:
         Args:
             decimated: with coarser visual meshes, for the "fast" quality; physics is the same.
         """
-        model = mujoco.MjModel.from_binary_path(str(self.folder / "model.mjb"))
+        model = self._read_model()
         if decimated:
             apply(model, self.folder / "fast.npz")
         return model
+
+    def _read_model(self) -> mujoco.MjModel:
+        return mujoco.MjModel.from_binary_path(str(self.folder / "model.mjb"))
 
     @functools.cached_property
     def sampled_states(self) -> np.ndarray:

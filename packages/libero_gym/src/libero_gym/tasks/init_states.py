@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
-from libero_gym.tasks.suites import Task, libero_folder, load_suite
+from libero_gym.tasks.suites import SUITES, Task, libero_folder
 
 SPLITS = ("eval", "train", "all")
 
@@ -79,32 +79,34 @@ def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return evaluation, train
 
 
-def count_states(task: Task, split: str) -> int:
+def count_states(task: Task, split: str, published: tuple[np.ndarray, np.ndarray]) -> int:
     """How many states `InitStates` will have, without a compiled scene.
 
     Raises:
         SplitError: an unknown split.
     """
-    return len(InitStates(task, split, np.empty((SAMPLED_TRAIN_STATES, published_states(task)[0].shape[1]))))
+    sampled = np.empty((SAMPLED_TRAIN_STATES, published[0].shape[1]))
+    return len(InitStates(task, split, published, sampled))
 
 
 class InitStates:
     """The initial states of one split of a task."""
 
-    def __init__(self, task: Task, split: str, sampled: np.ndarray) -> None:
+    def __init__(self, task: Task, split: str, published: tuple[np.ndarray, np.ndarray], sampled: np.ndarray) -> None:
         """
         Args:
             task: the task.
             split: "eval", the 50 published states; "train", states that are not among them: the rest of LIBERO's
                 longer file, or where it has no more, `sampled`; "all", both, the published ones first.
+            published: the task's, from `published_states` or from a bundle.
             sampled: (M, 1 + nq + nv) float64, from LIBERO's own placement samplers.
 
         Raises:
             SplitError: an unknown split.
         """
         if split not in SPLITS:
-            raise unknown(SplitError, "split", split, SPLITS, load_suite(task.suite).env_id)
-        evaluation, others = published_states(task)
+            raise unknown(SplitError, "split", split, SPLITS, SUITES[task.suite][0])
+        evaluation, others = published
         train = others if len(others) else sampled
         parts = {"eval": [evaluation], "train": [train], "all": [evaluation, train]}[split]
         self.split = split

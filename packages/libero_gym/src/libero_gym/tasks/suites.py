@@ -55,6 +55,7 @@ class Suite:
     max_episode_steps: int
     """Control steps of an episode, without the settling steps."""
     tasks: tuple[Task, ...]
+    """All of LIBERO's, or those that a bundle has."""
 
     def select(self, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
         """The tasks that `task` names: an index, a name, a sequence of them, or None for all of the suite.
@@ -80,12 +81,16 @@ class Suite:
             index = int(task)  # type: ignore[call-overload]
         except (TypeError, ValueError):
             index = -1
-        if isinstance(task, bool) or not 0 <= index < len(self.tasks) or index != float(task):  # type: ignore[arg-type]
+        found = [candidate for candidate in self.tasks if candidate.index == index]
+        if isinstance(task, bool) or not found or index != float(task):  # type: ignore[arg-type]
             raise TaskError(f"unknown task {task!r} in {self.env_id}; allowed: {self._allowed()}")
-        return self.tasks[index]
+        return found[0]
 
     def _allowed(self) -> str:
-        return f"0..{len(self.tasks) - 1} or a name such as {self.tasks[0].name!r}"
+        indices = [task.index for task in self.tasks]
+        whole = indices == list(range(len(indices)))
+        listed = f"0..{indices[-1]}" if whole else ", ".join(map(str, indices))
+        return f"{listed} or a name such as {self.tasks[0].name!r}"
 
 
 def resolve_suite(name: str) -> str:
@@ -129,7 +134,10 @@ def libero_folder() -> Path:
         folder = Path(location) / "libero"
         if (folder / "bddl_files").is_dir():
             return folder
-    raise LiberoGymError("hf-libero is not installed; it carries LIBERO's task files: pip install hf-libero==0.1.4")
+    raise LiberoGymError(
+        "hf-libero is not installed; it carries LIBERO's task files: pip install hf-libero==0.1.4, or pass the folder "
+        "of a bundle that was written by `libero-gym bundle` as assets= or LIBERO_GYM_ASSETS"
+    )
 
 
 @functools.cache

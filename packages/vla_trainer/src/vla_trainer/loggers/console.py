@@ -59,6 +59,17 @@ class ConsoleLogger:
             if index % stride == 0 or index == len(self._rows) - 1:
                 table.add_row(str(iteration), *(_number(metrics.get(SHOWN[heading])) for heading in headings))
         self._console.print(table)
+        if (change := self._change()) is not None:
+            self._console.print(change, highlight=False)
+
+    def _change(self) -> str | None:
+        """Where the reward began and where it ended, each a mean over a few iterations, which are noisy one by one."""
+        rewards = [metrics[SHOWN["reward"]] for _, metrics in self._rows if SHOWN["reward"] in metrics]
+        few = min(5, len(rewards) // 2)
+        if few == 0:
+            return None
+        first, last = sum(rewards[:few]) / few, sum(rewards[-few:]) / few
+        return f"mean reward of the first {few} iterations {first:.3g}, of the last {few} {last:.3g}"
 
 
 def _number(value: float | None) -> str:

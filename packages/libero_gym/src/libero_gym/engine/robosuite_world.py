@@ -1,0 +1,75 @@
+"""LIBERO's own environment as a world: slow, and the oracle that the native engine is held against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from libero_gym.assets.source import AssetSet
+from libero_gym.engine.world import SharedModel, Snapshot, World
+from libero_gym.scene.compiled import CompiledScene
+from libero_gym.scene.fixtures import FixturePoses
+from libero_gym.scene.libero_import import import_libero, make_libero_env
+from libero_gym.tasks.suites import Task
+
+
+class RobosuiteWorld(World):
+    """A world that robosuite steps and LIBERO judges.
+
+    State and pictures are read from robosuite's own `MjData`; the controller, the gripper, proprioception and the goal
+    are theirs. Not for threads: LIBERO draws from NumPy's global generator.
+    """
+
+    def __init__(self, scene: CompiledScene, task: Task, assets: AssetSet) -> None:
+        """
+        Args:
+            scene: the compiled scene of the task, for its tables.
+            task: the task.
+            assets: what LIBERO is to build it from.
+        """
+        import_libero(assets.folder)
+        self._env: Any = make_libero_env(task)
+        self._env.reset()
+        super().__init__(SharedModel(scene, self._env.sim.model._model))
+
+    def _make_data(self) -> mujoco.MjData:
+        data: mujoco.MjData = self._env.sim.data._data
+        return data
+
+    def reset(self, state: np.ndarray, poses: FixturePoses) -> None:
+        """LIBERO's `reset`, then these fixture poses and this state; see `World.reset`."""
+        self._env.reset()
+        self._poses = poses
+        self.shared.holder = None
+        # LIBERO keeps its gripper model, and with it the fingers' targets, from episode to episode.
+        self._env.robots[0].gripper.current_action = np.zeros(2)
+        self.set_sim_state(state)
+
+    def step(self, action: np.ndarray) -> bool:
+        """See `World.step`."""
+        self._take_model()
+        self._env.step(action)
+        return bool(np.isfinite(self.data.qpos).all())
+
+    def success(self) -> bool:
+        """LIBERO's own judgement."""
+        return bool(self._env._check_success())
+
+    def proprioception(self) -> np.ndarray:
+        """See `World.proprioception`; from robosuite's observables and its own conversion."""
+        from robosuite.utils.transform_utils import quat2axisangle
+
+        observation = self._env._get_observations(force_update=True)
+        return np.concatenate(
+            [
+                observation["robot0_eef_pos"],
+                quat2axisangle(observation["robot0_eef_quat"]),
+                observation["robot0_gripper_qpos"],
+            ]
+        ).astype(np.float32)
+
+    def snapshot(self) -> Snapshot | None:
+        """None: robosuite's controller keeps state of its own, so that every start is simulated."""
+        return None

@@ -1,0 +1,198 @@
+"""A bundle: compiled scenes in a folder of their own, for machines that have neither LIBERO, robosuite nor assets.
+
+    bundle.json        what it was made with and of, its tasks, and the size of every other file
+    parts.bin          the parts of all models, each once; `scene.model_parts`
+    scenes/libero_spatial-0/
+        model.npy      where this model's parts lie       scene.json       its tables, `scene.tables`
+        fast.npz       decimated visual meshes            states.npy       initial states sampled by LIBERO
+        published.npz  LIBERO's own initial states: "eval" and "train"
+
+It can be moved, and is only read. `scene.bundle_writer` makes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import mujoco
+import numpy as np
+
+from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
+from libero_gym.scene.cache import FORMAT
+from libero_gym.scene.compiled import CompiledScene
+from libero_gym.scene.model_parts import read_model
+from libero_gym.tasks.suites import SUITES, Suite, Task, resolve_suite
+
+#: Raise it when the layout above changes.
+BUNDLE_FORMAT = 1
+INDEX = "bundle.json"
+PARTS = "parts.bin"
+MODEL = "model.npy"
+PUBLISHED = "published.npz"
+
+
+@dataclass(frozen=True)
+class BundledScene(CompiledScene):
+    """A compiled scene whose model lies in the bundle's file of parts."""
+
+    FILES = (MODEL, "fast.npz", "states.npy", PUBLISHED)
+
+    @functools.cached_property
+    def published_states(self) -> tuple[np.ndarray, np.ndarray]:
+        """LIBERO's own states: those for evaluation and the others."""
+        with np.load(self.folder / PUBLISHED) as stored:
+            evaluation, train = stored["eval"], stored["train"]
+        evaluation.setflags(write=False)
+        train.setflags(write=False)
+        return evaluation, train
+
+    def _read_model(self) -> mujoco.MjModel:
+        bundle = self.folder.parent.parent
+        try:
+            return read_model(np.load(self.folder / MODEL), bundle / PARTS)
+        except (OSError, ValueError, zlib.error) as error:
+            raise SceneError(f"the bundle {bundle} is damaged ({error}); copy or write it again") from error
+
+
+@dataclass(frozen=True, eq=False)
+class BundledScenes:
+    """The scenes of a bundle."""
+
+    folder: Path
+    name: str
+    """Of the asset set that the scenes were made from."""
+    tasks: tuple[Task, ...]
+    sizes: dict[str, int]
+    """Bytes of each file, by its path in the bundle."""
+    _scenes: dict[Task, BundledScene] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> BundledScenes:
+        """Read a bundle's index.
+
+        Raises:
+            AssetError: it is of another format or for another MuJoCo, or cannot be read.
+        """
+        try:
+            index: dict[str, Any] = json.loads((folder / INDEX).read_text())
+            formats, compiled_with = (index["format"], index["scene_format"]), index["mujoco"]
+            if formats == (BUNDLE_FORMAT, FORMAT) and compiled_with == mujoco.__version__:
+                tasks = [
+                    Task(suite, item["index"], item["name"], item["instruction"])
+                    for suite, items in index["suites"].items()
+                    for item in items
+                ]
+                return cls(folder.resolve(), index["assets"]["name"], tuple(tasks), dict(index["files"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AssetError(
+                f"{folder / INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
+                "it again: libero-gym bundle --help"
+            ) from error
+        if formats != (BUNDLE_FORMAT, FORMAT):
+            raise AssetError(
+                f"the bundle {folder} has format {formats[0]}.{formats[1]}, this libero-gym reads "
+                f"{BUNDLE_FORMAT}.{FORMAT}; install libero-gym {index.get('libero_gym')}, or write it again with "
+                "this one: libero-gym bundle --help"
+            )
+        raise AssetError(
+            f"the bundle {folder} was compiled with MuJoCo {compiled_with}, this is {mujoco.__version__}; install "
+            f"mujoco=={compiled_with}, or write it again with this one: libero-gym bundle --help"
+        )
+
+    @property
+    def assets(self) -> NoReturn:
+        """None that are here.
+
+        Raises:
+            OptionError: always.
+        """
+        raise OptionError(f"engine 'robosuite' with the bundle {self.folder}, which holds no assets; allowed: 'native'")
+
+    def suite(self, name: str) -> Suite:
+        """A suite, with the tasks that the bundle has.
+
+        Raises:
+            SuiteError: LIBERO has no such suite; AssetError: the bundle has none of its tasks.
+        """
+        suite = resolve_suite(name)
+        env_id, limit = SUITES[suite]
+        tasks = tuple(task for task in self.tasks if task.suite == suite)
+        if not tasks:
+            raise AssetError(self._lacks(suite))
+        return Suite(suite, env_id, limit, tasks)
+
+    def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
+        """The tasks that `task` names; None for those of the suite that the bundle has.
+
+        Raises:
+            AssetError: the bundle does not have it; SceneError: files of it are missing or cut short.
+        """
+        try:
+            tasks = suite.select(task)
+        except TaskError as error:
+            raise AssetError(self._lacks(f"{suite.name} task {task!r}")) from error
+        for chosen in tasks:
+            self._check_files(chosen)
+        return tasks
+
+    def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each.
+
+        Raises:
+            SceneError: the bundle is not whole.
+        """
+        return self.scene(task).published_states
+
+    def scene(self, task: Task) -> BundledScene:
+        """The compiled scene of a task.
+
+        Raises:
+            SceneError: the bundle is not whole.
+        """
+        if task not in self._scenes:
+            self._check_files(task)
+            try:
+                scene = BundledScene.load(self.folder / scene_place(task))
+                _ = scene.published_states, scene.sampled_states  # read now, so that what is wrong shows now
+            except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+                raise SceneError(
+                    f"the bundle {self.folder} is damaged in {scene_place(task)} ({error}); copy or write it again"
+                ) from error
+            self._scenes[task] = scene
+        return self._scenes[task]
+
+    def _check_files(self, task: Task) -> None:
+        place = scene_place(task)
+        for name in (PARTS, *(name for name in self.sizes if name.startswith(f"{place}/"))):
+            path = self.folder / name
+            size = path.stat().st_size if path.is_file() else None
+            if size != self.sizes.get(name):
+                found = "is missing" if size is None else f"has {size} bytes of {self.sizes.get(name)}"
+                raise SceneError(f"the bundle {self.folder} is not whole: {name} {found}; copy or write it again")
+
+    def _lacks(self, what: str) -> str:
+        held: dict[str, list[str]] = {}
+        for task in self.tasks:
+            held.setdefault(task.suite, []).append(str(task.index))
+        listed = "; ".join(f"{suite} {', '.join(indices)}" for suite, indices in held.items())
+        return (
+            f"the bundle {self.folder} does not have {what}; it has {listed}. Write one that does with libero-gym "
+            "bundle --suite SUITE --task TASK --out DIR"
+        )
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder is a bundle, whole or not."""
+    return (folder / INDEX).is_file()
+
+
+def scene_place(task: Task) -> str:
+    """A task's folder in a bundle."""
+    return f"scenes/{task.suite}-{task.index}"

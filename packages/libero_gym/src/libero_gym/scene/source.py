@@ -1,0 +1,112 @@
+"""Where scenes come from: hf-libero's task files and an asset set, or a bundle that was made of them elsewhere.
+
+assets=  -->  scene_source  -+->  InstalledScenes   hf-libero + assets -> compiled once into the cache
+                             +->  BundledScenes     a folder of compiled scenes; nothing else is needed
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, AssetSet, resolve_assets
+from libero_gym.scene.bundle import BundledScenes, is_bundle
+from libero_gym.scene.cache import compiled_scene
+from libero_gym.scene.compiled import CompiledScene
+from libero_gym.tasks.init_states import published_states
+from libero_gym.tasks.suites import Suite, Task, load_suite
+
+
+class SceneSource(Protocol):
+    """Tasks with their scenes and published initial states."""
+
+    @property
+    def name(self) -> str:
+        """The asset set that the scenes are made from."""
+
+    @property
+    def assets(self) -> AssetSet:
+        """What LIBERO itself builds the scenes from, where it is here."""
+
+    def suite(self, name: str) -> Suite:
+        """A suite, with the tasks that there are scenes for."""
+
+    def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
+        """The tasks that a `task=` argument names; see `Suite.select`."""
+
+    def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
+
+    def scene(self, task: Task) -> CompiledScene:
+        """The compiled scene of a task."""
+
+
+@dataclass(frozen=True)
+class InstalledScenes:
+    """What hf-libero's files and an asset set give: any task that the set covers, compiled when first asked for."""
+
+    named: str | Path
+    """The `assets=` argument; resolved when the tasks are known to be right, because that may download."""
+
+    @functools.cached_property
+    def assets(self) -> AssetSet:
+        """The asset set.
+
+        Raises:
+            AssetError: see `resolve_assets`.
+        """
+        return resolve_assets(self.named)
+
+    @property
+    def name(self) -> str:
+        """The asset set's name."""
+        return self.assets.name
+
+    def suite(self, name: str) -> Suite:
+        """A whole suite.
+
+        Raises:
+            SuiteError: no such suite; LiberoGymError: hf-libero is not installed.
+        """
+        return load_suite(name)
+
+    def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
+        """The tasks that `task` names.
+
+        Raises:
+            TaskError: the suite does not have it.
+            AssetError: there is no such asset set, or it does not cover the suite.
+        """
+        tasks = suite.select(task)
+        self.assets.check_covers(tasks[0])
+        return tasks
+
+    def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
+        """LIBERO's states of a task, from hf-libero's files."""
+        return published_states(task)
+
+    def scene(self, task: Task) -> CompiledScene:
+        """The compiled scene of a task, from the cache, or compiled into it.
+
+        Raises:
+            SceneError, AssetError: it cannot be compiled.
+        """
+        return compiled_scene(task, self.assets)
+
+
+def scene_source(assets: str | Path = "auto") -> SceneSource:
+    """The source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
+
+    Raises:
+        AssetError: a bundle that cannot be used here.
+    """
+    named = os.environ.get(ASSETS_VARIABLE) or "auto" if assets == "auto" else assets
+    if named not in SOURCES and is_bundle(folder := Path(named).expanduser()):
+        return BundledScenes.open(folder)
+    return InstalledScenes(assets)
