@@ -58,7 +58,7 @@ uv=$(command -v uv || echo .uv/bin/uv)
 if [ "$(uname -s)" = Linux ]; then
     if debian; then
         # shellcheck disable=SC2046
-        install $(missing libegl1 libgl1-mesa-dri libosmesa6)
+        install $(missing libegl1 libgl1 libgl1-mesa-dri libosmesa6)
     elif ! ldconfig -p 2>/dev/null | grep -qE 'libEGL|libOSMesa'; then
         say "no OpenGL library for offscreen pictures was found: install EGL or OSMesa with your package manager"
     fi

@@ -56,7 +56,7 @@ def build(assets: Path, folder: Path, tasks) -> dict[str, mujoco.MjModel]:
     (folder / "config.yaml").write_text("".join(f"{key}: {assets}\n" for key in keys))
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(folder), str(assets), *(str(task.bddl_file) for task in tasks)],
-        env={**os.environ, "LIBERO_CONFIG_PATH": str(folder)},
+        env={**os.environ, "LIBERO_CONFIG_PATH": str(folder), "MUJOCO_GL": "glx"},  # which needs no library
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

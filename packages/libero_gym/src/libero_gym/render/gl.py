@@ -25,7 +25,7 @@ from libero_gym.errors import RenderError
 BACKENDS = ("egl", "osmesa")
 PROBE_SECONDS = 60.0
 
-_PACKAGES = {"egl": "libegl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
+_PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
 _PROBE = """
 import sys
 from libero_gym.render.gl import open_context
