@@ -72,6 +72,10 @@ if [ "${1:-}" = test ]; then
         install cmake g++
         break
     done
+    # opencv-python, which hf-libero declares; the workspace itself has its headless build.
+    if debian && ! ldconfig -p | grep -q 'libgthread-2\.0\.so\.0'; then
+        install libglib2.0-0
+    fi
 fi
 
 # ffmpeg comes as a binary inside the package imageio-ffmpeg, so the system's is not needed.
