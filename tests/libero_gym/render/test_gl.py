@@ -22,6 +22,6 @@ def test_no_library_at_all_names_the_packages(monkeypatch, tmp_path):
     monkeypatch.delenv("MUJOCO_GL", raising=False)
     monkeypatch.setattr(gl, "probe", lambda backend: f"{backend} is not there")
     gl.choose_backend.cache_clear()
-    with pytest.raises(RenderError, match=r"egl is not there.*apt-get install libegl1 libgl1 libgl1-mesa-dri libosmesa6"):
+    with pytest.raises(RenderError, match=r"egl is not there.*apt-get install libegl1 libgl1 .*libosmesa6"):
         gl.choose_backend()
     gl.choose_backend.cache_clear()
