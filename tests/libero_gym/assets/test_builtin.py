@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from libero_gym.assets import builtin
-from libero_gym.assets.builtin import sizes
+from libero_gym.assets.builtin.sizes import vessels
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import read_states
 
@@ -153,7 +153,7 @@ def settle(model: mujoco.MjModel, state: np.ndarray, seconds: float = 1.0) -> tu
 
 def bowl_height(task_name: str) -> tuple[float, float]:
     """Height of the first bowl's origin at rest, and the tolerance: its foot begins 1.6 mm above its origin."""
-    foot = sizes.AKITA_BLACK_BOWL.foot_bottom
+    foot = vessels.AKITA_BLACK_BOWL.foot_bottom
     if "on_the_cookie_box" in task_name:
         return TABLE_TOP + 2 * 0.0094 - foot, 1e-3
     if "on_the_stove" in task_name:

@@ -4,10 +4,10 @@
 its classes build the scene and published initial states load unchanged; shapes, meshes and textures are our own. Tasks
 look and touch nearly, not exactly, as on the official set: results on the two are not comparable.
 
-    sizes.py            measured sizes, the only place with numbers of real objects
+    sizes/              measured sizes, the only place with numbers of real objects
       |
       +-> lathe.py  carton.py  cabinet.py  stove.py  scene.py     one family each: MJCF and meshes
-              |         mesh.py (triangles)  mjcf.py (elements)
+              |         shapes.py (boxes, inertia)  mesh.py (triangles)  mjcf.py (elements)
               +<- textures.py  labels.py                          pictures by formula
 """
 
@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from libero_gym.assets.builtin import labels, sizes, textures
+from libero_gym.assets.builtin import labels, textures
 from libero_gym.assets.builtin.cabinet import write_cabinet
 from libero_gym.assets.builtin.carton import write_carton
 from libero_gym.assets.builtin.lathe import write_vessel
 from libero_gym.assets.builtin.scene import write_tabletop
+from libero_gym.assets.builtin.sizes import cabinets, cartons, rooms, stoves, vessels
 from libero_gym.assets.builtin.stove import write_stove
 
 __all__ = ["FIXTURES", "OBJECTS", "SCENES", "SUITES", "VERSION", "generate"]
@@ -54,21 +55,21 @@ def generate(directory: Path) -> None:
     scanned = directory / "stable_scanned_objects"
     articulated = directory / "articulated_objects"
     for name, vessel, glaze in (
-        ("akita_black_bowl", sizes.AKITA_BLACK_BOWL, textures.black_glaze()),
-        ("glazed_rim_porcelain_ramekin", sizes.GLAZED_RIM_PORCELAIN_RAMEKIN, textures.ramekin_glaze()),
-        ("plate", sizes.PLATE, textures.plate_glaze()),
+        ("akita_black_bowl", vessels.AKITA_BLACK_BOWL, textures.black_glaze()),
+        ("glazed_rim_porcelain_ramekin", vessels.GLAZED_RIM_PORCELAIN_RAMEKIN, textures.ramekin_glaze()),
+        ("plate", vessels.PLATE, textures.plate_glaze()),
     ):
         write_vessel(scanned / name, name, vessel, textures.picture(glaze))
     label = textures.picture(labels.cookie_box())
-    write_carton(directory / "stable_hope_objects" / "cookies", "cookies", sizes.COOKIES, label)
+    write_carton(directory / "stable_hope_objects" / "cookies", "cookies", cartons.COOKIES, label)
 
     steel, iron = textures.picture(textures.steel()), textures.picture(textures.cast_iron())
     wood = textures.picture(textures.cabinet_wood())
-    write_cabinet(articulated, "wooden_cabinet", sizes.WOODEN_CABINET, wood, steel)
-    write_stove(articulated, "flat_stove", sizes.FLAT_STOVE, steel, iron)
+    write_cabinet(articulated, "wooden_cabinet", cabinets.WOODEN_CABINET, wood, steel)
+    write_stove(articulated, "flat_stove", stoves.FLAT_STOVE, steel, iron)
 
     floor, wall = "light-gray-floor-tile.png", "light-gray-plaster.png"
-    write_tabletop(directory / SCENES[0], sizes.TABLETOP_ROOM, floor, wall, textures.TABLE_WOOD)
+    write_tabletop(directory / SCENES[0], rooms.TABLETOP_ROOM, floor, wall, textures.TABLE_WOOD)
     _write_textures(directory / "textures")
     # Part of LIBERO's layout; none of the covered tasks opens anything in it.
     (directory / "turbosquid_objects").mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import box, union
-from libero_gym.assets.builtin.sizes import FIXTURE_SITES, CabinetSizes, DrawerSizes, Panel
+from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point, SiteSizes
+
+
+@dataclass(frozen=True)
+class DrawerSizes:
+    """A drawer of a cabinet; it slides along -y."""
+
+    level: str
+    """LIBERO's word: "top", "middle" or "bottom"."""
+    front: Panel
+    back: Panel
+    left: Panel
+    right: Panel
+    floor: Panel
+    handle_bar: Panel
+    handle_posts: tuple[Panel, Panel]
+    region: SiteSizes
+
+
+@dataclass(frozen=True)
+class CabinetSizes:
+    """A cabinet with drawers: panels that stand still, drawers that slide."""
+
+    panels: tuple[Panel, ...]
+    drawers: tuple[DrawerSizes, ...]
+    top_side: SiteSizes
+    joint_range: Point
+    joint_damping: float
+    drawer_inertia: Inertia
+
 
 #: Metres of wood that one repeat of the texture shows.
 _GRAIN_SPAN = 0.25

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import Rectangle, box
-from libero_gym.assets.builtin.sizes import OBJECT_SITES, BoxSizes, Panel
+from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, Point
+
+
+@dataclass(frozen=True)
+class BoxSizes:
+    """A carton: one box to touch, another, as large as the printed carton, to see."""
+
+    half_size: Point
+    visual_half_size: Point
+    inertia: Inertia
+
 
 #: Where a label picture holds the carton's front, and its narrow sides.
 FRONT: Rectangle = (0.0, 0.0, 0.75, 1.0)

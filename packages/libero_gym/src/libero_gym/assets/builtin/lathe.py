@@ -4,13 +4,42 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import turned
-from libero_gym.assets.builtin.sizes import OBJECT_SITES, LatheSizes, Panel, Point, WallSizes
+from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, Point
+
+
+@dataclass(frozen=True)
+class WallSizes:
+    """A conical wall: the middle of its thickness runs from `lower` to `upper`, both (radius, height)."""
+
+    lower: Point
+    upper: Point
+    thickness: float
+    segments: int
+    """Boxes in the ring. A rim that is lifted between two fingers needs each finger to lie on two or three boxes: with
+    fewer contacts the bowl turns in the grip."""
+
+
+@dataclass(frozen=True)
+class LatheSizes:
+    """A vessel that is round about z: a square foot and rings of boxes to touch, a turned profile to see."""
+
+    foot_half_width: float
+    foot_bottom: float
+    foot_top: float
+    walls: tuple[WallSizes, ...]
+    profile: tuple[Point, ...]
+    """(radius, height), from the axis underneath, around the rim, to the axis inside."""
+    inertia: Inertia
+    body_position: Point = (0.0, 0.0, 0.0)
+    slices: int = 28
+    """Sides of the visual mesh."""
 
 
 def write_vessel(directory: Path, name: str, sizes: LatheSizes, glaze: Image.Image) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from libero_gym.assets.builtin.sizes import Panel, Point
+from libero_gym.assets.builtin.shapes import Panel, Point
 
 Rectangle = tuple[float, float, float, float]
 """A part of a picture: left, top, right, bottom, each in [0, 1], y down."""

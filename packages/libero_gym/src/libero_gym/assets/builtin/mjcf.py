@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from pathlib import Path
 
-from libero_gym.assets.builtin.sizes import CONTACT, ContactMaterial, Inertia, Panel, PlacementSites, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import CONTACT, ContactMaterial, Inertia, Panel, PlacementSites, Point, SiteSizes
 
 HIDDEN = "0 0 0 0"
 _COLLISION_RGBA = "0.8 0.8 0.8 0.3"

@@ -3,10 +3,52 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.builtin import mjcf
-from libero_gym.assets.builtin.sizes import RoomSizes
+from libero_gym.assets.builtin.shapes import Point
+
+
+@dataclass(frozen=True)
+class WallPanel:
+    """A wall of the room, a box (visual only)."""
+
+    name: str
+    centre: Point
+    quat: Point
+    half_size: Point
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """A fixed camera. LIBERO's problem classes move some of them afterwards."""
+
+    name: str
+    position: Point
+    quat: Point
+
+
+@dataclass(frozen=True)
+class LightPose:
+    """A lamp that casts no shadow."""
+
+    name: str
+    position: Point
+    direction: Point
+    diffuse: float
+    specular: float
+
+
+@dataclass(frozen=True)
+class RoomSizes:
+    """The room around a table scene: floor, walls, cameras, lamps. The table's size comes from LIBERO's arena class."""
+
+    floor_half_size: Point
+    walls: tuple[WallPanel, ...]
+    cameras: tuple[CameraPose, ...]
+    lights: tuple[LightPose, ...]
+
 
 _UNIT_TABLE = "0.4 0.4 0.4"
 

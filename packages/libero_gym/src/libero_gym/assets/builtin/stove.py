@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import Mesh, box, moved, turned, union
-from libero_gym.assets.builtin.sizes import FIXTURE_SITES, Panel, StoveSizes
+from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point, SiteSizes
+
+
+@dataclass(frozen=True)
+class StoveSizes:
+    """A flat stove: a plate with one burner, and a knob that turns about z."""
+
+    burner_position: Point
+    """From the stove's origin to the middle of its plate."""
+    plate_half_size: Point
+    lid: Panel
+    """What pots stand on, just above the burner's rings; in the plate's frame. It reaches down into the plate: a bowl
+    that falls onto a sheet of LIBERO's one millimetre passes through it within a time step."""
+    cook_region: SiteSizes
+    glow_position: Point
+    glow_radius: float
+    glow_half_height: float
+    rings: tuple[tuple[float, float], ...]
+    """(inner, outer) radius of the burner's raised rings."""
+    ring_bottom: float
+    ring_top: float
+    knob_quat: Point
+    knob_disc_centre: Point
+    knob_disc_radius: float
+    knob_disc_half_height: float
+    knob_grips: tuple[Panel, ...]
+    """Boxes of the part that is gripped, in the knob's frame."""
+    knob_inertia: Inertia
+    joint_range: Point
+    joint_damping: float
+
 
 _SLICES = 28
 
