@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import gymnasium
@@ -64,6 +66,37 @@ def test_equals_single_environments_bit_for_bit_for_any_number_of_workers():
         np.testing.assert_array_equal(observation["image"], runs[0][-4][number])
         np.testing.assert_array_equal(observation["state"], runs[0][-3][number])
         env.close()
+
+
+DIGEST = """
+import hashlib, sys
+import gymnasium
+import numpy as np
+envs = gymnasium.make_vec(
+    "libero/Spatial-v0", num_envs=4, vectorization_mode="vector_entry_point", workers=int(sys.argv[1]),
+    worker_kind=sys.argv[2], assets="builtin", image_size=64, action_chunk=4, task=[0, 1, 4, 7],
+)
+digest = hashlib.sha256()
+rng = np.random.default_rng(0)
+steps = [envs.reset(seed=5, options={"task": [0, 1, 4, 7], "init_state": [0, 1, 2, 3]})]
+steps += [envs.step(rng.uniform(-1, 1, (4, 4, 7)).astype(np.float32)) for _ in range(6)]
+for step in steps:
+    for key in ("image", "wrist_image", "state"):
+        digest.update(step[0][key].tobytes())
+envs.close()
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_processes_and_numbers_of_workers_give_the_same_bits():
+    runs = [("1", "thread"), ("4", "thread"), ("4", "process")]
+    digests = [
+        subprocess.run([sys.executable, "-c", DIGEST, *run], capture_output=True, text=True, check=True).stdout
+        for run in runs
+    ]
+    assert len(digests[0]) == 65
+    assert digests == [digests[0]] * 3
 
 
 def limited(mode):

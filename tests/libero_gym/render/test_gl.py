@@ -1,5 +1,7 @@
 """Choosing an OpenGL library."""
 
+import gymnasium
+import numpy as np
 import pytest
 
 from libero_gym.errors import RenderError
@@ -10,7 +12,7 @@ def test_a_backend_that_draws_is_chosen_and_remembered(cache_folder):
     gl.choose_backend.cache_clear()
     backend = gl.choose_backend()
     assert backend in gl.BACKENDS
-    assert gl._recall() == {backend: True}
+    assert gl._recall(None) == {backend: True}
 
 
 def test_an_unknown_library_fails_with_a_line():
@@ -20,8 +22,36 @@ def test_an_unknown_library_fails_with_a_line():
 def test_no_library_at_all_names_the_packages(monkeypatch, tmp_path):
     monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path))
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    monkeypatch.setattr(gl, "probe", lambda backend: f"{backend} is not there")
+    monkeypatch.setattr(gl, "probe", lambda backend, device: f"{backend} is not there")
     gl.choose_backend.cache_clear()
     with pytest.raises(RenderError, match=r"egl is not there.*apt-get install libegl1 libgl1 .*libosmesa6"):
         gl.choose_backend()
     gl.choose_backend.cache_clear()
+
+
+needs_egl = pytest.mark.skipif(gl.probe("egl") is not None, reason="EGL does not draw here")
+
+
+@needs_egl
+def test_a_device_by_its_index_draws_the_same_picture():
+    frames = []
+    for device in (None, 0):
+        env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=device)
+        frames.append(env.reset(seed=0, options={"init_state": 0})[0]["image"])
+        env.close()
+    assert frames[0].std() > 10
+    np.testing.assert_array_equal(frames[0], frames[1])
+
+
+@needs_egl
+def test_a_device_that_is_not_there_is_named():
+    env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=99)
+    with pytest.raises(RenderError, match=r"render_device 99 of \d+ EGL devices; allowed: 0 to \d"):
+        env.reset(seed=0)
+
+
+def test_a_device_needs_egl(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    gl.choose_backend.cache_clear()
+    with pytest.raises(RenderError, match="render_device 0 needs EGL, and MUJOCO_GL is 'osmesa'"):
+        gl.choose_backend(0)

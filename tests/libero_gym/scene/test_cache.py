@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -44,13 +46,15 @@ def test_fixtures_stand_in_their_regions_and_repeat():
         assert np.linalg.norm(quaternion) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("damage", ["truncate", "remove"])
+@pytest.mark.parametrize("damage", ["truncate", "truncate model", "remove"])
 def test_a_broken_entry_is_built_again(damage):
     assets = resolve_assets("builtin")
     folder = compiled_scene(TASK, assets).folder
     if damage == "truncate":
         text = (folder / "scene.json").read_text()
         (folder / "scene.json").write_text(text[: len(text) // 2])
+    elif damage == "truncate model":
+        os.truncate(folder / "model.mjb", (folder / "model.mjb").stat().st_size // 2)
     else:
         (folder / "model.mjb").unlink()
     compiled_scene.cache_clear()
@@ -91,3 +95,16 @@ def test_two_processes_may_build_at_once(tmp_path):
     processes = [subprocess.Popen([sys.executable, "-c", BUILD], env=environment) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0]
     assert len(list((tmp_path / "scenes").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_a_killed_build_leaves_nothing_that_breaks_the_next_start(tmp_path):
+    environment = {**os.environ, "LIBERO_GYM_CACHE": str(tmp_path)}
+    for seconds in (0.6, 1.2, 2.0, 3.0, 4.5):  # a build takes five or more, generating the assets included
+        process = subprocess.Popen([sys.executable, "-c", BUILD], env=environment, start_new_session=True)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert subprocess.run([sys.executable, "-c", BUILD], env=environment, check=False).returncode == 0
+    assert len(list((tmp_path / "scenes").iterdir())) == 1  # nothing of the killed ones is left
+    assert len(list((tmp_path / "assets").iterdir())) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import platform
 import shutil
 import sys
 import tempfile
@@ -41,7 +43,8 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        _sweep(target)
+        work = Path(tempfile.mkdtemp(prefix=f"{_prefix(target)}{os.getpid()}-", dir=target.parent))
     except OSError as error:
         raise LiberoGymError(
             f"the cache folder {target.parent} cannot be written ({error.strerror}); set {CACHE_VARIABLE} to a folder "
@@ -57,3 +60,29 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target
+
+
+def _prefix(target: Path) -> str:
+    """How this machine's unfinished copies of a folder begin; a cache may be shared over a network."""
+    return f".{target.name}-{platform.node()}-"
+
+
+def _sweep(target: Path) -> None:
+    """Remove the unfinished copies of processes that were killed."""
+    prefix = _prefix(target)
+    for folder in target.parent.glob(f"{glob.escape(prefix)}*"):
+        pid = folder.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdecimal() and not _runs(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    if sys.platform == "win32":  # signal 0 would end the process there
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # another user's
+    return True

@@ -13,7 +13,7 @@ import numpy as np
 from libero_gym import spaces
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import LiberoGymError
-from libero_gym.observation import RENDER_SIZE, observe, picture
+from libero_gym.observation import RENDER_SIZE, draw_view, observe
 from libero_gym.options import check_options
 from libero_gym.render.renderer import Renderer
 
@@ -54,6 +54,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         reward: str = "sparse",
         reward_scale: float = 1.0,
         render_mode: str | None = None,
+        render_device: int | None = None,
     ) -> None:
         """
         Args:
@@ -73,6 +74,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 nothing, never for a reported result.
             reward_scale: reward of success.
             render_mode: "rgb_array" or None.
+            render_device: index of the GPU that draws, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
+                first that works.
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
@@ -94,6 +97,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             reward=reward,
             reward_scale=reward_scale,
             render_mode=render_mode,
+            render_device=render_device,
         )
         self.render_mode = self._options.render_mode
         self.metadata = {
@@ -142,7 +146,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         if self.render_mode is None:
             return None
         size = max(RENDER_SIZE, self._options.image_size)
-        return picture(self._episode.world, "agentview", size, "upright", self._options.render_quality)
+        drawn = np.empty((size, size, 3), dtype=np.uint8)
+        draw_view(self._episode.world, "agentview", self._options, "upright", drawn)
+        return drawn
 
     @property
     def model(self) -> mujoco.MjModel:
@@ -168,7 +174,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     def close(self) -> None:
         """Free the pictures' memory. The thread's OpenGL context stays for other environments."""
-        renderer = getattr(Renderer._threads, "renderer", None)
+        renderer = Renderer.made_in_thread().get(self._options.render_device)
         if renderer is not None:
             for shared in self._models.loaded():
                 renderer.release(shared)

@@ -34,8 +34,8 @@ class KnownStart:
     """A settled scene, which a later episode with the same task, state and seed begins from at once."""
 
     snapshot: Snapshot
-    observation: dict[str, Any] | None = None
-    """The first observation, once it was drawn."""
+    arrays: dict[str, np.ndarray] | None = None
+    """The first observation's arrays, once they were drawn."""
 
 
 class SharedModels:

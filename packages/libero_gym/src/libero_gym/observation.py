@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,37 +11,52 @@ from libero_gym.engine.world import World
 from libero_gym.episode import Episode
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS, Renderer, orient
+from libero_gym.spaces import STATE_SIZE
 
 #: Pictures for people, from `render()`: height and width in pixels, never less than the observation's.
 RENDER_SIZE = 256
 
 
-def observe(episode: Episode, options: EnvOptions) -> dict[str, Any]:
+def empty_arrays(options: EnvOptions) -> dict[str, np.ndarray]:
+    """Room for the arrays of an observation of `spaces.observation_space`."""
+    size = options.image_size
+    arrays: dict[str, np.ndarray] = {
+        CAMERAS[camera][0]: np.empty((size, size, 3), dtype=np.uint8) for camera in options.cameras
+    }
+    arrays["state"] = np.empty(STATE_SIZE, dtype=np.float32)
+    return arrays
+
+
+def observe(episode: Episode, options: EnvOptions, room: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
     """The observation of `spaces.observation_space`, drawn with the calling thread's renderer.
 
     A known start's first observation is drawn once and copied afterwards.
+
+    Args:
+        episode: whose world is looked at.
+        options: cameras, size, orientation, quality.
+        room: arrays that receive the observation's arrays, as `empty_arrays` gives them; None for new ones.
     """
     start = episode.start if episode.elapsed_steps == 0 else None
-    if start is not None and start.observation is not None:
-        return _copy(start.observation)
-    world = episode.world
-    size, orientation, quality = options.image_size, options.image_orientation, options.render_quality
-    observation: dict[str, Any] = {
-        CAMERAS[camera][0]: picture(world, camera, size, orientation, quality) for camera in options.cameras
-    }
-    observation["state"] = world.proprioception()
-    observation["instruction"] = episode.task.instruction
-    if start is not None:
-        start.observation = _copy(observation)
-    return observation
+    arrays = dict(empty_arrays(options) if room is None else room)
+    if start is not None and start.arrays is not None:
+        for key, array in arrays.items():
+            array[...] = start.arrays[key]
+    else:
+        for camera in options.cameras:
+            draw_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
+        arrays["state"][...] = episode.world.proprioception()
+        if start is not None:
+            start.arrays = {key: array.copy() for key, array in arrays.items()}
+    return {**arrays, "instruction": episode.task.instruction}
 
 
-def _copy(observation: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in observation.items()}
+def draw_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:
+    """Draw one camera's view into `out`, (S, S, 3) uint8.
 
-
-def picture(world: World, camera: str, size: int, orientation: str, quality: str) -> np.ndarray:
-    """One camera's view, (size, size, 3) uint8."""
-    raw = np.empty((size, size, 3), dtype=np.uint8)
-    Renderer.of_thread().draw(world, CAMERAS[camera][1], raw, quality)
-    return np.ascontiguousarray(orient(raw, orientation))
+    Raises:
+        RenderError: no OpenGL library can draw here.
+    """
+    raw = np.empty(out.shape, dtype=np.uint8)
+    Renderer.of_thread(options.render_device).draw(world, CAMERAS[camera][1], raw, options.render_quality)
+    out[...] = orient(raw, orientation)

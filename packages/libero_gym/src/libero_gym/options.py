@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from libero_gym.errors import OptionError, SplitError, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
@@ -38,6 +40,7 @@ class EnvOptions:
     reward: str
     reward_scale: float
     render_mode: str | None
+    render_device: int | None
 
 
 def check_options(
@@ -57,6 +60,7 @@ def check_options(
     reward: str = "sparse",
     reward_scale: float = 1.0,
     render_mode: str | None = None,
+    render_device: int | None = None,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; DESIGN of each is in `LiberoEnv`.
 
@@ -90,6 +94,7 @@ def check_options(
         reward=_among("reward", reward, REWARDS, place),
         reward_scale=float(reward_scale),
         render_mode=None if render_mode is None else _among("render_mode", render_mode, RENDER_MODES, place),
+        render_device=None if render_device is None else _count("render_device", render_device, 0, 1_000, place),
     )
 
 
@@ -115,6 +120,7 @@ def _limit(max_episode_steps: int | None, suite: Suite) -> int:
 
 
 def _count(what: str, value: int, low: int, high: int, place: str) -> int:
-    if isinstance(value, bool) or value != int(value) or not low <= value <= high:
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not number or value % 1 or not low <= value <= high:
         raise OptionError(f"{what} {value!r} in {place}; allowed: an integer from {low} to {high}")
     return int(value)

@@ -14,7 +14,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -24,6 +23,7 @@ from libero_gym.errors import ActionError, LiberoGymError, OptionError, unknown
 from libero_gym.options import check_options
 from libero_gym.tasks.init_states import count_states
 from libero_gym.workers import WORKER_KINDS, open_workers
+from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.protocol import Results
 from libero_gym.workers.rows import Row, is_over, stand_still
 
@@ -55,6 +55,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         worker_kind: str = "thread",
         worker_timeout: float = 120.0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
         **kwargs: Any,
     ) -> None:
         """
@@ -66,6 +67,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             worker_timeout: seconds without a sign of life (one environment's step or reset that ends is one) after
                 which a worker process counts as dead; a new process is given at least 60. Threads cannot be ended.
             autoreset_mode: what happens after an episode's end.
+            copy: whether observations are the caller's to keep; without, their arrays are made once and each step
+                writes into them, which spares a large batch the copying.
             kwargs: the keyword arguments of `LiberoEnv`.
 
         Raises:
@@ -109,12 +112,14 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         }
         self.single_observation_space = spaces.observation_space(options)
         self.single_action_space = spaces.action_space(options)
-        self._spaces = spaces.observation_space(options).spaces
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         count = min(int(workers) if workers else _processors(), self.num_envs)
-        self._workers = open_workers(worker_kind, options, self._mode, self.num_envs, count, float(worker_timeout))
+        self._batch = ObservationBatch(options, self.num_envs)
+        self._copy = bool(copy)
+        self._workers = open_workers(worker_kind, options, self._mode, self._batch, count, float(worker_timeout))
         self._rows: list[Row | None] = [None] * self.num_envs
+        self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
         self._standing: dict[int, Row] | None = None
 
@@ -147,6 +152,9 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         ]
         if self._standing is not None:
             self._end_step()
+        for number, one in enumerate(seeds):
+            if mask[number] and one is not None:
+                self._seeds_given[number] = one
         fresh = self._keep(
             self._workers.reset(
                 {number: (seeds[number], plans[number]) for number in range(self.num_envs) if mask[number]}
@@ -155,7 +163,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         infos: dict[str, Any] = {}
         for number in sorted(fresh):
             infos = self._add_info(infos, fresh[number][4], number)
-        return self._batch(), infos
+        return self._batch.read(copy=self._copy), infos
 
     def step_async(self, actions: np.ndarray) -> None:
         """Start a step; `step_wait` ends it.
@@ -200,12 +208,17 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         for number in range(self.num_envs):
             infos = self._add_info(infos, rows[number][4], number)
         columns = [np.array([rows[number][part] for number in range(self.num_envs)]) for part in (1, 2, 3)]
-        return self._batch(), columns[0].astype(np.float64), columns[1], columns[2], infos
+        return self._batch.read(copy=self._copy), columns[0].astype(np.float64), columns[1], columns[2], infos
 
     def step(self, actions: np.ndarray) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """`step_async` and `step_wait`."""
         self.step_async(actions)
         return self.step_wait()
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]  # as Gymnasium's own subclasses do
+        """The latest seed that each environment was given; -1 for none yet."""
+        return tuple(self._seeds_given)
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """The agentview of every environment for people, upright; None without a render mode."""
@@ -229,18 +242,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """Remember rows, those of other environments too where one has failed."""
         for number, row in results.rows.items():
             self._rows[number] = row
+            self._batch.put(number, row.observation)
         if results.error is not None:
             raise results.error
         return results.rows
-
-    def _batch(self) -> dict[str, Any]:
-        observations = [row[0] for row in self._rows if row is not None]
-        return {
-            key: tuple(observation[key] for observation in observations)
-            if isinstance(space, gymnasium.spaces.Text)
-            else np.stack([observation[key] for observation in observations])
-            for key, space in self._spaces.items()
-        }
 
     def _mask(self, mask: Any) -> np.ndarray:
         if mask is None:

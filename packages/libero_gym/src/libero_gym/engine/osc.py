@@ -135,12 +135,11 @@ def torques(
         rest: (7,) rest pose of the null space.
         bias: (7,) Coriolis, centrifugal and gravity forces.
         out: (7,) receives the torques in N m, not clipped.
-        scratch: (4, 7, 7), overwritten.
+        scratch: (5, 7, 7), overwritten.
     """
     n = 7
     factor, half, gram, block = scratch[0], scratch[1], scratch[2], scratch[3]
-    vectors = np.empty((3, 7))
-    wrench, rates, accelerations = vectors[0], vectors[1], vectors[2]
+    wrench, rates, accelerations = scratch[4, 0], scratch[4, 1], scratch[4, 2]
 
     # e(goal, R) = 1/2 sum over columns of R_c x goal_c; F and T.
     for i in range(3):

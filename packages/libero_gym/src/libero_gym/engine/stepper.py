@@ -72,7 +72,7 @@ def control_step(
     n = 7
     jacobian, mass = np.empty((6, n)), np.zeros((n, n))
     q, qdot, arm_bias, torque = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    scratch = np.empty((4, n, n))
+    scratch = np.empty((5, n, n))
     jacp, jacr = jacobians[0].ctypes.data, jacobians[1].ctypes.data
     for substep in range(substeps):
         mj_step1(model, data)

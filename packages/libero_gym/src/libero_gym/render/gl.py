@@ -30,7 +30,7 @@ _PROBE = """
 import sys
 from libero_gym.render.gl import open_context
 import mujoco
-context = open_context(sys.argv[1], 32, 32)
+context = open_context(sys.argv[1], None if sys.argv[2] == "None" else int(sys.argv[2]))
 context.make_current()
 model = mujoco.MjModel.from_xml_string('<mujoco><worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
 data = mujoco.MjData(model)
@@ -60,45 +60,65 @@ class GLContext(Protocol):
         """Give its memory back."""
 
 
-def open_context(backend: str, width: int, height: int) -> GLContext:
-    """A new context of a backend that `choose_backend` found to work; width and height in pixels."""
+def open_context(backend: str, device: int | None = None) -> GLContext:
+    """A new context of a backend that `choose_backend` found to work.
+
+    MuJoCo draws into a buffer of its own, so the context itself is tiny.
+
+    Args:
+        backend: one of `BACKENDS`.
+        device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
+    """
     os.environ["PYOPENGL_PLATFORM"] = backend
     with _creating:
+        if device is not None:
+            from libero_gym.render.egl import DeviceContext  # binds to EGL
+
+            return DeviceContext(device)
         module: Any = importlib.import_module(f"mujoco.{backend}")
-        context: GLContext = module.GLContext(width, height)
+        context: GLContext = module.GLContext(16, 16)
     return context
 
 
 @functools.cache
-def choose_backend() -> str:
+def choose_backend(device: int | None = None) -> str:
     """The first backend that draws: `MUJOCO_GL` alone if it names one, else EGL, else OSMesa.
+
+    Args:
+        device: index of the EGL device that is to draw, which leaves EGL alone.
 
     Raises:
         RenderError: none does; says why and what to install.
     """
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     candidates = (wanted,) if wanted in BACKENDS else BACKENDS
-    remembered = _recall()
+    if device is not None:
+        if "egl" not in candidates:
+            raise RenderError(f"render_device {device} needs EGL, and MUJOCO_GL is {wanted!r}; unset one of the two")
+        candidates = ("egl",)
+    remembered = _recall(device)
     failures = {}
     for backend in candidates:
         if remembered.get(backend):
             return backend
-        failure = probe(backend)
+        failure = probe(backend, device)
         if failure is None:
-            _remember({**remembered, backend: True})
+            _remember(device, {**remembered, backend: True})
             return backend
         failures[backend] = failure
+    if device is not None:
+        raise RenderError(failures["egl"].removeprefix(f"{RenderError.__module__}.RenderError: "))
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
     packages = " ".join(_PACKAGES[backend] for backend in failures)
     raise RenderError(f"no OpenGL library can draw here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
 
 
-def probe(backend: str) -> str | None:
+def probe(backend: str, device: int | None = None) -> str | None:
     """Draw one picture with a backend in a child process; None if it worked, else the reason in a line."""
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
         result = subprocess.run(
-            [sys.executable, "-c", _PROBE, backend],
+            [sys.executable, "-c", _PROBE, backend, str(device)],
             env=environment,
             capture_output=True,
             text=True,
@@ -115,23 +135,24 @@ def probe(backend: str) -> str | None:
     return lines[-1] if lines else f"exit status {result.returncode}"
 
 
-def _key() -> str:
-    return f"{mujoco.__version__} {platform.node()} {os.environ.get('MUJOCO_EGL_DEVICE_ID', '')}"
+def _key(device: int | None) -> str:
+    chosen = os.environ.get("MUJOCO_EGL_DEVICE_ID", "") if device is None else f"device {device}"
+    return f"{mujoco.__version__} {platform.node()} {chosen}"
 
 
-def _recall() -> dict[str, bool]:
+def _recall(device: int | None) -> dict[str, bool]:
     try:
-        return dict(json.loads((cache_folder() / "gl.json").read_text()).get(_key(), {}))
+        return dict(json.loads((cache_folder() / "gl.json").read_text()).get(_key(device), {}))
     except (OSError, ValueError):
         return {}
 
 
-def _remember(working: dict[str, bool]) -> None:
+def _remember(device: int | None, working: dict[str, bool]) -> None:
     path = cache_folder() / "gl.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         work = path.with_suffix(f".{os.getpid()}")
-        work.write_text(json.dumps({_key(): working}))
+        work.write_text(json.dumps({_key(device): working}))
         work.replace(path)
     except OSError:
         pass  # only a second is lost at the next start

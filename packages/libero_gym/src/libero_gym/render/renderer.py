@@ -39,17 +39,21 @@ class _Drawing:
 
 
 class Renderer:
-    """Offscreen pictures in one thread; ask `Renderer.of_thread` for it, so that a thread makes one context only."""
+    """Offscreen pictures in one thread; ask `Renderer.of_thread` for it, so that a thread makes one
+    context a device."""
 
     _threads = threading.local()
 
-    def __init__(self) -> None:
+    def __init__(self, device: int | None = None) -> None:
         """
+        Args:
+            device: index of the EGL device that draws; None for the first that works.
+
         Raises:
             RenderError: no OpenGL library can draw here.
         """
-        # MuJoCo draws into a buffer of its own, whatever the context's size is.
-        self._gl = open_context(choose_backend(), 16, 16)
+        self._gl = open_context(choose_backend(device), device)
+        self._device = device
         # Python may drop a thread's renderer when OpenGL is already shut down, which drivers report noisily.
         self._close_at_exit = weakref.WeakMethod(self.close)
         atexit.register(_close_if_alive, self._close_at_exit)
@@ -61,16 +65,24 @@ class Renderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     @classmethod
-    def of_thread(cls) -> Renderer:
-        """The calling thread's renderer, made at the first call.
+    def of_thread(cls, device: int | None = None) -> Renderer:
+        """The calling thread's renderer on a device, made at the first call.
 
         Raises:
             RenderError: no OpenGL library can draw here.
         """
-        renderer: Renderer | None = getattr(cls._threads, "renderer", None)
-        if renderer is None:
-            renderer = cls._threads.renderer = cls()
-        return renderer
+        renderers = cls.made_in_thread()
+        if device not in renderers:
+            renderers[device] = cls(device)
+        return renderers[device]
+
+    @classmethod
+    def made_in_thread(cls) -> dict[int | None, Renderer]:
+        """The calling thread's renderers so far, by device."""
+        if not hasattr(cls._threads, "renderers"):
+            cls._threads.renderers = {}
+        renderers: dict[int | None, Renderer] = cls._threads.renderers
+        return renderers
 
     def draw(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
         """Draw a view of a world, with OpenGL's origin: the bottom row first.
@@ -108,8 +120,8 @@ class Renderer:
             drawing.context.free()
         self._drawings.clear()
         self._gl.free()
-        if getattr(self._threads, "renderer", None) is self:
-            del self._threads.renderer
+        if self.made_in_thread().get(self._device) is self:
+            del self.made_in_thread()[self._device]
 
     def _drawing(self, shared: SharedModel, quality: str, size: int) -> _Drawing:
         key = (id(shared), quality)

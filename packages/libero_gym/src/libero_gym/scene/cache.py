@@ -22,7 +22,9 @@ from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
 
 #: Part of every key: raise it when what `scene.compile` writes changes.
-FORMAT = 5
+FORMAT = 6
+#: Sizes of an entry's files, bytes: what a full disk or a power cut left of one is not taken for the whole.
+_SIZES = "sizes.json"
 
 logger = logging.getLogger("libero_gym")
 
@@ -37,13 +39,21 @@ def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
     """
     folder = scene_folder(task, assets)
     try:
+        _check_sizes(folder)
         return CompiledScene.load(folder)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         shutil.rmtree(folder, ignore_errors=True)
     assets.check_covers(task)
     logger.info("compiling the scene of %s task %d (%s)", task.suite, task.index, assets.name)
     publish_folder(folder, lambda out: _compile(task, assets, out))
     return CompiledScene.load(folder)
+
+
+def _check_sizes(folder: Path) -> None:
+    sizes = json.loads((folder / _SIZES).read_text())
+    for name, size in sizes.items():
+        if (folder / name).stat().st_size != size:
+            raise OSError(f"{folder / name} is not as long as it was written")
 
 
 def scene_folder(task: Task, assets: AssetSet) -> Path:
@@ -94,3 +104,5 @@ def _compile(task: Task, assets: AssetSet, out: Path) -> None:
             f"LIBERO could not build {task.suite} task {task.index} ({task.name}) from the assets in {assets.folder}: "
             f"{lines[-1] if lines else f'exit status {result.returncode}'}"
         )
+    sizes = {path.name: path.stat().st_size for path in out.iterdir()}
+    (out / _SIZES).write_text(json.dumps(sizes))

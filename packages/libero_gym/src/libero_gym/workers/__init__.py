@@ -12,6 +12,7 @@ from __future__ import annotations
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.options import EnvOptions
+from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.protocol import Workers
 from libero_gym.workers.thread import ThreadWorkers
 
@@ -19,21 +20,21 @@ WORKER_KINDS = ("thread", "process")
 
 
 def open_workers(
-    kind: str, options: EnvOptions, mode: AutoresetMode, num_envs: int, count: int, timeout: float
+    kind: str, options: EnvOptions, mode: AutoresetMode, batch: ObservationBatch, count: int, timeout: float
 ) -> Workers:
-    """`count` workers of a kind, among which environments 0 to `num_envs` - 1 are dealt out in turn.
+    """`count` workers of a kind, among which the environments are dealt out in turn.
 
     Args:
         kind: one of `WORKER_KINDS`.
         options: of each environment.
         mode: what happens after an episode's end.
-        num_envs: N.
+        batch: receives the observations.
         count: 1..N.
         timeout: seconds without a sign of life after which a process counts as dead.
     """
-    numbers = [range(first, num_envs, count) for first in range(count)]
+    numbers = [range(first, batch.num_envs, count) for first in range(count)]
     if kind == "thread":
-        return ThreadWorkers(options, mode, numbers)
+        return ThreadWorkers(options, mode, batch, numbers)
     from libero_gym.workers.process import ProcessWorkers  # threads need nothing of what it imports
 
-    return ProcessWorkers(options, mode, numbers, timeout)
+    return ProcessWorkers(options, mode, batch, numbers, timeout)

@@ -56,7 +56,7 @@ def serve(
     """A worker process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the caller decides what follows
     threading.Thread(target=_end_with_the_caller, daemon=True).start()
-    environments = Environments(options, mode, numbers, generators)
+    environments = Environments(options, mode, {number: shared.room(number) for number in numbers}, generators)
     with contextlib.suppress(EOFError, OSError):  # the caller has closed its end of the pipe
         _send(connection, 0, None)
         while True:

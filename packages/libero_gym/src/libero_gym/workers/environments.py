@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode
 
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import LiberoGymError
-from libero_gym.observation import RENDER_SIZE, observe, picture
+from libero_gym.observation import RENDER_SIZE, draw_view, observe
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
 from libero_gym.workers.protocol import Start
@@ -26,20 +26,21 @@ class Environments:
         self,
         options: EnvOptions,
         mode: AutoresetMode,
-        numbers: Iterable[int],
+        room: Mapping[int, Mapping[str, np.ndarray]],
         generators: Mapping[int, np.random.Generator] | None = None,
     ) -> None:
         """
         Args:
             options: of each environment.
             mode: what happens after an episode's end.
-            numbers: of the environments.
+            room: number of an environment -> the arrays that receive its observations.
             generators: environments' generators, where they go on with those of another worker.
         """
         self._options = options
         self._mode = mode
         self._models = SharedModels(options)
-        self._episodes = {number: Episode(options, self._models) for number in numbers}
+        self._episodes = {number: Episode(options, self._models) for number in room}
+        self._room = room
         for number, generator in (generators or {}).items():
             self._episodes[number].rng = generator
 
@@ -52,41 +53,47 @@ class Environments:
         for number, (seed, options) in starts.items():
             episode = self._episodes[number]
             episode.begin(seed, options)
-            yield number, self._first_row(episode)
+            yield number, self._first_row(number)
 
     def step(self, actions: Mapping[int, np.ndarray]) -> Iterator[tuple[int, Row]]:
         """Execute an action (7,) or chunk (C, 7) each; an episode that is over begins anew as the mode says."""
         for number, action in actions.items():
-            yield number, self._step_one(self._episodes[number], action)
+            yield number, self._step_one(number, action)
 
     def render(self, numbers: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
         """The agentview for people, upright, (S, S, 3) uint8 with S = `render_size`."""
-        size, quality = render_size(self._options), self._options.render_quality
+        size = render_size(self._options)
         for number in numbers:
-            yield number, picture(self._episodes[number].world, "agentview", size, "upright", quality)
+            drawn = np.empty((size, size, 3), dtype=np.uint8)
+            draw_view(self._episodes[number].world, "agentview", self._options, "upright", drawn)
+            yield number, drawn
 
     @staticmethod
     def close() -> None:
-        """Free the calling thread's OpenGL context."""
-        renderer = getattr(Renderer._threads, "renderer", None)
-        if renderer is not None:
+        """Free the calling thread's OpenGL contexts."""
+        for renderer in list(Renderer.made_in_thread().values()):
             renderer.close()
 
-    def _first_row(self, episode: Episode) -> Row:
-        return Row(observe(episode, self._options), 0.0, False, False, episode.info())
+    def _first_row(self, number: int) -> Row:
+        episode = self._episodes[number]
+        return Row(observe(episode, self._options, self._room[number]), 0.0, False, False, episode.info())
 
-    def _step_one(self, episode: Episode, action: np.ndarray) -> Row:
+    def _step_one(self, number: int, action: np.ndarray) -> Row:
+        episode = self._episodes[number]
         if episode.over:
             if self._mode is AutoresetMode.DISABLED:  # the caller lets it stand still, unless its last row was lost
                 raise LiberoGymError("step() after the episode's end; call reset() first")
             episode.begin(None, None)
-            return self._first_row(episode)
+            return self._first_row(number)
         outcome = episode.advance(action)
-        observation, reward = observe(episode, self._options), float(outcome.rewards.sum())
+        follows = episode.over and self._mode is AutoresetMode.SAME_STEP
+        # The room belongs to the next episode's first observation where one follows in the same step.
+        observation = observe(episode, self._options, None if follows else self._room[number])
+        reward = float(outcome.rewards.sum())
         row = Row(observation, reward, outcome.terminated, outcome.truncated, episode.info(outcome))
-        if episode.over and self._mode is AutoresetMode.SAME_STEP:
+        if follows:
             episode.begin(None, None)
-            row = followed_by(row, self._first_row(episode))
+            row = followed_by(row, self._first_row(number))
         return row
 
 

@@ -27,6 +27,7 @@ from multiprocess.connection import wait
 
 from libero_gym.errors import LiberoGymError, WorkerError
 from libero_gym.options import EnvOptions
+from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.child import Answer
 from libero_gym.workers.protocol import Results, Start
 from libero_gym.workers.rows import Row, broken_off, followed_by, is_over
@@ -47,16 +48,22 @@ class ProcessWorkers:
     """`Workers`; each process has its models and its OpenGL context."""
 
     def __init__(
-        self, options: EnvOptions, mode: AutoresetMode, numbers: Sequence[Iterable[int]], timeout: float
+        self,
+        options: EnvOptions,
+        mode: AutoresetMode,
+        batch: ObservationBatch,
+        numbers: Sequence[Iterable[int]],
+        timeout: float,
     ) -> None:
         """
         Args:
             options: of each environment.
             mode: what happens after an episode's end.
+            batch: receives the observations, each when its worker has finished it.
             numbers: for each process, the numbers of its environments.
             timeout: seconds without a sign of life after which a process counts as dead.
         """
-        self._options, self._mode = options, mode
+        self._options, self._mode, self._batch = options, mode, batch
         self._workers = [WorkerProcess(index, some, timeout) for index, some in enumerate(numbers)]
         self._num_envs = sum(len(worker.numbers) for worker in self._workers)
         self._shared = SharedRows(options, self._num_envs, final=mode is AutoresetMode.SAME_STEP)
@@ -236,11 +243,12 @@ class ProcessWorkers:
         return ready
 
     def _complete(self, number: int, row: Row) -> Row:
-        """A worker's row with its arrays, copied out of the shared memory."""
+        """A worker's row with its arrays, copied out of the shared memory into the batch."""
         info = row.info
         if "final_obs" in info:
             info["final_obs"] = self._shared.read(number, FINAL, info["final_obs"])
-        return row._replace(observation=self._shared.read(number, CURRENT, row.observation))
+        room = self._batch.room(number)
+        return row._replace(observation=self._shared.read(number, CURRENT, row.observation, room))
 
     def _replace(self, worker: WorkerProcess, reason: str) -> None:
         logger.warning("%s; a new process takes over its %d environments", reason, len(worker.numbers))

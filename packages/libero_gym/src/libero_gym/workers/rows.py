@@ -14,6 +14,7 @@ class Row(NamedTuple):
     """One environment's part of a reset or a step."""
 
     observation: dict[str, Any]
+    """Its arrays lie in the batch, where the environment's next row replaces them."""
     reward: float
     terminated: bool
     truncated: bool
@@ -31,9 +32,13 @@ def stand_still(last: Row, options: EnvOptions) -> Row:
 
 
 def broken_off(last: Row, reason: str, options: EnvOptions) -> Row:
-    """The last row of an episode that was lost with its worker: truncated where it was last seen."""
+    """The last row of an episode that was lost with its worker: truncated where it was last seen.
+
+    Its observation is a copy: the next episode may begin in the same step, in the same place.
+    """
+    seen = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in last.observation.items()}
     info = {**_idle_info(last.info, options), "worker_error": reason}
-    return Row(last.observation, 0.0, False, True, info)
+    return Row(seen, 0.0, False, True, info)
 
 
 def followed_by(end: Row, start: Row) -> Row:

@@ -7,9 +7,9 @@ from typing import Any
 
 import multiprocess
 import numpy as np
-from gymnasium.spaces import Box
 
 from libero_gym import spaces
+from libero_gym.observation import empty_arrays
 from libero_gym.options import EnvOptions
 from libero_gym.workers.environments import render_size
 
@@ -33,12 +33,10 @@ class SharedRows:
             final: whether final observations need a place, too.
         """
         places = 2 if final else 1
-        parts = spaces.observation_space(options).spaces
         arrays: dict[str, tuple[tuple[int, ...], Any]] = {
-            key: ((places, num_envs, *space.shape), space.dtype)
-            for key, space in parts.items()
-            if isinstance(space, Box)
+            key: ((places, num_envs, *array.shape), array.dtype) for key, array in empty_arrays(options).items()
         }
+        self._observed = list(arrays)
         arrays["actions"] = ((num_envs, *spaces.action_space(options).shape), np.dtype(np.float64))
         if options.render_mode is not None:
             size = render_size(options)
@@ -52,11 +50,11 @@ class SharedRows:
         self._memory = multiprocess.get_context("spawn").RawArray(ctypes.c_uint8, end)
         self._arrays = self._views()
 
-    def __getstate__(self) -> tuple[Any, Any]:
-        return self._layout, self._memory
+    def __getstate__(self) -> tuple[Any, Any, Any]:
+        return self._layout, self._memory, self._observed
 
-    def __setstate__(self, state: tuple[Any, Any]) -> None:
-        self._layout, self._memory = state
+    def __setstate__(self, state: tuple[Any, Any, Any]) -> None:
+        self._layout, self._memory, self._observed = state
         self._arrays = self._views()
 
     @property
@@ -69,17 +67,29 @@ class SharedRows:
         """(N, S, S, 3) uint8; only with a render mode."""
         return self._arrays["pictures"]
 
+    def room(self, number: int) -> dict[str, np.ndarray]:
+        """Where an environment's current observation is written."""
+        return {key: self._arrays[key][CURRENT, number] for key in self._observed}
+
     def write(self, number: int, place: int, observation: dict[str, Any]) -> dict[str, Any]:
         """Put an environment's arrays in place; returns the observation with None for each of them."""
         rest = dict(observation)
-        for key in observation.keys() & self._arrays.keys():
-            self._arrays[key][place, number] = observation[key]
+        for key in self._observed:
+            if place != CURRENT:  # that one was observed into its room
+                self._arrays[key][place, number] = observation[key]
             rest[key] = None
         return rest
 
-    def read(self, number: int, place: int, rest: dict[str, Any]) -> dict[str, Any]:
-        """The observation that `write` took apart, with arrays of its own."""
-        return {key: self._arrays[key][place, number].copy() if value is None else value for key, value in rest.items()}
+    def read(
+        self, number: int, place: int, rest: dict[str, Any], room: dict[str, np.ndarray] | None = None
+    ) -> dict[str, Any]:
+        """The observation that `write` took apart, with arrays of its own or, where it is given, in `room`."""
+        arrays = {key: self._arrays[key][place, number] for key in self._observed}
+        if room is None:
+            return {**rest, **{key: array.copy() for key, array in arrays.items()}}
+        for key, array in arrays.items():
+            room[key][...] = array
+        return {**rest, **room}
 
     def _views(self) -> dict[str, np.ndarray]:
         memory = np.frombuffer(self._memory, dtype=np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.options import EnvOptions
+from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.protocol import Results, Start
 from libero_gym.workers.rows import Row
@@ -20,15 +21,20 @@ _Work = Callable[[Environments, Mapping[int, Any]], Iterator[tuple[int, Row]]]
 class ThreadWorkers:
     """`Workers`; each thread has a copy of each task's model and an OpenGL context, an environment adds its state."""
 
-    def __init__(self, options: EnvOptions, mode: AutoresetMode, numbers: Sequence[Iterable[int]]) -> None:
+    def __init__(
+        self, options: EnvOptions, mode: AutoresetMode, batch: ObservationBatch, numbers: Sequence[Iterable[int]]
+    ) -> None:
         """
         Args:
             options: of each environment.
             mode: what happens after an episode's end.
+            batch: receives the observations, each as soon as it is drawn.
             numbers: for each thread, the numbers of its environments.
         """
         self._numbers = [list(some) for some in numbers]
-        self._environments = [Environments(options, mode, some) for some in self._numbers]
+        self._environments = [
+            Environments(options, mode, {number: batch.room(number) for number in some}) for some in self._numbers
+        ]
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="libero-gym") for _ in self._numbers]
         self._stepping: list[Future[Results]] = []
 
