@@ -1,10 +1,20 @@
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from vla_policy.errors import ConfigError, ObservationError
-from vla_policy.preprocess import ImagePipeline, centre_crop, lanczos3_weights, normalize, resize_lanczos3
+from vla_policy.preprocess import (
+    ImagePipeline,
+    centre_crop,
+    jpeg_round_trip,
+    lanczos3_weights,
+    normalize,
+    resize_lanczos3,
+)
 
 PLAIN = ImagePipeline(32, jpeg_quality=None, resize="bilinear", crop_area=None)
 
@@ -69,6 +79,43 @@ def test_crop_of_a_ramp():
 def test_crop_of_everything_changes_nothing():
     images = torch.from_numpy(photo(1, 64))
     assert torch.equal(centre_crop(images, 1.0), images)
+
+
+GOLDEN = Path(__file__).with_name("golden")
+_spec = spec_from_file_location("pictures", GOLDEN / "pictures.py")
+_module = module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+pictures = _module.pictures
+
+
+@pytest.fixture(scope="module")
+def golden():
+    """TensorFlow's answers, made by `golden/make_preprocess.py`."""
+    with np.load(GOLDEN / "preprocess.npz") as data:
+        return dict(data)
+
+
+def test_jpeg_is_tensorflows_to_the_last_bit(golden):
+    ours = np.stack([jpeg_round_trip(image, 95) for image in pictures(96, 96)])
+    np.testing.assert_array_equal(ours, golden["small_jpeg"])
+
+
+def test_each_stage_is_tensorflows(golden):
+    # Float32 sums in another order leave a value that lies between two levels on either side of it.
+    resized = resize_lanczos3(torch.from_numpy(golden["small_jpeg"]), 64)
+    cropped = centre_crop(torch.from_numpy(golden["small_resized"]), 0.9)
+    for ours, theirs in ((resized, golden["small_resized"]), (cropped, golden["small_cropped"])):
+        difference = np.abs(ours.numpy().astype(int) - theirs.astype(int))
+        assert difference.max() <= 1
+        assert (difference > 0).mean() < 1e-3
+
+
+@pytest.mark.parametrize(("name", "side", "size"), [("down", 256, 224), ("up", 128, 224), ("same", 224, 224)])
+def test_the_whole_pipeline_is_tensorflows(golden, name, side, size):
+    ours = ImagePipeline(size).prepare(pictures(side, side)).numpy()[:, ::4, ::4]
+    difference = np.abs(ours.astype(int) - golden[f"{name}_cropped"].astype(int))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
 
 
 def test_published_pipeline():

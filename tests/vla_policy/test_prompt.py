@@ -66,3 +66,34 @@ def test_template_needs_its_field():
 def test_missing_tokenizer(tmp_path):
     with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
+
+
+def test_a_sentencepiece_model_is_converted(tmp_path):
+    sentencepiece = pytest.importorskip("sentencepiece")
+    text = ["In: What action should the robot take to turn on the stove?", "put the moka pot on it\nOut:"]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(text * 20),
+        model_prefix=str(tmp_path / "tokenizer"),
+        vocab_size=330,
+        hard_vocab_limit=False,
+        model_type="bpe",  # with byte fallback and the words' ends as they are: Llama's settings
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
+    own = sentencepiece.SentencePieceProcessor(str(tmp_path / "tokenizer.model"))
+    converted = load_tokenizer(tmp_path)
+    for sentence in (PUBLISHED_TEMPLATE.format(instruction="put the pot on the stove"), "zürnen 漢字 🤖"):
+        assert converted.encode(sentence, add_special_tokens=False).ids == own.encode(sentence)
+
+
+def test_broken_tokenizers_are_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"neither tokenizer.json nor tokenizer.model"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.model").write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError, match=r"tokenizer.model is no SentencePiece model"):
+        load_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"tokenizer.json is no tokenizer"):
+        load_tokenizer(tmp_path)

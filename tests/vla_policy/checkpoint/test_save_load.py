@@ -1,9 +1,14 @@
 """The published layout, written and read back."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from hub_server import hub
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -99,8 +104,8 @@ def test_shards(tiny, tmp_path):
 
 def test_split_by_hand():
     # 4-byte floats: 10 -> 40 bytes, 5 -> 20, 30 -> 120 (over the limit, alone), 1 -> 4.
-    weights = {n: torch.zeros(k) for n, k in (("a", 10), ("b", 5), ("c", 30), ("d", 1))}
-    assert [list(s) for s in split(weights, 64)] == [["a", "b"], ["c"], ["d"]]
+    weights = {"a": 40, "b": 20, "c": 120, "d": 4}
+    assert split(weights, 64) == [["a", "b"], ["c"], ["d"]]
 
 
 def test_missing_unexpected_and_misshapen_weights_are_named(folder):
@@ -213,3 +218,105 @@ def test_dtype(folder, make_observation, generator):
     output = policy.act(make_observation(2), generator=generator(0))
     scored = policy.evaluate(output.inputs, output.tokens)
     torch.testing.assert_close(scored.log_probs, output.log_probs, rtol=0, atol=1e-5)
+
+
+def as_bin(folder, shards):
+    """The older layout: the same weights in `pytorch_model*.bin`."""
+    weights = list(load_file(folder / "model.safetensors").items())
+    (folder / "model.safetensors").unlink()
+    if shards == 1:
+        torch.save(dict(weights), folder / "pytorch_model.bin")
+        return
+    weight_map = {}
+    for i in range(shards):
+        name = f"pytorch_model-{i + 1:05d}-of-{shards:05d}.bin"
+        torch.save(dict(weights[i::shards]), folder / name)
+        weight_map |= {key: name for key, _ in weights[i::shards]}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_bin_files(tiny, folder, shards):
+    as_bin(folder, shards)
+    before = contents(folder)
+    loaded = OpenVLAOFTModel.from_pretrained(folder)
+    for name, weight in tiny.model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], weight), name
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_truncated_files_are_named(folder, kind):
+    if kind == "bin":
+        as_bin(folder, 1)
+    file = folder / ("model.safetensors" if kind == "safetensors" else "pytorch_model.bin")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=rf"{file.name} cannot be read; it may be truncated"):
+        OpenVLAOFTModel.from_pretrained(folder)
+
+
+PEAK_OF_A_LOAD = """
+import sys, threading, time
+import torch
+from vla_policy import OpenVLAOFTModel
+
+torch.set_num_threads(1)
+
+def anonymous():  # memory of the process's own; the mapped file's pages do not count
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
+
+OpenVLAOFTModel.from_pretrained(sys.argv[1])  # everything that is imported or allocated once
+before, peak, over = anonymous(), 0, threading.Event()
+
+def watch():
+    global peak
+    while not over.wait(0.002):
+        peak = max(peak, anonymous())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+model = OpenVLAOFTModel.from_pretrained(sys.argv[2])
+over.set()
+watcher.join()
+print((max(peak, anonymous()) - before) / sum(p.nbytes for p in model.parameters()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory as Linux shows it")
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_loading_takes_one_copy_of_the_weights(build_tiny, tmp_path, kind):
+    build_tiny().save_pretrained(tmp_path / "small")
+    large = build_tiny(width=768, depth=8, ffn_width=3072, heads=8)
+    large.save_pretrained(tmp_path / "large")
+    assert (tmp_path / "large" / "model.safetensors").stat().st_size > 300e6
+    if kind == "bin":
+        as_bin(tmp_path / "large", 1)
+    command = [sys.executable, "-c", PEAK_OF_A_LOAD, str(tmp_path / "small"), str(tmp_path / "large")]
+    copies = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert 0.9 < copies < 1.2
+
+
+def test_a_repository_comes_from_the_hub_once(folder, tmp_path, make_observation):
+    """A server that speaks the Hub's language, on this machine: huggingface_hub's own client downloads from it."""
+    script = """
+import sys
+from vla_policy import OpenVLAOFTPolicy
+print(sum(p.sum().item() for p in OpenVLAOFTPolicy.from_pretrained("lab/policy").parameters()))
+"""
+    with hub({"lab/policy": folder}) as (address, requests):
+        environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+        runs = [
+            subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+            for _ in range(2)
+        ]
+        fetched = [path for path in requests if "/resolve/" in path and path.endswith(".safetensors")]
+        assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
+        assert runs[0].stdout == runs[1].stdout
+        assert len(fetched) <= 4  # each of two files asked about and fetched, once
+        absent = script.replace("lab/policy", "lab/nothing")
+        run = subprocess.run(
+            [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False
+        )
+        assert "CheckpointError: checkpoint 'lab/nothing' is no folder here, and the Hub did not give it" in run.stderr

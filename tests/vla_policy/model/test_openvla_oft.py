@@ -1,9 +1,16 @@
 """The network's sequence: where padding goes, what is masked, and what is refused."""
 
+import copy
+import json
+import pickle
+import time
+from importlib import import_module
+
 import pytest
 import torch
 
 from vla_policy import OpenVLAOFTModel
+from vla_policy.checkpoint.key_map import to_file
 from vla_policy.errors import ObservationError
 from vla_policy.model.config import config_from_dict
 
@@ -59,7 +66,7 @@ def test_sequence_by_hand(model, sample):
     prompts, pixels, proprio = sample
     ids = torch.tensor(prompts[1:2])
     with torch.no_grad():
-        embeddings, valid, queries = model._sequence(ids, pixels[1:2], None, proprio[1:2])
+        embeddings, valid, queries = model._sequence(ids, torch.tensor([6]), pixels[1:2], proprio[1:2], padded=False)
         table = model.language_model.model.embed_tokens.weight
     patches, tokens = 2 * 4, 14  # two cameras of 32 px in patches of 16; C A = 2 * 7
     assert valid is None  # nothing is padded, so attention needs no mask
@@ -105,21 +112,113 @@ def test_errors(model, sample):
         model(ids, pixels[:1], torch.tensor([[1, 0, 0]]), proprio[:1])
 
 
+def test_prompt_length_stands_for_the_mask(model, sample):
+    prompts, pixels, proprio = sample
+    ids = padded(prompts, model.config.pad_token_id, extra=3)
+    with torch.no_grad():
+        masked = model(ids, pixels, None, proprio)
+        counted = model(ids, pixels, proprio=proprio, prompt_length=torch.tensor([3, 6, 5]))
+    assert torch.equal(masked.logits, counted.logits)
+    with pytest.raises(ObservationError, match="real tokens of 9"):
+        model(ids, pixels, proprio=proprio, prompt_length=torch.tensor([3, 10, 5]))
+
+
+def test_compiles_to_one_graph_without_breaks(model, sample):
+    prompts, pixels, proprio = sample
+    graphs = []
+
+    def count(graph, _):
+        graphs.append(graph)
+        return graph.forward
+
+    twin = copy.deepcopy(model)
+    twin.compile(backend=count)  # fullgraph: a break is an error
+    with torch.no_grad():
+        for some in ([0], [0, 1, 2], [1, 2]):
+            ids = padded([prompts[i] for i in some], model.config.pad_token_id)
+            compiled = twin(ids, pixels[some], None, proprio[some])
+            torch.testing.assert_close(compiled.logits, model(ids, pixels[some], None, proprio[some]).logits)
+    assert 2 <= len(graphs) <= 3  # without padding, with padding; the third batch has another size and length
+    assert len(pickle.dumps(twin)) < 1.1 * len(pickle.dumps(model))  # a copy leaves the compiled code behind
+
+
+def test_gradient_checkpointing_keeps_less_and_gives_the_same_gradient(model, sample):
+    prompts, pixels, proprio = sample
+    ids = padded(prompts, model.config.pad_token_id)
+    kept, gradients = [], []
+    for enable in (False, True):
+        twin = copy.deepcopy(model)
+        twin.gradient_checkpointing_enable(enable)
+        kept.append(0)
+
+        def pack(tensor):
+            kept[-1] += tensor.nbytes
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = twin(ids, pixels, None, proprio).logits.square().mean()
+        loss.backward()
+        gradients.append({name: p.grad for name, p in twin.named_parameters() if p.grad is not None})
+    assert kept[1] < 0.5 * kept[0]
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-5, atol=1e-8)
+
+
+PUBLISHED = {
+    "timm_model_ids": ["vit_large_patch14_reg4_dinov2.lvd142m", "vit_so400m_patch14_siglip_224"],
+    "timm_override_act_layers": [None, None],
+    "image_sizes": [224, 224],
+    "use_fused_vision_backbone": True,
+    "text_config": {"model_type": "llama", "pad_token_id": 32000, "vocab_size": 32064},
+    "n_action_bins": 256,
+    "pad_to_multiple_of": 64,
+    "pad_token_id": 32000,
+}
+
+
+def published_keys(dino_blocks, second, second_blocks, layers):
+    """Names in a published checkpoint's safetensors files; `second` is the fused trunk's kind."""
+    both = ("weight", "bias")
+    block = [
+        f"{part}.{kind}" for part in ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2") for kind in both
+    ]
+    scaled = [*block, "ls1.scale_factor", "ls2.scale_factor"]
+    pool = [f"attn_pool.{part}.{kind}" for part in ("q", "kv", "proj", "norm", "mlp.fc1", "mlp.fc2") for kind in both]
+    ends = ["pos_embed", *(f"{part}.{kind}" for part in ("patch_embed.proj", "norm") for kind in both)]
+    parts = {
+        "vision_backbone.featurizer": (["cls_token", "reg_token", *ends], scaled, dino_blocks),
+        "vision_backbone.fused_featurizer": (
+            (["cls_token", *ends], scaled, second_blocks)
+            if second == "dinov2"
+            else (["attn_pool.latent", *pool, *ends], block, second_blocks)
+        ),
+    }
+    keys = {f"projector.fc{i}.{kind}" for i in (1, 2, 3) for kind in both}
+    for trunk, (single, repeated, count) in parts.items():
+        keys |= {f"{trunk}.{name}" for name in single}
+        keys |= {f"{trunk}.blocks.{i}.{name}" for i in range(count) for name in repeated}
+    layer = [f"self_attn.{part}_proj" for part in "qkvo"] + [f"mlp.{part}_proj" for part in ("gate", "up", "down")]
+    layer += ["input_layernorm", "post_attention_layernorm"]
+    keys |= {f"language_model.model.layers.{i}.{name}.weight" for i in range(layers) for name in layer}
+    return keys | {f"language_model.{name}.weight" for name in ("model.embed_tokens", "model.norm", "lm_head")}
+
+
+def test_key_formula_is_that_of_the_published_code(parity_folder):
+    shapes = json.loads((parity_folder / "shapes.json").read_text())
+    assert published_keys(12, "dinov2", 12, 3) == set(shapes)
+
+
 def test_published_sizes():
     """The 7B network, without memory: shapes that the published checkpoints' documentation states."""
-    data = {
-        "timm_model_ids": ["vit_large_patch14_reg4_dinov2.lvd142m", "vit_so400m_patch14_siglip_224"],
-        "timm_override_act_layers": [None, None],
-        "image_sizes": [224, 224],
-        "use_fused_vision_backbone": True,
-        "text_config": {"model_type": "llama", "pad_token_id": 32000, "vocab_size": 32064},
-        "n_action_bins": 256,
-        "pad_to_multiple_of": 64,
-        "pad_token_id": 32000,
-    }
-    config = config_from_dict(data, num_images=2, proprio_dim=8)
+    import_module("timm")  # seconds of imports, which are not the construction's
+    config = config_from_dict(PUBLISHED, num_images=2)
+    begin = time.perf_counter()
     with torch.device("meta"):
         model = OpenVLAOFTModel(config)
+    assert time.perf_counter() - begin < 10
+    # DINOv2 ViT-L has 24 blocks, SigLIP so400m 27, Llama 2 7B 32 layers.
+    assert {to_file(name) for name in model.state_dict()} == published_keys(24, "siglip", 27, 32)
     assert model.vision_backbone.num_patches == 256
     shapes = {n: tuple(p.shape) for n, p in model.named_parameters()}
     assert shapes["projector.fc1.weight"] == (8704, 2176)

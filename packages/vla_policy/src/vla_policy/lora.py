@@ -6,7 +6,8 @@ model's layers. The output matrix has none: only its action rows are multiplied,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,7 +53,7 @@ def add_lora(model: OpenVLAOFTModel, options: int | Mapping[str, Any], generator
     with torch.random.fork_rng(devices=[]):  # peft draws first weights from the global generator; ours replace them
         inject_adapter_in_model(config, model)
     for name, parameter in model.named_parameters():
-        adapter = _ADAPTER in name
+        adapter = is_adapter(name)
         parameter.requires_grad_(adapter)
         if adapter:
             # Float32 even in a bfloat16 network: an AdamW step of 1e-5 is lost in bfloat16's eight bits.
@@ -62,17 +63,28 @@ def add_lora(model: OpenVLAOFTModel, options: int | Mapping[str, Any], generator
             parameter.data.copy_(initial)
 
 
-def merged_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The network's weights with adapters, if any, added to them, under the names that it has without adapters."""
-    merged = {}
+def is_adapter(name: str) -> bool:
+    """Whether a weight's name is an adapter's."""
+    return _ADAPTER in name
+
+
+def merged_tensors(model: nn.Module) -> Iterator[tuple[str, Callable[[], Tensor]]]:
+    """The network's weights under the names that they have without adapters, each as a function that makes it.
+
+    A function adds the adapters, if there are any, to one weight, so that a caller who drops each result before it asks
+    for the next never holds a second copy of the network.
+    """
     adapted = {name: module for name, module in model.named_modules() if hasattr(module, "get_delta_weight") and name}
     for name, tensor in model.state_dict().items():
-        if _ADAPTER in name:
+        if is_adapter(name):
             continue
         plain = name.replace(_BASE, ".")
-        owner = plain.rpartition(".")[0]
-        if owner in adapted and plain.endswith(".weight"):
-            delta = adapted[owner].get_delta_weight("default")
-            tensor = (tensor.float() + delta.float()).to(tensor.dtype)
-        merged[plain] = tensor
-    return merged
+        owner = plain.rpartition(".")[0] if plain.endswith(".weight") else ""
+        yield plain, functools.partial(_merge, tensor, adapted.get(owner))
+
+
+def _merge(tensor: Tensor, adapted: Any) -> Tensor:
+    if adapted is None:
+        return tensor
+    with torch.no_grad():
+        return (tensor.float() + adapted.get_delta_weight("default").float()).to(tensor.dtype)

@@ -291,14 +291,14 @@ class OpenVLAOFTPolicy(nn.Module):
         missing = [k for k in ("images", "input_ids", "prompt_length") if k not in inputs]
         if missing:
             raise ObservationError(f"inputs lack {missing}; they must be those that act() returned")
-        device, lengths = self.device, inputs["prompt_length"]
-        longest = int(lengths.max())  # stored prompts have one fixed length; the network sees the batch's longest
-        ids = inputs["input_ids"][:, :longest]
-        real = torch.arange(longest, device=lengths.device) < lengths[:, None]
+        device = self.device
         pixels = normalize(inputs["images"].to(device), len(self.model.config.trunks))
         proprio = inputs.get("proprio")
         output: OpenVLAOFTOutput = self.model(
-            ids.to(device), pixels, real.to(device), None if proprio is None else proprio.to(device)
+            inputs["input_ids"].to(device),
+            pixels,
+            proprio=None if proprio is None else proprio.to(device),
+            prompt_length=inputs["prompt_length"].cpu(),
         )
         return output
 

@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+import simplejpeg
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -57,8 +58,13 @@ class ImagePipeline:
         if self.crop_area is not None and not 0.0 < self.crop_area <= 1.0:
             raise ConfigError(f"image pipeline: crop_area is {self.crop_area}; it must be in (0, 1], or None")
 
-    def prepare(self, images: NDArray[np.uint8], name: str = "image") -> Tensor:
+    def prepare(self, images: NDArray[np.uint8], name: str = "image", device: torch.device | str = "cpu") -> Tensor:
         """(N, h, w, 3) uint8 to a (N, H, W, 3) uint8 tensor; the argument is not changed.
+
+        Args:
+            images: of one camera.
+            name: the observation's key, for the error.
+            device: where resizing and cropping happen, and where the result is.
 
         Raises:
             ObservationError: another dtype or shape.
@@ -69,7 +75,7 @@ class ImagePipeline:
             )
         if self.jpeg_quality is not None:
             images = np.stack([jpeg_round_trip(image, self.jpeg_quality) for image in images])
-        result = torch.from_numpy(np.array(images, copy=True, order="C"))
+        result = torch.from_numpy(np.array(images, copy=True, order="C")).to(device)
         if tuple(images.shape[1:3]) != (self.size, self.size):
             result = resize_lanczos3(result, self.size) if self.resize == "lanczos3" else _bilinear(result, self.size)
         return result if self.crop_area is None else centre_crop(result, self.crop_area)
@@ -87,11 +93,16 @@ def normalize(images: Tensor, trunks: int = 2) -> Tensor:
 
 
 def jpeg_round_trip(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Encode and decode one (H, W, 3) image: baseline, 4:2:0 chroma, libjpeg's slow integer DCT, as TensorFlow does."""
+    """Encode and decode one (H, W, 3) image as TensorFlow does, to the last bit.
+
+    TensorFlow encodes baseline, with 4:2:0 chroma and the accurate transform, which are Pillow's defaults too; but it
+    decodes with libjpeg's fast one ("INTEGER_FAST" in `tf.io.decode_jpeg`), which Pillow cannot be told to use. The two
+    decoders differ in two of three values, by up to 15 levels.
+    """
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="JPEG", quality=quality, subsampling="4:2:0", optimize=False)
-    buffer.seek(0)
-    return np.asarray(Image.open(buffer))
+    decoded: NDArray[np.uint8] = simplejpeg.decode_jpeg(buffer.getvalue(), "RGB", fastdct=True, fastupsample=False)
+    return decoded
 
 
 def resize_lanczos3(images: Tensor, size: int) -> Tensor:
@@ -100,8 +111,8 @@ def resize_lanczos3(images: Tensor, size: int) -> Tensor:
     As tf.image.resize(method="lanczos3", antialias=True), which filters in float32. (Pillow's Lanczos rounds to uint8
     between its two passes, and so differs by a level here and there.)
     """
-    rows = lanczos3_weights(images.shape[1], size)
-    columns = lanczos3_weights(images.shape[2], size)
+    rows = lanczos3_weights(images.shape[1], size).to(images.device)
+    columns = lanczos3_weights(images.shape[2], size).to(images.device)
     filtered = torch.einsum("yh,nhwc->nywc", rows, images.float())
     filtered = torch.einsum("xw,nywc->nyxc", columns, filtered)
     return filtered.round().clamp(0, 255).to(torch.uint8)
@@ -140,7 +151,7 @@ def _sample_axis(x: Tensor, axis: int, length: int, area: float) -> Tensor:
     low = (1.0 - side) / 2.0
     # in = y1 (H - 1) + i (y2 - y1) (H - 1) / (H - 1)
     step = side if length > 1 else 0.0
-    at = low * (length - 1) + torch.arange(length, dtype=torch.float32) * step
+    at = low * (length - 1) + torch.arange(length, dtype=torch.float32, device=x.device) * step
     below = at.floor().long().clamp(0, length - 1)
     above = at.ceil().long().clamp(0, length - 1)
     shape = [1] * x.ndim

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -82,18 +83,36 @@ class PromptTokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The `tokenizer.json` of a checkpoint.
+    """The checkpoint's own tokenizer: `tokenizer.json`, or Llama's `tokenizer.model` converted in memory.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is neither; or only the latter, and what reads it is not installed.
     """
-    file = folder / "tokenizer.json"
-    if not file.is_file():
+    file, model = folder / "tokenizer.json", folder / "tokenizer.model"
+    if file.is_file():
+        try:
+            return Tokenizer.from_file(str(file))
+        except Exception as error:  # tokenizers raises Exception itself
+            raise CheckpointError(f"{file} is no tokenizer of the `tokenizers` library: {error}") from error
+    if model.is_file():
+        return _convert(model)
+    raise CheckpointError(f"checkpoint {folder} has neither tokenizer.json nor tokenizer.model, which prompts need")
+
+
+def _convert(model: Path) -> Tokenizer:
+    if find_spec("sentencepiece") is None or find_spec("google.protobuf") is None:
         raise CheckpointError(
-            f"checkpoint {folder} has no tokenizer.json, which prompts need; "
-            "transformers' LlamaTokenizerFast(...).save_pretrained(folder) makes one from tokenizer.model"
+            f"{model} needs sentencepiece and protobuf to be read: pip install 'vla-policy[sentencepiece]'; or put "
+            "Llama 2's tokenizer.json beside it"
         )
-    return Tokenizer.from_file(str(file))
+    from transformers import LlamaTokenizer  # seconds of imports
+
+    try:
+        converted = LlamaTokenizer.from_pretrained(model.parent)
+    except Exception as error:  # transformers and sentencepiece raise unrelated classes
+        raise CheckpointError(f"{model} is no SentencePiece model: {error}") from error
+    backend: Tokenizer = converted.backend_tokenizer
+    return backend
 
 
 def toy_tokenizer() -> Tokenizer:

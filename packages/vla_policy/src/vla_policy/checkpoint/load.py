@@ -3,6 +3,7 @@
 config.json                            sizes; `norm_stats`
 dataset_statistics.json                optional; overrides `norm_stats`
 model*.safetensors (+ index)           vision_backbone.*, projector.*, language_model.*
+  or pytorch_model*.bin (+ index)      the same, as older repositories have it
 action_head--{step}_checkpoint.pt      optional: the L1 head
 proprio_projector--{step}_checkpoint.pt  optional
 """
@@ -11,13 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vla_policy.checkpoint.key_map import PARTS, part_to_module, to_module
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.json", "*.safetensors", "*.pt", "tokenizer.model"]
+_HUB_BIN_FILES = ["pytorch_model*.bin"]
 
 
 def resolve_folder(path: str | os.PathLike[str]) -> Path:
@@ -48,7 +51,10 @@ def resolve_folder(path: str | os.PathLike[str]) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        return Path(snapshot_download(os.fspath(path), allow_patterns=_HUB_FILES))
+        found = Path(snapshot_download(os.fspath(path), allow_patterns=_HUB_FILES))
+        if not any(found.glob("*.safetensors")):
+            found = Path(snapshot_download(os.fspath(path), allow_patterns=[*_HUB_FILES, *_HUB_BIN_FILES]))
+        return found
     except (RepositoryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
             f"checkpoint {os.fspath(path)!r} is no folder here, and the Hub did not give it: {error}"
@@ -79,24 +85,29 @@ def read_norm_stats(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files: those that the index names, else `model.safetensors`, else all `*.safetensors`.
+    """The files of the network's weights: safetensors where there are any, else `pytorch_model*.bin`.
+
+    Of each kind: the files that the index names, else the single file, else all there are.
 
     Raises:
         CheckpointError: none, or one that the index names is absent.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
-        absent = [f.name for f in files if not f.is_file()]
-        if absent:
-            raise CheckpointError(f"{index} names files that are not there: {names(absent)}")
-    elif (folder / "model.safetensors").is_file():
-        files = [folder / "model.safetensors"]
-    else:
-        files = sorted(f for f in folder.glob("*.safetensors") if not f.name.startswith(("value_head", "adapter")))
-    if not files:
-        raise CheckpointError(f"checkpoint {folder} has no *.safetensors files; it has {names(os.listdir(folder), 20)}")
-    return files
+    for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
+        index, single = folder / f"{stem}.{suffix}.index.json", folder / f"{stem}.{suffix}"
+        if index.is_file():
+            files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+            absent = [f.name for f in files if not f.is_file()]
+            if absent:
+                raise CheckpointError(f"{index} names files that are not there: {names(absent)}")
+        elif single.is_file():
+            files = [single]
+        else:
+            files = sorted(f for f in folder.glob(f"*.{suffix}") if not f.name.startswith(("value_head", "adapter")))
+        if files:
+            return files
+    raise CheckpointError(
+        f"checkpoint {folder} has no *.safetensors and no *.bin files; it has {names(os.listdir(folder), 20)}"
+    )
 
 
 def part_file(folder: Path, part: str) -> Path | None:
@@ -165,13 +176,25 @@ def load_model(
 
 
 def _all_weights(folder: Path, parts: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Module names and weights, one at a time; what a file gives is memory-mapped."""
     for file in weight_files(folder):
+        for key, tensor in _file_weights(file):
+            name = to_module(key)
+            if name is not None:
+                yield name, tensor
+    yield from parts.items()
+
+
+def _file_weights(file: Path) -> Iterator[tuple[str, Tensor]]:
+    try:
+        if file.suffix == ".bin":
+            yield from torch.load(file, map_location="cpu", weights_only=True, mmap=True).items()
+            return
         with safe_open(file, framework="pt") as tensors:
             for key in tensors.keys():  # noqa: SIM118 (not a mapping)
-                name = to_module(key)
-                if name is not None:
-                    yield name, tensors.get_tensor(key)
-    yield from parts.items()
+                yield key, tensors.get_tensor(key)
+    except (SafetensorError, RuntimeError, OSError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{file} cannot be read; it may be truncated: {error}") from error
 
 
 def _check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vla_policy.checkpoint.key_map import PARTS, part_of, to_file
-from vla_policy.lora import merged_state_dict
+from vla_policy.lora import is_adapter, merged_tensors
 from vla_policy.model.config import EXTENSION, config_to_dict
 
 if TYPE_CHECKING:
@@ -41,22 +41,24 @@ def save_model(
     """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in merged_state_dict(model).items()}
+    stored = {name: tensor.nbytes for name, tensor in model.state_dict().items() if not is_adapter(name)}
+    weights = dict(merged_tensors(model))
+    sizes = dict(zip(weights, stored.values(), strict=True))
     for old in (*folder.glob("model*.safetensors"), *folder.glob("model.safetensors.index.json")):
         old.unlink()
-    main = {to_file(name): tensor for name, tensor in weights.items() if part_of(name) is None}
-    shards = split(main, max_shard_bytes)
+    shards = split({name: sizes[name] for name in weights if part_of(name) is None}, max_shard_bytes)
     weight_map: dict[str, str] = {}
     for i, shard in enumerate(shards, start=1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{i:05d}-of-{len(shards):05d}.safetensors"
-        save_file(shard, folder / name, metadata={"format": "pt"})
-        weight_map |= dict.fromkeys(shard, name)
+        # One shard in memory at a time; a weight without adapters that is on the CPU is not even copied.
+        save_file({to_file(key): _plain(weights[key]()) for key in shard}, folder / name, metadata={"format": "pt"})
+        weight_map |= {to_file(key): name for key in shard}
     if len(shards) > 1:
-        total = sum(t.nbytes for t in main.values())
+        total = sum(sizes[key] for shard in shards for key in shard)
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
         write_json(folder / "model.safetensors.index.json", index)
     for part in PARTS:
-        own = {n.removeprefix(f"{part}."): t for n, t in weights.items() if part_of(n) == part}
+        own = {n.removeprefix(f"{part}."): _plain(make()) for n, make in weights.items() if part_of(n) == part}
         for old in folder.glob(f"{part}--*_checkpoint.pt"):
             old.unlink()
         if own:
@@ -66,14 +68,18 @@ def save_model(
     write_json(folder / "config.json", config)
 
 
-def split(weights: Mapping[str, Tensor], max_bytes: int) -> list[dict[str, Tensor]]:
-    """Weights in order, in groups of at most `max_bytes` (a larger single weight has a group of its own)."""
-    shards: list[dict[str, Tensor]] = [{}]
+def split(sizes: Mapping[str, int], max_bytes: int) -> list[list[str]]:
+    """Names in order, in groups of at most `max_bytes` (a larger single weight has a group of its own)."""
+    shards: list[list[str]] = [[]]
     size = 0
-    for name, tensor in weights.items():
-        if shards[-1] and size + tensor.nbytes > max_bytes:
-            shards.append({})
+    for name, nbytes in sizes.items():
+        if shards[-1] and size + nbytes > max_bytes:
+            shards.append([])
             size = 0
-        shards[-1][name] = tensor
-        size += tensor.nbytes
+        shards[-1].append(name)
+        size += nbytes
     return shards
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().contiguous()

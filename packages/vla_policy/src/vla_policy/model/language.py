@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vla_policy.model.attention import attend
 from vla_policy.model.config import LlamaSizes
 
 
@@ -59,7 +60,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(sizes.hidden_size, self.kv_heads * self.head_dim, bias=False)
         self.o_proj = nn.Linear(self.heads * self.head_dim, sizes.hidden_size, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, queries: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, valid: Tensor | None, queries: Tensor | None) -> Tensor:
         batch = x.shape[0]
         k = self.k_proj(x).view(batch, -1, self.kv_heads, self.head_dim).transpose(1, 2)
         v = self.v_proj(x).view(batch, -1, self.kv_heads, self.head_dim).transpose(1, 2)
@@ -68,8 +69,7 @@ class Attention(nn.Module):
             x = take(x, queries)
             cos, sin = cos[queries].unsqueeze(1), sin[queries].unsqueeze(1)  # (B, 1, K, d)
         q = rotate(self.q_proj(x).view(batch, -1, self.heads, self.head_dim).transpose(1, 2), cos, sin)
-        grouped = self.heads != self.kv_heads
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=False, enable_gqa=grouped)
+        out = attend(q, k, v, valid)
         projected: Tensor = self.o_proj(out.transpose(1, 2).reshape(batch, -1, self.heads * self.head_dim))
         return projected
 
@@ -99,10 +99,10 @@ class DecoderLayer(nn.Module):
         self.mlp = FeedForward(sizes)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, queries: Tensor | None = None
+        self, x: Tensor, cos: Tensor, sin: Tensor, valid: Tensor | None, queries: Tensor | None = None
     ) -> Tensor:
         residual = x if queries is None else take(x, queries)
-        x = residual + self.self_attn(self.input_layernorm(x), cos, sin, mask, queries)
+        x = residual + self.self_attn(self.input_layernorm(x), cos, sin, valid, queries)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -130,14 +130,13 @@ class LlamaStack(nn.Module):
             (B, K, D)
         """
         cos, sin = rotary_angles(embeddings.shape[1], self.sizes, embeddings.device, embeddings.dtype)
-        mask = None if valid is None else valid[:, None, None, :]
         x, last = embeddings, len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             wanted = queries if i == last else None
-            if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-                x = checkpoint(layer, x, cos, sin, mask, wanted, use_reentrant=False)
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(layer, x, cos, sin, valid, wanted, use_reentrant=False)
             else:
-                x = layer(x, cos, sin, mask, wanted)
+                x = layer(x, cos, sin, valid, wanted)
         out: Tensor = self.norm(x)
         return out
 

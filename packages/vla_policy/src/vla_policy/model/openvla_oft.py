@@ -105,12 +105,29 @@ class OpenVLAOFTModel(nn.Module):
 
         save_model(self, path)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the network with `torch.compile`, whose arguments these are; it is one graph.
+
+        What `forward` does before (checks, padding to the right) stays eager, because it depends on the data. Prompt
+        lengths vary, so a second length makes torch compile once more, for any length.
+        """
+        self._decode_compiled = torch.compile(self.decode, *args, **{"fullgraph": True, **kwargs})
+
+    def gradient_checkpointing_enable(self, enable: bool = True) -> None:
+        """Keep no activations inside trunk blocks and language layers: the backward pass computes them again."""
+        self.language_model.model.gradient_checkpointing = enable
+        self.vision_backbone.gradient_checkpointing_enable(enable)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_decode_compiled"}
+
     def forward(
         self,
         input_ids: Tensor,
         pixel_values: Tensor,
         attention_mask: Tensor | None = None,
         proprio: Tensor | None = None,
+        prompt_length: Tensor | None = None,
     ) -> OpenVLAOFTOutput:
         """One parallel decoding of a chunk.
 
@@ -119,33 +136,53 @@ class OpenVLAOFTModel(nn.Module):
             pixel_values: (B, 6n, H, W) float, normalized; 6 channels an image, one normalization for each trunk.
             attention_mask: (B, L), true at real tokens, padding on either side; None reads it from `pad_token_id`.
             proprio: (B, 8) normalized; needed if, and only if, the checkpoint has a projector for it.
+            prompt_length: (B,) real tokens of each row, on the CPU, where padding is on the right: it takes the
+                place of `attention_mask`, and a GPU is never waited for.
 
         Raises:
             ObservationError: shapes that do not fit the config.
         """
         self._check(input_ids, pixel_values, attention_mask, proprio)
-        embeddings, valid, queries = self._sequence(input_ids, pixel_values, attention_mask, proprio)
+        if prompt_length is None:
+            real = input_ids != self.config.pad_token_id if attention_mask is None else attention_mask.bool()
+            prompt_length = real.sum(1)
+            # Real tokens to the front, in order: padding on the left becomes padding on the right.
+            input_ids = input_ids.gather(1, (~real).to(torch.int8).argsort(dim=1, stable=True))
+        shortest, longest = int(prompt_length.min()), int(prompt_length.max())
+        if shortest < 2 or longest > input_ids.shape[1]:
+            raise ObservationError(
+                f"input_ids: prompts have {prompt_length.tolist()} real tokens of {input_ids.shape[1]}; BOS and the "
+                "prompt-end token are the least"
+            )
+        decode = getattr(self, "_decode_compiled", self.decode)
+        lengths = prompt_length.to(input_ids.device)
+        logits, hidden, actions = decode(input_ids[:, :longest], lengths, pixel_values, proprio, shortest < longest)
+        return OpenVLAOFTOutput(logits, hidden, actions)
+
+    def decode(
+        self, input_ids: Tensor, lengths: Tensor, pixel_values: Tensor, proprio: Tensor | None, padded: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """`forward` without its checks: nothing here depends on the values of a tensor.
+
+        Args:
+            input_ids: (B, L) padded on the right, if at all.
+            lengths: (B,) real tokens of each row, on the network's device.
+            pixel_values, proprio: see `forward`.
+            padded: whether any row has padding.
+
+        Returns:
+            Logits (B, K, V), hidden states (B, K, D), and the L1 head's actions (B, C, A) or None.
+        """
+        embeddings, valid, queries = self._sequence(input_ids, lengths, pixel_values, proprio, padded)
         hidden = self.language_model.model(embeddings, valid, queries)
         logits = self.language_model.logits(hidden, self.first_action_id, self.config.bins)
-        return OpenVLAOFTOutput(logits, hidden, None if self.action_head is None else self.action_head(hidden))
+        return logits, hidden, None if self.action_head is None else self.action_head(hidden)
 
     def _sequence(
-        self, input_ids: Tensor, pixel_values: Tensor, attention_mask: Tensor | None, proprio: Tensor | None
+        self, input_ids: Tensor, lengths: Tensor, pixel_values: Tensor, proprio: Tensor | None, padded: bool
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Embeddings (B, S, D), which are real (B, S) or None for all, and where the actions are read (B, K)."""
-        config = self.config
-        real = input_ids != config.pad_token_id if attention_mask is None else attention_mask.bool()
-        lengths = real.sum(1)
-        if bool((lengths < 2).any()):
-            raise ObservationError(
-                f"input_ids: prompts have {lengths.tolist()} real tokens; BOS and the prompt-end token are the least"
-            )
-        # Real tokens to the front, in order: padding on the left becomes padding on the right.
-        input_ids = input_ids.gather(1, (~real).to(torch.int8).argsort(dim=1, stable=True))
-        longest = int(lengths.max())
-        input_ids = input_ids[:, :longest]
-
-        embed = self.language_model.model.embed_tokens
+        config, embed = self.config, self.language_model.model.embed_tokens
         prompt = embed(input_ids)
         prefix = [prompt[:, :1], self.projector(self.vision_backbone(pixel_values.to(self.dtype)))]
         if self.proprio_projector is not None and proprio is not None:
@@ -165,7 +202,7 @@ class OpenVLAOFTModel(nn.Module):
 
         embeddings = torch.cat((*prefix, tail), dim=1)
         valid = None
-        if bool((lengths < longest).any()):
+        if padded:
             positions = torch.arange(embeddings.shape[1], device=prompt.device)
             valid = positions < (prefix_length + tail_start + tokens + 1)[:, None]
         queries = (prefix_length + tail_start - 1)[:, None] + steps

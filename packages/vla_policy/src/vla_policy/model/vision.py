@@ -69,6 +69,12 @@ class VisionBackbone(nn.Module):
         """Patches an image."""
         self.width: int = first.embed_dim + (0 if second is None else second.embed_dim)
 
+    def gradient_checkpointing_enable(self, enable: bool = True) -> None:
+        """Recompute each block in the backward pass instead of keeping its activations."""
+        for trunk in (self.featurizer, self.fused_featurizer):
+            if trunk is not None:
+                trunk.set_grad_checkpointing(enable)
+
     def forward(self, pixel_values: Tensor) -> Tensor:
         batch, channels, height, width = pixel_values.shape
         per_image = CHANNELS * self.num_trunks
