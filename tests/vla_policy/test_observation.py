@@ -43,6 +43,9 @@ def change(key, value):
         (change("depth", np.zeros((2, 8, 8))), "unknown keys depth"),
         (change("image", np.zeros((2, 32, 32, 3), np.float32)), "float32.*uint8 is needed"),
         (change("wrist_image", np.zeros((2, 32, 32, 1), np.uint8)), "wrist_image"),
+        (change("image", np.zeros((2, 32, 32), np.uint8)), r"\(2, 32, 32\).*\(N, H, W, 3\) uint8 is needed"),
+        (change("image", np.zeros((2, 32, 32, 3), np.int64)), "int64.*uint8 is needed"),
+        (change("image", np.zeros((2, 0, 32, 3), np.uint8)), r"\(2, 0, 32, 3\)"),
         (change("wrist_image", np.zeros((3, 32, 32, 3), np.uint8)), "numbers of samples differ"),
         (change("state", np.zeros((2, 7), np.float32)), r"\(2, 7\).*\(2, 8\)"),
         (change("state", np.full((2, 8), np.nan, np.float32)), r"\[0, 0\] is nan"),
@@ -50,8 +53,26 @@ def change(key, value):
         (change("instruction", ["open it", ""]), "sentence is needed"),
         (change("instruction", ["open it"]), "numbers of samples differ"),
         (change("instruction", 7), "int; 2 strings"),
+        (change("instruction", ["a" * 10_000, "b"]), "prompt of .* tokens; max_prompt_length is 48"),
     ],
 )
 def test_errors_name_key_value_and_what_is_allowed(tiny, make_observation, spoil, message):
     with pytest.raises(ObservationError, match=message):
         tiny.act(spoil(make_observation(2)))
+
+
+@pytest.mark.parametrize("side", [16, 33, 500])
+def test_a_picture_of_another_size_is_resized(tiny, make_observation, side):
+    observation = make_observation(2)
+    observation["image"] = np.full((2, side, side + 5, 3), 77, np.uint8)
+    images = tiny.act(observation).inputs["images"]
+    assert images.shape == (2, 2, 32, 32, 3)
+    assert (images[:, 0] == 77).all()  # a plain picture stays plain
+
+
+def test_text_beyond_ascii_is_spelled_in_bytes(tiny, make_observation):
+    observation = make_observation(2)
+    observation["instruction"] = ["öffne die Schublade 🤖", "open it"]
+    inputs = tiny.act(observation).inputs
+    assert inputs["prompt_length"][0] > inputs["prompt_length"][1]
+    assert (inputs["input_ids"][0, : inputs["prompt_length"][0]] > 0).all()  # 0 is the unknown token
