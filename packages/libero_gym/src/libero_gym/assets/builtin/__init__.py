@@ -4,9 +4,9 @@
 its classes build the scene and published initial states load unchanged; shapes, meshes and textures are our own. Tasks
 look and touch nearly, not exactly, as on the official set: results on the two are not comparable.
 
-    sizes/              measured sizes, the only place with numbers of real objects
+    sizes/              measured sizes and labels, the only place with numbers of real objects
       |
-      +-> lathe.py  carton.py  cabinet.py  stove.py  scene.py     one family each: MJCF and meshes
+      +-> lathe.py  carton.py  thing.py  cabinet.py  stove.py  scene.py     one family each: MJCF and meshes
               |         shapes.py (boxes, inertia)  mesh.py (triangles)  mjcf.py (elements)
               +<- textures.py  labels.py                          pictures by formula
 """
@@ -15,21 +15,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from libero_gym.assets.builtin import labels, textures
+from libero_gym.assets.builtin import textures
 from libero_gym.assets.builtin.cabinet import write_cabinet
 from libero_gym.assets.builtin.carton import write_carton
 from libero_gym.assets.builtin.lathe import write_vessel
 from libero_gym.assets.builtin.scene import write_tabletop
-from libero_gym.assets.builtin.sizes import cabinets, cartons, rooms, stoves, vessels
+from libero_gym.assets.builtin.sizes import cabinets, groceries, rooms, stoves, tableware, vessels
 from libero_gym.assets.builtin.stove import write_stove
+from libero_gym.assets.builtin.thing import write_thing
 
 __all__ = ["FIXTURES", "OBJECTS", "SCENES", "SUITES", "VERSION", "generate"]
 
 #: Names the bytes that `generate` writes; it rises whenever one of them changes.
-VERSION = "1"
+VERSION = "2"
 
 #: LIBERO's categories of movable objects that the set covers, as BDDL files name them.
-OBJECTS = ("akita_black_bowl", "cookies", "glazed_rim_porcelain_ramekin", "plate")
+OBJECTS = (
+    "akita_black_bowl",
+    "glazed_rim_porcelain_ramekin",
+    "plate",
+    "white_bowl",
+    *groceries.CARTONS,
+    *groceries.THINGS,
+    *tableware.THINGS,
+)
 
 #: LIBERO's categories of fixtures that the set covers ("table" is part of a scene).
 FIXTURES = ("flat_stove", "table", "wooden_cabinet")
@@ -58,10 +67,13 @@ def generate(directory: Path) -> None:
         ("akita_black_bowl", vessels.AKITA_BLACK_BOWL, textures.black_glaze()),
         ("glazed_rim_porcelain_ramekin", vessels.GLAZED_RIM_PORCELAIN_RAMEKIN, textures.ramekin_glaze()),
         ("plate", vessels.PLATE, textures.plate_glaze()),
+        ("white_bowl", vessels.WHITE_BOWL, textures.white_porcelain()),
     ):
         write_vessel(scanned / name, name, vessel, textures.picture(glaze))
-    label = textures.picture(labels.cookie_box())
-    write_carton(directory / "stable_hope_objects" / "cookies", "cookies", cartons.COOKIES, label)
+    for name, (carton, label) in groceries.CARTONS.items():
+        write_carton(directory / "stable_hope_objects" / name, name, carton, label.draw())
+    for name, thing in (groceries.THINGS | tableware.THINGS).items():
+        write_thing(directory / thing.folder / name, name, thing)
 
     steel, iron = textures.picture(textures.steel()), textures.picture(textures.cast_iron())
     wood = textures.picture(textures.cabinet_wood())

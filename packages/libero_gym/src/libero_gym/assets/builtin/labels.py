@@ -1,64 +1,83 @@
-"""Printed labels of cartons."""
+"""Printed labels: a ground colour with bands, discs and words on it.
+
+Positions are parts of the picture, x right and y down. Letters are Pillow's own font, so that no font file is needed.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from libero_gym.assets.builtin.textures import Colour, colour
+from PIL import Image, ImageDraw, ImageFont
 
-#: Letters as 7 rows of 5 dots, only those that a label needs.
-_LETTERS: dict[str, tuple[str, ...]] = {
-    "C": (".###.", "#...#", "#....", "#....", "#....", "#...#", ".###."),
-    "E": ("#####", "#....", "#....", "####.", "#....", "#....", "#####"),
-    "I": ("#####", "..#..", "..#..", "..#..", "..#..", "..#..", "#####"),
-    "K": ("#...#", "#..#.", "#.#..", "##...", "#.#..", "#..#.", "#...#"),
-    "O": (".###.", "#...#", "#...#", "#...#", "#...#", "#...#", ".###."),
-    "S": (".####", "#....", "#....", ".###.", "....#", "....#", "####."),
-}
-
-_RED: Colour = (205, 44, 32)
-_WHITE: Colour = (244, 240, 230)
-_BROWN: Colour = (116, 54, 24)
-_DOUGH: Colour = (222, 172, 92)
-_CHIP: Colour = (72, 42, 26)
+from libero_gym.assets.builtin.textures import Colour
 
 
-def cookie_box() -> np.ndarray:
-    """The cookie box: front in the left three quarters, a narrow side in the last; (256, 256, 3).
+@dataclass(frozen=True)
+class Band:
+    """A rectangle."""
 
-    From the top: a red band, the word COOKIES, a heap of cookies, a red and white check.
-    """
-    image = np.broadcast_to(colour(_WHITE), (256, 256, 3)).copy()
-    image[:28] = colour(_RED)
-    _write(image, "COOKIES", top=40, left=14, dot_height=7, dot_width=4, rgb=_BROWN)
-    _check(image[100:256, :192], 24)
-    for x, y in ((52, 136), (140, 136), (96, 158), (50, 204), (142, 204), (96, 222)):
-        _disc(image, x, y, 34, _DOUGH)
-        for dx, dy in ((-14, -8), (6, -17), (15, 5), (-5, 12), (0, -3)):
-            _disc(image, x + dx, y + dy, 5, _CHIP)
-    image[:, 192:] = colour(_RED)
-    _check(image[168:256, 192:], 22)
-    return image
+    left: float
+    top: float
+    right: float
+    bottom: float
+    colour: Colour
 
 
-def _write(image: np.ndarray, word: str, top: int, left: int, dot_height: int, dot_width: int, rgb: Colour) -> None:
-    """Writes a word into the image, in place."""
-    for position, letter in enumerate(word):
-        for row, line in enumerate(_LETTERS[letter]):
-            for column, dot in enumerate(line):
-                if dot == "#":
-                    y, x = top + row * dot_height, left + (6 * position + column) * dot_width
-                    image[y : y + dot_height, x : x + dot_width] = colour(rgb)
+@dataclass(frozen=True)
+class Disc:
+    """An ellipse: its middle and its half axes."""
+
+    x: float
+    y: float
+    half_width: float
+    half_height: float
+    colour: Colour
 
 
-def _disc(image: np.ndarray, x: int, y: int, radius: int, rgb: Colour) -> None:
-    """Fills a disc, in place."""
-    rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
-    image[(columns - x) ** 2 + (rows - y) ** 2 < radius**2] = colour(rgb)
+@dataclass(frozen=True)
+class Words:
+    """A line of text: its middle, the height of its letters, and its width, to which it is stretched."""
+
+    text: str
+    x: float
+    y: float
+    height: float
+    width: float
+    colour: Colour
 
 
-def _check(image: np.ndarray, edge: int) -> None:
-    """Fills with red and white squares, in place."""
-    rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
-    red = (rows // edge + columns // edge) % 2 == 0
-    image[:] = np.where(red[:, :, None], colour(_RED), colour(_WHITE))
+@dataclass(frozen=True)
+class Label:
+    """A picture; later elements cover earlier ones."""
+
+    ground: Colour
+    elements: tuple[Band | Disc | Words, ...] = ()
+    size: tuple[int, int] = (128, 128)
+    """Width and height, pixels."""
+
+    def draw(self) -> Image.Image:
+        """The label as an image."""
+        image = Image.new("RGB", self.size, self.ground)
+        for element in self.elements:
+            _draw(image, element)
+        return image
+
+
+def _draw(image: Image.Image, element: Band | Disc | Words) -> None:
+    width, height = image.size
+    draw = ImageDraw.Draw(image)
+    match element:
+        case Band(left, top, right, bottom, colour):
+            box = (round(left * width), round(top * height), round(right * width) - 1, round(bottom * height) - 1)
+            draw.rectangle(box, fill=colour)
+        case Disc(x, y, half_width, half_height, colour):
+            corners = [(x - half_width) * width, (y - half_height) * height]
+            draw.ellipse([*corners, (x + half_width) * width, (y + half_height) * height], fill=colour)
+        case Words(text, x, y, letters, wide, colour):
+            font = ImageFont.load_default(64)
+            left, top, right, bottom = font.getbbox(text)
+            stencil = Image.new("L", (int(right - left), int(bottom - top)))
+            ImageDraw.Draw(stencil).text((-left, -top), text, fill=255, font=font, stroke_width=2, stroke_fill=255)
+            stencil = stencil.resize((max(1, round(wide * width)), max(1, round(letters * height))))
+            corner = (round(x * width - stencil.width / 2), round(y * height - stencil.height / 2))
+            image.paste(Image.new("RGB", stencil.size, colour), corner, stencil)

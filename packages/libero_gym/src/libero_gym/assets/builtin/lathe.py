@@ -64,7 +64,7 @@ def write_vessel(directory: Path, name: str, sizes: LatheSizes, glaze: Image.Ima
     mjcf.visual_mesh(body, f"{name}_vis", name)
     mjcf.collision_box(body, _foot(sizes))
     for wall in sizes.walls:
-        _add_wall(body, wall)
+        add_wall(body, wall)
     mjcf.write(root, directory / f"{name}.xml")
 
 
@@ -74,8 +74,8 @@ def _foot(sizes: LatheSizes) -> Panel:
     return Panel((0.0, 0.0, middle), (sizes.foot_half_width, sizes.foot_half_width, half))
 
 
-def _add_wall(body: ET.Element, wall: WallSizes) -> None:
-    """A ring of leaning boxes; each is as wide as the wall's upper edge needs, so that the ring closes there."""
+def add_wall(body: ET.Element, wall: WallSizes, middle: Point = (0.0, 0.0)) -> None:
+    """Adds a ring of leaning boxes; each is as wide as the wall's upper edge needs, so that the ring closes there."""
     (lower_r, lower_z), (upper_r, upper_z) = wall.lower, wall.upper
     lean = math.atan2(upper_r - lower_r, upper_z - lower_z)
     half_length = math.hypot(upper_r - lower_r, upper_z - lower_z) / 2
@@ -83,7 +83,7 @@ def _add_wall(body: ET.Element, wall: WallSizes) -> None:
     radius, height = (lower_r + upper_r) / 2, (lower_z + upper_z) / 2
     for i in range(wall.segments):
         angle = 2 * math.pi * i / wall.segments
-        centre = (radius * math.cos(angle), radius * math.sin(angle), height)
+        centre = (middle[0] + radius * math.cos(angle), middle[1] + radius * math.sin(angle), height)
         mjcf.collision_box(body, Panel(centre, (wall.thickness / 2, half_width, half_length)), _turn(angle, lean))
 
 

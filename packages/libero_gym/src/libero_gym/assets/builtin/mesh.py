@@ -94,24 +94,43 @@ def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span
     return Mesh(np.array(vertices), np.array(normals), np.array(uv), np.array(faces))
 
 
-def turned(profile: Sequence[Point], slices: int, picture: Rectangle = FULL) -> Mesh:
-    """A surface of revolution about z.
+def turned(
+    profile: Sequence[Point],
+    slices: int,
+    picture: Rectangle = FULL,
+    *,
+    phase: float = 0.0,
+    facets: bool = False,
+    upright_picture: bool = False,
+) -> Mesh:
+    """A surface of revolution about z, round, oval or with flat sides.
 
     Args:
         profile: (radius, height) from the axis underneath, outside, to the axis on top; it may begin and end off the
-            axis, then the surface is a ring and the last point must equal the first.
+            axis, then the surface is a ring and the last point must equal the first. A third number is the part of
+            the radius that y keeps: an oval, or a gable.
         slices: sides around the axis.
         picture: its x follows the angle, its y the profile's length from the first point to the last.
+        phase: angle from x at which the picture's left edge lies, radians.
+        facets: whether the sides are flat to the eye, too.
+        upright_picture: its y follows the height instead, from the top down.
     """
-    points = np.asarray(profile, float)
-    steps = np.diff(points, axis=0)
+    points = np.array([(*point, 1.0)[:3] for point in profile])
+    steps = np.diff(points[:, :2], axis=0)
     lengths = np.linalg.norm(steps, axis=1)
     # The outward normal of a step (dr, dz) that goes around counter-clockwise in the (r, z) half plane is (dz, -dr).
     outward = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / lengths[:, None]
     along = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum()
-    angles = np.linspace(0.0, 2 * math.pi, slices + 1)
+    if upright_picture:
+        along = (points[:, 1].max() - points[:, 1]) / np.ptp(points[:, 1])
+    # With facets every side has corners of its own, so that its normal can be its own.
+    turns = np.repeat(np.arange(slices + 1), 2)[1:-1] if facets else np.arange(slices + 1)
+    angles = phase + 2 * math.pi * turns / slices
+    facing = phase + 2 * math.pi * (np.repeat(np.arange(slices), 2) + 0.5) / slices if facets else angles
     cos, sin = np.cos(angles), np.sin(angles)
     u0, v0, u1, v1 = picture
+    width = len(turns)
+    first = np.arange(0, width, 2) if facets else np.arange(slices)
 
     vertices, normals, uv, faces = [], [], [], []
     for i in range(len(steps)):
@@ -121,13 +140,17 @@ def turned(profile: Sequence[Point], slices: int, picture: Rectangle = FULL) -> 
             if 0 <= other < len(steps) and outward[i] @ outward[other] > _SMOOTH_COSINE:
                 normal = outward[i] + outward[other]
                 normal = normal / np.linalg.norm(normal)
-            radius, height = points[end]
-            vertices.append(np.stack([radius * cos, radius * sin, np.full_like(cos, height)], axis=1))
-            normals.append(np.stack([normal[0] * cos, normal[0] * sin, np.full_like(cos, normal[1])], axis=1))
+            radius, height, oval = points[end]
+            vertices.append(np.stack([radius * cos, oval * radius * sin, np.full_like(cos, height)], axis=1))
+            leaning = np.stack(
+                [oval * normal[0] * np.cos(facing), normal[0] * np.sin(facing), np.full_like(cos, oval * normal[1])],
+                axis=1,
+            )
+            normals.append(leaning / np.maximum(np.linalg.norm(leaning, axis=1, keepdims=True), 1e-9))
             row = np.full_like(cos, v0 + along[end] * (v1 - v0))
-            uv.append(np.stack([u0 + np.linspace(0, 1, slices + 1) * (u1 - u0), row], axis=1))
-        lower = 2 * i * (slices + 1) + np.arange(slices)
-        upper = lower + slices + 1
+            uv.append(np.stack([u0 + turns / slices * (u1 - u0), row], axis=1))
+        lower = 2 * i * width + first
+        upper = lower + width
         if points[i, 0] > 0:
             faces.append(np.stack([lower, lower + 1, upper + 1], axis=1))
         if points[i + 1, 0] > 0:
@@ -138,3 +161,16 @@ def turned(profile: Sequence[Point], slices: int, picture: Rectangle = FULL) -> 
 def moved(mesh: Mesh, offset: Point) -> Mesh:
     """The mesh, shifted by `offset` (x, y, z) metres."""
     return Mesh(mesh.vertices + np.asarray(offset, float), mesh.normals, mesh.uv, mesh.faces)
+
+
+def rotated(mesh: Mesh, quat: Point) -> Mesh:
+    """The mesh, turned about the origin by a quaternion (w, x, y, z)."""
+    w, x, y, z = quat
+    matrix = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    return Mesh(mesh.vertices @ matrix.T, mesh.normals @ matrix.T, mesh.uv, mesh.faces)

@@ -195,6 +195,11 @@ def ramekin_glaze() -> np.ndarray:
     return fluted(skin, 0.27, 0.42, flutes=32, depth=0.35)
 
 
+def white_porcelain() -> np.ndarray:
+    """The white bowl: off-white, a little darker inside."""
+    return glaze(64, 32, (232, 231, 228), ((0.56, 1.0, (220, 219, 216)),), 11)
+
+
 def _ease(t: np.ndarray) -> np.ndarray:
     eased: np.ndarray = t * t * (3 - 2 * t)
     return eased

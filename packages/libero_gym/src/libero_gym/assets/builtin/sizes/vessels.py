@@ -47,3 +47,19 @@ GLAZED_RIM_PORCELAIN_RAMEKIN = LatheSizes(
     ),
     inertia=Inertia(0.00966, (0.0, 0.0, 0.0168), (7.7e-6, 7.7e-6, 12.2e-6)),
 )  # fmt: skip
+
+WHITE_BOWL = LatheSizes(
+    foot_half_width=0.0180,
+    foot_bottom=0.0006,
+    foot_top=0.0050,
+    walls=(
+        WallSizes(lower=(0.0220, 0.0040), upper=(0.0368, 0.0150), thickness=0.0030, segments=12),
+        WallSizes(lower=(0.0372, 0.0140), upper=(0.0398, 0.0348), thickness=0.0030, segments=20),
+    ),
+    profile=(
+        (0.0, 0.0), (0.0205, 0.0), (0.0250, 0.0038), (0.0345, 0.0088), (0.0390, 0.0139), (0.0411, 0.0200),
+        (0.0421, 0.0265), (0.0423, 0.0345), (0.0415, 0.0353), (0.0398, 0.0345), (0.0385, 0.0240), (0.0350, 0.0140),
+        (0.0250, 0.0070), (0.0, 0.0050),
+    ),
+    inertia=Inertia(0.0020858, (0.0, 0.0, 0.0156), (1.17e-06, 1.26e-06, 1.97e-06)),
+)  # fmt: skip
