@@ -98,7 +98,7 @@ def _builtin() -> AssetSet:
     folder = cache_folder() / "assets" / name
     if not folder.is_dir():
         publish_folder(folder, builtin.generate)
-    return AssetSet(name, folder, suites=builtin.SUITES)
+    return AssetSet(name, folder)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ look and touch nearly, not exactly, as on the official set: results on the two a
 
     sizes/              measured sizes and labels, the only place with numbers of real objects
       |
-      +-> lathe.py  carton.py  thing.py  cabinet.py  stove.py  scene.py     one family each: MJCF and meshes
+      +-> lathe.py  carton.py  thing.py  boards.py  cabinet.py  microwave.py  stove.py  scene.py     a family each
               |         shapes.py (boxes, inertia)  mesh.py (triangles)  mjcf.py (elements)
               +<- textures.py  labels.py                          pictures by formula
 """
@@ -16,38 +16,56 @@ from __future__ import annotations
 from pathlib import Path
 
 from libero_gym.assets.builtin import textures
+from libero_gym.assets.builtin.boards import write_boards
 from libero_gym.assets.builtin.cabinet import write_cabinet
 from libero_gym.assets.builtin.carton import write_carton
 from libero_gym.assets.builtin.lathe import write_vessel
-from libero_gym.assets.builtin.scene import write_tabletop
-from libero_gym.assets.builtin.sizes import cabinets, groceries, rooms, stoves, tableware, vessels
+from libero_gym.assets.builtin.microwave import write_microwave
+from libero_gym.assets.builtin.scene import write_room
+from libero_gym.assets.builtin.sizes import (
+    cabinets,
+    containers,
+    groceries,
+    microwaves,
+    rooms,
+    stoves,
+    tableware,
+    vessels,
+)
 from libero_gym.assets.builtin.stove import write_stove
 from libero_gym.assets.builtin.thing import write_thing
 
-__all__ = ["FIXTURES", "OBJECTS", "SCENES", "SUITES", "VERSION", "generate"]
+__all__ = ["FIXTURES", "OBJECTS", "SCENES", "VERSION", "generate"]
 
 #: Names the bytes that `generate` writes; it rises whenever one of them changes.
 VERSION = "2"
 
-#: LIBERO's categories of movable objects that the set covers, as BDDL files name them.
+_THINGS = {**groceries.THINGS, **tableware.THINGS, "basket": containers.BASKET}
+
+#: LIBERO's categories of movable objects that the five suites name.
 OBJECTS = (
     "akita_black_bowl",
     "glazed_rim_porcelain_ramekin",
     "plate",
     "white_bowl",
     *groceries.CARTONS,
-    *groceries.THINGS,
-    *tableware.THINGS,
+    *_THINGS,
+    "wooden_tray",
 )
 
-#: LIBERO's categories of fixtures that the set covers ("table" is part of a scene).
-FIXTURES = ("flat_stove", "table", "wooden_cabinet")
+#: LIBERO's categories of fixtures, beside the tables and the floor, which are parts of scenes.
+FIXTURES = (
+    "desk_caddy",
+    "flat_stove",
+    "microwave",
+    "white_cabinet",
+    "wine_rack",
+    "wooden_cabinet",
+    "wooden_two_layer_shelf",
+)
 
-#: Suites of which every task can be built.
-SUITES = ("libero_spatial",)
-
-#: Scene files that the set covers, relative to the folder.
-SCENES = ("scenes/libero_tabletop_base_style.xml",)
+#: Scene files, relative to the folder.
+SCENES = tuple(f"scenes/libero_{name}_base_style.xml" for name in rooms.SCENES)
 
 
 def generate(directory: Path) -> None:
@@ -62,7 +80,6 @@ def generate(directory: Path) -> None:
     """
     directory = Path(directory)
     scanned = directory / "stable_scanned_objects"
-    articulated = directory / "articulated_objects"
     for name, vessel, glaze in (
         ("akita_black_bowl", vessels.AKITA_BLACK_BOWL, textures.black_glaze()),
         ("glazed_rim_porcelain_ramekin", vessels.GLAZED_RIM_PORCELAIN_RAMEKIN, textures.ramekin_glaze()),
@@ -72,24 +89,26 @@ def generate(directory: Path) -> None:
         write_vessel(scanned / name, name, vessel, textures.picture(glaze))
     for name, (carton, label) in groceries.CARTONS.items():
         write_carton(directory / "stable_hope_objects" / name, name, carton, label.draw())
-    for name, thing in (groceries.THINGS | tableware.THINGS).items():
+    for name, thing in _THINGS.items():
         write_thing(directory / thing.folder / name, name, thing)
+    woods = {name: textures.picture(wood) for name, wood in textures.woods().items()}
+    for name, boards in containers.BOARDS.items():
+        write_boards(directory / boards.folder / name, name, boards, woods)
 
+    articulated = directory / "articulated_objects"
     steel, iron = textures.picture(textures.steel()), textures.picture(textures.cast_iron())
-    wood = textures.picture(textures.cabinet_wood())
-    write_cabinet(articulated, "wooden_cabinet", cabinets.WOODEN_CABINET, wood, steel)
+    ebony = textures.picture(textures.cabinet_wood())
+    write_cabinet(articulated, "wooden_cabinet", cabinets.WOODEN_CABINET, ebony, steel)
+    write_cabinet(articulated, "white_cabinet", cabinets.WHITE_CABINET, woods["white"], iron)
     write_stove(articulated, "flat_stove", stoves.FLAT_STOVE, steel, iron)
+    write_microwave(articulated, "microwave", microwaves.MICROWAVE, iron, steel)
 
-    floor, wall = "light-gray-floor-tile.png", "light-gray-plaster.png"
-    write_tabletop(directory / SCENES[0], rooms.TABLETOP_ROOM, floor, wall, textures.TABLE_WOOD)
-    _write_textures(directory / "textures")
-    # Part of LIBERO's layout; none of the covered tasks opens anything in it.
-    (directory / "turbosquid_objects").mkdir(parents=True, exist_ok=True)
-
-
-def _write_textures(folder: Path) -> None:
-    """Every floor and wall that LIBERO's styles name, and the table's wood."""
+    for path, (room, floor, wall) in zip(SCENES, rooms.SCENES.values(), strict=True):
+        write_room(directory / path, room, floor, wall)
+    folder = directory / "textures"
     folder.mkdir(parents=True, exist_ok=True)
     for style in (*textures.FLOORS, *textures.WALLS):
         textures.picture(style.draw(*style.arguments)).save(folder / style.file)
-    textures.picture(textures.table_wood()).save(folder / textures.TABLE_WOOD)
+    textures.picture(textures.table_wood()).save(folder / "light_wood_table.png")
+    for wood in ("rosewood", "teak"):
+        woods[wood].save(folder / f"{wood}_table.png")

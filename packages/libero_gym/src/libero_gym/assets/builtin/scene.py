@@ -1,4 +1,4 @@
-"""Rooms with a table: what LIBERO's arena classes open and then resize."""
+"""Rooms: floor, walls, cameras, lamps, furniture in the background and a table, as LIBERO's arena classes open them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.builtin import mjcf
-from libero_gym.assets.builtin.shapes import Point
+from libero_gym.assets.builtin.shapes import Panel, Point
+from libero_gym.assets.builtin.textures import Colour
 
 
 @dataclass(frozen=True)
@@ -38,57 +39,87 @@ class LightPose:
     direction: Point
     diffuse: float
     specular: float
+    directional: bool = False
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """Something in the background, seen only: a box, or an upright cylinder (radius, -, half height) where round."""
+
+    panel: Panel
+    colour: Colour
+    round: bool = False
+
+
+@dataclass(frozen=True)
+class FixedTable:
+    """A table of boxes that are seen and touched; a legged one is resized by LIBERO's arena class instead."""
+
+    body: str
+    """The name that LIBERO's problem classes look up."""
+    boards: tuple[Panel, ...]
 
 
 @dataclass(frozen=True)
 class RoomSizes:
-    """The room around a table scene: floor, walls, cameras, lamps. The table's size comes from LIBERO's arena class."""
+    """One room."""
 
-    floor_half_size: Point
     walls: tuple[WallPanel, ...]
     cameras: tuple[CameraPose, ...]
     lights: tuple[LightPose, ...]
+    wood: str | None
+    """Texture file of the table; None where there is no table."""
+    table: FixedTable | None = None
+    """None for the legged one."""
+    furniture: tuple[Furniture, ...] = ()
+    floor_in_body: bool = False
+    """Whether the floor is a body of its own: where things stand on it."""
+    floor_half_size: Point = (3.0, 3.0, 0.125)
 
 
 _UNIT_TABLE = "0.4 0.4 0.4"
 
 
-def write_tabletop(path: Path, room: RoomSizes, floor: str, wall: str, table: str) -> None:
-    """Writes a scene with floor, walls, a table on four legs, cameras and lamps.
+def write_room(path: Path, room: RoomSizes, floor: str, wall: str) -> None:
+    """Writes a scene.
 
-    LIBERO's `TableArena` looks the table's parts up by name, sets their sizes, and replaces the file names of the
-    textures "texplane" and "tex-wall" by those of its styles, within the same folder.
+    LIBERO's arena classes look the parts of a legged table up by name, set their sizes, and replace the file names of
+    the textures "texplane" and "tex-wall" by those of its styles, within the same folder.
 
     Args:
         path: the MJCF file, in LIBERO's `scenes`.
         room: its measured sizes.
-        floor, wall, table: texture files beside `scenes`, in `textures`.
+        floor, wall: texture files beside `scenes`, in `textures`.
     """
-    root, asset, worldbody = mjcf.document("table_arena")
+    root, asset, worldbody = mjcf.document("arena")
     sky = {"type": "skybox", "builtin": "gradient", "rgb1": ".9 .9 1", "rgb2": ".2 .3 .4", "width": "64"}
     ET.SubElement(asset, "texture", {**sky, "height": "64"})
     mjcf.texture(asset, "texplane", f"../textures/{floor}")
     mjcf.texture(asset, "tex-wall", f"../textures/{wall}")
-    mjcf.texture(asset, "tex-table", f"../textures/{table}", kind="cube")
     mjcf.material(asset, "floorplane", "texplane", texrepeat="3 3", texuniform="true", specular="0", shininess="0")
     mjcf.material(asset, "walls_mat", "tex-wall", texrepeat="3 3", texuniform="true", specular="0.8")
-    mjcf.material(asset, "table_texture", "tex-table", shininess="0")
-    mjcf.material(asset, "table_legs", "tex-table")
+    if room.wood is not None:
+        mjcf.texture(asset, "tex-table", f"../textures/{room.wood}", kind="cube")
+        mjcf.material(asset, "table_texture", "tex-table", shininess="0")
+        mjcf.material(asset, "table_legs", "tex-table")
 
     size = mjcf.numbers(room.floor_half_size)
+    ground = ET.SubElement(worldbody, "body", name="floor", pos="0 0 0") if room.floor_in_body else worldbody
     floor_attributes = {"type": "plane", "size": size, "pos": "0 0 0", "condim": "3", "group": "1"}
-    ET.SubElement(worldbody, "geom", {"name": "floor", "material": "floorplane", **floor_attributes})
+    ET.SubElement(ground, "geom", {"name": "floor", "material": "floorplane", **floor_attributes})
     for panel in room.walls:
-        _visual(
-            worldbody,
-            f"wall_{panel.name}_visual",
-            "walls_mat",
-            type="box",
-            pos=mjcf.numbers(panel.centre),
-            quat=mjcf.numbers(panel.quat),
-            size=mjcf.numbers(panel.half_size),
-        )
-    _add_table(worldbody)
+        place = {"pos": mjcf.numbers(panel.centre), "quat": mjcf.numbers(panel.quat)}
+        size = mjcf.numbers(panel.half_size)
+        _seen(worldbody, name=f"wall_{panel.name}_visual", material="walls_mat", type="box", size=size, **place)
+    if room.table is not None:
+        _add_fixed_table(worldbody, room.table)
+    elif room.wood is not None:
+        _add_legged_table(worldbody)
+    for piece in room.furniture:
+        rgba = " ".join(format(value / 255, ".3g") for value in piece.colour) + " 1"
+        kind, half = ("cylinder", (0, 2)) if piece.round else ("box", (0, 1, 2))
+        size = mjcf.numbers(piece.panel.half_size[axis] for axis in half)
+        _seen(worldbody, type=kind, pos=mjcf.numbers(piece.panel.centre), size=size, rgba=rgba)
     for light in room.lights:
         ET.SubElement(
             worldbody,
@@ -98,7 +129,7 @@ def write_tabletop(path: Path, room: RoomSizes, floor: str, wall: str, table: st
             dir=mjcf.numbers(light.direction),
             diffuse=mjcf.numbers([light.diffuse] * 3),
             specular=mjcf.numbers([light.specular] * 3),
-            directional="false",
+            directional=str(light.directional).lower(),
             castshadow="false",
         )
     for camera in room.cameras:
@@ -107,18 +138,32 @@ def write_tabletop(path: Path, room: RoomSizes, floor: str, wall: str, table: st
     mjcf.write(root, path)
 
 
-def _add_table(worldbody: ET.Element) -> None:
+def _add_legged_table(worldbody: ET.Element) -> None:
     """The table and its legs, of a size that the arena class replaces."""
     table = ET.SubElement(worldbody, "body", name="table", pos="0 0 0.4")
     collision = {"name": "table_collision", "type": "box", "pos": "0 0 0", "size": _UNIT_TABLE, "group": "0"}
     ET.SubElement(table, "geom", {**collision, "friction": "1 0.005 0.0001"})
-    _visual(table, "table_visual", "table_texture", type="box", pos="0 0 0", size=_UNIT_TABLE)
+    _seen(table, name="table_visual", material="table_texture", type="box", pos="0 0 0", size=_UNIT_TABLE)
     ET.SubElement(table, "site", name="table_top", pos="0 0 0.4", size="0.001 0.001 0.001", rgba=mjcf.HIDDEN)
     for leg in range(1, 5):
-        _visual(table, f"table_leg{leg}_visual", "table_legs", type="cylinder", pos="0 0 0", size="0.05 0.1")
+        _seen(
+            table,
+            name=f"table_leg{leg}_visual",
+            material="table_legs",
+            type="cylinder",
+            pos="0 0 0",
+            size="0.05 0.1",
+        )
 
 
-def _visual(body: ET.Element, name: str, material: str, **attributes: str) -> None:
+def _add_fixed_table(worldbody: ET.Element, table: FixedTable) -> None:
+    body = ET.SubElement(worldbody, "body", name=table.body, pos="0 0 0")
+    for board in table.boards:
+        mjcf.collision_box(body, board)
+        place = {"pos": mjcf.numbers(board.centre), "size": mjcf.numbers(board.half_size)}
+        _seen(body, material="table_texture", type="box", **place)
+
+
+def _seen(body: ET.Element, **attributes: str) -> None:
     """A primitive that is seen and does not touch."""
-    untouchable = {"contype": "0", "conaffinity": "0", "group": "1"}
-    ET.SubElement(body, "geom", {"name": name, "material": material, **attributes, **untouchable})
+    ET.SubElement(body, "geom", {**attributes, "contype": "0", "conaffinity": "0", "group": "1"})

@@ -155,8 +155,6 @@ WALLS: tuple[Style, ...] = (
     Style("yellow_linen_wall_texture.png", linen, (_SIZE, (206, 198, 160), (234, 228, 200), 29)),
 )
 
-TABLE_WOOD = "light_wood_table.png"
-
 
 def table_wood() -> np.ndarray:
     """The table's pale wood."""
@@ -166,6 +164,19 @@ def table_wood() -> np.ndarray:
 def cabinet_wood() -> np.ndarray:
     """The cabinet's dark wood: lighter than a black bowl, so that one is seen on the other."""
     return wood(128, (58, 40, 28), (104, 74, 52), 5)
+
+
+def woods() -> dict[str, np.ndarray]:
+    """Wood by its kind: what trays, racks, shelves, cabinets and tables are made of."""
+    return {
+        "oak": wood(128, (136, 98, 56), (186, 142, 92), 31),
+        "pine": wood(128, (206, 180, 138), (238, 220, 184), 32),
+        "mahogany": wood(128, (66, 24, 14), (112, 48, 28), 33),
+        "walnut": wood(128, (48, 42, 38), (84, 74, 66), 34),
+        "white": wood(128, (206, 206, 204), (232, 232, 230), 35),
+        "rosewood": wood(128, (62, 34, 24), (104, 62, 44), 36),
+        "teak": wood(128, (122, 82, 40), (174, 124, 66), 37),
+    }
 
 
 def steel() -> np.ndarray:

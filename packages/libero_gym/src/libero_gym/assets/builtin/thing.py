@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.labels import Label
 from libero_gym.assets.builtin.lathe import WallSizes, add_wall
 from libero_gym.assets.builtin.mesh import Mesh, Rectangle, box, moved, rotated, turned, union
-from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, PlacementSites, Point
+from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, PlacementSites, Point, SiteSizes
 from libero_gym.assets.builtin.textures import Colour
 
 BODY: Rectangle = (0.0, 0.0, 1.0, 0.875)
@@ -92,6 +92,7 @@ class ThingSizes:
     walls: tuple[WallSizes, ...] = ()
     bars: tuple[Bar, ...] = ()
     blocks: tuple[Block, ...] = ()
+    regions: dict[str, SiteSizes] = field(default_factory=dict)
     sites: PlacementSites = OBJECT_SITES
     shine: float = 0.3
 
@@ -116,6 +117,8 @@ def write_thing(directory: Path, name: str, sizes: ThingSizes) -> None:
     mjcf.inertial(body, sizes.inertia)
     mjcf.visual_mesh(body, f"{name}_vis", name)
     _add_touched(body, sizes)
+    for region, site in sizes.regions.items():
+        mjcf.box_site(body, region, site)
     mjcf.write(root, directory / f"{name}.xml")
 
 

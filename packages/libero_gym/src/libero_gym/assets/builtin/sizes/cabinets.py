@@ -48,3 +48,6 @@ WOODEN_CABINET = CabinetSizes(
     joint_damping=50.0,
     drawer_inertia=Inertia(3.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
 )
+
+#: The same carcass in another finish.
+WHITE_CABINET = WOODEN_CABINET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from libero_gym.assets.builtin.carton import BoxSizes
 from libero_gym.assets.builtin.labels import Band, Disc, Label, Words
@@ -14,13 +15,16 @@ _WHITE, _BLACK, _RED, _GREEN, _YELLOW = (244, 242, 236), (30, 28, 28), (206, 38,
 _ORANGE, _METAL, _BLUE, _SKY = (240, 140, 34), (186, 190, 196), (62, 104, 196), (120, 178, 228)
 
 
+_RIMS = (Band(0.0, 0.0, 1.0, 0.035, _METAL), Band(0.0, 0.965, 1.0, 1.0, _METAL))
+
+
 def _can(radius: float, centre: float, label: Label, inertia: Inertia, low_site: float) -> ThingSizes:
     """A can with a pull tab, which is all that reaches beyond its wall."""
     rim = ((0.0, -0.0418), (radius, -0.0418), (radius, 0.0410), (radius - 0.003, 0.0416), (0.0, 0.0390))
     return ThingSizes(
         folder=_HOPE,
         inertia=inertia,
-        label=label,
+        label=replace(label, elements=(*label.elements, *_RIMS)),
         trim=(_METAL,),
         body=Turned(rim, centre=(0.0, 0.0, centre)),
         lying=True,
