@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from libero_gym.cli import tasks
 from libero_gym.cli.bundle import bundle
 from libero_gym.errors import LiberoGymError
 
@@ -19,11 +20,7 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _commands() -> None:
-    """Makes subcommands of the functions below, even while there is only one."""
-
-
+app.add_typer(tasks.app, name="tasks")
 app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
     'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'
