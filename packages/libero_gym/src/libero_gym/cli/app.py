@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from libero_gym.cli import tasks
+from libero_gym.cli import assets, tasks
 from libero_gym.cli.bundle import bundle
 from libero_gym.errors import LiberoGymError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 
 
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(assets.app, name="assets")
 app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
     'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'

@@ -29,7 +29,7 @@ def bundle(
     from rich.console import Console
 
     from libero_gym.assets.source import resolve_assets
-    from libero_gym.cli.progress import compiling
+    from libero_gym.cli.progress import progress_bar
     from libero_gym.scene.bundle_writer import check_free, write_bundle
 
     tasks = chosen_tasks(suite, task)
@@ -37,7 +37,7 @@ def bundle(
     asset_set = resolve_assets(assets)
     for chosen in tasks:
         asset_set.check_covers(chosen)
-    with compiling(len(tasks)) as done:
+    with progress_bar(len(tasks)) as done:
         count = min(workers or os.cpu_count() or 1, len(tasks))
         sizes = write_bundle(tasks, asset_set, out, workers=count, done=done)
     Console().print(_summary(sizes, asset_set.name))

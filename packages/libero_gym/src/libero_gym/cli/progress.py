@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def compiling(total: int, what: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
+def progress_bar(total: int, what: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
     """A bar of `total` steps; yields a function that takes one of them."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
