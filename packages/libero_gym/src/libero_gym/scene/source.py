@@ -30,6 +30,10 @@ class SceneSource(Protocol):
         """The asset set that the scenes are made from."""
 
     @property
+    def version(self) -> str | None:
+        """What tells asset sets of one name apart; None where it is not known."""
+
+    @property
     def assets(self) -> AssetSet:
         """What LIBERO itself builds the scenes from, where it is here."""
 
@@ -66,6 +70,11 @@ class InstalledScenes:
     def name(self) -> str:
         """The asset set's name."""
         return self.assets.name
+
+    @property
+    def version(self) -> str:
+        """The asset set's version."""
+        return self.assets.version
 
     def suite(self, name: str) -> Suite:
         """A whole suite.
