@@ -9,6 +9,7 @@ import typer
 
 from libero_gym.cli import assets, tasks
 from libero_gym.cli.bundle import bundle
+from libero_gym.cli.doctor import doctor
 from libero_gym.errors import LiberoGymError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 
 
+app.command(epilog="Examples: libero-gym doctor, LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json")(doctor)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(assets.app, name="assets")
 app.command(

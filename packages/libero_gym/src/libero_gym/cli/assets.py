@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +12,6 @@ from libero_gym.errors import AssetError, LiberoGymError, OptionError
 
 if TYPE_CHECKING:
     from libero_gym.assets.integrity import Inspection
-    from libero_gym.assets.source import AssetSet
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,20 +21,11 @@ app = typer.Typer(
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 
 
-@dataclass(frozen=True)
-class Located:
-    """An asset set that a name means here, as far as it is here."""
-
-    name: str
-    folder: Path
-    there: bool
-    bundle: bool = False
-
-
 @app.command("status", epilog="Example: libero-gym assets status")
 def status(as_json: JsonOption = False) -> None:
     """Which set assets="auto" uses now and why, where it is, and whether it is whole. Exit code 1 if it is not."""
     from libero_gym.assets.integrity import inspect
+    from libero_gym.assets.location import absent, locate
     from libero_gym.assets.source import choose_auto, resolve_assets
 
     choice = choose_auto()
@@ -57,13 +44,13 @@ def status(as_json: JsonOption = False) -> None:
         ]
         tree["damaged"] = damages
     elif found.there:
-        assets = _quietly(lambda: resolve_assets(choice.named))
+        assets = resolve_assets(choice.named)
         inspection = inspect(found.folder)
         tree |= {"name": assets.name, "version": assets.version, "kind": "assets", "files": inspection.files}
         tree |= {"bytes": inspection.size, "checked_by": _method(inspection)}
         tree["damaged"] = [f"{damage.path}: {damage.reason}" for damage in inspection.damages]
     else:
-        tree |= {"name": found.name, "damaged": [], "note": _absent(choice.named)}
+        tree |= {"name": found.name, "damaged": [], "note": absent(choice.named)}
     if as_json:
         typer.echo(json.dumps(tree, indent=2))
     else:
@@ -163,6 +150,7 @@ def verify(
     from rich.console import Console
 
     from libero_gym.assets.integrity import count_files, inspect
+    from libero_gym.assets.location import absent, locate, mend
     from libero_gym.assets.source import choose_auto, resolve_assets
     from libero_gym.cli.progress import progress_bar
 
@@ -172,7 +160,7 @@ def verify(
         raise AssetError(f"{found.folder} is a bundle of compiled scenes; `libero-gym assets status` checks its sizes")
     if not found.there:
         if chosen in ("official", "builtin"):
-            raise AssetError(f"{chosen}: {_absent(chosen)}")
+            raise AssetError(f"{chosen}: {absent(chosen)}")
         resolve_assets(chosen)
     with progress_bar(count_files(found.folder), "checking files") as done:
         inspection = inspect(found.folder, done)
@@ -186,53 +174,15 @@ def verify(
         raise SystemExit(1)
 
 
-def locate(named: str) -> Located:
-    """Where the set is that "official", "builtin" or a folder names; nothing is made or downloaded."""
-    from libero_gym.assets.download import official_folder
-    from libero_gym.assets.source import LAYOUT, builtin_folder, official_present
-    from libero_gym.scene.bundle import is_bundle
-
-    if named == "builtin":
-        folder = builtin_folder()
-        return Located(folder.name, folder, folder.is_dir())
-    if named == "official":
-        present = official_present()
-        return Located("official", present or official_folder(), present is not None)
-    folder = Path(named).expanduser()
-    return Located(named, folder, all((folder / name).is_dir() for name in LAYOUT), is_bundle(folder))
-
-
-def mend(named: str) -> str:
-    """What to type when the files of a set are damaged."""
-    again = {"official": "libero-gym assets download --force", "builtin": "libero-gym assets generate --force"}
-    return f"mend it: {again[named]}" if named in again else "copy the folder again from where it came from"
-
-
-def _absent(named: str) -> str:
-    return {
-        "official": "not here yet; get it with: libero-gym assets download",
-        "builtin": "not generated yet; it is at first use, or with: libero-gym assets generate",
-    }.get(named, "not a folder of LIBERO's layout")
-
-
 def _method(inspection: Inspection) -> str:
     return "checksums of its manifest" if inspection.by_manifest else "structure of each file (it has no manifest)"
-
-
-def _quietly(ask: Callable[[], AssetSet]) -> AssetSet:
-    """Without the warning that a library user gets about the built-in set."""
-    logger = logging.getLogger("libero_gym")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        return ask()
-    finally:
-        logger.setLevel(before)
 
 
 def _print_status(tree: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
+
+    from libero_gym.assets.location import mend
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
