@@ -10,6 +10,7 @@ import typer
 from libero_gym.cli import assets, tasks
 from libero_gym.cli.bundle import bundle
 from libero_gym.cli.doctor import doctor
+from libero_gym.cli.snapshot import snapshot
 from libero_gym.errors import LiberoGymError
 
 app = typer.Typer(
@@ -28,6 +29,11 @@ app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
     'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'
 )(bundle)
+
+app.command(
+    epilog="Examples: libero-gym snapshot --suite spatial --out spatial.png, libero-gym snapshot --suite goal --task 3 "
+    "--task 7 --assets official --size 256 --columns 2 --out goal.jpg"
+)(snapshot)
 
 
 def main() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from libero_gym.errors import OptionError
 from libero_gym.tasks.suites import Task, load_suite
+
+if TYPE_CHECKING:
+    from libero_gym.scene.source import SceneSource
 
 SUITES_HELP = "spatial, object, goal, 10 or 90; may be given more than once."
 
@@ -31,13 +34,20 @@ TasksOption = Annotated[
 ]
 
 
-def chosen_tasks(suites: list[str], names: list[str] | None) -> list[Task]:
+def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource | None = None) -> list[Task]:
     """The tasks of a command line, each once, in the order of the suites.
 
+    Args:
+        suites: their names.
+        names: indices or names of tasks; None for all.
+        scenes: where tasks must have a scene; all of LIBERO's tasks where it is None.
+
     Raises:
+        AssetError: `scenes` is a bundle that has none of a suite's tasks.
         OptionError: an unknown suite or task, or tasks of more than one suite.
     """
-    loaded = list(dict.fromkeys(load_suite(name) for name in suites))
+    load = load_suite if scenes is None else scenes.suite
+    loaded = list(dict.fromkeys(load(name) for name in suites))
     if names and len(loaded) > 1:
         raise OptionError(f"--task {names[0]} with {len(loaded)} suites; name one suite, or leave --task out")
     tasks = {task for suite in loaded for task in suite.select(names or None)}
