@@ -148,6 +148,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         return picture(self._episode.world, "agentview", size, "upright", self._options.render_quality)
 
     @property
+    def suite(self) -> str:
+        """Full name of the suite, e.g. "libero_spatial"."""
+        return self._options.suite.name
+
+    @property
     def asset_set(self) -> str:
         """Name of the asset set, e.g. "official" or "builtin-1"; `metadata` has its version too."""
         return self._options.scenes.name

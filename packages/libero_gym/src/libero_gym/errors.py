@@ -49,6 +49,14 @@ class RenderError(LiberoGymError, RuntimeError):
     """No usable OpenGL library, or a picture could not be drawn."""
 
 
+class RecordingError(LiberoGymError, ValueError):
+    """A recorded episode that is damaged, of another format, or of another asset set."""
+
+
+class DisplayError(LiberoGymError, RuntimeError):
+    """A window cannot be opened here."""
+
+
 class WorkerError(LiberoGymError, RuntimeError):
     """A worker process died again when it was replaced, or failed in a way that cannot be sent to the caller."""
 

@@ -10,6 +10,7 @@ import typer
 from libero_gym.cli import assets, tasks
 from libero_gym.cli.bundle import bundle
 from libero_gym.cli.doctor import doctor
+from libero_gym.cli.play import play
 from libero_gym.cli.snapshot import snapshot
 from libero_gym.errors import LiberoGymError
 
@@ -34,6 +35,11 @@ app.command(
     epilog="Examples: libero-gym snapshot --suite spatial --out spatial.png, libero-gym snapshot --suite goal --task 3 "
     "--task 7 --assets official --size 256 --columns 2 --out goal.jpg"
 )(snapshot)
+
+app.command(
+    epilog="Examples: libero-gym play --suite spatial --task 0 --record try.npz, libero-gym play try.npz, "
+    "libero-gym play try.npz --out try.mp4"
+)(play)
 
 
 def main() -> None:
