@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from libero_gym.doctor.asset_set import check_asset_set
 from libero_gym.doctor.finding import Finding
 from libero_gym.doctor.opengl import check_opengl
-from libero_gym.doctor.packages import check_packages
+from libero_gym.doctor.packages import check_packages, import_mujoco
 from libero_gym.doctor.reference import check_simulation
 from libero_gym.doctor.storage import check_cache
 
@@ -27,6 +27,7 @@ def examine() -> Iterator[Finding]:
     if "mujoco" in failed:
         yield Finding("opengl", "skipped", "needs a right MuJoCo")
     else:
+        import_mujoco()
         for finding in check_opengl():
             yield noted(finding)
     needed = failed - {"opengl"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -48,21 +49,33 @@ def check_mujoco() -> Finding:
         return Finding("mujoco", "failed", "not installed", mend)
     if not low <= _Version(found) < high:
         return Finding("mujoco", "failed", f"{found}; allowed: >={low},<{high}, because {WHY_MUJOCO}", mend)
+    # In a child process: a library that was cut short kills whoever loads it.
+    code = "import mujoco; print(mujoco.__version__, mujoco.mj_versionString())"
+    environment = {**os.environ, "MUJOCO_GL": "disable"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1] if lines else f"importing it ends Python with status {done.returncode}"
+        return Finding("mujoco", "failed", f"{found} cannot be imported ({reason})", f"{mend} --force-reinstall")
+    imported, library = done.stdout.split()
+    if imported != found or library != found:
+        said = f"the package says {found}, what is imported {imported}, its library {library}"
+        return Finding("mujoco", "failed", said, f"pip uninstall mujoco; {mend}")
+    return Finding("mujoco", "ok", f"{found}, within the pin >={low},<{high}")
+
+
+def import_mujoco() -> None:
+    """Import MuJoCo here without the OpenGL library that `MUJOCO_GL` names: it may be missing, and the import fail."""
     wanted = os.environ.get("MUJOCO_GL")
-    # Importing MuJoCo loads the OpenGL library that the variable names; whether that one works is another check.
     os.environ["MUJOCO_GL"] = "disable"
     try:
-        import mujoco
-    except Exception as error:  # whatever a native library raises when it cannot be loaded
-        return Finding("mujoco", "failed", f"{found} cannot be imported ({type(error).__name__}: {error})", mend)
+        import mujoco  # noqa: F401
     finally:
         del os.environ["MUJOCO_GL"]
         if wanted is not None:
             os.environ["MUJOCO_GL"] = wanted
-    if mujoco.__version__ != found or mujoco.mj_versionString() != found:
-        loaded = f"the package says {found}, what is imported {mujoco.__version__}, its library"
-        return Finding("mujoco", "failed", f"{loaded} {mujoco.mj_versionString()}", f"pip uninstall mujoco; {mend}")
-    return Finding("mujoco", "ok", f"{found}, within the pin >={low},<{high}")
 
 
 def installed(package: str) -> str | None:
