@@ -10,6 +10,7 @@ final_state      (1 + nq + nv,) float64: [time, qpos, qvel] after the last actio
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zipfile
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class Recording:
             np.savez_compressed(work, format=RECORDING_FORMAT, **fields)  # type: ignore[arg-type]
             work.replace(path)
         except OSError as error:
-            work.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                work.unlink()
             raise LiberoGymError(f"the recording {path} cannot be written ({error.strerror})") from error
 
     @classmethod

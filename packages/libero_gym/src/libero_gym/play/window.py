@@ -9,6 +9,7 @@ import copy
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -65,9 +66,11 @@ class Window:
         self._model = copy.copy(env.model)
         self._data = mujoco.MjData(self._model)
         self._copy_state()
+        before = set(threading.enumerate())
         self._viewer: Any = mujoco.viewer.launch_passive(
             self._model, self._data, key_callback=pressed, show_left_ui=False, show_right_ui=False
         )
+        self._threads = set(threading.enumerate()) - before
         self._viewer.opt.geomgroup[0] = 0  # collision shapes
         camera = self._viewer.cam
         camera.lookat[:] = env.data.body("robot0_base").xpos + np.array([0.5, 0.0, 0.1])
@@ -95,8 +98,10 @@ class Window:
         mujoco.mj_forward(ours, self._data)
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, and wait until its thread is gone: a process that ends before crashes."""
         self._viewer.close()
+        for thread in self._threads:
+            thread.join(timeout=10.0)
 
 
 def drive(
