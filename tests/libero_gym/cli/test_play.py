@@ -93,6 +93,13 @@ def test_a_film_that_cannot_be_made(arguments, message, run, episode):
     assert done.stderr.startswith(message)
 
 
+def test_without_the_library_for_films_it_names_the_extra(run, episode, tmp_path):
+    (tmp_path / "moviepy.py").write_text("raise ImportError('not here')")
+    done = run("play", episode, "--out", tmp_path / "film.mp4", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == 'LiberoGymError: films need moviepy: pip install "libero-gym[video]"\n'
+
+
 @pytest.fixture
 def display():
     """A virtual display; gives its name."""
