@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint format types wheels clean
+.PHONY: help setup demo test lint format types gallery wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ lint: ## find and mend style errors
 
 types: ## check types
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
+
+gallery: setup ## draw docs/tasks.md anew, on the built-in assets
+	@$(RUN) python scripts/gallery.py
 
 wheels: setup ## build the three wheels into dist/
 	@$(UV) build --all-packages --wheel --out-dir dist

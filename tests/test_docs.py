@@ -36,3 +36,16 @@ def test_paths_of_the_readme_s_tree_exist():
             )
             missing += [name for name in named if not (folder / name).exists()]
     assert missing == []
+
+
+def test_every_task_is_in_the_gallery_and_its_pictures_are_small():
+    from libero_gym.tasks import SUITES, load_suite
+
+    text = (REPOSITORY / "docs" / "tasks.md").read_text()
+    for name in SUITES:
+        section = text[text.index(f"## {name}\n") :].split("\n## ")[0]
+        lines = [line for line in section.splitlines() if re.match(r"\d+\. ", line)]
+        assert lines == [f"{task.index}. {task.instruction}" for task in load_suite(name).tasks]
+    pictures = re.findall(r"\]\((images/[^)]+)\)", text)
+    assert "images/libero_spatial.jpg" in pictures
+    assert [name for name in pictures if (REPOSITORY / "docs" / name).stat().st_size > 400_000] == []

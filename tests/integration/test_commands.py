@@ -55,6 +55,10 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path):
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((run / "eval.json").read_text())
     assert (report["episodes"], report["assets"], report["split"]) == (2, "builtin-1", "eval")
+    assert report["heading"].startswith("not a benchmark result: the built-in asset set 'builtin-1'")
+    assert evaluated.stdout.count("not a benchmark result: the built-in") == 1
+    trained = json.loads((run / "checkpoints" / "step_000002" / "provenance.json").read_text())
+    assert (trained["env_id"], trained["assets"]) == ("libero/Spatial-v0", "builtin-1")
     assert [state["init_state_id"] for state in report["states"]] == [0, 1]
 
 

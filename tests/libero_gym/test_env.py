@@ -242,11 +242,6 @@ def test_bad_options_are_named(kwargs, error, message):
     assert "\n" not in str(raised.value)
 
 
-def test_a_suite_that_the_builtin_set_lacks_is_refused_with_the_way_out():
-    with pytest.raises(AssetError, match="covers libero_spatial, not libero_10; pass assets='official'"):
-        gymnasium.make("libero/10-v0", assets="builtin")
-
-
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [

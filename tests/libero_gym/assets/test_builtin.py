@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,10 +11,11 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from libero_build import build
 
 from libero_gym.assets import builtin
 from libero_gym.assets.builtin.sizes import vessels
-from libero_gym.tasks import load_suite
+from libero_gym.tasks import SUITES, load_suite
 from libero_gym.tasks.init_states import read_states
 
 SUITE = "libero_spatial"
@@ -30,40 +30,6 @@ FREE = {
 TABLE_TOP = 0.9
 FIXTURE_HEIGHT = 0.905
 """LIBERO's tabletop class stands fixtures at 0.90 + 0.01 - 0.05 + 0.045 (table, z_offset, bottom site)."""
-
-#: Builds tasks in a process of its own: LIBERO reads its configuration when it is imported and keeps global state.
-BUILD = """
-import os, sys
-folder, assets, *bddl_files = sys.argv[1:]
-import numpy as np
-import libero.libero as libero
-libero._assets_path_cache = assets
-import mujoco
-from libero.libero.envs.env_wrapper import ControlEnv
-for bddl_file in bddl_files:
-    np.random.seed(0)
-    env = ControlEnv(bddl_file_name=bddl_file, has_offscreen_renderer=False, use_camera_obs=False)
-    name = os.path.splitext(os.path.basename(bddl_file))[0]
-    mujoco.mj_saveModel(env.env.sim.model._model, os.path.join(folder, name + ".mjb"))
-    env.close()
-"""
-
-
-def build(assets: Path, folder: Path, tasks) -> dict[str, mujoco.MjModel]:
-    """Task name -> its scene, compiled by LIBERO from the given assets."""
-    folder.mkdir()
-    keys = ("benchmark_root", "bddl_files", "init_states", "datasets", "assets")
-    (folder / "config.yaml").write_text("".join(f"{key}: {assets}\n" for key in keys))
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder), str(assets), *(str(task.bddl_file) for task in tasks)],
-        env={**os.environ, "LIBERO_CONFIG_PATH": str(folder), "MUJOCO_GL": "glx"},  # which needs no library
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return {task.name: mujoco.MjModel.from_binary_path(str(folder / f"{task.name}.mjb")) for task in tasks}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +70,7 @@ def test_the_same_bytes_every_time(assets, tmp_path):
 
 def test_every_file_that_a_model_names_is_there(assets):
     models = list(assets.rglob("*.xml"))
-    assert len(models) == len(builtin.OBJECTS) + 2 + len(builtin.SCENES)  # two fixtures; the table is in the scene
+    assert len(models) == len(builtin.OBJECTS) + len(builtin.FIXTURES) + len(builtin.SCENES)
     for model in models:
         named = [element.get("file") for element in ET.parse(model).iter() if element.get("file")]
         assert named
@@ -119,13 +85,16 @@ def test_no_collision_meshes_and_no_mirrors(assets):
         assert {material.get("reflectance") for material in root.iter("material")} == {"0"}, model
 
 
-def test_covers_every_object_of_its_suites():
-    assert builtin.SUITES == (SUITE,)
-    for task in TASKS:
-        text = task.bddl_file.read_text()
-        for section, covered in ((":fixtures", builtin.FIXTURES), (":objects", builtin.OBJECTS)):
-            block = re.search(rf"\({section}(.*?)\)", text, re.S)[1]
-            assert set(re.findall(r"- (\w+)", block)) <= set(covered), task.name
+def test_covers_every_object_of_the_five_suites():
+    tables = {"floor", "kitchen_table", "living_room_table", "study_table", "table"}
+    named = {":fixtures": set(), ":objects": set()}
+    for suite in SUITES:
+        for task in load_suite(suite).tasks:
+            text = task.bddl_file.read_text()
+            for section, found in named.items():
+                found |= set(re.findall(r"- (\w+)", re.search(rf"\({section}(.*?)\)", text, re.S)[1]))
+    assert named[":fixtures"] == {*builtin.FIXTURES, *tables}
+    assert named[":objects"] == set(builtin.OBJECTS)
 
 
 def test_heavy_packages_stay_out():

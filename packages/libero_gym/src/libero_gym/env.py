@@ -15,6 +15,7 @@ from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import LiberoGymError
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
 from libero_gym.options import check_options
+from libero_gym.provenance import provenance
 from libero_gym.render.renderer import Renderer
 
 CONTROL_HZ = 20
@@ -33,6 +34,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
     step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
+
+    `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
@@ -103,7 +106,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.metadata = {
             **type(self).metadata,
             "image_orientation": self._options.image_orientation,
-            "assets": self._options.scenes.name,
+            **provenance(self._options),
         }
         self.observation_space = spaces.observation_space(self._options)
         self.action_space = spaces.action_space(self._options)
@@ -149,6 +152,16 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         drawn = np.empty((size, size, 3), dtype=np.uint8)
         draw_view(self._episode.world, "agentview", self._options, "upright", drawn)
         return drawn
+
+    @property
+    def suite(self) -> str:
+        """Full name of the suite, e.g. "libero_spatial"."""
+        return self._options.suite.name
+
+    @property
+    def asset_set(self) -> str:
+        """Name of the asset set, e.g. "official" or "builtin-1"; `metadata` has its version too."""
+        return self._options.scenes.name
 
     @property
     def model(self) -> mujoco.MjModel:

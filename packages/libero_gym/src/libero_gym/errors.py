@@ -49,6 +49,14 @@ class RenderError(LiberoGymError, RuntimeError):
     """No usable OpenGL library, or a picture could not be drawn."""
 
 
+class RecordingError(LiberoGymError, ValueError):
+    """A recorded episode that is damaged, of another format, or of another asset set."""
+
+
+class DisplayError(LiberoGymError, RuntimeError):
+    """A window cannot be opened here."""
+
+
 class WorkerError(LiberoGymError, RuntimeError):
     """A worker process died again when it was replaced, or failed in a way that cannot be sent to the caller."""
 
@@ -56,7 +64,14 @@ class WorkerError(LiberoGymError, RuntimeError):
 Kind = TypeVar("Kind", bound=LiberoGymError)
 
 
-def unknown(error: type[Kind], what: str, value: object, allowed: Iterable[object], where: str | None = None) -> Kind:
+def unknown(
+    error: type[Kind],
+    what: str,
+    value: object,
+    allowed: Iterable[object],
+    where: str | None = None,
+    aliases: Iterable[str] = (),
+) -> Kind:
     """An `error` for `value`, one line long: what it is, where it was given, what is allowed and what comes close.
 
     Args:
@@ -65,9 +80,10 @@ def unknown(error: type[Kind], what: str, value: object, allowed: Iterable[objec
         value: what was given.
         allowed: the values that are allowed, listed in this order.
         where: the place, e.g. "libero/Spatial-v0".
+        aliases: other spellings that are allowed, not listed but suggested.
     """
     names = [str(item) for item in allowed]
-    close = get_close_matches(str(value), names, n=1)
+    close = get_close_matches(str(value), [*names, *aliases], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     place = f" in {where}" if where else ""
     return error(f"unknown {what} {value!r}{place}{hint}; allowed: {', '.join(names)}")

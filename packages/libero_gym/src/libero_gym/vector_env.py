@@ -21,6 +21,7 @@ from gymnasium.vector.utils import batch_space
 from libero_gym import spaces
 from libero_gym.errors import ActionError, LiberoGymError, OptionError, unknown
 from libero_gym.options import check_options
+from libero_gym.provenance import provenance
 from libero_gym.tasks.init_states import count_states
 from libero_gym.workers import WORKER_KINDS, open_workers
 from libero_gym.workers.batch import ObservationBatch
@@ -103,7 +104,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "render_fps": 20,
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
-            "assets": options.scenes.name,
+            **provenance(options),
             # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
             "init_states": {
                 task.index: count_states(task, options.split, options.scenes.published_states(task))
@@ -122,6 +123,11 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
         self._standing: dict[int, Row] | None = None
+
+    @property
+    def asset_set(self) -> str:
+        """Name of the asset set, e.g. "official" or "builtin-1"; `metadata` has its version too."""
+        return self._options.scenes.name
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None

@@ -1,26 +1,39 @@
 """Checkpoints: whole or absent.
 
 A checkpoint is written beside its place and renamed into it when it is complete, so that a folder called `step_NNNNNN`
-is always whole. It holds what the policy's own `save_pretrained` writes, and `trainer_state.pt` with what a resume
-needs: exact weights, optimizer, random generators, counters.
+is always whole. It holds what the policy's own `save_pretrained` writes, `provenance.json` with what it was trained in,
+and `trainer_state.pt` with what a resume needs: exact weights, optimizer, random generators, counters.
 """
 
 import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vla_trainer.errors import CheckpointError
 from vla_trainer.interfaces import Policy
+
+if TYPE_CHECKING:
+    from vla_trainer.provenance import Provenance
 
 STATE_FILE = "trainer_state.pt"
 """What makes a folder a checkpoint of this package."""
 _NAME = re.compile(r"step_(\d{6,})")
 
 
-def save(folder: Path, step: int, policy: Policy, state: dict[str, Any], keep: int | None = None) -> Path:
-    """Write `folder`/step_NNNNNN and return it; older ones beyond the newest `keep` are removed (None: all stay)."""
+def save(
+    folder: Path,
+    step: int,
+    policy: Policy,
+    state: dict[str, Any],
+    keep: int | None = None,
+    provenance: "Provenance | None" = None,
+) -> Path:
+    """Write `folder`/step_NNNNNN and return it; older ones beyond the newest `keep` are removed (None: all stay).
+
+    `provenance` says what the policy was trained in, for whoever gets the folder alone.
+    """
     import torch  # here, so that `vla-train --resume DIR --check` stays quick
 
     final = folder / f"step_{step:06d}"
@@ -29,6 +42,8 @@ def save(folder: Path, step: int, policy: Policy, state: dict[str, Any], keep: i
     aside.mkdir(parents=True)
     policy.save_pretrained(aside)
     torch.save({"policy": policy.state_dict(), **state}, aside / STATE_FILE)
+    if provenance is not None:
+        provenance.write(aside)
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
     if keep is not None:

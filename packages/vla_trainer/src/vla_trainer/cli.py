@@ -85,7 +85,7 @@ def _evaluate(
             evaluation, folder = run.run_evaluation(planned, backend)
         finally:
             backend.close()
-        for notice in run.all_notices(planned.config, evaluation.assets):
+        for notice in run.all_notices(planned.config, evaluation.asset_set, planned.checkpoint):
             typer.echo(f"note: {notice}")
         typer.echo(describe_evaluation(evaluation))
         typer.echo(f"written: {folder / 'eval.json'}")
@@ -133,19 +133,24 @@ def describe_plan(config: "Config") -> str:
 
 
 def describe_evaluation(evaluation: "Evaluation") -> str:
-    """Success in all and per task, one line each."""
+    """What it was measured in, then success per task and in all, one line each."""
+    head = [evaluation.env_id]
+    head += [f"split {evaluation.split}"] if evaluation.split is not None else []
+    head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
+    over = [*([evaluation.heading] if evaluation.heading is not None else []), ", ".join(head)]
     lines = [
         f"{task.task}: {task.successes}/{task.episodes} = {task.success_rate:.1%} "
         f"[{task.interval[0]:.1%}, {task.interval[1]:.1%}]"
         for task in evaluation.tasks
     ]
     if evaluation.success_rate is None:
-        return f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
+        said = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
+        return "\n".join([*over, said])
     low, high = evaluation.interval
     lines.append(
         f"all: {evaluation.successes}/{evaluation.episodes} = {evaluation.success_rate:.1%} [{low:.1%}, {high:.1%}]"
     )
-    return "\n".join(lines)
+    return "\n".join([*over, *lines])
 
 
 def _run(command: Callable[..., None], name: str, example: str) -> None:

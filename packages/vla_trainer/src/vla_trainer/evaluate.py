@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 
 from vla_trainer.interfaces import Policy
 from vla_trainer.metrics import PER_TASK, mean, wilson_interval
+from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Episode, Frame, Start
 from vla_trainer.rollout.collector import Collector
 
@@ -31,6 +32,8 @@ class TaskCount:
 class Evaluation:
     """What `eval.json` holds."""
 
+    heading: str | None
+    """"not a benchmark result: ..." where the environment says why; it stands over what is printed, too."""
     episodes: int
     successes: int
     success_rate: float | None
@@ -44,10 +47,17 @@ class Evaluation:
     split: str | None
     assets: str | None
     """Which asset set the pictures were rendered from, where the environment says so."""
+    assets_version: str | None
+    """What tells asset sets of one name apart."""
     deterministic: bool
     notices: list[str]
     states: list[dict[str, Any]]
     """One entry an episode: task, init state, seed, success, steps, return."""
+
+    @property
+    def asset_set(self) -> str | None:
+        """Name and version."""
+        return Provenance(self.env_id, self.assets, self.assets_version, ()).asset_set
 
     def metrics(self) -> dict[str, float]:
         """`eval/*`."""
@@ -102,27 +112,24 @@ def evaluate(
     episodes = [rollout.episodes[number] for number in range(len(starts))]
     counted = [episode for episode in episodes if episode.success is not None]
     successes = sum(bool(episode.success) for episode in counted)
+    provenance = provenance_of(envs)
     evaluation = Evaluation(
+        heading=provenance.heading,
         episodes=len(episodes),
         successes=successes,
         success_rate=successes / len(counted) if counted else None,
         interval=wilson_interval(successes, len(counted)),
         reward_mean=mean([episode.episode_return for episode in episodes]),
         tasks=_per_task(counted),
-        env_id=envs.spec.id if envs.spec is not None else "",
+        env_id=provenance.env_id,
         split=split,
-        assets=asset_set(envs),
+        assets=provenance.assets,
+        assets_version=provenance.assets_version,
         deterministic=deterministic,
         notices=list(notices),
         states=[_state(episode) for episode in episodes],
     )
     return evaluation, rollout.film
-
-
-def asset_set(envs: VectorEnv) -> str | None:
-    """The asset set that the environment says it uses, in `metadata["assets"]`."""
-    assets = envs.metadata.get("assets")
-    return None if assets is None else str(assets)
 
 
 def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:

@@ -10,6 +10,7 @@ from vla_trainer.checkpoint import newest
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
+from vla_trainer.provenance import read_provenance
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend
@@ -81,7 +82,7 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
     folder = plan.folder or _new_folder(plan)
     (folder / CONFIG_FILE).write_text(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}", encoding="utf-8")
     say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder}")
-    for notice in all_notices(config, backend.assets):
+    for notice in all_notices(config, backend.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
     if plan.checkpoint is not None:
         say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
@@ -113,9 +114,15 @@ def run_evaluation(plan: RunPlan, backend: "Backend") -> "tuple[Evaluation, Path
     return evaluation, folder
 
 
-def all_notices(config: Config, assets: str | None) -> list[str]:
-    """The config's notices, and which asset set is used."""
-    return [*config.notices(), *([f"asset set: {assets}"] if assets is not None else [])]
+def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
+    """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
+    said = config.notices()
+    if assets is not None:
+        said.append(f"asset set: {assets}")
+    trained = read_provenance(checkpoint) if checkpoint is not None else None
+    if trained is not None and trained.asset_set is not None and trained.asset_set != assets:
+        said.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
+    return said
 
 
 def _new_folder(plan: RunPlan) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import logging
@@ -10,12 +9,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from libero_gym.assets.default import remembered
+from libero_gym.assets.download import download_official, official_folder
+from libero_gym.assets.manifest import content_digest, write_manifest
 from libero_gym.cache_folder import cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
 from libero_gym.tasks.suites import Task, libero_folder
 
 ASSETS_VARIABLE = "LIBERO_GYM_ASSETS"
 SOURCES = ("auto", "official", "builtin")
+BUILTIN_PREFIX = "builtin-"
 #: What a folder of LIBERO's layout holds, as far as the five suites read it.
 LAYOUT = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 
@@ -27,7 +30,7 @@ class AssetSet:
     """A folder of LIBERO's layout, and what results made with it should say that they used."""
 
     name: str
-    """"official", "builtin-<version>" or "folder-<fingerprint>"."""
+    """"official", "builtin-<version>" or "folder-<12 digits of its contents' digest>"."""
     folder: Path
     suites: tuple[str, ...] | None = None
     """Suites that the set covers; None for all."""
@@ -45,14 +48,29 @@ class AssetSet:
             )
 
     @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the contents, the same for equal sets on every machine."""
+        return content_digest(self.folder)
+
+    @property
+    def version(self) -> str:
+        """What tells two sets of one name apart: the built-in set's number, else 12 digits of the digest."""
+        builtin = self.name.startswith(BUILTIN_PREFIX)
+        return self.name.removeprefix(BUILTIN_PREFIX) if builtin else self.digest[:12]
+
+    @property
     def fingerprint(self) -> str:
-        """Changes when a file of the set does: names, sizes and times of all files (a few hundred)."""
-        digest = hashlib.sha256(self.name.encode())
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                status = path.stat()
-                digest.update(f"{path.relative_to(self.folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-        return digest.hexdigest()
+        """Changes when a file of the set, or its name, does."""
+        return hashlib.sha256(f"{self.name}\0{self.digest}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `assets="auto"` means at the moment."""
+
+    named: str
+    """"official", "builtin" or a folder."""
+    why: str
 
 
 def resolve_assets(assets: str | Path = "auto") -> AssetSet:
@@ -60,29 +78,38 @@ def resolve_assets(assets: str | Path = "auto") -> AssetSet:
 
     Args:
         assets: "official" (downloaded into the cache when it is not there), "builtin", a folder of LIBERO's layout,
-            or "auto": the folder in `$LIBERO_GYM_ASSETS`, else the official set where it is present, else the
-            built-in one.
+            or "auto": the folder in `$LIBERO_GYM_ASSETS`, else what `libero-gym assets use` has remembered, else the
+            official set where it is present, else the built-in one.
 
     Raises:
         AssetError: an unknown name, a folder that is missing or of another layout, or a download that failed.
     """
     if assets == "auto":
-        return _auto(os.environ.get(ASSETS_VARIABLE))
+        return _auto(choose_auto())
     if assets == "builtin":
         return _builtin()
     if assets == "official":
-        return AssetSet("official", _official_present() or _download_official())
+        return AssetSet("official", official_present() or download_official())
     return _folder(Path(assets).expanduser(), f"assets={str(assets)!r}")
 
 
+def choose_auto() -> Choice:
+    """What "auto" means now; nothing is made or downloaded."""
+    if variable := os.environ.get(ASSETS_VARIABLE):
+        return Choice(variable, f"{ASSETS_VARIABLE}={variable!r}")
+    if (named := remembered()) is not None:
+        return Choice(named, f"`libero-gym assets use {named}`")
+    if (official := official_present()) is not None:
+        return Choice("official", f"LIBERO's own set is in {official}")
+    return Choice("builtin", "LIBERO's own set is not here")
+
+
 @functools.cache
-def _auto(variable: str | None) -> AssetSet:
-    if variable:
-        chosen = _folder(Path(variable).expanduser(), f"{ASSETS_VARIABLE}={variable!r}")
-    elif (official := _official_present()) is not None:
-        chosen = AssetSet("official", official)
-    else:
-        chosen = _builtin()
+def _auto(choice: Choice) -> AssetSet:
+    if choice.named not in SOURCES:
+        return _folder(Path(choice.named).expanduser(), choice.why)
+    chosen = resolve_assets("builtin" if choice.named == "auto" else choice.named)
+    if chosen.name.startswith(BUILTIN_PREFIX):
         logger.warning(
             "using the built-in asset set %r: results on it are not benchmark results (assets='official' downloads "
             "LIBERO's own)",
@@ -94,11 +121,30 @@ def _auto(variable: str | None) -> AssetSet:
 def _builtin() -> AssetSet:
     from libero_gym.assets import builtin  # draws pictures, with packages that a bundle's user may not have
 
-    name = f"builtin-{builtin.VERSION}"
-    folder = cache_folder() / "assets" / name
+    folder = builtin_folder()
     if not folder.is_dir():
-        publish_folder(folder, builtin.generate)
-    return AssetSet(name, folder)
+        publish_folder(folder, generate_builtin)
+    return AssetSet(folder.name, folder)
+
+
+def builtin_folder() -> Path:
+    """Where the built-in set is, once it was generated; its name is the set's."""
+    from libero_gym.assets import builtin
+
+    return cache_folder() / "assets" / f"{BUILTIN_PREFIX}{builtin.VERSION}"
+
+
+def generate_builtin(folder: Path) -> None:
+    """Write the built-in set and its manifest into a folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from libero_gym import __version__
+    from libero_gym.assets import builtin
+
+    builtin.generate(folder)
+    write_manifest(folder, f"{BUILTIN_PREFIX}{builtin.VERSION}", f"libero-gym {__version__}")
 
 
 @functools.cache
@@ -116,42 +162,14 @@ def _folder(folder: Path, where: str) -> AssetSet:
             f"{', '.join(LAYOUT)}"
         )
     folder = folder.resolve()
-    fingerprint = AssetSet(str(folder), folder).fingerprint[:12]
-    return AssetSet(f"folder-{fingerprint}", folder)
+    return AssetSet(f"folder-{content_digest(folder)[:12]}", folder)
 
 
-def _official_present() -> Path | None:
+def official_present() -> Path | None:
     """Where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
     candidates = (
-        cache_folder() / "assets" / "official",
+        official_folder(),
         libero_folder() / "assets",
         Path("~/.cache/libero/assets").expanduser(),
     )
     return next((folder for folder in candidates if all((folder / name).is_dir() for name in LAYOUT)), None)
-
-
-def _download_official() -> Path:
-    """Fetch the Hub dataset that hf-libero names; broken-off downloads continue at the next call."""
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise AssetError("downloading LIBERO's assets needs huggingface_hub: pip install huggingface_hub") from error
-    target = cache_folder() / "assets" / "official"
-    partial = target.with_name("official.part")
-    try:
-        snapshot_download(repo_id=_official_repository(), repo_type="dataset", local_dir=partial)
-    except Exception as error:  # the Hub client raises many unrelated classes
-        raise AssetError(
-            f"downloading LIBERO's assets failed ({type(error).__name__}: {str(error).splitlines()[0]}); pass a folder "
-            f"that has them (also as {ASSETS_VARIABLE}), or assets='builtin'"
-        ) from error
-    partial.rename(target)
-    return target
-
-
-def _official_repository() -> str:
-    source = (libero_folder() / "utils" / "download_utils.py").read_text()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HF_ASSETS_REPO_ID":
-            return str(ast.literal_eval(node.value))
-    raise AssetError("hf-libero names no asset repository; expected version 0.1.4")

@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import mujoco
@@ -25,7 +26,8 @@ from libero_gym.errors import RenderError
 BACKENDS = ("egl", "osmesa")
 PROBE_SECONDS = 60.0
 
-_PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
+#: Debian's names of what a backend loads.
+PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
 _PROBE = """
 import sys
 from libero_gym.render.gl import open_context
@@ -43,6 +45,7 @@ import numpy as np
 pixels, view = np.zeros((32, 32, 3), np.uint8), mujoco.MjrRect(0, 0, 32, 32)
 mujoco.mjr_render(view, scene, drawing)
 mujoco.mjr_readPixels(pixels, None, view, drawing)
+print(pixels.mean())
 sys.exit(0 if pixels.any() else 3)
 """
 
@@ -109,12 +112,27 @@ def choose_backend(device: int | None = None) -> str:
     if device is not None:
         raise RenderError(failures["egl"].removeprefix(f"{RenderError.__module__}.RenderError: "))
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
-    packages = " ".join(_PACKAGES[backend] for backend in failures)
+    packages = " ".join(PACKAGES[backend] for backend in failures)
     raise RenderError(f"no OpenGL library can draw here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of drawing one picture with a backend in a process of its own."""
+
+    brightness: float | None
+    """Mean of the picture, 0 to 255; None if there was none."""
+    failure: str | None
+    """Why the backend cannot be used, in a line; None if it can."""
 
 
 def probe(backend: str, device: int | None = None) -> str | None:
     """Draw one picture with a backend in a child process; None if it worked, else the reason in a line."""
+    return attempt(backend, device).failure
+
+
+def attempt(backend: str, device: int | None = None) -> Attempt:
+    """The same, with the picture's brightness."""
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
         result = subprocess.run(
@@ -126,13 +144,21 @@ def probe(backend: str, device: int | None = None) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"gave no picture within {PROBE_SECONDS:.0f} s"
+        return Attempt(None, f"gave no picture within {PROBE_SECONDS:.0f} s")
     if result.returncode == 0:
-        return None
+        return Attempt(float(result.stdout.split()[-1]), None)
     if result.returncode == 3:
-        return "drew a black picture"
+        return Attempt(0.0, "drew a black picture")
     lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Exception ignored")]
-    return lines[-1] if lines else f"exit status {result.returncode}"
+    reason = lines[-1] if lines else f"exit status {result.returncode}"
+    if "'NoneType' object has no attribute" in reason:  # how PyOpenGL says it
+        reason = f"its library is not there or cannot be loaded ({reason})"
+    return Attempt(None, reason)
+
+
+def forget_backends() -> None:
+    """Have the next process try the backends again."""
+    (cache_folder() / "gl.json").unlink(missing_ok=True)
 
 
 def _key(device: int | None) -> str:

@@ -68,6 +68,8 @@ class BundledScenes:
     folder: Path
     name: str
     """Of the asset set that the scenes were made from."""
+    version: str | None
+    """Of that asset set."""
     tasks: tuple[Task, ...]
     sizes: dict[str, int]
     """Bytes of each file, by its path in the bundle."""
@@ -89,7 +91,8 @@ class BundledScenes:
                     for suite, items in index["suites"].items()
                     for item in items
                 ]
-                return cls(folder.resolve(), index["assets"]["name"], tuple(tasks), dict(index["files"]))
+                assets = index["assets"]
+                return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), dict(index["files"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(
                 f"{folder / INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "

@@ -99,7 +99,7 @@ def _fill(
         "scene_format": FORMAT,
         "mujoco": mujoco.__version__,
         "libero_gym": version("libero-gym"),
-        "assets": {"name": assets.name, "fingerprint": assets.fingerprint},
+        "assets": {"name": assets.name, "version": assets.version, "fingerprint": assets.fingerprint},
         "suites": _by_suite(tasks),
         "files": {
             path.relative_to(work).as_posix(): path.stat().st_size for path in sorted(work.rglob("*")) if path.is_file()

@@ -7,7 +7,6 @@ assets=  -->  scene_source  -+->  InstalledScenes   hf-libero + assets -> compil
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, AssetSet, resolve_assets
+from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, resolve_assets
 from libero_gym.scene.bundle import BundledScenes, is_bundle
 from libero_gym.scene.cache import compiled_scene
 from libero_gym.scene.compiled import CompiledScene
@@ -29,6 +28,10 @@ class SceneSource(Protocol):
     @property
     def name(self) -> str:
         """The asset set that the scenes are made from."""
+
+    @property
+    def version(self) -> str | None:
+        """What tells asset sets of one name apart; None where it is not known."""
 
     @property
     def assets(self) -> AssetSet:
@@ -68,6 +71,11 @@ class InstalledScenes:
         """The asset set's name."""
         return self.assets.name
 
+    @property
+    def version(self) -> str:
+        """The asset set's version."""
+        return self.assets.version
+
     def suite(self, name: str) -> Suite:
         """A whole suite.
 
@@ -106,7 +114,7 @@ def scene_source(assets: str | Path = "auto") -> SceneSource:
     Raises:
         AssetError: a bundle that cannot be used here.
     """
-    named = os.environ.get(ASSETS_VARIABLE) or "auto" if assets == "auto" else assets
+    named = choose_auto().named if assets == "auto" else assets
     if named not in SOURCES and is_bundle(folder := Path(named).expanduser()):
         return BundledScenes.open(folder)
     return InstalledScenes(assets)

@@ -103,7 +103,7 @@ def resolve_suite(name: str) -> str:
     for suite, (env_id, _) in SUITES.items():
         if lowered in (suite, suite.removeprefix("libero_"), env_id.lower()):
             return suite
-    raise unknown(SuiteError, "suite", name, SUITES)
+    raise unknown(SuiteError, "suite", name, SUITES, aliases=[suite.removeprefix("libero_") for suite in SUITES])
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vla_trainer.provenance import Provenance
 from vla_trainer.records import Batch, Frame, Rollout
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ class Backend(Protocol):
         """Decisions a second at the robot's own speed, for films."""
 
     @property
-    def assets(self) -> str | None:
-        """Which asset set the environments use, where they say so."""
+    def provenance(self) -> Provenance:
+        """What the training environments say about themselves."""
 
     @property
     def env_steps(self) -> int:

@@ -11,7 +11,8 @@ from vla_trainer import checkpoint
 from vla_trainer.backend.components import make_policy
 from vla_trainer.config.algorithm import GRPO
 from vla_trainer.config.schema import Config
-from vla_trainer.evaluate import Evaluation, asset_set, evaluate
+from vla_trainer.evaluate import Evaluation, evaluate
+from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Batch, Frame, Rollout
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
@@ -56,8 +57,8 @@ class LocalBackend:
         return fps_of(self._envs, self._config.env.action_chunk or 1)
 
     @property
-    def assets(self) -> str | None:
-        return asset_set(self._envs)
+    def provenance(self) -> Provenance:
+        return provenance_of(self._envs)
 
     def collect(self, *, film: bool) -> Rollout:
         rollout_config, algorithm = self._config.rollout, self._config.algorithm
@@ -116,7 +117,8 @@ class LocalBackend:
             "shuffles": self._shuffles.get_state(),
             "torch": torch.get_rng_state(),
         }
-        return checkpoint.save(folder, iteration, self._policy, state, self._config.trainer.keep_checkpoints)
+        keep = self._config.trainer.keep_checkpoints
+        return checkpoint.save(folder, iteration, self._policy, state, keep, self.provenance)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy)

@@ -61,7 +61,15 @@ def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes, dark: Ima
         picture.save(folder / f"{material}.png")
         mjcf.texture(asset, f"tex-micro_{material}", f"{name}/{material}.png")
         mjcf.material(asset, f"micro_{material}", f"tex-micro_{material}", specular=shine, shininess=shine)
-    ET.SubElement(asset, "material", name="micro_window", rgba="0.05 0.05 0.06 1", specular="0.8", shininess="0.8")
+    ET.SubElement(
+        asset,
+        "material",
+        name="micro_window",
+        rgba="0.05 0.05 0.06 1",
+        specular="0.8",
+        shininess="0.8",
+        reflectance="0",
+    )
     radius, reach = sizes.handle.half_size[0], sizes.handle.half_size[2]
     bar = turned([(0.0, -reach), (radius, -reach), (radius, reach), (0.0, reach)], 12)
     for part, mesh in (

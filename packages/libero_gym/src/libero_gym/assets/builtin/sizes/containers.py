@@ -53,7 +53,7 @@ BASKET = ThingSizes(
     ),
     boxes=(Panel((0.0006, 0.0, 0.0131), (0.0766, 0.0724, 0.0085)),),
     walls=(WallSizes(lower=(0.0695, 0.0130), upper=(0.0775, 0.1420), thickness=0.0134, segments=4),),
-    regions={"contain_region": SiteSizes((0.0, 0.0, 0.0718), (0.0611, 0.0611, 0.0695))},
+    regions={"contain_region": SiteSizes((0.0, 0.0, 0.0718), (0.0611, 0.0611, 0.0695), (0.0, 0.0, 0.0, 1.0))},
     shine=0.1,
 )
 

@@ -1,24 +1,12 @@
-"""`libero-gym` as a person runs it: what it prints and how it leaves."""
+"""`libero-gym bundle` as a person runs it: what it prints and how it leaves."""
 
 from __future__ import annotations
-
-import subprocess
-import sys
-from pathlib import Path
 
 import gymnasium
 import pytest
 
-COMMAND = Path(sys.executable).parent / "libero-gym"
 
-
-def run(*arguments):
-    return subprocess.run(
-        [str(COMMAND), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-
-
-def test_help_says_what_it_does_and_gives_an_example():
+def test_help_says_what_it_does_and_gives_an_example(run):
     assert "bundle" in run("--help").stdout
     done = run("bundle", "--help")
     assert done.returncode == 0
@@ -26,7 +14,7 @@ def test_help_says_what_it_does_and_gives_an_example():
         assert word in done.stdout
 
 
-def test_bundle_writes_what_gymnasium_then_runs(tmp_path):
+def test_bundle_writes_what_gymnasium_then_runs(run, tmp_path):
     out = tmp_path / "new" / "bundle"
     done = run("bundle", "--suite", "spatial", "--task", 4, "--task", 1, "--assets", "builtin", "--out", out)
     assert done.returncode == 0, done.stderr
@@ -64,7 +52,7 @@ def test_bundle_writes_what_gymnasium_then_runs(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, tmp_path):
+def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, run, tmp_path):
     done = run("bundle", *arguments, "--out", tmp_path / "bundle")
     assert done.returncode == 2
     assert done.stderr.startswith(message)

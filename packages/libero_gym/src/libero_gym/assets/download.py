@@ -1,0 +1,99 @@
+"""LIBERO's official asset set from the Hub dataset that hf-libero names: resumed, pinned, every file checked."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from libero_gym.assets.manifest import file_sha256, write_manifest
+from libero_gym.cache_folder import cache_folder
+from libero_gym.errors import AssetError
+from libero_gym.tasks.suites import libero_folder
+
+logger = logging.getLogger("libero_gym")
+
+
+def official_folder() -> Path:
+    """Where a download goes."""
+    return cache_folder() / "assets" / "official"
+
+
+def download_official(say: Callable[[str], None] | None = None) -> Path:
+    """Fetch the official set into the cache; what an earlier try has left is used.
+
+    Args:
+        say: receives a line about each stage.
+
+    Returns:
+        The set's folder, which appears whole or not at all.
+
+    Raises:
+        AssetError: the Hub cannot be reached, or a file arrived with other bytes than the Hub says.
+    """
+    target = official_folder()
+    partial = target.with_name("official.part")
+    repository = official_repository()
+    say = say or logger.info
+    try:
+        from huggingface_hub import HfApi, snapshot_download
+    except ImportError as error:
+        raise AssetError("downloading LIBERO's assets needs huggingface_hub: pip install huggingface_hub") from error
+    try:
+        info = HfApi().dataset_info(repository, files_metadata=True)
+        say(f"downloading {repository}, commit {info.sha}, into {target}")
+        # Without files there would be a list of nothing to check against.
+        if not info.siblings:
+            raise AssetError(f"the Hub dataset {repository} has no files")
+        snapshot_download(repo_id=repository, repo_type="dataset", revision=info.sha, local_dir=partial)
+    except AssetError:
+        raise
+    except Exception as error:  # the Hub client raises many unrelated classes
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise AssetError(
+            f"downloading LIBERO's assets failed ({type(error).__name__}: {reason}); try again (what has arrived is "
+            "kept), or use a folder that has them (`libero-gym assets use FOLDER`), or assets='builtin'"
+        ) from error
+    say(f"checking {len(info.siblings)} files")
+    wrong = [item.rfilename for item in info.siblings if not _is_as_published(partial / item.rfilename, item)]
+    if wrong:
+        for name in wrong:
+            (partial / name).unlink(missing_ok=True)
+        # The client's notes say that the files are there; without them it fetches them again.
+        shutil.rmtree(partial / ".cache", ignore_errors=True)
+        raise AssetError(
+            f"{len(wrong)} of {len(info.siblings)} files arrived with other bytes than the Hub says, the first is "
+            f"{wrong[0]}; they were removed: run `libero-gym assets download` again"
+        )
+    shutil.rmtree(partial / ".cache", ignore_errors=True)
+    write_manifest(partial, "official", f"hub:{repository}@{info.sha}")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    return target
+
+
+def official_repository() -> str:
+    """The Hub dataset that hf-libero names.
+
+    Raises:
+        AssetError: it names none.
+    """
+    source = (libero_folder() / "utils" / "download_utils.py").read_text()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HF_ASSETS_REPO_ID":
+            return str(ast.literal_eval(node.value))
+    raise AssetError("hf-libero names no asset repository; expected version 0.1.4")
+
+
+def _is_as_published(path: Path, item: Any) -> bool:
+    """By SHA-256 for large files, by git's own hash for the others, which is all that the Hub says about them."""
+    if not path.is_file():
+        return False
+    if item.lfs is not None:
+        return file_sha256(path) == item.lfs.sha256
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == item.blob_id

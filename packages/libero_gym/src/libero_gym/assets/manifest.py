@@ -1,0 +1,139 @@
+"""What files an asset set consists of: a manifest beside them, and a digest that is the same on every machine."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from libero_gym.cache_folder import cache_folder
+from libero_gym.errors import AssetError
+
+MANIFEST = "libero-gym-manifest.json"
+MANIFEST_FORMAT = 1
+#: Folders whose files end up in a scene; what lies beside them (a licence, a manifest) does not change one.
+CONTENT = (
+    "articulated_objects",
+    "scenes",
+    "stable_hope_objects",
+    "stable_scanned_objects",
+    "textures",
+    "turbosquid_objects",
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file as it was when the set was made."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a set, and where it came from."""
+
+    name: str
+    """Of the asset set, e.g. "official"."""
+    origin: str
+    """e.g. "libero-gym 0.1.0" or "hub:<repository>@<commit>"."""
+    files: dict[str, FileRecord]
+    """By path in the set, with slashes."""
+
+
+def write_manifest(folder: Path, name: str, origin: str) -> Manifest:
+    """Record every file of a folder, hidden ones left out, in the folder itself."""
+    files = {
+        path.relative_to(folder).as_posix(): FileRecord(path.stat().st_size, file_sha256(path))
+        for path in visible_files(folder)
+    }
+    manifest = Manifest(name, origin, files)
+    (folder / MANIFEST).write_text(json.dumps({"format": MANIFEST_FORMAT, **asdict(manifest)}, indent=1) + "\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """A folder's manifest; None if it has none.
+
+    Raises:
+        AssetError: it cannot be read, or is of another format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        tree = json.loads(path.read_text())
+        if tree["format"] != MANIFEST_FORMAT:
+            raise ValueError(f"format {tree['format']!r}, expected {MANIFEST_FORMAT}")
+        files = {str(key): FileRecord(**value) for key, value in tree["files"].items()}
+        return Manifest(str(tree["name"]), str(tree["origin"]), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AssetError(f"{path} is not a manifest ({type(error).__name__}: {error}); make the set again") from error
+
+
+def visible_files(folder: Path) -> Iterator[Path]:
+    """All files of a set in a fixed order, without hidden ones and the manifest."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and inside.as_posix() != MANIFEST and not any(part.startswith(".") for part in inside.parts):
+            yield path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(folder: Path, state: str) -> str:
+    known = _recall_digests()
+    if state in known:
+        return known[state]
+    digest = hashlib.sha256()
+    for path in _content(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\0".encode())
+    _remember_digest(state, digest.hexdigest())
+    return digest.hexdigest()
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over names and bytes of the files that scenes are made of: equal sets have equal ones everywhere.
+
+    Reading LIBERO's 140 MB takes half a second, so what was computed for the same names, sizes and times is remembered.
+    """
+    seen = hashlib.sha256(str(folder.resolve()).encode())
+    for path in _content(folder):
+        status = path.stat()
+        seen.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return _digest_of(folder, seen.hexdigest())
+
+
+def _content(folder: Path) -> Iterator[Path]:
+    return (path for path in visible_files(folder) if path.relative_to(folder).parts[0] in CONTENT)
+
+
+def _recall_digests() -> dict[str, str]:
+    try:
+        return dict(json.loads((cache_folder() / "digests.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _remember_digest(state: str, digest: str) -> None:
+    path = cache_folder() / "digests.json"
+    # The latest few: a set that changes leaves entries behind that nobody asks for again.
+    entries = dict([*_recall_digests().items(), (state, digest)][-50:])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        work = path.with_suffix(f".{os.getpid()}")
+        work.write_text(json.dumps(entries))
+        work.replace(path)
+    except OSError:
+        pass  # only half a second is lost at the next start

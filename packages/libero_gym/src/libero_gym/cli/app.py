@@ -1,0 +1,57 @@
+"""The command `libero-gym`: its subcommands, and how an error leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from libero_gym.cli import assets, tasks
+from libero_gym.cli.bundle import bundle
+from libero_gym.cli.doctor import doctor
+from libero_gym.cli.play import play
+from libero_gym.cli.snapshot import snapshot
+from libero_gym.errors import LiberoGymError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="LIBERO's 130 robot-manipulation tasks as Gymnasium environments.",
+)
+
+
+app.command(epilog="Examples: libero-gym doctor, LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json")(doctor)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(assets.app, name="assets")
+app.command(
+    epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
+    'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'
+)(bundle)
+
+app.command(
+    epilog="Examples: libero-gym snapshot --suite spatial --out spatial.png, libero-gym snapshot --suite goal --task 3 "
+    "--task 7 --assets official --size 256 --columns 2 --out goal.jpg"
+)(snapshot)
+
+app.command(
+    epilog="Examples: libero-gym play --suite spatial --task 0 --record try.npz, libero-gym play try.npz, "
+    "libero-gym play try.npz --out try.mp4"
+)(play)
+
+
+def main() -> None:
+    """The console script `libero-gym`: what a user can mend becomes one line on standard error and exit code 2."""
+    with _one_line():
+        app(prog_name="libero-gym")
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except LiberoGymError as error:
+        typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
+        raise SystemExit(2) from error

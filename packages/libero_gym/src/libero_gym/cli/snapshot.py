@@ -1,0 +1,101 @@
+"""`libero-gym snapshot`: how tasks look."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from libero_gym.cli.task_options import SUITES_HELP, AssetsOption, TasksOption, WorkersOption, chosen_tasks
+from libero_gym.errors import LiberoGymError, OptionError, unknown
+from libero_gym.tasks.suites import Task
+
+if TYPE_CHECKING:
+    from libero_gym.render.contact_sheet import Tile
+    from libero_gym.scene.source import SceneSource
+
+FORMATS = (".png", ".jpg", ".jpeg")
+#: As JPEG names it: hardly to be told from the picture itself, at a fifth of a PNG.
+JPEG_QUALITY = 82
+
+
+def snapshot(
+    suite: Annotated[list[str], typer.Option("--suite", help=SUITES_HELP)],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png or, a fifth as large, a .jpg file.")],
+    task: TasksOption = None,
+    assets: AssetsOption = "auto",
+    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height and width of a picture, pixels.")] = 128,
+    columns: Annotated[int, typer.Option("--columns", min=1, help="Tasks in a row.")] = 5,
+    quality: Annotated[
+        str, typer.Option("--quality", metavar="reference|fast", help="As LIBERO draws, or coarser and faster.")
+    ] = "reference",
+    init_state: Annotated[int, typer.Option("--init-state", min=0, help="Of the 50 published ones.")] = 0,
+    workers: WorkersOption = None,
+) -> None:
+    """Draw tasks onto one sheet: agentview and wrist camera, upright, after things have settled, with the instruction.
+
+    Scenes that are not in the cache are compiled first, some 6 s each.
+    """
+    from libero_gym.cli.progress import progress_bar
+    from libero_gym.render.contact_sheet import contact_sheet
+    from libero_gym.render.renderer import QUALITIES
+    from libero_gym.scene.source import scene_source
+
+    if quality not in QUALITIES:
+        raise unknown(OptionError, "--quality", quality, QUALITIES)
+    if out.suffix.lower() not in FORMATS:
+        raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(FORMATS)}")
+    scenes = scene_source(assets)
+    tasks = chosen_tasks(suite, task, scenes)
+    for chosen in tasks:
+        scenes.select(scenes.suite(chosen.suite), chosen.index)  # says now if the set does not cover it
+    _compile(scenes, tasks, min(workers or os.cpu_count() or 1, len(tasks)))
+    tiles = []
+    with progress_bar(len(tasks), "drawing") as done:
+        for chosen in tasks:
+            tiles.append(_tile(chosen, assets, size, quality, init_state, len(set(suite)) > 1))
+            done(chosen)
+    sheet = contact_sheet(tiles, columns)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out, **({"optimize": True} if out.suffix.lower() == ".png" else {"quality": JPEG_QUALITY}))
+    except OSError as error:
+        raise LiberoGymError(f"--out {out} cannot be written ({error.strerror})") from error
+    shape = f"{sheet.width} x {sheet.height} pixels, {out.stat().st_size / 1000:.0f} KB"
+    typer.echo(f"written: {out} ({len(tasks)} tasks of {scenes.name}, {shape})")
+
+
+def _compile(scenes: SceneSource, tasks: list[Task], workers: int) -> None:
+    """Have every scene in the cache."""
+    from libero_gym.cli.progress import progress_bar
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        with progress_bar(len(tasks)) as done:
+            for number, _ in enumerate(pool.map(scenes.scene, tasks)):
+                done(tasks[number])
+    finally:
+        pool.shutdown(cancel_futures=True)  # once something went wrong, nothing more is started
+
+
+def _tile(task: Task, assets: str, size: int, quality: str, init_state: int, with_suite: bool) -> Tile:
+    from libero_gym.env import LiberoEnv
+    from libero_gym.render.contact_sheet import Tile
+
+    env = LiberoEnv(
+        task.suite,
+        task=task.index,
+        assets=assets,
+        image_size=size,
+        render_quality=quality,
+        image_orientation="upright",
+    )
+    try:
+        observation, _ = env.reset(seed=0, options={"init_state": init_state})
+    finally:
+        env.close()
+    place = f"{task.suite} {task.index}" if with_suite else f"{task.index}"
+    return Tile((observation["image"], observation["wrist_image"]), f"{place}: {task.instruction}")

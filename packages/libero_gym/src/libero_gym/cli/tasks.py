@@ -1,0 +1,191 @@
+"""`libero-gym tasks`: which tasks there are, and what one asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from libero_gym.cli.task_options import SUITES_HELP
+from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
+from libero_gym.tasks.definition import TaskDefinition, task_definition
+from libero_gym.tasks.init_states import count_states, published_states
+from libero_gym.tasks.suites import SUITES, Suite, Task, load_suite
+
+app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
+
+SuitesOption = Annotated[list[str] | None, typer.Option("--suite", help=SUITES_HELP, show_default=False)]
+GrepOption = Annotated[
+    str | None,
+    typer.Option("--grep", metavar="TEXT", help="Only tasks with this in name or instruction.", show_default=False),
+]
+ThingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--object",
+        metavar="CATEGORY",
+        help="Only tasks with this object or fixture, e.g. akita_black_bowl; given more than once: with all of them.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog="Examples: [bold]libero-gym tasks --suite goal[/bold], "
+    "[bold]libero-gym tasks --object flat_stove --grep moka[/bold], [bold]libero-gym tasks show spatial 3[/bold]",
+)
+def tasks(
+    context: typer.Context,
+    suite: SuitesOption = None,
+    grep: GrepOption = None,
+    thing: ThingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List LIBERO's tasks, or show one of them."""
+    if context.invoked_subcommand is None:
+        _list(suite, grep, thing, as_json)
+    elif suite or grep or thing or as_json:
+        raise OptionError(f"options before {context.invoked_subcommand!r} have no effect; put them after it")
+
+
+@app.command("list", epilog="Example: libero-gym tasks list --suite spatial --grep ramekin")
+def list_tasks(
+    suite: SuitesOption = None, grep: GrepOption = None, thing: ThingsOption = None, as_json: JsonOption = False
+) -> None:
+    """The same as without a subcommand."""
+    _list(suite, grep, thing, as_json)
+
+
+@app.command("show", epilog="Examples: libero-gym tasks show spatial 3, libero-gym tasks show turn_on_the_stove --json")
+def show_task(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SUITE INDEX|NAME", show_default=False, help="A suite and an index or a name; or a name alone."
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """One task: instruction, goal, things, initial states, time limit."""
+    suite, task = _find(words)
+    tree = describe(suite, task)
+    if as_json:
+        typer.echo(json.dumps(tree, indent=2))
+    else:
+        _print(tree)
+
+
+def describe(suite: Suite, task: Task) -> dict[str, Any]:
+    """Everything about a task that needs no scene, as plain data."""
+    definition = task_definition(task)
+    published = published_states(task)
+    return {
+        "suite": task.suite,
+        "index": task.index,
+        "name": task.name,
+        "env_id": suite.env_id,
+        "instruction": task.instruction,
+        "scene": definition.scene,
+        "goal": [str(atom) for atom in definition.goal],
+        "start": [str(atom) for atom in definition.start],
+        "objects": definition.objects,
+        "fixtures": definition.fixtures,
+        "objects_of_interest": list(definition.objects_of_interest),
+        "init_states": {split: count_states(task, split, published) for split in ("eval", "train")},
+        "max_episode_steps": suite.max_episode_steps,
+    }
+
+
+def _list(suites: list[str] | None, grep: str | None, things: list[str] | None, as_json: bool) -> None:
+    chosen = list(dict.fromkeys(load_suite(name) for name in suites or SUITES))
+    found = [task for suite in chosen for task in suite.tasks]
+    total = len(found)
+    if things:
+        categories = {task: _categories(task_definition(task)) for task in found}
+        known = sorted(set().union(*categories.values()))
+        for thing in things:
+            if thing not in known:
+                raise unknown(OptionError, "--object", thing, known, ", ".join(suite.name for suite in chosen))
+        found = [task for task in found if categories[task].issuperset(things)]
+    if grep:
+        # A person types words as they are spoken; names have underscores between them.
+        wanted = grep.lower().replace("_", " ")
+        found = [t for t in found if wanted in f"{t.name.replace('_', ' ')}\n{t.instruction}".lower()]
+    if as_json:
+        keys = ("suite", "index", "name", "instruction")
+        typer.echo(json.dumps([{key: getattr(task, key) for key in keys} for task in found], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    if found:
+        table = Table("suite", box=None, pad_edge=False, header_style="bold")
+        table.add_column("task", justify="right")
+        table.add_column("name", overflow="fold", ratio=1, style="dim")
+        table.add_column("instruction", overflow="fold", ratio=1)
+        for task in found:
+            table.add_row(task.suite, str(task.index), task.name, task.instruction)
+        Console().print(table)
+    typer.echo(f"{len(found)} of {total} tasks")
+
+
+def _categories(definition: TaskDefinition) -> set[str]:
+    return {*definition.objects.values(), *definition.fixtures.values()}
+
+
+def _find(words: list[str]) -> tuple[Suite, Task]:
+    """The task that SUITE INDEX, SUITE NAME or a NAME alone means."""
+    if len(words) == 2:
+        suite = load_suite(words[0])
+        return suite, suite.select(words[1])[0]
+    if len(words) > 2:
+        raise OptionError(f"{len(words)} words after show; allowed: SUITE INDEX, SUITE NAME, or NAME")
+    suites = [load_suite(name) for name in SUITES]
+    found = [(suite, task) for suite in suites for task in suite.tasks if task.name == words[0]]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(suite.name for suite, _ in found)
+        raise TaskError(f"task {words[0]!r} is in {places}; name the suite too")
+    try:
+        suite = load_suite(words[0])
+    except LiberoGymError:
+        names = [task.name for suite in suites for task in suite.tasks]
+        error = unknown(TaskError, "task", words[0], names)
+        # 130 names would bury the suggestion.
+        raise TaskError(f"{str(error).partition('; allowed:')[0]}; `libero-gym tasks` lists all names") from None
+    raise TaskError(f"{suite.name} alone is a suite, not a task; add an index from 0 to {len(suite.tasks) - 1}")
+
+
+def _print(tree: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("task", f"{tree['suite']} {tree['index']}")
+    table.add_row("name", tree["name"])
+    table.add_row("instruction", tree["instruction"])
+    table.add_row("goal", "\nand ".join(tree["goal"]))
+    table.add_row("scene", tree["scene"])
+    table.add_row("objects", _grouped(tree["objects"]))
+    table.add_row("fixtures", _grouped(tree["fixtures"]))
+    table.add_row("of interest", ", ".join(tree["objects_of_interest"]))
+    table.add_row("start", "\n".join(tree["start"]))
+    states, limit = tree["init_states"], tree["max_episode_steps"]
+    table.add_row("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)")
+    table.add_row("time limit", f"{limit} control steps, {limit / 20:g} s")
+    table.add_row("make it", f'gymnasium.make("{tree["env_id"]}", task={tree["index"]})')
+    Console(highlight=False).print(table, markup=False)
+
+
+def _grouped(things: dict[str, str]) -> str:
+    """Instances, one category a line."""
+    lines: dict[str, list[str]] = {}
+    for instance, category in things.items():
+        lines.setdefault(category, []).append(instance)
+    return "\n".join(", ".join(instances) for instances in lines.values())

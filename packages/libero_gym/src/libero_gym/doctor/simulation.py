@@ -1,0 +1,68 @@
+"""What the simulation computes and draws; run in a process of its own, `python -m libero_gym.doctor.simulation`.
+
+A driver or a library that does not fit may crash or hang, which must not take the doctor along.
+
+Standard output: one JSON object {"assets": name, "settled": {"libero_spatial 0": [qpos ...], ...}, "brightness":
+{"libero_spatial 0": number, ...}}. Joint positions are metres and radians after settling 10 control steps from initial
+state 0 with seed 0; brightness is the mean of the agentview, 128 pixels high and wide, 0 to 255.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from libero_gym.episode import Episode, SharedModels
+from libero_gym.errors import AssetError, RenderError
+from libero_gym.options import EnvOptions, check_options
+from libero_gym.tasks.suites import SUITES
+
+#: Height and width of the pictures.
+PICTURE_SIZE = 128
+
+
+def main() -> None:
+    """Settle the first task of each suite that the asset set has, and draw them."""
+    logging.getLogger("libero_gym").setLevel(logging.ERROR)
+    draw = "--no-pictures" not in sys.argv[1:]
+    json.dump(simulate(draw), sys.stdout)
+
+
+def simulate(draw: bool) -> dict[str, Any]:
+    """The JSON object above, with as many of the suites as there are scenes for."""
+    chosen = [options for suite in SUITES if (options := _options(suite)) is not None]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each compiles in a process of its own
+        list(pool.map(lambda options: options.scenes.scene(options.tasks[0]), chosen))
+    result: dict[str, Any] = {"assets": chosen[0].scenes.name, "settled": {}, "brightness": {}}
+    for options in chosen:
+        episode = Episode(options, SharedModels(options))
+        episode.begin(0, {"init_state": 0})
+        place = f"{options.suite.name} {options.tasks[0].index}"
+        result["settled"][place] = [float(q) for q in episode.world.data.qpos]
+        if draw:
+            result["brightness"][place] = _brightness(episode)
+    return result
+
+
+def _options(suite: str) -> EnvOptions | None:
+    try:
+        return check_options(suite, task=0, cameras=())
+    except AssetError:  # a bundle or a set without it
+        return None
+
+
+def _brightness(episode: Episode) -> float:
+    from libero_gym.observation import picture
+
+    try:
+        return float(picture(episode.world, "agentview", PICTURE_SIZE, "upright", "reference").mean())
+    except RenderError as error:
+        raise SystemExit(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Drive a task by hand, watch an episode again, or film it."""

@@ -1,0 +1,35 @@
+"""What a result must say about the environment that it was made in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libero_gym.assets.source import BUILTIN_PREFIX
+from libero_gym.options import EnvOptions
+
+
+def provenance(options: EnvOptions) -> dict[str, Any]:
+    """Part of `metadata`: `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None
+    for a bundle that does not say); and `benchmark_caveats`, a tuple of sentences on why a success rate in this
+    environment is not the published benchmark's: empty where it is."""
+    return {
+        "assets": options.scenes.name,
+        "assets_version": options.scenes.version,
+        "benchmark_caveats": caveats(options),
+    }
+
+
+def caveats(options: EnvOptions) -> tuple[str, ...]:
+    """In what an environment differs from LIBERO's published evaluation."""
+    found = []
+    if options.scenes.name.startswith(BUILTIN_PREFIX):
+        found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and pictures than LIBERO's")
+    if options.split != "eval":
+        found.append(f"split {options.split!r} has other initial states than the published ones")
+    if options.reward == "staged":
+        found.append("the staged reward is not LIBERO's")
+    if options.render_quality != "reference":
+        found.append(f"render_quality {options.render_quality!r} draws other pictures than LIBERO")
+    if options.max_episode_steps != options.suite.max_episode_steps:
+        found.append(f"the time limit is {options.max_episode_steps}, not {options.suite.max_episode_steps} steps")
+    return tuple(found)

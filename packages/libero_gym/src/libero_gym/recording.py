@@ -1,0 +1,224 @@
+"""A recorded episode: what is needed to repeat it exactly, in one .npz file.
+
+format           1
+suite task       "libero_spatial" and the task's name      split        of the initial states
+init_state seed  as `LiberoEnv.reset` takes them           settle_steps before the first action
+assets           the asset set's name and version          mujoco       the version that computed it
+actions          (T, 7) float64                            success      whether it ended in success
+final_state      (1 + nq + nv,) float64: [time, qpos, qvel] after the last action
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from libero_gym.engine.world import ACTION_SIZE
+from libero_gym.env import LiberoEnv
+from libero_gym.errors import LiberoGymError, RecordingError
+from libero_gym.tasks.suites import SUITES
+
+RECORDING_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One episode."""
+
+    suite: str
+    task: str
+    """The task's name."""
+    split: str
+    init_state: int
+    seed: int
+    settle_steps: int
+    assets: str
+    assets_version: str
+    """Empty where the asset set's version is not known."""
+    mujoco: str
+    actions: np.ndarray
+    """(T, 7) float64."""
+    final_state: np.ndarray
+    """(1 + nq + nv,) float64: [time, qpos, qvel]."""
+    success: bool
+
+    def save(self, path: Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            LiberoGymError: it cannot be written.
+        """
+        fields = {name: np.asarray(value) for name, value in vars(self).items()}
+        work = path.with_name(f".{path.name}.{os.getpid()}.npz")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez_compressed(work, format=RECORDING_FORMAT, **fields)  # type: ignore[arg-type]
+            work.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                work.unlink()
+            raise LiberoGymError(f"the recording {path} cannot be written ({error.strerror})") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Recording:
+        """Read a file.
+
+        Raises:
+            RecordingError: it is missing, damaged, or of another format.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                if int(stored["format"]) != RECORDING_FORMAT:
+                    raise RecordingError(
+                        f"{path} has format {int(stored['format'])}; this libero-gym reads {RECORDING_FORMAT}"
+                    )
+                read = cls(
+                    suite=str(stored["suite"]),
+                    task=str(stored["task"]),
+                    split=str(stored["split"]),
+                    init_state=int(stored["init_state"]),
+                    seed=int(stored["seed"]),
+                    settle_steps=int(stored["settle_steps"]),
+                    assets=str(stored["assets"]),
+                    assets_version=str(stored["assets_version"]),
+                    mujoco=str(stored["mujoco"]),
+                    actions=np.asarray(stored["actions"], dtype=np.float64),
+                    final_state=np.asarray(stored["final_state"], dtype=np.float64),
+                    success=bool(stored["success"]),
+                )
+        except FileNotFoundError as error:
+            raise RecordingError(f"{path} does not exist; record one with: libero-gym play --record FILE") from error
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, RecordingError):
+                raise
+            raise RecordingError(f"{path} is not a whole recording of an episode ({error})") from error
+        if read.suite not in SUITES:
+            raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join(SUITES)}")
+        if read.actions.ndim != 2 or read.actions.shape[1] != ACTION_SIZE or not np.isfinite(read.actions).all():
+            raise RecordingError(f"{path} has actions of shape {read.actions.shape}; expected (T, 7), all finite")
+        return read
+
+    def check_assets(self, env: LiberoEnv) -> None:
+        """Refuse to repeat it on another asset set.
+
+        Raises:
+            RecordingError: the sets differ.
+        """
+        name, version = env.asset_set, env.metadata["assets_version"] or ""
+        # Equal contents have equal versions, whether the set was downloaded or is a folder.
+        if name == self.assets or (version and version == self.assets_version and "builtin-" not in name + self.assets):
+            return
+        raise RecordingError(
+            f"it was recorded on the asset set {self.assets!r} (version {self.assets_version or 'unknown'}), this is "
+            f"{name!r} (version {version or 'unknown'}); name the same set with --assets"
+        )
+
+
+class Recorder:
+    """Collects what an environment does, from a reset on."""
+
+    def __init__(self, env: LiberoEnv, split: str, settle_steps: int) -> None:
+        """`split` and `settle_steps`: those that the environment was made with."""
+        self._env, self._split, self._settle_steps = env, split, settle_steps
+        self._actions: list[np.ndarray] = []
+        self._info: dict[str, object] = {}
+
+    def begin(self, info: dict[str, object]) -> None:
+        """Start anew with the info of a reset."""
+        self._actions, self._info = [], dict(info)
+
+    def add(self, action: np.ndarray, info: dict[str, object]) -> None:
+        """An action that was executed, and the info of that step."""
+        self._actions.append(np.array(action, dtype=np.float64))
+        self._info = dict(info)
+
+    def __len__(self) -> int:
+        return len(self._actions)
+
+    def finish(self) -> Recording:
+        """The recording up to now."""
+        info, env = self._info, self._env
+        return Recording(
+            suite=env.suite,
+            task=str(info["task_name"]),
+            split=self._split,
+            init_state=int(str(info["init_state_id"])),
+            seed=int(str(info["seed"])),
+            settle_steps=self._settle_steps,
+            assets=env.asset_set,
+            assets_version=env.metadata["assets_version"] or "",
+            mujoco=mujoco.__version__,
+            actions=np.array(self._actions).reshape(-1, ACTION_SIZE),
+            final_state=env.get_sim_state(),
+            success=bool(info["success"]),
+        )
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How a repeated episode ended."""
+
+    steps: int
+    success: bool
+    difference: float
+    """Largest difference of the final state from the recorded one; 0 where it was repeated exactly."""
+
+
+def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> LiberoEnv:
+    """An environment that can repeat a recording.
+
+    Args:
+        recording: the episode.
+        assets: see `LiberoEnv`.
+        kwargs: what else `LiberoEnv` takes and the recording leaves open, such as `cameras`.
+
+    Raises:
+        RecordingError: `assets` is another set than the recorded one.
+    """
+    env = LiberoEnv(
+        recording.suite,
+        task=recording.task,
+        split=recording.split,
+        assets=assets,
+        settle_steps=recording.settle_steps,
+        max_episode_steps=-1,
+        **kwargs,  # type: ignore[arg-type]
+    )
+    try:
+        recording.check_assets(env)
+    except RecordingError:
+        env.close()
+        raise
+    return env
+
+
+def repeat(recording: Recording, env: LiberoEnv, show: Callable[[dict[str, object]], bool]) -> Repetition:
+    """Execute the recorded actions.
+
+    Args:
+        recording: the episode.
+        env: of `open_env`.
+        show: called with each observation, the first one before any action; returns whether to go on.
+    """
+    observation, info = env.reset(seed=recording.seed, options={"init_state": recording.init_state})
+    steps = 0
+    over = False
+    for action in recording.actions:
+        if over or not show(observation):
+            break
+        observation, _, terminated, truncated, info = env.step(action)
+        steps += 1
+        over = terminated or truncated
+    else:
+        show(observation)
+    state = env.get_sim_state()
+    same_size = state.shape == recording.final_state.shape
+    difference = float(np.abs(state - recording.final_state).max()) if same_size else float("inf")
+    return Repetition(steps, bool(info["success"]), difference)

@@ -1,0 +1,60 @@
+"""Make docs/tasks.md and its pictures with the built-in asset set: `make gallery`.
+
+A suite that the set does not cover yet is listed without a picture.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+COMMAND = Path(sys.executable).with_name("libero-gym")
+#: Suite -> (height of a picture in pixels, tasks in a row): each sheet stays below 400 KB.
+SHEETS = {
+    "libero_spatial": (128, 4),
+    "libero_object": (128, 4),
+    "libero_goal": (128, 4),
+    "libero_10": (128, 4),
+    "libero_90": (56, 9),
+}
+HEAD = """# Tasks
+
+LIBERO's 130 tasks, as `libero-gym tasks` lists them; `libero-gym tasks show SUITE INDEX` says what one of them asks.
+The pictures show initial state 0, from the agentview and the wrist camera, on the built-in asset set, which is not the
+one of published results. They are made by `make gallery`, which calls `libero-gym snapshot`.
+"""
+
+
+def main() -> None:
+    """Draw what can be drawn, and write the page."""
+    # The sheets show the set that everybody has, whatever this machine prefers.
+    environment = {**os.environ, "LIBERO_GYM_ASSETS": "builtin"}
+    listed = subprocess.run([COMMAND, "tasks", "--json"], capture_output=True, text=True, check=True)
+    tasks: list[dict[str, Any]] = json.loads(listed.stdout)
+    page = [HEAD]
+    for suite, (size, columns) in SHEETS.items():
+        picture = DOCS / "images" / f"{suite}.jpg"
+        sizes = ["--size", str(size), "--columns", str(columns)]
+        command = [COMMAND, "snapshot", "--suite", suite, *sizes, "--out", picture]
+        drawn = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        covered = drawn.returncode == 0
+        if not covered and "AssetError: the asset set" not in drawn.stderr:
+            sys.exit(drawn.stderr)
+        inside = [task for task in tasks if task["suite"] == suite]
+        page.append(f"## {suite}\n")
+        page.append(
+            f"![The {len(inside)} tasks of {suite}](images/{suite}.jpg)\n"
+            if covered
+            else "The built-in asset set does not cover this suite yet.\n"
+        )
+        page.append("".join(f"{task['index']}. {task['instruction']}\n" for task in inside))
+    (DOCS / "tasks.md").write_text("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()

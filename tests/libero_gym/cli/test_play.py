@@ -1,0 +1,162 @@
+"""`libero-gym play` without a display, and in a window where this machine can have one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from libero_gym.env import LiberoEnv
+from libero_gym.recording import Recorder, Recording
+
+
+@pytest.fixture(scope="module")
+def episode(tmp_path_factory):
+    """Twelve steps of a hand that moves down."""
+    env = LiberoEnv("spatial", task=1, assets="builtin", cameras=(), max_episode_steps=-1)
+    recorder = Recorder(env, split="eval", settle_steps=10)
+    recorder.begin(env.reset(seed=0, options={"init_state": 2})[1])
+    action = np.array([0, 0, -1, 0, 0, 0, 1.0])
+    for _ in range(12):
+        recorder.add(action, env.step(action)[4])
+    path = tmp_path_factory.mktemp("episode") / "episode.npz"
+    recorder.finish().save(path)
+    env.close()
+    return path
+
+
+def test_a_film_of_an_episode(run, episode, tmp_path):
+    out = tmp_path / "new" / "film.mp4"
+    done = run("play", episode, "--assets", "builtin", "--size", 64, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "12 steps, no success, exactly as recorded" in done.stdout
+    frames = iio.imread(out)
+    assert frames.shape == (13, 64, 128, 3)  # the start and one a step; two cameras side by side
+    assert frames.std() > 10
+    assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1
+
+
+def test_without_a_display_it_says_what_to_do(run, episode):
+    for arguments in ((episode,), ("--suite", "spatial", "--task", 1)):
+        done = run("play", *arguments, "--assets", "builtin", DISPLAY=None, WAYLAND_DISPLAY=None)
+        assert done.returncode == 2
+        assert done.stderr.startswith("DisplayError: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is")
+        assert "--out f.mp4" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_display_that_is_not_there_does_not_hang(run, episode):
+    done = run("play", episode, "--assets", "builtin", DISPLAY=":4711", WAYLAND_DISPLAY=None)
+    assert done.returncode == 2
+    assert done.stderr.startswith("DisplayError: a window cannot be opened on DISPLAY=:4711 (")
+
+
+def test_another_asset_set_is_refused(run, episode, official_assets, tmp_path):
+    done = run("play", episode, "--assets", official_assets, "--out", tmp_path / "film.mp4")
+    assert done.returncode == 2
+    assert done.stderr.startswith("RecordingError: it was recorded on the asset set 'builtin-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "OptionError: what is to be played? Name --suite and --task, or a recorded EPISODE"),
+        (["no.npz"], "RecordingError: no.npz does not exist"),
+        (["no.npz", "--task", "1"], "OptionError: --task with a recorded episode"),
+        (["--suite", "spatial", "--task", "1", "--out", "x.mp4"], "OptionError: --out without EPISODE"),
+        (["--suite", "spatial", "--task", "1", "--record", "x.txt"], "OptionError: --record x.txt ends in '.txt'"),
+        (["--suite", "spatail", "--task", "1"], "SuiteError: unknown suite 'spatail' (did you mean"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, run):
+    done = run("play", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "x.gif"], "OptionError: --out x.gif ends in '.gif'; allowed: .mp4"),
+        (["--out", "x.mp4", "--size", "65"], "OptionError: --size 65; allowed: an even number"),
+    ],
+)
+def test_a_film_that_cannot_be_made(arguments, message, run, episode):
+    done = run("play", episode, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message)
+
+
+def test_without_the_library_for_films_it_names_the_extra(run, episode, tmp_path):
+    (tmp_path / "moviepy.py").write_text("raise ImportError('not here')")
+    done = run("play", episode, "--out", tmp_path / "film.mp4", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == 'LiberoGymError: films need moviepy: pip install "libero-gym[video]"\n'
+
+
+@pytest.fixture
+def display():
+    """A virtual display; gives its name."""
+    for program in ("Xvfb", "xdotool"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed; on Debian or Ubuntu: apt-get install xvfb xdotool")
+    name = f":{9000 + os.getpid() % 1000}"
+    server = subprocess.Popen(["Xvfb", name, "-screen", "0", "800x600x24"], stderr=subprocess.DEVNULL)
+    yield name
+    server.terminate()
+    server.wait()
+
+
+def press_in_window(display, command, keys):
+    """Start a command, wait for its window, press keys in it, the last of which closes it; what it printed."""
+    environment = {**os.environ, "DISPLAY": display}
+
+    def tell(*words):
+        done = subprocess.run(["xdotool", *words], env=environment, capture_output=True, text=True, check=False)
+        return done.stdout.split()
+
+    process = subprocess.Popen(
+        [str(word) for word in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not (windows := tell("search", "--onlyvisible", "--class", ".")):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "no window"
+            time.sleep(0.5)
+        time.sleep(3)  # it listens a little later than it shows
+        for key in keys:
+            tell("key", "--window", windows[-1], key)
+            time.sleep(0.3)
+        output = process.communicate(timeout=60)[0]
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.slow
+def test_driving_in_a_window_and_watching_it_again(display, tmp_path):
+    command = Path(sys.executable).parent / "libero-gym"
+    driven = tmp_path / "driven.npz"
+    drive = [command, "play", "--suite", "spatial", "--task", 1, "--assets", "builtin", "--record", driven]
+    output = press_in_window(display, drive, ["Up", "Up", "Next", "Return", "ctrl+q"])
+    assert "Enter              close or open the gripper" in output
+    actions = Recording.load(driven).actions
+    assert f"written: {driven} ({len(actions)} steps)" in output
+    # Away (-x), down (-z), then a closed gripper; nothing else moved.
+    assert actions[:, 0].min() < 0 == actions[:, 0].max()
+    assert actions[:, 2].min() < 0 == actions[:, 2].max()
+    assert (actions[:, [1, 3, 4, 5]] == 0).all()
+    assert (actions[0, 6], actions[-1, 6]) == (-1, 1)
+
+    # It stays open at the end, so the keys come after the whole episode.
+    watch = [command, "play", driven, "--assets", "builtin"]
+    output = press_in_window(display, watch, ["F12"] * int(len(actions) / 20 / 0.3 + 10) + ["ctrl+q"])
+    assert f"{len(actions)} steps, no success, exactly as recorded" in output

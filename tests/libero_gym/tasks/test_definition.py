@@ -1,0 +1,71 @@
+"""Task definitions against LIBERO's own parser."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from libero_gym.assets import resolve_assets
+from libero_gym.tasks import SUITES, load_suite
+from libero_gym.tasks.definition import Atom, parse_definition, task_definition
+
+PARSE = """
+import json, sys
+from pathlib import Path
+from libero_gym.scene.libero_import import import_libero
+out, sys.stdout = sys.stdout, sys.stderr
+import_libero(Path(sys.argv[1]))
+from libero.libero.envs.bddl_utils import robosuite_parse_problem
+from libero_gym.tasks import SUITES, load_suite
+parsed = {}
+for suite in SUITES:
+    for task in load_suite(suite).tasks:
+        problem = robosuite_parse_problem(str(task.bddl_file))
+        parsed[f"{suite} {task.index}"] = {
+            "objects": {name: kind for kind, names in problem["objects"].items() for name in names},
+            "fixtures": {name: kind for kind, names in problem["fixtures"].items() for name in names},
+            "of_interest": problem["obj_of_interest"],
+            "goal": problem["goal_state"],
+            "start": problem["initial_state"],
+        }
+json.dump(parsed, out)
+"""
+
+
+@pytest.mark.slow
+def test_all_130_tasks_read_as_libero_reads_them():
+    assets = resolve_assets("builtin").folder
+    done = subprocess.run([sys.executable, "-c", PARSE, str(assets)], capture_output=True, text=True, check=True)
+    parsed = json.loads(done.stdout)
+    tasks = [task for suite in SUITES for task in load_suite(suite).tasks]
+    assert len(tasks) == len(parsed) == 130
+    for task in tasks:
+        theirs, ours = parsed[f"{task.suite} {task.index}"], task_definition(task)
+        assert ours.objects == theirs["objects"]
+        assert ours.fixtures == theirs["fixtures"]
+        assert list(ours.objects_of_interest) == theirs["of_interest"]
+        for mine, libero in ((ours.goal, theirs["goal"]), (ours.start, theirs["start"])):
+            assert [[atom.name, *atom.arguments] for atom in mine] == [[a[0].lower(), *a[1:]] for a in libero]
+
+
+def test_atoms_read_as_sentences():
+    assert str(Atom("on", ("bowl_1", "plate_1"))) == "bowl_1 is on plate_1"
+    assert str(Atom("turnoff", ("stove_1",))) == "stove_1 is turned off"
+    assert str(Atom("spins", ("bowl_1", "x"))) == "spins(bowl_1, x)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("(define (problem X)", "middle of an expression"),
+        ("(a b))", "expected one"),
+        (")", "closes nothing"),
+        ("(define (problem X) (:objects a - b))", "lacks :fixtures, :goal"),
+        ("(define (problem X) (:objects a) (:fixtures) (:goal (On a b)))", "a has no category"),
+        ("(define (problem X) (:objects) (:fixtures) (:goal (And (On (a) b))))", "is not a predicate"),
+    ],
+)
+def test_what_is_no_definition_says_why(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_definition(text)

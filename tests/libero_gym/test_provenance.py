@@ -1,0 +1,43 @@
+"""Every environment says which assets it uses, and what keeps its results from being the benchmark's."""
+
+import gymnasium
+import pytest
+
+
+def test_env_and_vector_env_name_set_version_and_caveats():
+    env = gymnasium.make("libero/Spatial-v0", task=0, assets="builtin", cameras=())
+    envs = gymnasium.make_vec(
+        "libero/Spatial-v0", num_envs=1, vectorization_mode="vector_entry_point", task=0, assets="builtin", cameras=()
+    )
+    name = env.unwrapped.asset_set
+    assert name.startswith("builtin-")
+    assert envs.unwrapped.asset_set == name
+    for made in (env, envs):
+        assert made.metadata["assets"] == name
+        assert made.metadata["assets_version"] == name.removeprefix("builtin-")
+        assert [repr(name) in caveat for caveat in made.metadata["benchmark_caveats"]] == [True]
+    assert env.reset(seed=0)[1]["assets"] == name
+    env.close()
+    envs.close()
+
+
+def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
+    env = gymnasium.make("libero/Goal-v0", assets=official_assets)
+    assert env.metadata["benchmark_caveats"] == ()
+    # A folder is named by what is in it, so that two machines give equal sets one name.
+    assert env.metadata["assets"] == f"folder-{env.metadata['assets_version']}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"split": "train"}, "initial states"),
+        ({"reward": "staged"}, "staged reward"),
+        ({"render_quality": "fast"}, "other pictures"),
+        ({"max_episode_steps": 7}, "the time limit is 7, not 300 steps"),
+    ],
+)
+def test_each_departure_from_the_published_evaluation_is_named(change, said, official_assets):
+    caveats = gymnasium.make("libero/Goal-v0", assets=official_assets, **change).metadata["benchmark_caveats"]
+    assert len(caveats) == 1
+    assert said in caveats[0]

@@ -1,0 +1,80 @@
+"""What environments say about themselves stays with checkpoints and stands over evaluations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import pytest
+from gymnasium.vector import SyncVectorEnv
+
+from vla_trainer.cli import describe_evaluation
+from vla_trainer.evaluate import Evaluation
+from vla_trainer.provenance import Provenance, provenance_of, read_provenance
+from vla_trainer.run import all_notices
+
+
+def envs(**metadata: Any) -> SyncVectorEnv:
+    made = SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")])
+    made.metadata = {**made.metadata, **metadata}
+    return made
+
+
+def test_an_environment_that_says_nothing_is_no_exception() -> None:
+    said = provenance_of(envs())
+    assert (said.assets, said.assets_version, said.caveats) == (None, None, ())
+    assert said.heading is None
+    assert said.asset_set is None
+
+
+@pytest.mark.parametrize(
+    ("assets", "version", "shown"),
+    [("official", "0123abc", "official (version 0123abc)"), ("builtin-1", "1", "builtin-1"), ("x", None, "x")],
+)
+def test_name_and_version_are_shown_once(assets: str, version: str | None, shown: str) -> None:
+    assert provenance_of(envs(assets=assets, assets_version=version)).asset_set == shown
+
+
+def test_it_stays_in_a_checkpoint_s_folder(tmp_path: Path) -> None:
+    assert read_provenance(tmp_path) is None
+    said = Provenance("Env-v0", "builtin-1", "1", ("other pictures",))
+    said.write(tmp_path)
+    assert read_provenance(tmp_path) == said
+    (tmp_path / "provenance.json").write_text("{")
+    assert read_provenance(tmp_path) is None
+
+
+def test_a_checkpoint_of_another_asset_set_is_noticed(tmp_path: Path) -> None:
+    from vla_trainer.config.load import load_config
+
+    config = load_config("tiny_spatial_ppo", [])
+    Provenance("Env-v0", "builtin-1", "1", ()).write(tmp_path)
+    assert all_notices(config, "builtin-1", tmp_path)[-1] == "asset set: builtin-1"
+    assert all_notices(config, "official", tmp_path)[-1] == "the checkpoint was trained on another asset set: builtin-1"
+
+
+def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
+    evaluation = Evaluation(
+        heading="not a benchmark result: other pictures",
+        episodes=4,
+        successes=1,
+        success_rate=0.25,
+        interval=(0.05, 0.7),
+        reward_mean=0.25,
+        tasks=[],
+        env_id="Env-v0",
+        split="eval",
+        assets="official",
+        assets_version="0123",
+        deterministic=True,
+        notices=[],
+        states=[],
+    )
+    lines = describe_evaluation(evaluation).splitlines()
+    assert lines[:2] == [
+        "not a benchmark result: other pictures",
+        "Env-v0, split eval, assets official (version 0123)",
+    ]
+    assert lines[-1] == "all: 1/4 = 25.0% [5.0%, 70.0%]"
+    evaluation.write(tmp_path / "eval.json")
+    assert next(iter(json.loads((tmp_path / "eval.json").read_text()))) == "heading"
