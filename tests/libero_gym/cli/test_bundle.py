@@ -46,10 +46,6 @@ def test_bundle_writes_what_gymnasium_then_runs(run, tmp_path):
             ["--suite", "spatial", "--assets", "buildin"],
             "AssetError: unknown asset set 'buildin' (did you mean 'builti",
         ),
-        (
-            ["--suite", "goal", "--assets", "builtin"],
-            "AssetError: the asset set 'builtin-1' covers libero_spatial, not",
-        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, run, tmp_path):

@@ -1,5 +1,9 @@
 """Choosing an OpenGL library."""
 
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import gymnasium
 import numpy as np
 import pytest
@@ -55,3 +59,19 @@ def test_a_device_needs_egl(monkeypatch):
     gl.choose_backend.cache_clear()
     with pytest.raises(RenderError, match="render_device 0 needs EGL, and MUJOCO_GL is 'osmesa'"):
         gl.choose_backend(0)
+
+
+TRITON_AFTERWARDS = """
+import gymnasium
+env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32)
+env.reset(seed=0)
+import triton
+print(env.step(env.action_space.sample())[0]["image"].std())
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
+def test_triton_may_be_imported_after_a_picture_was_drawn():
+    done = subprocess.run([sys.executable, "-c", TRITON_AFTERWARDS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(done.stdout) > 10

@@ -82,7 +82,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
-            AssetError: an asset set that is missing or does not cover the suite.
+            AssetError: an asset set that is missing, or a bundle without the suite.
         """
         self._options = check_options(
             suite,

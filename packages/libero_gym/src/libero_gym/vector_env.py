@@ -74,7 +74,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
         Raises:
             OptionError: a value that is not allowed, or a keyword argument that `LiberoEnv` does not have.
-            AssetError: an asset set that is missing or does not cover the suite.
+            AssetError: an asset set that is missing, or a bundle without the suite.
         """
         try:
             options = check_options(suite, **kwargs)

@@ -14,7 +14,7 @@ from libero_gym.assets.download import download_official, official_folder
 from libero_gym.assets.manifest import content_digest, write_manifest
 from libero_gym.cache_folder import cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
-from libero_gym.tasks.suites import Task, libero_folder
+from libero_gym.tasks.suites import libero_folder
 
 ASSETS_VARIABLE = "LIBERO_GYM_ASSETS"
 SOURCES = ("auto", "official", "builtin")
@@ -32,20 +32,6 @@ class AssetSet:
     name: str
     """"official", "builtin-<version>" or "folder-<12 digits of its contents' digest>"."""
     folder: Path
-    suites: tuple[str, ...] | None = None
-    """Suites that the set covers; None for all."""
-
-    def check_covers(self, task: Task) -> None:
-        """Refuse a task that the set has no objects for.
-
-        Raises:
-            AssetError: with the ways to get a set that has them.
-        """
-        if self.suites is not None and task.suite not in self.suites:
-            raise AssetError(
-                f"the asset set {self.name!r} covers {', '.join(self.suites)}, not {task.suite}; pass "
-                f"assets='official' to download LIBERO's own, or a folder of it (also as {ASSETS_VARIABLE})"
-            )
 
     @functools.cached_property
     def digest(self) -> str:
@@ -119,7 +105,6 @@ def _auto(choice: Choice) -> AssetSet:
 
 
 def _builtin() -> AssetSet:
-    from libero_gym.assets import builtin  # draws pictures, with packages that a bundle's user may not have
 
     folder = builtin_folder()
     if not folder.is_dir():

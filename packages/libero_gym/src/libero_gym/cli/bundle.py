@@ -35,8 +35,6 @@ def bundle(
     tasks = chosen_tasks(suite, task)
     check_free(out)
     asset_set = resolve_assets(assets)
-    for chosen in tasks:
-        asset_set.check_covers(chosen)
     with progress_bar(len(tasks)) as done:
         count = min(workers or os.cpu_count() or 1, len(tasks))
         sizes = write_bundle(tasks, asset_set, out, workers=count, done=done)

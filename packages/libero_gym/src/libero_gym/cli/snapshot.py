@@ -50,8 +50,6 @@ def snapshot(
         raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(FORMATS)}")
     scenes = scene_source(assets)
     tasks = chosen_tasks(suite, task, scenes)
-    for chosen in tasks:
-        scenes.select(scenes.suite(chosen.suite), chosen.index)  # says now if the set does not cover it
     _compile(scenes, tasks, min(workers or os.cpu_count() or 1, len(tasks)))
     tiles = []
     with progress_bar(len(tasks), "drawing") as done:

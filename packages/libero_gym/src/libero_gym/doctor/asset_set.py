@@ -16,7 +16,7 @@ def check_asset_set() -> Finding:
     from libero_gym.assets.default import remembered
     from libero_gym.assets.integrity import inspect
     from libero_gym.assets.location import absent, locate, mend
-    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, resolve_assets
+    from libero_gym.assets.source import ASSETS_VARIABLE, BUILTIN_PREFIX, SOURCES, choose_auto, resolve_assets
     from libero_gym.scene.bundle import BundledScenes
 
     try:
@@ -42,9 +42,8 @@ def check_asset_set() -> Finding:
         return Finding("assets", "failed", said, mend(choice.named))
     how = "checksums" if inspection.by_manifest else "structure of each file"
     said = f"{assets.name} in {assets.folder}, because {choice.why}; {size}, whole by {how}"
-    if assets.suites is not None:
-        covered = ", ".join(assets.suites)
-        return Finding("assets", "note", f"{said}; covers {covered}; results on it are not benchmark results")
+    if assets.name.startswith(BUILTIN_PREFIX):
+        return Finding("assets", "note", f"{said}; results on it are not benchmark results")
     return Finding("assets", "ok", said)
 
 

@@ -16,6 +16,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import AssetError, RenderError
 from libero_gym.options import EnvOptions, check_options
@@ -26,7 +28,7 @@ PICTURE_SIZE = 128
 
 
 def main() -> None:
-    """Settle the first task of each suite that the asset set has, and draw them."""
+    """Settle the first task of each suite, as far as there are scenes for it, and draw them."""
     logging.getLogger("libero_gym").setLevel(logging.ERROR)
     draw = "--no-pictures" not in sys.argv[1:]
     json.dump(simulate(draw), sys.stdout)
@@ -56,10 +58,12 @@ def _options(suite: str) -> EnvOptions | None:
 
 
 def _brightness(episode: Episode) -> float:
-    from libero_gym.observation import picture
+    from libero_gym.observation import draw_view
 
+    drawn = np.empty((PICTURE_SIZE, PICTURE_SIZE, 3), dtype=np.uint8)
     try:
-        return float(picture(episode.world, "agentview", PICTURE_SIZE, "upright", "reference").mean())
+        draw_view(episode.world, "agentview", check_options(episode.task.suite), "upright", drawn)
+        return float(drawn.mean())
     except RenderError as error:
         raise SystemExit(str(error)) from error
 

@@ -6,8 +6,11 @@ candidate first draws a picture in a child process with a time limit, and what w
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -15,6 +18,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import mujoco
@@ -74,6 +78,7 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
     with _creating:
+        _load_triton_first()
         if device is not None:
             from libero_gym.render.egl import DeviceContext  # binds to EGL
 
@@ -81,6 +86,19 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
         module: Any = importlib.import_module(f"mujoco.{backend}")
         context: GLContext = module.GLContext(16, 16)
     return context
+
+
+@functools.cache
+def _load_triton_first() -> None:
+    """Keep a later `import triton`, which torch does by itself, from crashing the process.
+
+    Mesa's software drivers are loaded with their LLVM's symbols visible to all that is loaded afterwards. Triton has
+    another LLVM inside; loaded before them (0.1 s, without running anything of it), it is bound to its own.
+    """
+    spec = None if "triton" in sys.modules or sys.platform != "linux" else importlib.util.find_spec("triton")
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(str(Path(folder, "_C", "libtriton.so")), mode=os.RTLD_NOW | os.RTLD_LOCAL)
 
 
 @functools.cache

@@ -58,8 +58,6 @@ def write_bundle(
     """
     out = out.expanduser().resolve()
     check_free(out)
-    for task in tasks:
-        assets.check_covers(task)
     work = out.parent / f".{out.name}-{os.getpid()}"
     try:
         work.mkdir(parents=True)
