@@ -93,9 +93,12 @@ def _load_triton_first() -> None:
     """Keep a later `import triton`, which torch does by itself, from crashing the process.
 
     Mesa's software drivers are loaded with their LLVM's symbols visible to all that is loaded afterwards. Triton has
-    another LLVM inside; loaded before them (0.1 s, without running anything of it), it is bound to its own.
+    another LLVM inside; loaded before them (0.1 s, without running anything of it), it is bound to its own. With
+    MUJOCO_GL=osmesa MuJoCo itself has loaded Mesa when it was imported: then it is too late, and loading would crash.
     """
-    spec = None if "triton" in sys.modules or sys.platform != "linux" else importlib.util.find_spec("triton")
+    if sys.platform != "linux" or "triton" in sys.modules or "libLLVM" in Path("/proc/self/maps").read_text():
+        return
+    spec = importlib.util.find_spec("triton")
     for folder in (spec.submodule_search_locations or []) if spec is not None else []:
         with contextlib.suppress(OSError):
             ctypes.CDLL(str(Path(folder, "_C", "libtriton.so")), mode=os.RTLD_NOW | os.RTLD_LOCAL)
