@@ -24,9 +24,7 @@ def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
         `mesh_vert` and `mesh_face`, "normal_i" (P, 3) float32, and "source_i" (P,) int32, the original vertex nearest
         to each, whose texture coordinate it takes.
     """
-    # Imported here because a machine that only draws needs neither.
-    import fast_simplification
-    from scipy.spatial import cKDTree
+    from scipy.spatial import cKDTree  # imported here because a machine that only draws does not need it
 
     arrays: dict[str, np.ndarray] = {}
     for mesh in _visual_meshes(model):
@@ -34,16 +32,55 @@ def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
         if len(faces) < 2 * FEWEST_FACES:
             continue
         kept = max(int(SHARE * len(faces)), FEWEST_FACES)
-        # MuJoCo duplicates vertices along seams; joined, the surface has no cracks to open.
-        joined, inverse = np.unique(vertices, axis=0, return_inverse=True)
-        welded = inverse.reshape(-1)[faces].astype(np.int32)
-        points, triangles = fast_simplification.simplify(joined, welded, target_count=kept)[:2]
+        points, triangles = _simplified(vertices, faces, kept)
         if 0 < len(triangles) < len(faces) and len(points) <= min(len(vertices), model.mesh_normalnum[mesh]):
             arrays[f"vert_{mesh}"] = points.astype(np.float32)
             arrays[f"face_{mesh}"] = triangles.astype(np.int32)
             arrays[f"normal_{mesh}"] = _normals(points, triangles)
             arrays[f"source_{mesh}"] = cKDTree(vertices).query(points)[1].astype(np.int32)
     return arrays
+
+
+def coarser(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """A mesh of about `count` faces, whatever the shape.
+
+    Many small closed parts, such as screws, leave edges that a quadric decimation cannot collapse; what it leaves is
+    gathered in ever larger cubes until it is few enough.
+
+    Args:
+        vertices: (P, 3).
+        faces: (Q, 3).
+        count: of faces that are wanted.
+
+    Returns:
+        Vertices and faces.
+    """
+    points, triangles = _simplified(vertices, faces, count)
+    cell = float(np.ptp(points, axis=0).max()) / 200
+    while len(triangles) > 1.5 * count:
+        _, place, inverse = np.unique(np.floor(points / cell), axis=0, return_index=True, return_inverse=True)
+        gathered = inverse.reshape(-1)[triangles]
+        solid = (gathered != np.roll(gathered, 1, axis=1)).all(axis=1)
+        points, triangles = points[place], np.unique(gathered[solid], axis=0)
+        cell *= 1.25
+    return points, triangles
+
+
+def write_mesh(model: mujoco.MjModel, mesh: int, points: np.ndarray, faces: np.ndarray) -> None:
+    """Write a smaller mesh, without texture, in the place of another."""
+    _write(model, mesh, points, faces, _normals(points, faces), np.zeros(len(points), dtype=np.int32))
+
+
+def _simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    import fast_simplification
+
+    # MuJoCo duplicates vertices along seams; joined, the surface has no cracks to open.
+    joined, inverse = np.unique(vertices, axis=0, return_inverse=True)
+    welded = inverse.reshape(-1)[faces].astype(np.int32)
+    if count >= len(faces):
+        return joined, welded
+    points, triangles = fast_simplification.simplify(joined, welded, target_count=count)[:2]
+    return points, triangles
 
 
 def apply(model: mujoco.MjModel, stored: Path) -> None:

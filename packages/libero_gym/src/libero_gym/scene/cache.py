@@ -22,7 +22,7 @@ from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
 
 #: Part of every key: raise it when what `scene.compile` writes changes.
-FORMAT = 6
+FORMAT = 7
 #: Sizes of an entry's files, bytes: what a full disk or a power cut left of one is not taken for the whole.
 _SIZES = "sizes.json"
 

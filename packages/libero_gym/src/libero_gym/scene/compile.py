@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.render.decimation import decimate
 from libero_gym.scene.libero_import import import_libero, make_libero_env
+from libero_gym.scene.plain_look import simplify_look
 from libero_gym.scene.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
 from libero_gym.tasks.suites import Task, load_suite
 
@@ -58,6 +60,8 @@ def compile_task(task: Task, out: Path, assets_name: str, sampled_states: int) -
         objects_of_interest=list(env.obj_of_interest),
         control_substeps=round(env.control_timestep / env.model_timestep),
     )
+    if assets_name.startswith(BUILTIN_PREFIX):
+        simplify_look(model)
     mujoco.mj_saveModel(model, str(out / "model.mjb"), None)
     np.savez(out / "fast.npz", **decimate(model))  # type: ignore[arg-type]
     np.save(out / "states.npy", _sample_states(env, sampled_states))

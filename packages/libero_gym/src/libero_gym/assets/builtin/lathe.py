@@ -38,7 +38,7 @@ class LatheSizes:
     """(radius, height), from the axis underneath, around the rim, to the axis inside."""
     inertia: Inertia
     body_position: Point = (0.0, 0.0, 0.0)
-    slices: int = 28
+    slices: int = 20
     """Sides of the visual mesh."""
 
 

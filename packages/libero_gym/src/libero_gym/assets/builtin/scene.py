@@ -67,6 +67,7 @@ class RoomSizes:
     walls: tuple[WallPanel, ...]
     cameras: tuple[CameraPose, ...]
     lights: tuple[LightPose, ...]
+    wall: Colour
     wood: str | None
     """Texture file of the table; None where there is no table."""
     table: FixedTable | None = None
@@ -92,12 +93,11 @@ def write_room(path: Path, room: RoomSizes, floor: str, wall: str) -> None:
         floor, wall: texture files beside `scenes`, in `textures`.
     """
     root, asset, worldbody = mjcf.document("arena")
-    sky = {"type": "skybox", "builtin": "gradient", "rgb1": ".9 .9 1", "rgb2": ".2 .3 .4", "width": "64"}
-    ET.SubElement(asset, "texture", {**sky, "height": "64"})
     mjcf.texture(asset, "texplane", f"../textures/{floor}")
     mjcf.texture(asset, "tex-wall", f"../textures/{wall}")
     mjcf.material(asset, "floorplane", "texplane", texrepeat="3 3", texuniform="true", specular="0", shininess="0")
-    mjcf.material(asset, "walls_mat", "tex-wall", texrepeat="3 3", texuniform="true", specular="0.8")
+    # Plain: a texture that nobody can make out would cost a tenth of a picture's time. There is no sky to be seen.
+    ET.SubElement(asset, "material", name="walls_mat", rgba=_rgba(room.wall), specular="0.8", reflectance="0")
     if room.wood is not None:
         mjcf.texture(asset, "tex-table", f"../textures/{room.wood}", kind="cube")
         mjcf.material(asset, "table_texture", "tex-table", shininess="0")
@@ -116,10 +116,9 @@ def write_room(path: Path, room: RoomSizes, floor: str, wall: str) -> None:
     elif room.wood is not None:
         _add_legged_table(worldbody)
     for piece in room.furniture:
-        rgba = " ".join(format(value / 255, ".3g") for value in piece.colour) + " 1"
         kind, half = ("cylinder", (0, 2)) if piece.round else ("box", (0, 1, 2))
         size = mjcf.numbers(piece.panel.half_size[axis] for axis in half)
-        _seen(worldbody, type=kind, pos=mjcf.numbers(piece.panel.centre), size=size, rgba=rgba)
+        _seen(worldbody, type=kind, pos=mjcf.numbers(piece.panel.centre), size=size, rgba=_rgba(piece.colour))
     for light in room.lights:
         ET.SubElement(
             worldbody,
@@ -136,6 +135,10 @@ def write_room(path: Path, room: RoomSizes, floor: str, wall: str) -> None:
         pose = {"pos": mjcf.numbers(camera.position), "quat": mjcf.numbers(camera.quat)}
         ET.SubElement(worldbody, "camera", {"name": camera.name, "mode": "fixed", **pose})
     mjcf.write(root, path)
+
+
+def _rgba(colour: Colour) -> str:
+    return " ".join(format(value / 255, ".3g") for value in colour) + " 1"
 
 
 def _add_legged_table(worldbody: ET.Element) -> None:

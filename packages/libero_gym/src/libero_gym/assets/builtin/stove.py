@@ -42,7 +42,7 @@ class StoveSizes:
     joint_damping: float
 
 
-_SLICES = 28
+_SLICES = 18
 
 
 def write_stove(directory: Path, name: str, sizes: StoveSizes, metal: Image.Image, dark: Image.Image) -> None:

@@ -33,7 +33,7 @@ class Turned:
 
     profile: tuple[Point, ...]
     """(radius, height) or (radius, height, part that y keeps), as `mesh.turned` takes it."""
-    slices: int = 24
+    slices: int = 18
     centre: Point = (0.0, 0.0, 0.0)
     facets: bool = False
     phase: float = math.pi / 2

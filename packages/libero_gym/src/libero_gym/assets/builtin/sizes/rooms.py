@@ -28,6 +28,7 @@ TABLETOP = RoomSizes(
         LightPose("light1", (1.0, 1.0, 4.0), (0.0, -0.15, -1.0), 0.8, 0.3),
         LightPose("light2", (-3.0, -3.0, 4.0), (0.0, -0.15, -1.0), 0.8, 0.3),
     ),
+    wall=(222, 218, 210),
     wood="light_wood_table.png",
 )
 
@@ -35,6 +36,7 @@ FLOOR = replace(TABLETOP, wood=None, floor_in_body=True)
 
 KITCHEN = replace(
     TABLETOP,
+    wall=(218, 211, 178),
     walls=(
         WallPanel("left", (0.5, 3.0, 1.5), (0.70711, 0.70711, 0.0, 0.0), (2.5, 1.5, 0.01)),
         WallPanel("right", (0.5, -3.0, 1.5), (0.70711, -0.70711, 0.0, 0.0), (2.5, 1.5, 0.01)),

@@ -44,7 +44,7 @@ def _mug(
         inertia=inertia,
         label=Label(colours[0], (Band(0.0, 0.0, 1.0, 0.02, colours[1]),), (32, 32)),
         trim=(colours[0],),
-        body=Turned(profile, slices=28, centre=centre),
+        body=Turned(profile, slices=20, centre=centre),
         boxes=(Panel((centre[0], centre[1], (0.007 + low) / 2), (foot, foot, (0.007 - low) / 2)),),
         walls=rings,
         bars=(Bar(handle, (0.0035, 0.0062)),),
@@ -180,7 +180,7 @@ THINGS: dict[str, ThingSizes] = {
                 (0.1000, 0.0418), (0.0940, 0.0333), (0.0895, 0.0215), (0.0845, 0.0137), (0.0740, 0.0045),
                 (0.0, 0.0035),
             ),
-            slices=32,
+            slices=24,
             centre=(0.0075, 0.0003, 0.0),
         ),
         boxes=(
