@@ -12,6 +12,10 @@ import imageio.v3 as iio
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from libero_gym.assets.builtin import VERSION
+
+BUILTIN = f"builtin-{VERSION}"
+
 BIN = Path(sys.executable).parent
 SHORT = ["trainer.iterations=2", "trainer.save_every=1", "env.max_episode_steps=16", "env.num_envs=4"]
 SIZES = {"ppo": ["rollout.horizon=4"], "grpo": ["rollout.episodes=8", "algorithm.group_size=4"]}
@@ -31,7 +35,7 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path):
     result = command("vla-train", recipe, *SHORT, *SIZES[algorithm], f"output_dir={run}", "env.assets=builtin")
     assert result.returncode == 0, result.stderr
     assert "not a benchmark result" in result.stdout
-    assert "asset set: builtin-1" in result.stdout
+    assert f"asset set: {BUILTIN}" in result.stdout
 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [1, 2]
@@ -54,11 +58,11 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path):
     evaluated = command("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((run / "eval.json").read_text())
-    assert (report["episodes"], report["assets"], report["split"]) == (2, "builtin-1", "eval")
-    assert report["heading"].startswith("not a benchmark result: the built-in asset set 'builtin-1'")
+    assert (report["episodes"], report["assets"], report["split"]) == (2, BUILTIN, "eval")
+    assert report["heading"].startswith(f"not a benchmark result: the built-in asset set '{BUILTIN}'")
     assert evaluated.stdout.count("not a benchmark result: the built-in") == 1
     trained = json.loads((run / "checkpoints" / "step_000002" / "provenance.json").read_text())
-    assert (trained["env_id"], trained["assets"]) == ("libero/Spatial-v0", "builtin-1")
+    assert (trained["env_id"], trained["assets"]) == ("libero/Spatial-v0", BUILTIN)
     assert [state["init_state_id"] for state in report["states"]] == [0, 1]
 
 

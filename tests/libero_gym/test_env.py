@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from libero_gym.assets.builtin import VERSION
 from libero_gym.errors import (
     ActionError,
     AssetError,
@@ -56,7 +57,7 @@ def test_observation_is_that_of_the_contract(env):
     assert observation["instruction"] == "pick up the black bowl next to the ramekin and place it on the plate"
     assert info["task_id"] == 1
     assert info["elapsed_steps"] == 0
-    assert info["assets"] == "builtin-1"
+    assert info["assets"] == f"builtin-{VERSION}"
     assert not info["success"]
     assert not info["is_success"]
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from libero_gym.assets import AssetSet, resolve_assets
+from libero_gym.assets.builtin import VERSION
 from libero_gym.errors import AssetError, LiberoGymError, OptionError, SceneError, SuiteError
 from libero_gym.scene import compiled_scene
 from libero_gym.scene.bundle import BundledScenes
@@ -24,6 +25,7 @@ from libero_gym.scene.bundle_writer import write_bundle
 from libero_gym.scene.source import InstalledScenes, scene_source
 from libero_gym.tasks import load_suite
 
+BUILTIN = f"builtin-{VERSION}"
 SPATIAL = "libero/Spatial-v0"
 TASKS = [load_suite("spatial").tasks[index] for index in (1, 4)]
 REPOSITORY = Path(__file__).parents[3]
@@ -112,7 +114,7 @@ def test_environments_equal_those_of_the_assets(bundle):
 
 def test_info_names_the_set_that_it_was_made_from(bundle):
     env = make(bundle)
-    assert env.reset(seed=0)[1]["assets"] == env.unwrapped.metadata["assets"] == "builtin-1"
+    assert env.reset(seed=0)[1]["assets"] == env.unwrapped.metadata["assets"] == BUILTIN
     env.close()
 
 
@@ -230,5 +232,5 @@ def test_it_runs_where_only_four_packages_are(bundle, tmp_path):
     there = walk(python, bundle, LIBERO_GYM_CACHE=str(tmp_path / "cache"), PYTHONPATH="")
     assert there["loaded"] == []
     here = walk(sys.executable, "builtin")
-    assert (there["digest"], there["assets"]) == (here["digest"], "builtin-1")
+    assert (there["digest"], there["assets"]) == (here["digest"], BUILTIN)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["gl.json"]  # nothing is compiled or unpacked

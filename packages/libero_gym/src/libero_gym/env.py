@@ -160,7 +160,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     @property
     def asset_set(self) -> str:
-        """Name of the asset set, e.g. "official" or "builtin-1"; `metadata` has its version too."""
+        """Name of the asset set, e.g. "official" or "builtin-2"; `metadata` has its version too."""
         return self._options.scenes.name
 
     @property

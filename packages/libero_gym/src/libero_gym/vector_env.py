@@ -126,7 +126,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
     @property
     def asset_set(self) -> str:
-        """Name of the asset set, e.g. "official" or "builtin-1"; `metadata` has its version too."""
+        """Name of the asset set, e.g. "official" or "builtin-2"; `metadata` has its version too."""
         return self._options.scenes.name
 
     def reset(
