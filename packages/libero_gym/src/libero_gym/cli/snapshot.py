@@ -50,6 +50,7 @@ def snapshot(
         raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(FORMATS)}")
     scenes = scene_source(assets)
     tasks = chosen_tasks(suite, task, scenes)
+    scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # says now if there is no such asset set
     _compile(scenes, tasks, min(workers or os.cpu_count() or 1, len(tasks)))
     tiles = []
     with progress_bar(len(tasks), "drawing") as done:
