@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mujoco
@@ -36,15 +37,12 @@ def assets(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    """Task name -> scene: names are unique over the suites."""
+    """Task name -> scene: names are unique over the suites. Two processes build half of them each."""
     folder = tmp_path_factory.mktemp("scenes")
-    return {
-        task.name: model
-        for number, suite in enumerate(SUITES)
-        for task, model in zip(
-            load_suite(suite).tasks, build(assets, folder / str(number), load_suite(suite).tasks).values(), strict=True
-        )
-    }
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(build, assets, folder / str(half), ALL[half::2]) for half in range(2)]
+        built = [job.result() for job in jobs]
+    return {task.name: built[number % 2][task.name] for number, task in enumerate(ALL)}
 
 
 @pytest.fixture(scope="module")
