@@ -8,20 +8,11 @@ from pathlib import Path
 from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
-from libero_gym.assets.builtin.mesh import box, moved, rotated, union
-from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, Point, SiteSizes
+from libero_gym.assets.builtin.mesh import box, union
+from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel
 
 #: Metres of wood that one repeat of the texture shows.
 _GRAIN_SPAN = 0.25
-
-
-@dataclass(frozen=True)
-class Board:
-    """A box of wood, seen and touched."""
-
-    centre: Point
-    half_size: Point
-    quat: Point = (1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -30,9 +21,9 @@ class BoardSizes:
 
     folder: str
     """LIBERO's folder of its kind."""
-    boards: dict[str, tuple[Board, ...]]
-    """Name of a wood -> what is made of it."""
-    regions: dict[str, SiteSizes]
+    boards: dict[str, tuple[Panel, ...]]
+    """Name of a wood -> what is made of it, seen and touched."""
+    regions: dict[str, Panel]
     inertia: Inertia | None = None
     """None for a fixture, which does not move."""
 
@@ -54,15 +45,13 @@ def write_boards(directory: Path, name: str, sizes: BoardSizes, woods: dict[str,
     for wood, boards in sizes.boards.items():
         part = f"{name}_{wood}"
         woods[wood].save(directory / f"{wood}.png")
-        parts = (box(Panel((0.0, 0.0, 0.0), board.half_size), texture_span=_GRAIN_SPAN) for board in boards)
-        placed = (moved(rotated(mesh, board.quat), board.centre) for mesh, board in zip(parts, boards, strict=True))
-        union(placed).write(directory / "visual" / f"{part}_vis.obj")
+        union(box(board, texture_span=_GRAIN_SPAN) for board in boards).write(directory / "visual" / f"{part}_vis.obj")
         mjcf.texture(asset, f"tex-{part}", f"{wood}.png")
         mjcf.material(asset, part, f"tex-{part}")
         mjcf.mesh_asset(asset, f"{part}_vis", f"visual/{part}_vis.obj")
         mjcf.visual_mesh(body, f"{part}_vis", part)
         for board in boards:
-            mjcf.collision_box(body, Panel(board.centre, board.half_size), board.quat)
+            mjcf.collision_box(body, board)
     for region, site in sizes.regions.items():
         mjcf.box_site(body, region, site)
     mjcf.write(root, directory / f"{name}.xml")

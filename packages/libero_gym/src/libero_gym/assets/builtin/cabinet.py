@@ -10,7 +10,7 @@ from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import box, union
-from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DrawerSizes:
     floor: Panel
     handle_bar: Panel
     handle_posts: tuple[Panel, Panel]
-    region: SiteSizes
+    region: Panel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CabinetSizes:
 
     panels: tuple[Panel, ...]
     drawers: tuple[DrawerSizes, ...]
-    top_side: SiteSizes
+    top_side: Panel
     joint_range: Point
     joint_damping: float
     drawer_inertia: Inertia
@@ -79,16 +79,7 @@ def _add_drawer(
     """A drawer as a child of the cabinet's base, on a slide joint along y."""
     body = ET.SubElement(base, "body", name=f"cabinet_{drawer.level}")
     mjcf.inertial(body, sizes.drawer_inertia)
-    ET.SubElement(
-        body,
-        "joint",
-        name=f"{drawer.level}_level",
-        type="slide",
-        axis="0 1 0",
-        limited="true",
-        range=mjcf.numbers(sizes.joint_range),
-        damping=mjcf.numbers([sizes.joint_damping]),
-    )
+    mjcf.joint(body, f"{drawer.level}_level", "slide", "0 1 0", sizes.joint_range, sizes.joint_damping)
     mjcf.box_site(body, f"{drawer.level}_region", drawer.region)
     tray = [drawer.front, drawer.back, drawer.left, drawer.right, drawer.floor]
     handle = [drawer.handle_bar, *drawer.handle_posts]

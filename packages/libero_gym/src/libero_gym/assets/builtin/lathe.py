@@ -84,7 +84,7 @@ def add_wall(body: ET.Element, wall: WallSizes, middle: Point = (0.0, 0.0)) -> N
     for i in range(wall.segments):
         angle = 2 * math.pi * i / wall.segments
         centre = (middle[0] + radius * math.cos(angle), middle[1] + radius * math.sin(angle), height)
-        mjcf.collision_box(body, Panel(centre, (wall.thickness / 2, half_width, half_length)), _turn(angle, lean))
+        mjcf.collision_box(body, Panel(centre, (wall.thickness / 2, half_width, half_length), _turn(angle, lean)))
 
 
 def _turn(angle: float, lean: float) -> Point:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from libero_gym.assets.builtin.shapes import Panel, Point
+from libero_gym.assets.builtin.shapes import UPRIGHT, Panel, Point
 
 Rectangle = tuple[float, float, float, float]
 """A part of a picture: left, top, right, bottom, each in [0, 1], y down."""
@@ -69,12 +69,12 @@ def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span
     """A box of 12 faces.
 
     Args:
-        panel: its middle and half size.
+        panel: its middle, half size and turn.
         pictures: part of the picture for each side ("+x" ... "-z"); sides that are missing show the whole picture.
         texture_span: metres that one repeat of the picture covers, instead of stretching it over each side: wood keeps
             its grain size on small and large panels.
     """
-    centre, half = np.asarray(panel.centre, float), np.asarray(panel.half_size, float)
+    half = np.asarray(panel.half_size, float)
     vertices: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     uv: list[tuple[float, float]] = []
@@ -87,11 +87,12 @@ def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span
             width, height = 2 * float(abs(r) @ half) / texture_span, 2 * float(abs(d) @ half) / texture_span
         first = len(vertices)
         for x, y in ((0, 0), (0, 1), (1, 1), (1, 0)):
-            vertices.append(centre + (n + (2 * x - 1) * r + (2 * y - 1) * d) * half)
+            vertices.append((n + (2 * x - 1) * r + (2 * y - 1) * d) * half)
             normals.append(n)
             uv.append((u0 + x * width * (u1 - u0), v0 + y * height * (v1 - v0)))
         faces += [(first, first + 1, first + 2), (first, first + 2, first + 3)]
-    return Mesh(np.array(vertices), np.array(normals), np.array(uv), np.array(faces))
+    mesh = Mesh(np.array(vertices), np.array(normals), np.array(uv), np.array(faces))
+    return moved(mesh if panel.quat == UPRIGHT else rotated(mesh, panel.quat), panel.centre)
 
 
 def turned(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import box, moved, turned, union
-from libero_gym.assets.builtin.shapes import Panel, PlacementSites, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import Panel, PlacementSites, Point
 
 #: LIBERO's soft contact of this appliance, which only others' shapes bring about.
 _SOFT = {
@@ -40,7 +40,7 @@ class MicrowaveSizes:
     """Of the bar and of each post."""
     joint_range: Point
     joint_damping: float
-    regions: dict[str, SiteSizes]
+    regions: dict[str, Panel]
     sites: PlacementSites
 
 
@@ -90,16 +90,7 @@ def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes, dark: Ima
     for panel in sizes.walls:
         _touched(body, panel, sizes.wall_mass)
     door = ET.SubElement(body, "body", name="microdoorroot", pos=mjcf.numbers(sizes.door_position))
-    ET.SubElement(
-        door,
-        "joint",
-        name="microjoint",
-        type="hinge",
-        axis="0 0 1",
-        limited="true",
-        range=mjcf.numbers(sizes.joint_range),
-        damping=mjcf.numbers([sizes.joint_damping]),
-    )
+    mjcf.joint(door, "microjoint", "hinge", "0 0 1", sizes.joint_range, sizes.joint_damping)
     for part, material in (("door", "micro_dark"), ("window", "micro_window"), ("handle", "micro_metal")):
         mjcf.visual_mesh(door, f"micro_{part}_vis", material)
     _touched(door, sizes.door, sizes.door_mass)

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from pathlib import Path
 
-from libero_gym.assets.builtin.shapes import CONTACT, ContactMaterial, Inertia, Panel, PlacementSites, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import CONTACT, UPRIGHT, ContactMaterial, Inertia, Panel, PlacementSites, Point
 
 HIDDEN = "0 0 0 0"
 _COLLISION_RGBA = "0.8 0.8 0.8 0.3"
@@ -65,11 +65,11 @@ def _contact(material: ContactMaterial) -> dict[str, str]:
     }
 
 
-def collision_box(body: ET.Element, panel: Panel, quat: Point | None = None) -> None:
+def collision_box(body: ET.Element, panel: Panel) -> None:
     """A box that touches and is not seen."""
     attributes = {"type": "box", "pos": numbers(panel.centre), "size": numbers(panel.half_size), **_contact(CONTACT)}
-    if quat is not None:
-        attributes["quat"] = numbers(quat)
+    if panel.quat != UPRIGHT:
+        attributes["quat"] = numbers(panel.quat)
     ET.SubElement(body, "geom", attributes)
 
 
@@ -87,7 +87,7 @@ def visual_mesh(body: ET.Element, mesh: str, material: str, name: str | None = N
     ET.SubElement(body, "geom", {**attributes, "contype": "0", "conaffinity": "0", "group": "1"})
 
 
-def box_site(body: ET.Element, name: str, site: SiteSizes) -> None:
+def box_site(body: ET.Element, name: str, site: Panel) -> None:
     """A region for LIBERO's predicates; invisible."""
     ET.SubElement(
         body,
@@ -100,6 +100,12 @@ def box_site(body: ET.Element, name: str, site: SiteSizes) -> None:
         group="0",
         rgba=_REGION_RGBA,
     )
+
+
+def joint(body: ET.Element, name: str, kind: str, axis: str, limits: Point, damping: float) -> None:
+    """A "slide" or "hinge" joint of a fixture: bounds in metres or radians, damping in N s/m or N m s/rad."""
+    bounds = {"limited": "true", "range": numbers(limits), "damping": numbers([damping])}
+    ET.SubElement(body, "joint", {"name": name, "type": kind, "axis": axis, **bounds})
 
 
 def texture(asset: ET.Element, name: str, file: str, kind: str = "2d") -> None:

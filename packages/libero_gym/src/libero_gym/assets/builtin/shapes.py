@@ -12,6 +12,10 @@ Point = tuple[float, ...]
 """A profile point (radius, height), a position (x, y, z) or a half size (x, y, z)."""
 
 
+UPRIGHT: Point = (1.0, 0.0, 0.0, 0.0)
+"""The quaternion of a box whose sides look along the axes."""
+
+
 @dataclass(frozen=True)
 class ContactMaterial:
     """How a collision shape meets others, in MuJoCo's terms."""
@@ -35,19 +39,11 @@ class Inertia:
 
 @dataclass(frozen=True)
 class Panel:
-    """An upright box: its middle and its half size."""
+    """A box: its middle, its half size and how it is turned. A shape, or a region that LIBERO's predicates look at."""
 
     centre: Point
     half_size: Point
-
-
-@dataclass(frozen=True)
-class SiteSizes:
-    """A box site: the region that LIBERO's predicates look at."""
-
-    centre: Point
-    half_size: Point
-    quat: Point = (1.0, 0.0, 0.0, 0.0)
+    quat: Point = UPRIGHT
 
 
 @dataclass(frozen=True)

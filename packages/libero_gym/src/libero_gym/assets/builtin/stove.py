@@ -10,7 +10,7 @@ from PIL import Image
 
 from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.mesh import Mesh, box, moved, turned, union
-from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class StoveSizes:
     lid: Panel
     """What pots stand on, just above the burner's rings; in the plate's frame. It reaches down into the plate: a bowl
     that falls onto a sheet of LIBERO's one millimetre passes through it within a time step."""
-    cook_region: SiteSizes
+    cook_region: Panel
     glow_position: Point
     glow_radius: float
     glow_half_height: float
@@ -111,16 +111,7 @@ def _add_button(base: ET.Element, sizes: StoveSizes) -> None:
     """The knob, on a hinge about z."""
     button = ET.SubElement(base, "body", name="button", quat=mjcf.numbers(sizes.knob_quat))
     mjcf.inertial(button, sizes.knob_inertia)
-    ET.SubElement(
-        button,
-        "joint",
-        name="button",
-        type="hinge",
-        axis="0 0 1",
-        limited="true",
-        range=mjcf.numbers(sizes.joint_range),
-        damping=mjcf.numbers([sizes.joint_damping]),
-    )
+    mjcf.joint(button, "button", "hinge", "0 0 1", sizes.joint_range, sizes.joint_damping)
     mjcf.visual_mesh(button, "stove_knob_vis", "stove_dark")
     mjcf.collision_cylinder(button, sizes.knob_disc_centre, sizes.knob_disc_radius, sizes.knob_disc_half_height)
     for grip in sizes.knob_grips:

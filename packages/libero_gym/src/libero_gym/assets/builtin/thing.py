@@ -18,7 +18,7 @@ from libero_gym.assets.builtin import mjcf
 from libero_gym.assets.builtin.labels import Label
 from libero_gym.assets.builtin.lathe import WallSizes, add_wall
 from libero_gym.assets.builtin.mesh import Mesh, Rectangle, box, moved, rotated, turned, union
-from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, PlacementSites, Point, SiteSizes
+from libero_gym.assets.builtin.shapes import OBJECT_SITES, Inertia, Panel, PlacementSites, Point
 from libero_gym.assets.builtin.textures import Colour
 
 BODY: Rectangle = (0.0, 0.0, 1.0, 0.875)
@@ -92,7 +92,7 @@ class ThingSizes:
     walls: tuple[WallSizes, ...] = ()
     bars: tuple[Bar, ...] = ()
     blocks: tuple[Block, ...] = ()
-    regions: dict[str, SiteSizes] = field(default_factory=dict)
+    regions: dict[str, Panel] = field(default_factory=dict)
     sites: PlacementSites = OBJECT_SITES
     shine: float = 0.3
 
@@ -146,9 +146,7 @@ def _seen(sizes: ThingSizes) -> Iterator[Mesh]:
         mesh = turned(body.profile, body.slices, BODY, phase=body.phase, facets=body.facets, upright_picture=True)
         yield moved(rotated(mesh, _LYING) if sizes.lying else mesh, body.centre)
     for bar in sizes.bars:
-        for panel, quat in stretches(bar):
-            mesh = box(Panel((0.0, 0.0, 0.0), panel.half_size), _trim(sizes, bar.trim))
-            yield moved(rotated(mesh, quat), panel.centre)
+        yield from (box(panel, _trim(sizes, bar.trim)) for panel in stretches(bar))
     for block in sizes.blocks:
         yield box(block.panel, _trim(sizes, block.trim))
 
@@ -161,8 +159,8 @@ def _add_touched(body: ET.Element, sizes: ThingSizes) -> None:
     for wall in sizes.walls:
         add_wall(body, wall, sizes.body.centre if sizes.body is not None else (0.0, 0.0))
     for bar in sizes.bars:
-        for panel, quat in stretches(bar):
-            mjcf.collision_box(body, panel, quat)
+        for panel in stretches(bar):
+            mjcf.collision_box(body, panel)
 
 
 def _add_prism(body: ET.Element, prism: Prism, lying: bool) -> None:
@@ -172,16 +170,16 @@ def _add_prism(body: ET.Element, prism: Prism, lying: bool) -> None:
         angle = math.pi * i / prism.boxes
         x, y = prism.centre
         if lying:  # z becomes y, and y becomes -z
-            panel = Panel((x, middle, -y), (prism.radius, half, side))
             quat = (math.cos(angle / 2), 0.0, math.sin(angle / 2), 0.0)
+            panel = Panel((x, middle, -y), (prism.radius, half, side), quat)
         else:
-            panel = Panel((x, y, middle), (prism.radius, side, half))
             quat = (math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2))
-        mjcf.collision_box(body, panel, quat)
+            panel = Panel((x, y, middle), (prism.radius, side, half), quat)
+        mjcf.collision_box(body, panel)
 
 
-def stretches(bar: Bar) -> Iterator[tuple[Panel, Point]]:
-    """A box for each stretch of a bar, with the quaternion that turns its z along the stretch."""
+def stretches(bar: Bar) -> Iterator[Panel]:
+    """A box for each stretch of a bar, its z turned along the stretch."""
     for start, end in zip(bar.path[:-1], bar.path[1:], strict=True):
         dx, dy, dz = np.subtract(end, start)
         length = math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -190,4 +188,4 @@ def stretches(bar: Bar) -> Iterator[tuple[Panel, Point]]:
         norm = math.sqrt(w * w + x * x + y * y)
         reach = length / 2 + min(bar.half_section) / 2  # stretches meet without a gap
         centre = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, (start[2] + end[2]) / 2)
-        yield Panel(centre, (*bar.half_section, reach)), (w / norm, x / norm, y / norm, 0.0)
+        yield Panel(centre, (*bar.half_section, reach), (w / norm, x / norm, y / norm, 0.0))

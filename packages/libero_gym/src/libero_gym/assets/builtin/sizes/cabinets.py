@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libero_gym.assets.builtin.cabinet import CabinetSizes, DrawerSizes
-from libero_gym.assets.builtin.shapes import Inertia, Panel, SiteSizes
+from libero_gym.assets.builtin.shapes import Inertia, Panel
 
 _SIDEWAYS = (0.70711, 0.0, 0.70711, 0.0)
 """Drawer regions are turned by a quarter about y: their half size is given as (height, depth, width)."""
@@ -23,7 +23,7 @@ def _drawer(level: str, wall_z: float, floor_z: float, handle_z: float, region_z
             Panel((-0.0356, -0.0835, handle_z), (0.0051, 0.0106, 0.0056)),
             Panel((0.0292, -0.0835, handle_z), (0.0051, 0.0106, 0.0056)),
         ),
-        region=SiteSizes((0.0033, 0.0113, region_z), (0.0299, 0.0756, 0.1022), _SIDEWAYS),
+        region=Panel((0.0033, 0.0113, region_z), (0.0299, 0.0756, 0.1022), _SIDEWAYS),
     )
 
 
@@ -43,7 +43,7 @@ WOODEN_CABINET = CabinetSizes(
         _drawer("middle", wall_z=0.1139, floor_z=0.0854, handle_z=0.1104, region_z=0.1169),
         _drawer("bottom", wall_z=0.0453, floor_z=0.0168, handle_z=0.0411, region_z=0.0470),
     ),
-    top_side=SiteSizes((0.0035, 0.0157, 0.2215), (0.1253, 0.0944, 0.0015)),
+    top_side=Panel((0.0035, 0.0157, 0.2215), (0.1253, 0.0944, 0.0015)),
     joint_range=(-0.16, 0.01),
     joint_damping=50.0,
     drawer_inertia=Inertia(3.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libero_gym.assets.builtin.microwave import MicrowaveSizes
-from libero_gym.assets.builtin.shapes import Panel, PlacementSites, SiteSizes
+from libero_gym.assets.builtin.shapes import Panel, PlacementSites
 
 MICROWAVE = MicrowaveSizes(
     walls=(
@@ -29,8 +29,8 @@ MICROWAVE = MicrowaveSizes(
     joint_range=(-2.094, 0.0),
     joint_damping=0.5,
     regions={
-        "top_side": SiteSizes((0.0, 0.0100, 0.2000), (0.1200, 0.0835, 0.0050)),
-        "heating_region": SiteSizes((0.0, 0.0100, 0.0960), (0.1200, 0.0835, 0.0800)),
+        "top_side": Panel((0.0, 0.0100, 0.2000), (0.1200, 0.0835, 0.0050)),
+        "heating_region": Panel((0.0, 0.0100, 0.0960), (0.1200, 0.0835, 0.0800)),
     },
     sites=PlacementSites((0.0, 0.0, -0.06), (0.0, 0.0, 0.06), (0.015, 0.015, 0.0), 0.005),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from libero_gym.assets.builtin.shapes import Inertia, Panel, SiteSizes
+from libero_gym.assets.builtin.shapes import Inertia, Panel
 from libero_gym.assets.builtin.stove import StoveSizes
 
 FLAT_STOVE = StoveSizes(
     burner_position=(0.15, 0.0, 0.0),
     plate_half_size=(0.095, 0.095, 0.02),
     lid=Panel((0.0, 0.0, 0.013), (0.095, 0.095, 0.0125)),
-    cook_region=SiteSizes((0.0, 0.0, 0.0), (0.075, 0.075, 0.0025)),
+    cook_region=Panel((0.0, 0.0, 0.0), (0.075, 0.075, 0.0025)),
     glow_position=(0.0, 0.0, 0.022),
     glow_radius=0.0625,
     glow_half_height=0.0005,
