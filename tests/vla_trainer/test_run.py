@@ -10,7 +10,10 @@ from vla_trainer import run
 from vla_trainer.backend import make_backend
 from vla_trainer.errors import BackendError, CheckpointError, PolicyError
 
-QUIET = ["trainer.loggers=[jsonl]", "video_cfg.save_video=false"]
+QUIET = [
+    "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}",
+    "video_cfg.save_video=false",
+]
 # more envs than episodes fit, so that some episodes run when an iteration ends
 UNEVEN = ["rollout.horizon=7"]
 

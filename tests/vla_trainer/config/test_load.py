@@ -61,7 +61,10 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("rollout.episodes=4", r"rollout.episodes is not read by ppo; use rollout.horizon"),
         ("rollout.horizon=null", r"rollout.horizon is missing"),
         ("trainer.eval_every=2", r"trainer.eval_every needs eval.episodes"),
-        ("trainer.loggers=[csv]", r'trainer.loggers.0="csv"; allowed: console, jsonl, tensorboard, wandb'),
+        (
+            "trainer.logger.csv.enable=true",
+            r'unknown key "trainer.logger.csv"; allowed: console, jsonl, tensorboard, wandb',
+        ),
         ("policy.factory=nonsense", r"policy.factory"),
         ("trainer.iterations", r'"trainer.iterations" is not key=value'),
     ],

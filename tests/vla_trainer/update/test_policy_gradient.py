@@ -56,9 +56,9 @@ def run(algorithm: PPO | GRPO, actor: Actor) -> tuple[dict[str, Tensor], dict[st
 
 
 @pytest.mark.parametrize("aggregate", ["token-mean", "episode-mean"])
-@pytest.mark.parametrize("ratio", ["token", "action", "chunk"])
-def test_weights_and_metrics_do_not_depend_on_micro_batches(aggregate: str, ratio: str) -> None:
-    algorithm = PPO(epochs=3, aggregate=aggregate, ratio=ratio, entropy_coef=0.01)
+@pytest.mark.parametrize("level", ["token_level", "action_level", "chunk_level"])
+def test_weights_and_metrics_do_not_depend_on_micro_batches(aggregate: str, level: str) -> None:
+    algorithm = PPO(epochs=3, aggregate=aggregate, logprob_type=level, entropy_coef=0.01)
     whole, metrics = run(algorithm, Actor(lr=1e-2, critic_lr=1e-2, global_batch_size=12, micro_batch_size=12))
     parts, same = run(algorithm, Actor(lr=1e-2, critic_lr=1e-2, global_batch_size=12, micro_batch_size=5))
     for name, weight in whole.items():
@@ -112,9 +112,9 @@ def test_every_epoch_has_every_row_in_another_order_and_equal_parts() -> None:
 def test_a_ratio_spans_tokens_actions_or_a_chunk() -> None:
     # C = 2 actions of A = 3
     log_probs = torch.arange(6.0)[None]
-    assert _per_ratio(log_probs, "token", 3).shape == (1, 6)
-    assert _per_ratio(log_probs, "action", 3).tolist() == [[3, 12]]
-    assert _per_ratio(log_probs, "chunk", 3).tolist() == [[15]]
+    assert _per_ratio(log_probs, "token_level", 3).shape == (1, 6)
+    assert _per_ratio(log_probs, "action_level", 3).tolist() == [[3, 12]]
+    assert _per_ratio(log_probs, "chunk_level", 3).tolist() == [[15]]
 
 
 def test_the_batch_is_not_changed() -> None:

@@ -86,10 +86,8 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
         say(f"note: {notice}")
     if plan.checkpoint is not None:
         say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
-    loggers = Loggers(
-        config.trainer.loggers,
-        Run(folder, f"{plan.recipe}/{folder.name}", config.trainer.iterations, to_yaml(config)),
-    )
+    name = f"{plan.recipe}/{folder.name}"
+    loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger))
     try:
         train_loop(config, backend, loggers, folder, first, progress)
     finally:

@@ -2,7 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+Level = Literal["token_level", "action_level", "chunk_level"]
+"""What a quantity is about: one token, one action (A tokens) or one decision (K = C A tokens)."""
 
 
 class Section(BaseModel):
@@ -20,8 +23,10 @@ class PolicyGradient(Section):
     """The ratio's trust interval ends at 1 + clip_high ("clip-higher", DAPO)."""
     dual_clip: Annotated[float, Field(gt=1)] | None = 3.0
     """For a negative advantage the loss is at most -dual_clip times it; null: off."""
-    ratio: Literal["token", "action", "chunk"] = "token"
-    """What one probability ratio spans: a token, the tokens of one action, or a whole chunk."""
+    logprob_type: Level = "token_level"
+    """What one probability ratio spans: a token, the A tokens of one action, or all K tokens of a chunk."""
+    entropy_type: Level = "token_level"
+    """What `entropy_coef` weighs the entropy of: a token, an action (its tokens' sum) or a chunk."""
     aggregate: Literal["token-mean", "episode-mean"] = "token-mean"
     """Mean over tokens, or over episodes of each episode's token mean."""
     epochs: PositiveInt = 1
@@ -30,14 +35,19 @@ class PolicyGradient(Section):
     """Stop an iteration's update after an optimizer step whose approx_kl is above it; null: never."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the entropy bonus."""
+    kl_coef: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the KL divergence from the policy that the run began with, mean over tokens; 0: none is kept."""
 
 
 class PPO(PolicyGradient):
     """Proximal policy optimization with a value head."""
 
     name: Literal["ppo"] = "ppo"
+    reward_type: Literal["action_level", "chunk_level"] = "chunk_level"
+    """What `gamma` counts: decisions, a chunk's reward being a plain sum; or actions, also inside a chunk, and tokens
+    of actions that were not carried out, because the episode ended before them, are left out."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
-    """Discount per decision."""
+    """Discount per decision, or per action where `reward_type` is action_level."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
     """GAE's lambda."""
     normalize_advantages: bool = True
@@ -48,12 +58,17 @@ class PPO(PolicyGradient):
     """How far a value may move from the one that acted, in units of return; null: any distance."""
     huber_delta: PositiveFloat | None = 10.0
     """Where the value loss turns from a square to a line; null: never."""
+    critic_warmup_iterations: NonNegativeInt = 0
+    """First iterations in which only the critic learns."""
 
 
 class GRPO(PolicyGradient):
     """Group-relative policy optimization: no value head; an episode is compared with those of the same start."""
 
     name: Literal["grpo"] = "grpo"
+    reward_type: Literal["action_level", "chunk_level"] = "action_level"
+    """action_level leaves out the tokens of actions that were not carried out, because the episode ended before them;
+    chunk_level lets a decision's tokens count whole."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """G, episodes of one start."""
     keep_mean_return: tuple[float, float] | None = None

@@ -6,8 +6,6 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 
 from vla_trainer.config.algorithm import GRPO, PPO, Algorithm, Section
 
-LoggerName = Literal["jsonl", "tensorboard", "wandb", "console"]
-
 
 class Env(Section):
     """The environment. Keys that are null are not passed on, so that the environment's own default holds."""
@@ -53,6 +51,15 @@ class Env(Section):
         return {**named, **self.kwargs}
 
 
+class Lora(Section):
+    """Low-rank adapters."""
+
+    rank: PositiveInt = 32
+    """Rank of each adapter."""
+    alpha: PositiveInt | None = None
+    """Scale times rank; null: the policy's default."""
+
+
 class PolicyConfig(Section):
     """The policy."""
 
@@ -62,6 +69,12 @@ class PolicyConfig(Section):
     """What else it is called with."""
     path: str | None = None
     """A checkpoint folder of this package whose weights are loaded into the policy that `factory` makes."""
+    lora: Lora | None = None
+    """Train low-rank adapters and freeze the rest, where the policy takes `lora`; null: train everything."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them; needs a policy that can."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: compute under autocast, both when acting and when learning; weights and optimizer stay as they are."""
     device: str = "auto"
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
 
@@ -73,17 +86,32 @@ class RolloutConfig(Section):
     """PPO: T, decisions of each environment; episodes go on from one iteration to the next."""
     episodes: PositiveInt | None = None
     """GRPO: episodes in all; a multiple of `algorithm.group_size`."""
+    resample_groups: NonNegativeInt = 0
+    """GRPO, dynamic sampling (DAPO): at most this many further groups an iteration, each in the place of one without
+    signal; 0: an iteration learns from the groups that have one."""
     temperature: PositiveFloat = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
+    pipeline_stage_num: Literal[1, 2] = 1
+    """2: the environments are two halves; one steps while the policy looks at the other."""
 
 
 class Actor(Section):
-    """The optimizer (AdamW, float32) and how a batch is cut."""
+    """The optimizer (AdamW) and how a batch is cut."""
 
     lr: PositiveFloat = 1e-5
     """Learning rate."""
+    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How both learning rates fall, iteration by iteration, to `lr_final_fraction` in the last one."""
+    lr_final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Where a falling schedule ends, as a fraction of the learning rate; null: 0."""
+    lr_warmup_iterations: NonNegativeInt = 0
+    """Iterations over which both learning rates rise linearly."""
     critic_lr: PositiveFloat | None = None
     """PPO: learning rate of the parameters that the policy calls "critic"; null: `lr`."""
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    """AdamW's decays of the first and second moment."""
+    eps: PositiveFloat = 1e-8
+    """AdamW's."""
     weight_decay: NonNegativeFloat = 0.0
     """AdamW's."""
     max_grad_norm: PositiveFloat = 1.0
@@ -92,6 +120,39 @@ class Actor(Section):
     """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
     micro_batch_size: PositiveInt = 64
     """Decisions that are in memory together; does not change the result."""
+
+
+class Toggle(Section):
+    """One place that metrics go to."""
+
+    enable: bool = True
+    """Whether they go there."""
+
+
+class Wandb(Section):
+    """Weights & Biases; needs the extra `wandb`."""
+
+    enable: bool = False
+    """Whether metrics go there."""
+    project_name: str = "vla-trainer"
+    """The project that the run belongs to."""
+    experiment_name: str | None = None
+    """The run's name; null: recipe and time."""
+    mode: Literal["online", "offline"] | None = None
+    """offline: write files that `wandb sync` uploads later; null: as WANDB_MODE says, else online."""
+
+
+class Logger(Section):
+    """Where metrics go."""
+
+    console: Toggle = Toggle()
+    """A progress bar or a line an iteration, and a table at the end."""
+    jsonl: Toggle = Toggle()
+    """metrics.jsonl in the run's folder."""
+    tensorboard: Toggle = Toggle()
+    """tensorboard/ in the run's folder."""
+    wandb: Wandb = Wandb()
+    """Weights & Biases."""
 
 
 class Trainer(Section):
@@ -104,10 +165,12 @@ class Trainer(Section):
     save_every: PositiveInt | None = None
     """Iterations between checkpoints; the last iteration is always saved."""
     keep_checkpoints: PositiveInt | None = None
-    """Newest checkpoints that are kept; null: all."""
+    """Newest checkpoints that are kept, besides the best one; null: all."""
+    best_metric: str = "eval/success_rate"
+    """The metric of the iteration of a save, larger being better, that says which checkpoint is the best."""
     eval_every: PositiveInt | None = None
     """Iterations between evaluations; null: only at the end, if `eval.episodes` asks for one."""
-    loggers: list[LoggerName] = Field(default_factory=lambda: list[LoggerName](("jsonl", "tensorboard", "console")))
+    logger: Logger = Logger()
     """Where metrics go."""
     threads: PositiveInt | None = None
     """Threads that torch uses; null: torch's own choice."""
@@ -126,6 +189,8 @@ class Eval(Section):
     """Take the most probable action; false: sample."""
     temperature: PositiveFloat = 1.0
     """Where actions are sampled."""
+    max_episode_steps: PositiveInt | None = None
+    """Environment steps until the time limit; null: `env.max_episode_steps`."""
 
 
 class Video(Section):
@@ -139,6 +204,14 @@ class Video(Section):
     """Folder for train/ and eval/; null: video/ in the run's folder."""
     every: PositiveInt = 10
     """Iterations from one film of training to the next."""
+    episodes: PositiveInt = 1
+    """Episodes that are filmed each time."""
+    failures: NonNegativeInt = 4
+    """Failed episodes of an evaluation that are filmed, as far as there are any."""
+    layout: Literal["single", "tiled"] = "single"
+    """A film for each episode, or all of them side by side in one."""
+    max_frames: PositiveInt = 2000
+    """Pictures of an episode that are kept; a longer one is filmed to there."""
 
 
 class Cluster(Section):
@@ -156,6 +229,21 @@ class Cluster(Section):
     """Which GPUs each component has: resources[:processes], ..."""
 
 
+class Plan(Section):
+    """What `--plan` computes with. Changes nothing of a run."""
+
+    parameters: PositiveFloat | None = None
+    """Weights of the policy."""
+    tokens: PositiveFloat | None = None
+    """Positions of the transformer in one decision."""
+    record_bytes: PositiveFloat | None = None
+    """Bytes that are kept of one decision until the update."""
+    env_steps_per_second: PositiveFloat | None = None
+    """Environment steps a second of one processor core."""
+    flops_per_second: PositiveFloat | None = None
+    """Floating-point operations a second that one device reaches on this policy."""
+
+
 class Config(Section):
     """A run."""
 
@@ -168,6 +256,7 @@ class Config(Section):
     eval: Eval = Eval()
     video_cfg: Video = Video()
     cluster: Cluster = Cluster()
+    plan: Plan = Plan()
     output_dir: str | None = None
     """The run's folder; null: logs/<recipe>/<time>."""
     notice: str | None = None
@@ -181,6 +270,8 @@ class Config(Section):
                 raise ValueError("rollout.horizon is missing: ppo collects that many decisions of each environment")
             if self.rollout.episodes is not None:
                 raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
+            if self.rollout.resample_groups:
+                raise ValueError("rollout.resample_groups is not read by ppo, which has no groups")
         if isinstance(self.algorithm, GRPO):
             if self.rollout.episodes is None:
                 raise ValueError("rollout.episodes is missing: grpo collects that many episodes")
@@ -193,6 +284,18 @@ class Config(Section):
                 )
             if self.actor.critic_lr is not None:
                 raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
+        if self.env.num_envs % self.rollout.pipeline_stage_num:
+            raise ValueError(
+                f"env.num_envs={self.env.num_envs} is not a multiple of "
+                f"rollout.pipeline_stage_num={self.rollout.pipeline_stage_num}"
+            )
+        if self.actor.lr_warmup_iterations >= self.trainer.iterations and self.actor.lr_warmup_iterations > 0:
+            raise ValueError(
+                f"actor.lr_warmup_iterations={self.actor.lr_warmup_iterations} leaves nothing of "
+                f"trainer.iterations={self.trainer.iterations}"
+            )
+        if self.actor.lr_schedule == "constant" and self.actor.lr_final_fraction is not None:
+            raise ValueError('actor.lr_final_fraction is not read by lr_schedule="constant"')
         if self.trainer.eval_every is not None and self.eval.episodes is None:
             raise ValueError("trainer.eval_every needs eval.episodes")
         return self

@@ -1,11 +1,12 @@
-"""Where metrics go: `LOGGERS` from a name in `trainer.loggers` to a constructor."""
+"""Where metrics go: `LOGGERS` from a key of `trainer.logger` to a constructor."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from vla_trainer import metrics as table
+from vla_trainer.config.schema import Logger as LoggerConfig
 
 
 class Logger(Protocol):
@@ -26,6 +27,13 @@ class Run:
     name: str
     iterations: int
     config_yaml: str
+    config: LoggerConfig
+
+
+def _console(run: Run) -> Logger:
+    from vla_trainer.loggers.console import ConsoleLogger
+
+    return ConsoleLogger(run.iterations)
 
 
 def _jsonl(run: Run) -> Logger:
@@ -43,28 +51,24 @@ def _tensorboard(run: Run) -> Logger:
 def _wandb(run: Run) -> Logger:
     from vla_trainer.loggers.wandb import WandbLogger
 
-    return WandbLogger(run.folder, run.name, run.config_yaml)
-
-
-def _console(run: Run) -> Logger:
-    from vla_trainer.loggers.console import ConsoleLogger
-
-    return ConsoleLogger(run.iterations)
+    settings = run.config.wandb
+    name = settings.experiment_name if settings.experiment_name is not None else run.name
+    return WandbLogger(run.folder, settings.project_name, name, settings.mode, run.config_yaml)
 
 
 LOGGERS: dict[str, Callable[[Run], Logger]] = {
+    "console": _console,
     "jsonl": _jsonl,
     "tensorboard": _tensorboard,
     "wandb": _wandb,
-    "console": _console,
 }
 
 
 class Loggers:
     """Several loggers as one; a metric that the table does not know is an error."""
 
-    def __init__(self, names: Sequence[str], run: Run) -> None:
-        self._loggers = [LOGGERS[name](run) for name in names]
+    def __init__(self, run: Run) -> None:
+        self._loggers = [make(run) for name, make in LOGGERS.items() if getattr(run.config, name).enable]
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Pass on the metrics of an iteration.

@@ -9,14 +9,15 @@ from vla_trainer.errors import MissingExtraError
 
 
 class WandbLogger:
-    """One run; project and account are wandb's own settings."""
+    """One run; the account is wandb's own setting."""
 
-    def __init__(self, folder: Path, name: str, config_yaml: str) -> None:
+    def __init__(self, folder: Path, project: str, name: str, mode: str | None, config_yaml: str) -> None:
         try:
             import wandb
         except ModuleNotFoundError as error:
             raise MissingExtraError("wandb", "wandb") from error
-        self._run = wandb.init(dir=str(folder), name=name, config=yaml.safe_load(config_yaml))
+        config = yaml.safe_load(config_yaml)
+        self._run = wandb.init(dir=str(folder), project=project, name=name, mode=mode, config=config)  # type: ignore[arg-type]
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         self._run.log(dict(metrics), step=iteration)

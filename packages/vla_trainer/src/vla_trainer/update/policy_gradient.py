@@ -99,8 +99,8 @@ def _micro_loss(
     everything = torch.ones(len(rows), dtype=torch.bool, device=device)
 
     loss, measured = policy_loss(
-        _per_ratio(out.log_probs.float(), algorithm.ratio, action_dim),
-        _per_ratio(batch.log_probs[rows].to(device), algorithm.ratio, action_dim),
+        _per_ratio(out.log_probs.float(), algorithm.logprob_type, action_dim),
+        _per_ratio(batch.log_probs[rows].to(device), algorithm.logprob_type, action_dim),
         advantages[rows].to(device),
         everything,
         algorithm.clip_low,
@@ -134,8 +134,8 @@ def _micro_loss(
 
 def _per_ratio(log_probs: Tensor, ratio: str, action_dim: int) -> Tensor:
     """(B, K) to what one ratio spans: (B, K) tokens, (B, C) actions or (B, 1) chunks."""
-    if ratio == "token":
+    if ratio == "token_level":
         return log_probs
-    if ratio == "action":
+    if ratio == "action_level":
         return log_probs.reshape(len(log_probs), -1, action_dim).sum(-1)
     return log_probs.sum(-1, keepdim=True)
