@@ -56,7 +56,31 @@ class Frame:
     instruction: str
     env_step: int
     episode_return: float
+    """Sum of the rewards so far."""
     success: bool | None
+    value: float | None = None
+    """V of this picture's observation, as the policy that acted on it said; None without a critic."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A whole episode in pictures, the first observation to the last."""
+
+    frames: list[Frame]
+    """At least one; a long episode's are cut off at the number that was asked for."""
+    episode: Episode
+
+
+@dataclass(frozen=True)
+class FilmRequest:
+    """What the collector is asked to film."""
+
+    episodes: int
+    """At most so many whole episodes."""
+    max_frames: int
+    """Pictures of an episode that are kept."""
+    failures: bool = False
+    """Only episodes that do not succeed; others are forgotten when they end."""
 
 
 @dataclass(frozen=True)
