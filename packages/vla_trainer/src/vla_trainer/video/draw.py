@@ -1,0 +1,146 @@
+"""A frame as one picture: the cameras side by side, the writing under them.
+
+Axes: H, W pixels.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_trainer.records import Film, Frame
+
+PICTURE_HEIGHT = 256
+"""Pixels; smaller pictures are enlarged to it, so that the writing can be read."""
+FONT_SIZE, LINE, MARGIN = 14, 19, 6
+"""Pixels: letters, from line to line, around the writing."""
+WHITE, GREY, GREEN, RED = (255, 255, 255), (190, 190, 190), (90, 220, 120), (255, 110, 100)
+DIMMED = 0.4
+"""What is left of the brightness of an episode that has ended while others go on."""
+
+
+class Cell:
+    """Draws the frames of one film, all of one size: the size and the lines are laid out once."""
+
+    def __init__(self, film: Film, *, info: bool) -> None:
+        """
+        Args:
+            film: its pictures may be of any size, which does not change within it.
+            info: write instruction, step, reward, value and success under the picture, as far as there are such.
+        """
+        self._film = film
+        self._views = [_enlarged(image, _height(film)) for image in _images(film.frames[0])]
+        self.width = _even(sum(width for width, _ in self._views))
+        self._picture_height = self._views[0][1]
+        self._instructions: dict[str, list[str]] = {}
+        self._rows: list[list[int]] = []
+        self._columns: list[int] = []
+        if info:
+            # over all frames, so that neither the height nor the columns move while the film runs
+            self._instructions = {text: self._wrap(text) for text in {frame.instruction for frame in film.frames}}
+            said = [self._said(frame) for frame in film.frames]
+            gap = 2 * round(_length(" "))
+            self._columns = [max(round(_length(text)) for text in texts) + gap for texts in zip(*said, strict=True)]
+            self._rows = _rows(self._columns, self.width - 2 * MARGIN)
+        self._lines = max((len(lines) for lines in self._instructions.values()), default=0)
+        written = self._lines + len(self._rows)
+        self.height = _even(self._picture_height + (written * LINE + 2 * MARGIN if written else 0))
+
+    def draw(self, index: int, *, ended: bool = False) -> NDArray[np.uint8]:
+        """Picture `index` of the film (H, W, 3); `ended` dims it and says over it how the episode ended."""
+        from PIL import Image, ImageDraw
+
+        frame = self._film.frames[index]
+        canvas = Image.new("RGB", (self.width, self.height))
+        left = 0
+        for image, size in zip(_images(frame), self._views, strict=True):
+            canvas.paste(Image.fromarray(image).resize(size, Image.Resampling.NEAREST), (left, 0))
+            left += size[0]
+        if ended:
+            canvas = canvas.point(lambda level: int(level * DIMMED))
+        pen = ImageDraw.Draw(canvas)
+        if ended:
+            text, colour = _outcome(self._film.episode.success)
+            middle = (self.width / 2, self._picture_height / 2)
+            pen.text(middle, text, fill=colour, font=_font(2 * FONT_SIZE), anchor="mm")
+        top = self._picture_height + MARGIN
+        for number, line in enumerate(self._instructions.get(frame.instruction, [])):
+            pen.text((MARGIN, top + number * LINE), line, fill=WHITE, font=_font(FONT_SIZE))
+        top += self._lines * LINE
+        said = self._said(frame) if self._rows else []
+        for number, row in enumerate(self._rows):
+            left = MARGIN
+            for column in row:
+                colour = GREEN if column == len(said) - 1 and frame.success else GREY
+                pen.text((left, top + number * LINE), said[column], fill=colour, font=_font(FONT_SIZE))
+                left += self._columns[column]
+        return np.asarray(canvas)
+
+    def _said(self, frame: Frame) -> list[str]:
+        """Step, reward and value, and whether it has succeeded; as many in every frame of a film."""
+        said = [f"step {frame.env_step}", f"reward {frame.episode_return:.2f}"]
+        if any(one.value is not None for one in self._film.frames):
+            said.append("value -" if frame.value is None else f"value {frame.value:.2f}")
+        if any(one.success is not None for one in self._film.frames):
+            said.append(f"success {'yes' if frame.success else 'no'}")
+        return said
+
+    def _wrap(self, text: str) -> list[str]:
+        """Lines of whole words that are no wider than the picture."""
+        lines: list[str] = []
+        for word in text.split():
+            if lines and _length(f"{lines[-1]} {word}") <= self.width - 2 * MARGIN:
+                lines[-1] += f" {word}"
+            else:
+                lines.append(word)
+        return lines
+
+
+def _rows(columns: list[int], width: int) -> list[list[int]]:
+    """Which columns stand beside each other on a line of `width` pixels."""
+    rows: list[list[int]] = []
+    used = 0
+    for column, needed in enumerate(columns):
+        if rows and used + needed <= width:
+            rows[-1].append(column)
+            used += needed
+        else:
+            rows.append([column])
+            used = needed
+    return rows
+
+
+def _images(frame: Frame) -> list[NDArray[np.uint8]]:
+    return [frame.image] if frame.wrist_image is None else [frame.image, frame.wrist_image]
+
+
+def _height(film: Film) -> int:
+    """Pixels that the pictures of a film are drawn at: a whole number of times their own."""
+    own = film.frames[0].image.shape[0]
+    return own * max(1, round(PICTURE_HEIGHT / own))
+
+
+def _enlarged(image: NDArray[np.uint8], height: int) -> tuple[int, int]:
+    return round(image.shape[1] * height / image.shape[0]), height
+
+
+def _outcome(success: bool | None) -> tuple[str, tuple[int, int, int]]:
+    if success is None:
+        return "ended", WHITE
+    return ("success", GREEN) if success else ("failure", RED)
+
+
+def _even(size: int) -> int:
+    return size + size % 2
+
+
+def _length(text: str) -> float:
+    return float(_font(FONT_SIZE).getlength(text))
+
+
+@cache
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size=size)
