@@ -13,7 +13,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import _optimizer_steps, _per_ratio, update
+from vla_trainer.update.policy_gradient import _optimizer_steps, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -34,6 +34,7 @@ def make(seed: int = 0, size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch]:
         log_probs=out.log_probs,
         advantages=advantages,
         episode=torch.arange(size) // 5,
+        lengths=torch.full((size,), reach_toy.CHUNK),
         values=out.values,
         returns=out.values + advantages,
     )
@@ -102,19 +103,13 @@ def test_learning_rates_are_per_group() -> None:
 
 
 def test_every_epoch_has_every_row_in_another_order_and_equal_parts() -> None:
-    parts = list(_optimizer_steps(10, 2, 4, torch.Generator().manual_seed(0)))
+    steps = list(_optimizer_steps(10, 2, 4, torch.Generator().manual_seed(0)))
+    assert [epoch for epoch, _ in steps] == [1, 1, 1, 2, 2, 2]
+    parts = [rows for _, rows in steps]
     assert [len(part) for part in parts] == [4, 3, 3, 4, 3, 3]
     first, second = torch.cat(parts[:3]), torch.cat(parts[3:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
     assert not torch.equal(first, second)
-
-
-def test_a_ratio_spans_tokens_actions_or_a_chunk() -> None:
-    # C = 2 actions of A = 3
-    log_probs = torch.arange(6.0)[None]
-    assert _per_ratio(log_probs, "token_level", 3).shape == (1, 6)
-    assert _per_ratio(log_probs, "action_level", 3).tolist() == [[3, 12]]
-    assert _per_ratio(log_probs, "chunk_level", 3).tolist() == [[15]]
 
 
 def test_the_batch_is_not_changed() -> None:

@@ -17,7 +17,8 @@ class Env(Section):
     task: int | str | list[int] | list[str] | None = None
     """Which tasks of the suite; null: all."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states training uses; evaluation has its own, `eval.split`."""
+    """Which start states training uses; null: train, where the environment knows splits. Evaluation has its own,
+    `eval.split`."""
     cameras: list[str] | None = None
     """Which cameras are rendered and seen."""
     image_size: PositiveInt | None = None
@@ -182,7 +183,7 @@ class Eval(Section):
     episodes: PositiveInt | None = None
     """Episodes; null: none while training, and for `vla-eval` every published start state once."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states, where the environment knows splits."""
+    """Which start states, where the environment knows splits; null: eval, the published ones."""
     num_envs: PositiveInt | None = None
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
@@ -300,18 +301,22 @@ class Config(Section):
             raise ValueError("trainer.eval_every needs eval.episodes")
         return self
 
-    def notices(self) -> list[str]:
-        """What has to be said with every result of this run."""
+    def notices(self, knows_splits: bool = False) -> list[str]:
+        """What has to be said with every result of this run.
+
+        `knows_splits`: the environment takes `split`, so that where none is written its default is used.
+        """
         said = [self.notice] if self.notice else []
         if self.env.reward == "staged":
             said.append(
                 "staged reward: progress is rewarded, not only success, because a policy from nothing never meets a "
                 "sparse reward. This is not a benchmark result."
             )
-        if self.env.split is not None and self.eval.split is not None:
-            apart = {self.env.split, self.eval.split} == {"train", "eval"}
+        if knows_splits or self.env.split is not None:
+            trained, evaluated = self.env.split or "train", self.eval.split or "eval"
+            apart = {trained, evaluated} == {"train", "eval"}
             said.append(
-                f'start states: "{self.env.split}" for training, "{self.eval.split}" for evaluation'
+                f'start states: "{trained}" for training, "{evaluated}" for evaluation'
                 + (", which have none in common." if apart else ": evaluation uses states that training uses.")
             )
         return said
