@@ -241,8 +241,12 @@ class Plan(Section):
     """Bytes that are kept of one decision until the update."""
     env_steps_per_second: PositiveFloat | None = None
     """Environment steps a second of one processor core."""
+    cores_per_node: PositiveInt | None = None
+    """Processor cores of a machine; null: as many as this one has."""
     flops_per_second: PositiveFloat | None = None
     """Floating-point operations a second that one device reaches on this policy."""
+    iteration_seconds: PositiveFloat | None = None
+    """Seconds of an iteration as measured elsewhere; comes before the estimate from the other keys."""
 
 
 class Config(Section):
