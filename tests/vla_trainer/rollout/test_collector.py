@@ -151,3 +151,12 @@ def test_a_horizon_needs_values() -> None:
     _, _, collector = make("toy/Count-v0", 2, critic=False)
     with pytest.raises(PolicyError, match="value head"):
         collector.horizon(2, iter(seeds(12, 13)))
+
+
+def test_little_is_spent_on_waiting() -> None:
+    # 200 episodes of 1 to 9 decisions, about 1,000 in all; 8 environments wait for the last one 8 decisions at most
+    lengths = np.random.default_rng(0).integers(1, 10, 200)
+    _, policy, collector = make("toy/CountVector-v0", 8, critic=False)
+    rollout = collector.episodes(seeds(*(10 + int(length) for length in lengths)))
+    assert rollout.mask.sum() == policy.looked_at == lengths.sum()
+    assert rollout.mask.sum() / rollout.slots >= 0.95

@@ -43,12 +43,14 @@ def join(
 ) -> Rollout:
     """One rollout of all stages: their environments are the columns of the grid, the first stage's first.
 
-    The stages are used up: pictures are most of a rollout, and must not be in memory twice for longer than needed.
+    The stages' inputs are used up: pictures are most of a rollout, and must not be in memory twice for longer than
+    needed.
     """
-    decisions = max(stage.decisions for stage in stages)
+    longest = max(stages, key=lambda stage: stage.decisions)
+    decisions = longest.decisions
     grid = {
-        name: np.concatenate([_padded(stage.rows.pop(name), decisions, name) for stage in stages], axis=1)
-        for name in list(stages[0].rows)
+        name: np.concatenate([_padded(stage, name, decisions, example[0]) for stage in stages], axis=1)
+        for name, example in longest.rows.items()
     }
     # the order of the grid under the mask: all stages of t = 0, then of t = 1, ...
     order = [(stage, t) for t in range(decisions) for stage in stages if t < len(stage.tokens)]
@@ -81,11 +83,8 @@ def _cat(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(parts)) if parts else torch.empty(0)
 
 
-def _padded(rows: Sequence[NDArray], decisions: int, name: str) -> NDArray:
-    """(T, N of the stage, ...) from a stage's rows; beyond them nothing runs."""
-    stacked = np.stack(rows)
-    missing = decisions - len(stacked)
-    if missing == 0:
-        return stacked
-    fill = np.full((missing, *stacked.shape[1:]), -1 if name == "episode" else 0, dtype=stacked.dtype)
-    return np.concatenate([stacked, fill])
+def _padded(stage: Steps, name: str, decisions: int, example: NDArray) -> NDArray:
+    """(T, N of the stage, ...) from a stage's rows; beyond them, or where it has none at all, nothing runs."""
+    rows = stage.rows.get(name, [])
+    empty = np.full((stage.num_envs, *example.shape[1:]), -1 if name == "episode" else 0, dtype=example.dtype)
+    return np.stack([*rows, *[empty] * (decisions - len(rows))])
