@@ -84,6 +84,17 @@ def test_what_was_sampled_is_scored_the_same_and_what_is_sent_is_clipped() -> No
     np.testing.assert_array_equal(out.actions[:, 0], out.tokens.numpy().clip(-2, 2))
 
 
+def test_densities_are_float32_under_autocast() -> None:
+    policy = make()
+    with torch.autocast("cpu", torch.bfloat16):
+        out = policy.act(observations(64), generator=generator())
+        scores = policy.evaluate(out.inputs, out.tokens)
+    assert {out.tokens.dtype, out.log_probs.dtype, scores.log_probs.dtype, scores.entropy.dtype} == {torch.float32}
+    assert out.values is not None
+    assert out.values.dtype == torch.float32
+    torch.testing.assert_close(scores.log_probs, out.log_probs, atol=1e-6, rtol=1e-6)
+
+
 def test_the_most_probable_action_is_the_mean_and_draws_nothing() -> None:
     policy, source = make(), generator()
     before = source.get_state()

@@ -195,12 +195,12 @@ class GaussianPolicy(nn.Module):
         return policy.eval()
 
     def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-        """Mean (B, K) and logarithm of the deviation (K,)."""
-        mean: Tensor = self.actor(features)
+        """Mean (B, K) and logarithm of the deviation (K,), both float32 under autocast, too."""
+        mean: Tensor = self.actor(features).float()
         return mean, self.log_std + math.log(temperature)
 
     def _values(self, features: Tensor) -> Tensor | None:
-        return None if self.critic is None else self.critic(features).squeeze(-1)
+        return None if self.critic is None else self.critic(features).squeeze(-1).float()
 
     def _to_actions(self, tokens: Tensor) -> NDArray[np.floating]:
         """(N, K) samples to (N, C, A) actions inside the Box."""
