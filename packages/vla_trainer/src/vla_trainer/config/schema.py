@@ -102,9 +102,9 @@ class Actor(Section):
     lr: PositiveFloat = 1e-5
     """Learning rate."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How both learning rates fall, iteration by iteration, to `lr_final_fraction` in the last one."""
+    """How both learning rates fall, iteration by iteration, towards `lr_final_fraction` after the last one."""
     lr_final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Where a falling schedule ends, as a fraction of the learning rate; null: 0."""
+    """What a falling schedule goes towards, as a fraction of the learning rate; null: 0."""
     lr_warmup_iterations: NonNegativeInt = 0
     """Iterations over which both learning rates rise linearly."""
     critic_lr: PositiveFloat | None = None

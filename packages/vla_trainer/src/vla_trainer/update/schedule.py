@@ -10,16 +10,16 @@ from vla_trainer.config.schema import Actor
 def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
     """What the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
 
-    It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says and is `lr_final_fraction` in
-    the last iteration.
+    It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, to `lr_final_fraction` where an
+    iteration after the last one would be.
     """
     warmup = actor.lr_warmup_iterations
     if iteration <= warmup:
         return iteration / (warmup + 1)
     if actor.lr_schedule == "constant":
         return 1.0
-    # 0 in the first iteration after the warm-up, 1 in the last
-    done = min((iteration - warmup - 1) / max(iterations - warmup - 1, 1), 1.0)
+    # 0 in the first iteration after the warm-up, 1 after the last
+    done = min((iteration - warmup - 1) / (iterations - warmup), 1.0)
     left = 1.0 - done if actor.lr_schedule == "linear" else 0.5 * (1.0 + cos(pi * done))
     final = actor.lr_final_fraction if actor.lr_final_fraction is not None else 0.0
     return final + (1.0 - final) * left
