@@ -1,4 +1,4 @@
-"""The table of all keys, from the models and the docstrings of their fields: `python -m vla_trainer.config.reference`."""
+"""The table of all keys, from the models and their docstrings: `python -m vla_trainer.config.reference`."""
 
 import sys
 from collections.abc import Iterator

@@ -10,8 +10,8 @@ from vla_trainer.config.schema import Actor
 def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
     """What the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
 
-    It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, to `lr_final_fraction` where an
-    iteration after the last one would be.
+    It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, and would be
+    `lr_final_fraction` in an iteration after the last one.
     """
     warmup = actor.lr_warmup_iterations
     if iteration <= warmup:
