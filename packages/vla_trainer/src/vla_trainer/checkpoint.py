@@ -11,7 +11,6 @@ A checkpoint is written aside and renamed into its place when it is complete and
 import json
 import math
 import os
-import pickle
 import re
 import zipfile
 from dataclasses import asdict, dataclass
@@ -234,12 +233,10 @@ def load(path: Path, policy: Policy) -> dict[str, Any]:
         raise CheckpointError(f"{path} is not a checkpoint: it has no {STATE_FILE}")
     import torch
 
-    try:
-        state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
-        weights = state.pop("policy")
-    except (OSError, EOFError, RuntimeError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
-        first = " ".join(str(error).split())[:120]
-        raise CheckpointError(f"{path} is damaged: {STATE_FILE} cannot be read ({first}){_instead_of(path)}") from error
+    if (damage := _damage(path / STATE_FILE)) is not None:
+        raise CheckpointError(f"{path} is damaged: {STATE_FILE}: {damage}{_instead_of(path)}")
+    state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
+    weights = state.pop("policy")
     try:
         policy.load_state_dict(weights)
     except RuntimeError as error:
@@ -284,18 +281,22 @@ def _score_of(checkpoint: Path, metric: str | None) -> float | None:
 def _instead_of(damaged: Path) -> str:
     """What to do about a damaged checkpoint, for the end of a message."""
     for older in reversed(found(damaged.parent)):
-        if _step_of(older) < _step_of(damaged) and _is_readable(older / STATE_FILE):
+        if _step_of(older) < _step_of(damaged) and _damage(older / STATE_FILE) is None:
             return f"; an older one is whole: --resume {older}"
     return "; there is no older one that is whole"
 
 
-def _is_readable(file: Path) -> bool:
-    """torch.save writes a zip file, with a checksum of every tensor."""
+def _damage(file: Path) -> str | None:
+    """What is wrong with a file that torch.save wrote; None if nothing is.
+
+    That is a zip file with a checksum of every tensor, which torch.load does not look at.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
-        return False
+            bad = archive.testzip()
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        return str(error)
+    return None if bad is None else f"{bad} is not what was written"
 
 
 def _reason(error: BaseException) -> str | None:

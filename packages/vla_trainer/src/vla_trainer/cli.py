@@ -31,7 +31,7 @@ def _train(
         typer.Option(
             "--resume",
             metavar="DIR",
-            help="Continue the run in this folder, or from this one of its checkpoints.",
+            help="Continue this run, or from this checkpoint.",
             show_default=False,
         ),
     ] = None,

@@ -42,8 +42,8 @@ def plan_new(recipe: str, overrides: list[str]) -> RunPlan:
 def plan_resume(path: Path, recipe: str | None, overrides: list[str]) -> RunPlan:
     """A run that goes on in its own folder, under its own config and `overrides`.
 
-    `path` is the run, which goes on from its newest checkpoint, or from its beginning where none was written yet; or one
-    of its checkpoints.
+    `path` is the run, which goes on from its newest checkpoint, or from its beginning where none was written yet; or
+    one of its checkpoints.
 
     Raises:
         CheckpointError: no run there, no checkpoint, or `recipe` is not the run's.

@@ -12,8 +12,8 @@ from rich.table import Table
 SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
     "reward": ("rollout/reward_mean", lambda value: f"{value:.4g}"),
     "success": ("rollout/success_rate", lambda value: f"{value:.1%}"),
-    "loss": ("actor/loss", lambda value: f"{value:.3g}"),
-    "value loss": ("actor/value_loss", lambda value: f"{value:.3g}"),
+    "loss": ("actor/loss", lambda value: f"{value:.2g}"),
+    "value loss": ("actor/value_loss", lambda value: f"{value:.2g}"),
     "kl": ("actor/approx_kl", lambda value: f"{value:.2g}"),
     "steps/s": ("throughput/env_steps_per_second", lambda value: f"{value:.0f}"),
     "eval": ("eval/success_rate", lambda value: f"{value:.1%}"),
@@ -23,7 +23,6 @@ MAX_ROWS = 40
 """Longer runs show evenly spaced iterations in the final table; the growing one repeats its headings."""
 TIMED = 10
 """The last so many iterations say how long the remaining ones take."""
-_WIDTH = 10
 
 
 class ConsoleLogger:
@@ -59,9 +58,9 @@ class ConsoleLogger:
             return
         headings = [heading for heading in SHOWN if heading != "value loss" or self._has(heading)]
         if len(self._rows) % MAX_ROWS == 1:
-            titles = "".join(f"{heading:>{_WIDTH}}" for heading in headings)
+            titles = "".join(f"{heading:>{_width(heading)}}" for heading in headings)
             self._print(f"[bold]iteration{titles}")
-        cells = "".join(f"{_shown(heading, metrics, ''):>{_WIDTH}}" for heading in headings)
+        cells = "".join(f"{_shown(heading, metrics, ''):>{_width(heading)}}" for heading in headings)
         self._print(f"{iteration:>9}{cells}")
         left = self._left(iteration)
         self._progress.update(
@@ -126,3 +125,7 @@ class ConsoleLogger:
 def _shown(heading: str, metrics: Mapping[str, float], missing: str = "-") -> str:
     name, form = SHOWN[heading]
     return form(metrics[name]) if name in metrics else missing
+
+
+def _width(heading: str) -> int:
+    return max(9, len(heading) + 2)
