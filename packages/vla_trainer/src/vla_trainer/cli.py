@@ -28,7 +28,12 @@ def _train(
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would run where; nothing is made.")] = False,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="DIR", help="Continue the run in this folder.", show_default=False),
+        typer.Option(
+            "--resume",
+            metavar="DIR",
+            help="Continue this run, or from this checkpoint.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Train a policy."""
@@ -77,7 +82,9 @@ def _evaluate(
         recipe, overrides = _split(arguments or [])
         target = _required(recipe)
         planned = (
-            run.plan_existing(Path(target), overrides) if Path(target).is_dir() else run.plan_new(target, overrides)
+            run.plan_existing(Path(target), overrides)
+            if run.is_existing(Path(target))
+            else run.plan_new(target, overrides)
         )
         with _one_line(ValueError):
             from vla_trainer.backend import make_backend

@@ -18,6 +18,8 @@ from typing import Any
 
 from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import Backend
+from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
+from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
 from vla_trainer.records import Film, FilmRequest
@@ -43,6 +45,7 @@ def train_loop(
     for iteration in range(first, trainer.iterations + 1):
         times: dict[str, float] = {}
         last = iteration == trainer.iterations
+        saved: Unpublished | None = None
         with _timed(times, "iteration"):
             with _timed(times, "rollout"):
                 due = (iteration - 1) % config.video_cfg.every == 0
@@ -61,9 +64,13 @@ def train_loop(
                     metrics |= _evaluate(config, backend, folder, iteration)
             if last or _due(iteration, trainer.save_every):
                 with _timed(times, "checkpoint"):
-                    backend.save(folder / "checkpoints", iteration, {"recent_successes": list(recent_successes)})
+                    kept = {"recent_successes": list(recent_successes)}
+                    score = metrics.get(trainer.best_metric)
+                    saved = backend.save(folder / CHECKPOINTS, iteration, kept, score)
         metrics["throughput/env_steps_per_second"] = rollout.env_steps / times["rollout"]
         loggers.log(iteration, metrics | {f"time/{name}": seconds for name, seconds in times.items()})
+        if saved is not None:
+            saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
 
 
 def _evaluate(config: Config, backend: Backend, folder: Path, iteration: int) -> dict[str, float]:

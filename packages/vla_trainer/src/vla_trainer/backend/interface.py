@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vla_trainer.checkpoint import Unpublished
 from vla_trainer.provenance import Provenance
 from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 
@@ -34,8 +35,11 @@ class Backend(Protocol):
     def evaluate(self, films: FilmRequest | None = None) -> "tuple[Evaluation, list[Film]]":
         """Evaluate the present weights as `config.eval` says."""
 
-    def save(self, folder: Path, iteration: int, progress: dict[str, Any]) -> Path:
-        """Write a checkpoint into `folder`; `progress` is what the loop wants back, in plain types."""
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        """Write a checkpoint that the loop publishes in `folder`.
+
+        `progress` is what the loop wants back, in plain types; `score` the value of `trainer.best_metric`, if measured.
+        """
 
     def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
         """Continue from a checkpoint, running episodes included; returns its iteration and the loop's progress."""

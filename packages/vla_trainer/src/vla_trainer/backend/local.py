@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 from vla_trainer import checkpoint
 from vla_trainer.advantage.grpo import carries_signal
 from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy
+from vla_trainer.checkpoint import Score, Unpublished
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluate import Evaluation, evaluate
@@ -129,7 +130,7 @@ class LocalBackend:
             autocast=self._autocast,
         )
 
-    def save(self, folder: Path, iteration: int, progress: dict[str, Any]) -> Path:
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         state: dict[str, Any] = {
             "iteration": iteration,
             "progress": progress,
@@ -141,8 +142,11 @@ class LocalBackend:
             "shuffles": self._shuffles.get_state(),
             "torch": torch.get_rng_state(),
         }
-        keep = self._config.trainer.keep_checkpoints
-        return checkpoint.save(folder, iteration, self._policy, state, keep, self.provenance)
+        trainer = self._config.trainer
+        scored = Score(trainer.best_metric, score)
+        return checkpoint.write(
+            folder, iteration, self._policy, state, trainer.keep_checkpoints, self.provenance, scored
+        )
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy)
