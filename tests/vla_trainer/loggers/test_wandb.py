@@ -24,9 +24,11 @@ OVERRIDES = [
 def records(file: Path) -> list[Any]:
     """All records of a run that has ended; wandb's own process may write the last of them after `finish` returns."""
     deadline = time.monotonic() + 10
-    while not any(record.WhichOneof("record_type") == "exit" for record in (found := list(_records(file)))):
+    found = list(_records(file))
+    while not any(record.WhichOneof("record_type") == "exit" for record in found):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+        found = list(_records(file))
     return found
 
 
