@@ -9,7 +9,7 @@ from vla_trainer.loggers.console import MAX_ROWS, ConsoleLogger
 
 def logged(rewards):
     out = io.StringIO()
-    logger = ConsoleLogger(len(rewards), Console(file=out, width=120))
+    logger = ConsoleLogger(len(rewards), console=Console(file=out, width=120))
     for iteration, reward in enumerate(rewards, start=1):
         logger.log(iteration, {"rollout/reward_mean": reward, "actor/loss": 0.5})
     logger.close()

@@ -1,25 +1,127 @@
 """Checkpoints: whole or absent.
 
-A checkpoint is written beside its place and renamed into it when it is complete, so that a folder called `step_NNNNNN`
-is always whole. It holds what the policy's own `save_pretrained` writes, `provenance.json` with what it was trained in,
-and `trainer_state.pt` with what a resume needs: exact weights, optimizer, random generators, counters.
+    write: .step_000004.<host>-<process>/  -- fsync -->  publish: step_000004/, best -> step_000003, older ones pruned
+
+A checkpoint is written aside and renamed into its place when it is complete and on the disk, so that a folder called
+`step_NNNNNN` is whole, whenever the process was killed or the power cut. It holds what the policy's own
+`save_pretrained` writes, `provenance.json` with what it was trained in, `score.json` with how good it is, and
+`trainer_state.pt` with what a resume needs: exact weights, optimizer, random generators, counters.
 """
 
+import json
+import math
 import os
 import re
-import shutil
+import zipfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vla_trainer import durable
 from vla_trainer.errors import CheckpointError
 from vla_trainer.interfaces import Policy
 
 if TYPE_CHECKING:
     from vla_trainer.provenance import Provenance
 
+FOLDER = "checkpoints"
+"""In a run's folder."""
 STATE_FILE = "trainer_state.pt"
 """What makes a folder a checkpoint of this package."""
+SCORE_FILE = "score.json"
+BEST = "best"
+"""Beside the checkpoints: a link to the best one, or a file with its name where links cannot be made."""
 _NAME = re.compile(r"step_(\d{6,})")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good the policy of a checkpoint is; larger is better."""
+
+    metric: str
+    value: float | None
+    """None: the metric was not measured in the iteration of the save."""
+
+
+@dataclass(frozen=True)
+class Unpublished:
+    """A checkpoint that is complete and on the disk, but not in its place."""
+
+    aside: Path
+    path: Path
+    """Its place."""
+    keep: int | None
+    metric: str | None
+    """Which scores are compared."""
+
+    def publish(self) -> Path:
+        """Put it in its place, let `best` point at the best one, and remove what need not be kept; returns its place.
+
+        The newest `keep` stay (None: all), and the best, and this one.
+
+        Raises:
+            CheckpointError: the disk does not let it.
+        """
+        try:
+            replaced = durable.move_aside(self.path) if self.path.exists() else None
+            self.aside.rename(self.path)
+            durable.sync(self.path.parent)
+            if replaced is not None:
+                durable.remove(replaced)
+            point_at_best(self.path.parent, self.metric)
+            if self.keep is not None:
+                kept = {self.path, best(self.path.parent, self.metric)}
+                for old in found(self.path.parent)[: -self.keep]:
+                    if old not in kept:
+                        durable.remove(old)
+        except OSError as error:
+            raise CheckpointError(f"cannot put checkpoint {self.path} in its place: {_reason(error)}") from error
+        return self.path
+
+
+def write(
+    folder: Path,
+    step: int,
+    policy: Policy,
+    state: dict[str, Any],
+    keep: int | None = None,
+    provenance: "Provenance | None" = None,
+    score: Score | None = None,
+) -> Unpublished:
+    """Write what `publish` makes `folder`/step_NNNNNN. What killed processes left aside in `folder` is removed.
+
+    Args:
+        folder: made where there is none.
+        step: iterations done.
+        policy, state: what `load` gives back.
+        keep: see `Unpublished.publish`.
+        provenance: what the policy was trained in, for whoever gets the checkpoint alone.
+        score: which metric makes a checkpoint the best, and its value.
+
+    Raises:
+        CheckpointError: the disk is full or does not let it; nothing of this checkpoint is left then.
+    """
+    final = folder / f"step_{step:06d}"
+    aside = durable.aside_of(final)
+    durable.sweep(folder)
+    try:
+        durable.make_folder(aside)
+        policy.save_pretrained(aside)
+        _save_state({"policy": policy.state_dict(), **state}, aside / STATE_FILE)
+        if provenance is not None:
+            provenance.write(aside)
+        if score is not None:
+            value = score.value if score.value is not None and math.isfinite(score.value) else None
+            tree = asdict(Score(score.metric, value))
+            (aside / SCORE_FILE).write_text(json.dumps(tree) + "\n", encoding="utf-8")
+        durable.sync_tree(aside)
+    except BaseException as error:
+        durable.remove(aside)
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise CheckpointError(f"cannot write checkpoint {final}: {reason}; older ones are as they were") from error
+    return Unpublished(aside, final, keep, None if score is None else score.metric)
 
 
 def save(
@@ -29,63 +131,178 @@ def save(
     state: dict[str, Any],
     keep: int | None = None,
     provenance: "Provenance | None" = None,
+    score: Score | None = None,
 ) -> Path:
-    """Write `folder`/step_NNNNNN and return it; older ones beyond the newest `keep` are removed (None: all stay).
-
-    `provenance` says what the policy was trained in, for whoever gets the folder alone.
-    """
-    import torch  # here, so that `vla-train --resume DIR --check` stays quick
-
-    final = folder / f"step_{step:06d}"
-    aside = folder / f".{final.name}.{os.getpid()}"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    policy.save_pretrained(aside)
-    torch.save({"policy": policy.state_dict(), **state}, aside / STATE_FILE)
-    if provenance is not None:
-        provenance.write(aside)
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
-    if keep is not None:
-        for old in found(folder)[:-keep]:
-            shutil.rmtree(old)
-    return final
+    """`write` and `publish`."""
+    return write(folder, step, policy, state, keep, provenance, score).publish()
 
 
 def found(folder: Path) -> list[Path]:
     """The whole checkpoints in `folder`, oldest first."""
-    if not folder.is_dir():
-        return []
-    whole = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and (path / STATE_FILE).is_file()]
-    return sorted(whole, key=lambda path: int(path.name.removeprefix("step_")))
+    return [path for path in _named(folder) if (path / STATE_FILE).is_file()]
 
 
-def newest(run: Path) -> Path:
-    """The newest whole checkpoint of the run in folder `run`.
+def newest(run: Path) -> Path | None:
+    """The newest whole checkpoint of the run in folder `run`; None where none was written yet.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there are only folders that are no checkpoints.
     """
-    checkpoints = found(run / "checkpoints")
-    if not checkpoints:
-        raise CheckpointError(f"no checkpoint in {run / 'checkpoints'}")
-    return checkpoints[-1]
+    folder = run / FOLDER
+    checkpoints = found(folder)
+    if not checkpoints and (named := _named(folder)):
+        raise CheckpointError(f"{named[-1]} is not a checkpoint: it has no {STATE_FILE}, and there is no other")
+    return checkpoints[-1] if checkpoints else None
+
+
+def best(folder: Path, metric: str | None) -> Path | None:
+    """The checkpoint with the highest score, of equals the newest; None where none has a score in `metric`."""
+    scored = [(value, path) for path in found(folder) if (value := _score_of(path, metric)) is not None]
+    return max(scored, key=lambda one: (one[0], _step_of(one[1])))[1] if scored else None
+
+
+def point_at_best(folder: Path, metric: str | None) -> None:
+    """Let `folder`/best point at the best checkpoint, or at nothing where none has a score."""
+    link, target = folder / BEST, best(folder, metric)
+    if target is None:
+        link.unlink(missing_ok=True)
+        return
+    aside = durable.aside_of(link)
+    aside.unlink(missing_ok=True)
+    try:
+        aside.symlink_to(target.name)
+    except (OSError, NotImplementedError):
+        durable.write_text(link, target.name + "\n")  # a file system or an account that cannot make links
+        return
+    aside.replace(link)
+    durable.sync(folder)
+
+
+def follow(path: Path) -> Path:
+    """`path`, or what it points at if it is `best`.
+
+    Raises:
+        CheckpointError: it points at nothing.
+    """
+    if path.name != BEST:
+        return path
+    if path.is_symlink():
+        target = path.with_name(os.readlink(path))
+    elif path.is_file():
+        target = path.with_name(path.read_text(encoding="utf-8").strip())
+    else:
+        raise CheckpointError(
+            f"{path} does not exist: no checkpoint there has a score, "
+            "because trainer.best_metric was not measured in an iteration that was saved"
+        )
+    if not (target / STATE_FILE).is_file():
+        raise CheckpointError(f"{path} points at {target.name}, which is not a checkpoint")
+    return target
+
+
+def continue_from(checkpoint: Path, metric: str | None) -> list[Path]:
+    """Make `checkpoint` the newest of its folder; returns where those that were newer have been put.
+
+    They belong to a history that is about to be told otherwise, and would be continued from after the next kill. They
+    are renamed to `step_NNNNNN.set_aside`, which nothing here reads or removes.
+    """
+    folder = checkpoint.parent
+    durable.sweep(folder)
+    moved = []
+    # the newest first: after a kill in between, those that are left still follow one another
+    for newer in reversed(_named(folder)):
+        if _step_of(newer) > _step_of(checkpoint):
+            place = newer.with_name(f"{newer.name}.set_aside")
+            count = 1
+            while place.exists():
+                count += 1
+                place = newer.with_name(f"{newer.name}.set_aside_{count}")
+            moved.append(newer.rename(place))
+    point_at_best(folder, metric)
+    return moved
 
 
 def load(path: Path, policy: Policy) -> dict[str, Any]:
     """Put the weights of checkpoint `path` into `policy` and return the rest of the trainer's state.
 
     Raises:
-        CheckpointError: not a checkpoint of this package, or of another policy.
+        CheckpointError: not a checkpoint of this package, damaged, or of another policy.
     """
+    path = follow(path)
     if not (path / STATE_FILE).is_file():
         raise CheckpointError(f"{path} is not a checkpoint: it has no {STATE_FILE}")
     import torch
 
+    if (damage := _damage(path / STATE_FILE)) is not None:
+        raise CheckpointError(f"{path} is damaged: {STATE_FILE}: {damage}{_instead_of(path)}")
     state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
+    weights = state.pop("policy")
     try:
-        policy.load_state_dict(state.pop("policy"))
+        policy.load_state_dict(weights)
     except RuntimeError as error:
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} holds another policy than the config makes: {first}") from error
     return state
+
+
+def _save_state(state: dict[str, Any], path: Path) -> None:
+    import torch  # here, so that `vla-train --resume DIR --check` stays quick
+
+    with path.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # torch says only that the file is too short
+                raise error.__context__ from None
+            raise
+
+
+def _named(folder: Path) -> list[Path]:
+    """Folders that are called as checkpoints are, oldest first."""
+    if not folder.is_dir():
+        return []
+    named = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
+    return sorted(named, key=_step_of)
+
+
+def _step_of(checkpoint: Path) -> int:
+    match = _NAME.fullmatch(checkpoint.name)
+    return int(match[1]) if match else 0
+
+
+def _score_of(checkpoint: Path, metric: str | None) -> float | None:
+    try:
+        score = Score(**json.loads((checkpoint / SCORE_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return score.value if score.metric == metric else None
+
+
+def _instead_of(damaged: Path) -> str:
+    """What to do about a damaged checkpoint, for the end of a message."""
+    for older in reversed(found(damaged.parent)):
+        if _step_of(older) < _step_of(damaged) and _damage(older / STATE_FILE) is None:
+            return f"; an older one is whole: --resume {older}"
+    return "; there is no older one that is whole"
+
+
+def _damage(file: Path) -> str | None:
+    """What is wrong with a file that torch.save wrote; None if nothing is.
+
+    That is a zip file with a checksum of every tensor, which torch.load does not look at.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            bad = archive.testzip()
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        return str(error)
+    return None if bad is None else f"{bad} is not what was written"
+
+
+def _reason(error: BaseException) -> str | None:
+    """What the disk said; None if something else went wrong."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if "(os error " in str(error):  # safetensors has an error of its own
+        return " ".join(str(error).split())[:200]
+    return None

@@ -36,6 +36,10 @@ class CheckpointError(TrainerError):
     """A run or a checkpoint cannot be found or does not fit."""
 
 
+class LoggerError(TrainerError):
+    """A place that metrics should go to cannot be opened."""
+
+
 class BackendError(TrainerError):
     """The backend is unknown or not available here."""
 

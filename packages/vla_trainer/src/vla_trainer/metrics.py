@@ -1,7 +1,7 @@
 """Every metric that a run logs, defined once; `python -m vla_trainer.metrics` prints the table for the docs."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import sqrt
 
 from vla_trainer.errors import UnknownMetricError, did_you_mean
@@ -12,6 +12,10 @@ METRICS: dict[str, str] = {
     "actor/entropy": "Entropy of a token's distribution, nats; mean over tokens.",
     "actor/grad_norm": "Norm of the gradient of all parameters before clipping.",
     "actor/lr": "Learning rate of the actor.",
+    "actor/critic_lr": "Learning rate of the critic, where the policy names one.",
+    "actor/kl": "KL of the present policy from the reference, nats, mean over tokens (k3); with kl_coef only.",
+    "actor/explained_variance": "1 - Var(return - value) / Var(return) of the batch, before the update; PPO only.",
+    "actor/epochs": "Passes over the batch that were begun; fewer than algorithm.epochs where target_kl stopped them.",
     "actor/approx_kl": "KL of the present policy from the one that acted, nats; mean of rho - 1 - log rho.",
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
@@ -21,8 +25,13 @@ METRICS: dict[str, str] = {
     "rollout/episode_length": "Environment steps, mean over the same episodes.",
     "rollout/success_rate": "Share of the same episodes whose environment reported success.",
     "rollout/episodes": "Number of the same episodes.",
-    "rollout/useful_step_fraction": "Decisions that enter the update over the decisions that environments carried out.",
-    "rollout/informative_groups": "Share of the groups whose returns differ; GRPO only.",
+    "rollout/useful_step_fraction": "Environment slots that a running episode used over all that were stepped: 1 minus "
+    "the share of waiting for others.",
+    "rollout/batch_fraction": "Share of the collected decisions that enter the update.",
+    "rollout/informative_groups": "Share of the groups that carry a signal; GRPO only.",
+    "rollout/resampled_groups": "Groups that were collected in the place of ones without signal; GRPO only.",
+    "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",
+    "rollout/advantage_std": "Deviation of the batch's advantages before they are normalized.",
     "env/success_rate": "Share of successes among the last 100 finished episodes, over iterations.",
     "env/step_reward": "Reward per environment step, mean over the iteration.",
     "env/termination_rate": "Share of the finished episodes that ended by themselves, not by the time limit.",
@@ -44,10 +53,10 @@ PER_TASK = "eval/success_rate/"
 """Prefix of a success rate per task; the task's name follows."""
 
 
-def check(metrics: Mapping[str, float]) -> None:
+def check(names: Iterable[str]) -> None:
     """Raise UnknownMetricError unless each name is in the table."""
-    for name in metrics:
-        if name not in METRICS and not name.startswith(PER_TASK):
+    for name in names:
+        if name not in METRICS and not (name.startswith(PER_TASK) and name != PER_TASK):
             raise UnknownMetricError(f'unknown metric "{name}"{did_you_mean(name, METRICS)}')
 
 

@@ -6,11 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vla_trainer.checkpoint import newest
+from vla_trainer import checkpoint, durable
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 from vla_trainer.provenance import read_provenance
+from vla_trainer.records import FilmRequest
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend
@@ -39,34 +40,54 @@ def plan_new(recipe: str, overrides: list[str]) -> RunPlan:
     return RunPlan(Path(recipe).stem if "/" in recipe else recipe.removesuffix(".yaml"), load_config(recipe, overrides))
 
 
-def plan_resume(folder: Path, recipe: str | None, overrides: list[str]) -> RunPlan:
-    """A run that goes on in its own folder from its newest whole checkpoint, under its own config and `overrides`.
+def plan_resume(path: Path, recipe: str | None, overrides: list[str]) -> RunPlan:
+    """A run that goes on in its own folder, under its own config and `overrides`.
+
+    `path` is the run, which goes on from its newest checkpoint, or from its beginning where none was written yet; or
+    one of its checkpoints.
 
     Raises:
-        CheckpointError: no run there, no checkpoint in it, or `recipe` is not the run's.
+        CheckpointError: no run there, no checkpoint, or `recipe` is not the run's.
     """
-    plan = plan_existing(folder, overrides)
+    plan = _plan_at(path, overrides)
     if recipe is not None and plan_new(recipe, []).recipe != plan.recipe:
-        raise CheckpointError(f"{folder} is a run of {plan.recipe}, not of {recipe}")
+        raise CheckpointError(f"{plan.folder} is a run of {plan.recipe}, not of {recipe}")
     return plan
 
 
+def is_existing(path: Path) -> bool:
+    """Whether `plan_existing` is meant, and not a recipe."""
+    return path.is_dir() or path.name == checkpoint.BEST
+
+
 def plan_existing(path: Path, overrides: list[str]) -> RunPlan:
-    """A run's folder, or one of its checkpoints `run/checkpoints/step_NNNNNN`, and the checkpoint that is meant.
+    """A run's folder, or one of its checkpoints `run/checkpoints/step_NNNNNN` or `run/checkpoints/best`.
 
     Raises:
-        CheckpointError: neither.
+        CheckpointError: neither, or a run that has no checkpoint yet.
     """
-    folder, checkpoint = path, None
-    if not (path / CONFIG_FILE).is_file() and (path.parent.parent / CONFIG_FILE).is_file():
-        folder, checkpoint = path.parent.parent, path
+    plan = _plan_at(path, overrides)
+    if plan.checkpoint is None:
+        raise CheckpointError(f"no checkpoint in {path / checkpoint.FOLDER}")
+    return plan
+
+
+def _plan_at(path: Path, overrides: list[str]) -> RunPlan:
+    folder, chosen = path, None
+    if not (path / CONFIG_FILE).is_file() and (_run_of(path) / CONFIG_FILE).is_file():
+        folder, chosen = _run_of(path), checkpoint.follow(path)
     if not (folder / CONFIG_FILE).is_file():
         raise CheckpointError(f"{path} is not a run: it has no {CONFIG_FILE}")
     text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
     first = text.partition("\n")[0]
     recipe = first.removeprefix(RECIPE_COMMENT) if first.startswith(RECIPE_COMMENT) else folder.name
     config = parse_config(text, overrides, source=str(folder / CONFIG_FILE))
-    return RunPlan(recipe, config, folder, checkpoint or newest(folder))
+    return RunPlan(recipe, config, folder, chosen or checkpoint.newest(folder))
+
+
+def _run_of(path: Path) -> Path:
+    """Which run the checkpoint at `path` would be of."""
+    return path.parent.parent if len(path.parts) > 2 else path.absolute().parent.parent
 
 
 def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) -> Path:
@@ -80,14 +101,22 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
         done, progress = backend.load(plan.checkpoint)
         first = done + 1
     folder = plan.folder or _new_folder(plan)
-    (folder / CONFIG_FILE).write_text(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}", encoding="utf-8")
+    durable.sweep(folder)
+    durable.write_text(folder / CONFIG_FILE, f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
     say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder}")
     for notice in all_notices(config, backend.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
     if plan.checkpoint is not None:
-        say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
+        for moved in checkpoint.continue_from(plan.checkpoint, config.trainer.best_metric):
+            say(f"note: a newer checkpoint is set aside: {moved}")
+        if first > config.trainer.iterations:
+            say(f"{plan.checkpoint} is at iteration {first - 1} of {config.trainer.iterations}: nothing is left to do")
+        else:
+            say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
+    elif plan.folder is not None:
+        say(f"note: no checkpoint was written in {folder} yet: starting again at iteration 1")
     name = f"{plan.recipe}/{folder.name}"
-    loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger))
+    loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger, first), say)
     try:
         train_loop(config, backend, loggers, folder, first, progress)
     finally:
@@ -103,18 +132,22 @@ def run_evaluation(plan: RunPlan, backend: "Backend") -> "tuple[Evaluation, Path
     if plan.checkpoint is not None:
         backend.load(plan.checkpoint)
     folder = plan.folder or _new_folder(plan)
-    evaluation, film = backend.evaluate(film=config.video_cfg.save_video)
+    request = FilmRequest(config.video_cfg.episodes, config.video_cfg.max_frames)
+    evaluation, films = backend.evaluate(request if config.video_cfg.save_video else None)
     evaluation.write(folder / "eval.json")
-    if film is not None:
+    for index, film in enumerate(films):
         name = plan.checkpoint.name if plan.checkpoint is not None else "episode"
         base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
-        write_video(film, base / "eval" / f"{name}.mp4", backend.fps, info=config.video_cfg.info_on_video)
+        path = base / "eval" / f"{name}_{index}.mp4"
+        write_video(film.frames, path, backend.fps, info=config.video_cfg.info_on_video)
     return evaluation, folder
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
     """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
-    said = config.notices()
+    from vla_trainer.rollout.envs import knows_splits
+
+    said = config.notices(knows_splits(config.env.id))
     if assets is not None:
         said.append(f"asset set: {assets}")
     trained = read_provenance(checkpoint) if checkpoint is not None else None
@@ -132,5 +165,5 @@ def _new_folder(plan: RunPlan) -> Path:
             )
     else:
         folder = Path("logs") / plan.recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    folder.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(folder)
     return folder

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vla_trainer.checkpoint import Unpublished
 from vla_trainer.provenance import Provenance
-from vla_trainer.records import Batch, Frame, Rollout
+from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 
 if TYPE_CHECKING:
     from vla_trainer.evaluate import Evaluation
@@ -25,17 +26,20 @@ class Backend(Protocol):
     def env_steps(self) -> int:
         """Environment steps collected since the run began, resumes included."""
 
-    def collect(self, *, film: bool) -> Rollout:
-        """One iteration's rollout with the present weights; `film` asks for pictures of the next episode."""
+    def collect(self, films: FilmRequest | None = None) -> Rollout:
+        """One iteration's rollout with the present weights; `films` asks for pictures of the next episodes."""
 
-    def update(self, batch: Batch) -> dict[str, float]:
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
         """Move the weights; returns `actor/*`."""
 
-    def evaluate(self, *, film: bool) -> "tuple[Evaluation, list[Frame] | None]":
+    def evaluate(self, films: FilmRequest | None = None) -> "tuple[Evaluation, list[Film]]":
         """Evaluate the present weights as `config.eval` says."""
 
-    def save(self, folder: Path, iteration: int, progress: dict[str, Any]) -> Path:
-        """Write a checkpoint into `folder`; `progress` is what the loop wants back, in plain types."""
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        """Write a checkpoint that the loop publishes in `folder`.
+
+        `progress` is what the loop wants back, in plain types; `score` the value of `trainer.best_metric`, if measured.
+        """
 
     def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
         """Continue from a checkpoint, running episodes included; returns its iteration and the loop's progress."""

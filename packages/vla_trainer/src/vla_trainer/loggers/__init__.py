@@ -1,6 +1,8 @@
 """Where metrics go: `LOGGERS` from a key of `trainer.logger` to a constructor."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,12 +30,14 @@ class Run:
     iterations: int
     config_yaml: str
     config: LoggerConfig
+    first: int = 1
+    """The iteration that comes first."""
 
 
 def _console(run: Run) -> Logger:
     from vla_trainer.loggers.console import ConsoleLogger
 
-    return ConsoleLogger(run.iterations)
+    return ConsoleLogger(run.iterations, run.first)
 
 
 def _jsonl(run: Run) -> Logger:
@@ -65,10 +69,33 @@ LOGGERS: dict[str, Callable[[Run], Logger]] = {
 
 
 class Loggers:
-    """Several loggers as one; a metric that the table does not know is an error."""
+    """Several loggers as one; a metric that the table does not know is an error.
 
-    def __init__(self, run: Run) -> None:
-        self._loggers = [make(run) for name, make in LOGGERS.items() if getattr(run.config, name).enable]
+    A logger that fails, because the disk is full or the network is down, disturbs neither the others nor the run: it is
+    said once, what it has not taken is kept, and it is offered all of that again in the next iterations and at the end.
+    """
+
+    def __init__(self, run: Run, say: Callable[[str], None]) -> None:
+        """
+        Args:
+            run: what the loggers log.
+            say: takes what a person has to know about a logger that fails.
+
+        Raises:
+            LoggerError, MissingExtraError: one cannot begin; the others are closed then.
+        """
+        self._say = say
+        self._loggers: dict[str, Logger] = {}
+        self._waiting: dict[str, deque[tuple[int, Mapping[str, float]]]] = {}
+        self._failing: set[str] = set()
+        try:
+            for name, make in LOGGERS.items():
+                if getattr(run.config, name).enable:
+                    self._loggers[name] = make(run)
+                    self._waiting[name] = deque()
+        except BaseException:
+            self.close()
+            raise
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Pass on the metrics of an iteration.
@@ -77,10 +104,40 @@ class Loggers:
             UnknownMetricError: a name that is not in `metrics.METRICS`.
         """
         table.check(metrics)
-        for logger in self._loggers:
-            logger.log(iteration, metrics)
+        for name in self._loggers:
+            self._waiting[name].append((iteration, metrics))
+            self._pass_on(name)
 
     def close(self) -> None:
-        """Close each."""
-        for logger in self._loggers:
-            logger.close()
+        """Close each, whatever happens to the others."""
+        with ExitStack() as stack:
+            for name in reversed(self._loggers):
+                stack.callback(self._close, name)
+
+    def _pass_on(self, name: str) -> None:
+        waiting = self._waiting[name]
+        try:
+            while waiting:
+                self._loggers[name].log(*waiting[0])
+                waiting.popleft()
+        except Exception as error:
+            if name not in self._failing:
+                self._failing.add(name)
+                self._say(f"warning: logger {name} fails from iteration {waiting[0][0]} on: {_one_line(error)}")
+            return
+        if name in self._failing:
+            self._failing.remove(name)
+            self._say(f"note: logger {name} works again; nothing is missing")
+
+    def _close(self, name: str) -> None:
+        self._pass_on(name)
+        if waiting := self._waiting[name]:
+            self._say(f"warning: logger {name} lacks iterations {waiting[0][0]} to {waiting[-1][0]}")
+        try:
+            self._loggers[name].close()
+        except Exception as error:
+            self._say(f"warning: logger {name} could not be closed: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

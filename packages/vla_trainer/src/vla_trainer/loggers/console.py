@@ -1,70 +1,120 @@
-"""What a person sees: a progress bar in a terminal, a line an iteration elsewhere, and a table at the end."""
+"""What a person sees: in a terminal a table that grows over a progress bar, elsewhere a line an iteration and a table
+at the end."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-SHOWN = {
-    "reward": "rollout/reward_mean",
-    "success": "rollout/success_rate",
-    "loss": "actor/loss",
-    "value loss": "actor/value_loss",
-    "kl": "actor/approx_kl",
-    "steps/s": "throughput/env_steps_per_second",
+SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
+    "reward": ("rollout/reward_mean", lambda value: f"{value:.4g}"),
+    "success": ("rollout/success_rate", lambda value: f"{value:.1%}"),
+    "loss": ("actor/loss", lambda value: f"{value:.2g}"),
+    "value loss": ("actor/value_loss", lambda value: f"{value:.2g}"),
+    "kl": ("actor/approx_kl", lambda value: f"{value:.2g}"),
+    "steps/s": ("throughput/env_steps_per_second", lambda value: f"{value:.0f}"),
+    "eval": ("eval/success_rate", lambda value: f"{value:.1%}"),
 }
-"""Heading to metric."""
+"""Heading to metric and how it is written."""
 MAX_ROWS = 40
-"""Longer runs show evenly spaced iterations in the final table."""
+"""Longer runs show evenly spaced iterations in the final table; the growing one repeats its headings."""
+TIMED = 10
+"""The last so many iterations say how long the remaining ones take."""
 
 
 class ConsoleLogger:
     """Writes to standard output."""
 
-    def __init__(self, iterations: int, console: Console | None = None) -> None:
+    def __init__(self, iterations: int, first: int = 1, console: Console | None = None) -> None:
         self._console = console or Console()
         self._iterations = iterations
         self._rows: list[tuple[int, Mapping[str, float]]] = []
+        self._seconds: deque[float] = deque(maxlen=TIMED)
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        if self._console.is_terminal and first <= iterations:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._progress = Progress(*columns, console=self._console, refresh_per_second=2)
+            done = first - 1
+            self._task = self._progress.add_task(self._doing(first), total=iterations, completed=done, left="")
+            self._progress.start()
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         self._rows.append((iteration, metrics))
-        line = "  ".join(
-            f"{heading} {_number(metrics.get(name))}" for heading, name in SHOWN.items() if name in metrics
-        )
-        if not self._console.is_terminal:
-            self._console.print(f"iteration {iteration}/{self._iterations}  {line}", highlight=False, soft_wrap=True)
-            return
+        if "time/iteration" in metrics:
+            self._seconds.append(metrics["time/iteration"])
         if self._progress is None:
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-            self._progress = Progress(*columns, console=self._console)
-            self._task = self._progress.add_task("", total=self._iterations, completed=iteration - 1)
-            self._progress.start()
-        assert self._task is not None
-        self._progress.update(self._task, completed=iteration, description=line)
+            line = [f"{heading} {_shown(heading, metrics)}" for heading in self._headings([(iteration, metrics)])]
+            left = self._left(iteration)
+            words = [f"iteration {iteration}/{self._iterations}", *line, *([f"eta {left}"] if left else [])]
+            self._console.print("  ".join(words), highlight=False, soft_wrap=True)
+            return
+        headings = [heading for heading in SHOWN if heading != "value loss" or self._has(heading)]
+        if len(self._rows) % MAX_ROWS == 1:
+            titles = "".join(f"{heading:>{_width(heading)}}" for heading in headings)
+            self._print(f"[bold]iteration{titles}")
+        cells = "".join(f"{_shown(heading, metrics, ''):>{_width(heading)}}" for heading in headings)
+        self._print(f"{iteration:>9}{cells}")
+        left = self._left(iteration)
+        self._progress.update(
+            self._task,
+            completed=iteration,
+            description=self._doing(min(iteration + 1, self._iterations)),
+            left=f"{left} left" if left else "",
+        )
 
     def close(self) -> None:
         if self._progress is not None:
             self._progress.stop()
         if not self._rows:
             return
-        headings = [heading for heading, name in SHOWN.items() if any(name in metrics for _, metrics in self._rows)]
+        if self._progress is None:
+            self._print_table()
+        if (change := self._change()) is not None:
+            self._console.print(change, highlight=False)
+
+    def _print_table(self) -> None:
+        headings = self._headings(self._rows)
         table = Table("iteration", *headings)
         for column in table.columns:
             column.justify = "right"
         stride = -(-len(self._rows) // MAX_ROWS)
         for index, (iteration, metrics) in enumerate(self._rows):
             if index % stride == 0 or index == len(self._rows) - 1:
-                table.add_row(str(iteration), *(_number(metrics.get(SHOWN[heading])) for heading in headings))
+                table.add_row(str(iteration), *(_shown(heading, metrics) for heading in headings))
         self._console.print(table)
-        if (change := self._change()) is not None:
-            self._console.print(change, highlight=False)
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, no_wrap=True, overflow="crop")
+
+    def _doing(self, iteration: int) -> str:
+        return f"iteration {iteration}/{self._iterations}"
+
+    def _headings(self, rows: list[tuple[int, Mapping[str, float]]]) -> list[str]:
+        """Those that some row has a number for."""
+        return [heading for heading, (name, _) in SHOWN.items() if any(name in metrics for _, metrics in rows)]
+
+    def _has(self, heading: str) -> bool:
+        return any(SHOWN[heading][0] in metrics for _, metrics in self._rows)
+
+    def _left(self, iteration: int) -> str | None:
+        """How long the remaining iterations take, h:mm:ss."""
+        remaining = self._iterations - iteration
+        if not self._seconds or remaining <= 0:
+            return None
+        return str(timedelta(seconds=round(remaining * sum(self._seconds) / len(self._seconds))))
 
     def _change(self) -> str | None:
         """Where the reward began and where it ended, each a mean over a few iterations, which are noisy one by one."""
-        rewards = [metrics[SHOWN["reward"]] for _, metrics in self._rows if SHOWN["reward"] in metrics]
+        name = SHOWN["reward"][0]
+        rewards = [metrics[name] for _, metrics in self._rows if name in metrics]
         few = min(5, len(rewards) // 2)
         if few == 0:
             return None
@@ -72,5 +122,10 @@ class ConsoleLogger:
         return f"mean reward of the first {few} iterations {first:.3g}, of the last {few} {last:.3g}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+def _shown(heading: str, metrics: Mapping[str, float], missing: str = "-") -> str:
+    name, form = SHOWN[heading]
+    return form(metrics[name]) if name in metrics else missing
+
+
+def _width(heading: str) -> int:
+    return max(9, len(heading) + 2)

@@ -17,9 +17,14 @@ class TensorboardLogger:
         if self._writer is None:
             # after a resume TensorBoard forgets what an interrupted run wrote from here on
             self._writer = SummaryWriter(str(self._folder), purge_step=iteration)
-        for name, value in metrics.items():
-            self._writer.add_scalar(name, value, iteration)
-        self._writer.flush()
+        try:
+            for name, value in metrics.items():
+                self._writer.add_scalar(name, value, iteration)
+            self._writer.flush()
+        except Exception:
+            # its thread has ended; the next call begins another file
+            self._writer = None
+            raise
 
     def close(self) -> None:
         if self._writer is not None:

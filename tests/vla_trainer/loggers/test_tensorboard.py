@@ -1,0 +1,36 @@
+"""What TensorBoard reads after a run that was killed."""
+
+import math
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from vla_trainer.loggers.tensorboard import TensorboardLogger
+
+
+def read(folder: Path, name: str = "actor/loss") -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+def test_a_resume_continues_without_gaps_and_repetitions(tmp_path: Path) -> None:
+    killed = TensorboardLogger(tmp_path)
+    for iteration in (1, 2, 3):
+        killed.log(iteration, {"actor/loss": 0.5, "actor/kl": 0.0})
+    (file,) = tmp_path.iterdir()
+    with file.open("ab") as half:
+        half.write(file.read_bytes()[-40:-9])  # killed in the middle of a record
+    resumed = TensorboardLogger(tmp_path)
+    for iteration in (3, 4):
+        resumed.log(iteration, {"actor/loss": 0.25, "actor/kl": 0.0})
+    resumed.close()
+    assert read(tmp_path) == [(1, 0.5), (2, 0.5), (3, 0.25), (4, 0.25)]
+
+
+def test_what_is_not_finite_is_kept(tmp_path: Path) -> None:
+    logger = TensorboardLogger(tmp_path)
+    logger.log(1, {"actor/loss": float("nan"), "actor/kl": float("inf")})
+    logger.close()
+    assert math.isnan(read(tmp_path)[0][1])
+    assert read(tmp_path, "actor/kl") == [(1, float("inf"))]

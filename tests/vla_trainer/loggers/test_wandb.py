@@ -1,0 +1,130 @@
+"""Weights & Biases in offline mode, for real: what stands in the file that `wandb sync` would upload."""
+
+import json
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vla_trainer import run
+from vla_trainer.backend import make_backend
+from vla_trainer.errors import LoggerError
+from vla_trainer.loggers.wandb import WandbLogger
+
+OVERRIDES = [
+    "trainer.logger.wandb={enable: true, mode: offline, project_name: p, experiment_name: e}",
+    "video_cfg.save_video=false",
+    "trainer.save_every=1",
+]
+
+
+def records(file: Path) -> list[Any]:
+    """All records of a run that has ended; wandb's own process may write the last of them after `finish` returns."""
+    deadline = time.monotonic() + 10
+    found = list(_records(file))
+    while not any(record.WhichOneof("record_type") == "exit" for record in found):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        found = list(_records(file))
+    return found
+
+
+def _records(file: Path) -> Iterator[Any]:
+    """The records of a .wandb file, which is LevelDB's log of serialized protobufs.
+
+    A header of 7 bytes, then blocks of 32 KiB; in them pieces of: checksum (4 bytes), length (2), kind (1: whole, 2:
+    first, 3: middle, 4: last), data.
+    """
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content = file.read_bytes()
+    assert content[:4] == b":W&B"
+    position, data = 7, b""
+    while position + 7 <= len(content):
+        left = 32768 - position % 32768
+        if left < 7:
+            position += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, position)
+        data += content[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):
+            record = Record()
+            record.ParseFromString(data)
+            yield record
+            data = b""
+
+
+def history(file: Path) -> dict[int, dict[str, Any]]:
+    """What was logged, by step."""
+    rows = {}
+    for record in records(file):
+        if record.WhichOneof("record_type") == "history":
+            items = {".".join(item.nested_key) or item.key: json.loads(item.value_json) for item in record.history.item}
+            assert record.history.step.num not in rows
+            rows[record.history.step.num] = items
+    return rows
+
+
+def train(plan: run.RunPlan) -> None:
+    backend = make_backend(plan.config)
+    try:
+        run.run_training(plan, backend, print)
+    finally:
+        backend.close()
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_DIR", "WANDB_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    # whoever tries the network waits for an address that no one has
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_a_run_and_its_resume_are_in_the_files(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(run.plan_new(toy_recipes["ppo"], [*OVERRIDES, f"output_dir={folder}", "trainer.iterations=2"]))
+    (first,) = folder.glob("wandb/offline-run-*/*.wandb")
+    train(run.plan_resume(folder, None, ["trainer.iterations=4"]))
+    (second,) = set(folder.glob("wandb/offline-run-*/*.wandb")) - {first}
+
+    logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    told = history(first), history(second)
+    assert [list(part) for part in told] == [[1, 2], [3, 4]]
+    for row in logged:
+        got = (told[0] | told[1])[row.pop("iteration")]
+        assert {name: got[name] for name in row} == row
+
+    runs = [next(r.run for r in records(file) if r.WhichOneof("record_type") == "run") for file in (first, second)]
+    assert [(one.project, one.display_name) for one in runs] == [("p", "e")] * 2
+    assert runs[0].run_id == runs[1].run_id == (folder / "wandb/run_id").read_text().strip()
+    config = {item.key: json.loads(item.value_json) for item in runs[0].config.update}
+    assert config["algorithm"]["name"] == "ppo"
+    assert config["trainer"]["iterations"] == 2
+    # it ended as it should
+    for file in (first, second):
+        assert [r.exit.exit_code for r in records(file) if r.WhichOneof("record_type") == "exit"] == [0]
+
+
+def test_steps_do_not_go_backwards(tmp_path: Path) -> None:
+    logger = WandbLogger(tmp_path, "p", "e", "offline", "a: 1")
+    for iteration in (4, 5, 4, 5, 6):  # killed after 5 was logged, resumed from the checkpoint of 3
+        logger.log(iteration, {"actor/loss": float(iteration), "actor/kl": float("nan")})
+    logger.close()
+    (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    rows = history(file)
+    assert {step: row["actor/loss"] for step, row in rows.items()} == {4: 4, 5: 5, 6: 6}
+    assert rows[4]["actor/kl"] == "NaN" or rows[4]["actor/kl"] != rows[4]["actor/kl"]
+
+
+def test_without_an_account_the_way_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LoggerError, match=r"trainer\.logger\.wandb: .*mode=offline"):
+        WandbLogger(tmp_path, "p", "e", "online", "a: 1")
