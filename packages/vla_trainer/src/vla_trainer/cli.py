@@ -11,8 +11,8 @@ from vla_trainer.config.load import recipe_names
 from vla_trainer.errors import ConfigError, TrainerError
 
 if TYPE_CHECKING:
+    from vla_trainer.backend import Backend
     from vla_trainer.config.schema import Config
-    from vla_trainer.evaluate import Evaluation
 
 Arguments = Annotated[
     list[str] | None,
@@ -74,30 +74,35 @@ def _evaluate(
             help="A run's folder, one of its checkpoints, a recipe's name or a YAML file; then overrides.",
         ),
     ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="OTHER",
+            show_default=False,
+            help="Another run, checkpoint or recipe, or an eval.json, on the same episodes; the first may be one, too.",
+        ),
+    ] = None,
 ) -> None:
     """Evaluate a policy: per task and in all, with Wilson intervals, into eval.json."""
-    with _one_line():
-        from vla_trainer import run
+    with _one_line(), _interruptible():
+        from rich.console import Console
+
+        from vla_trainer import evaluation_command
 
         recipe, overrides = _split(arguments or [])
-        target = _required(recipe)
-        planned = (
-            run.plan_existing(Path(target), overrides)
-            if run.is_existing(Path(target))
-            else run.plan_new(target, overrides)
-        )
-        with _one_line(ValueError):
-            from vla_trainer.backend import make_backend
+        console = Console()
+        if compare is None:
+            evaluation_command.evaluate_one(_required(recipe), overrides, console, _making)
+        else:
+            evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, _making)
 
-            backend = make_backend(planned.config)
-        try:
-            evaluation, folder = run.run_evaluation(planned, backend)
-        finally:
-            backend.close()
-        for notice in run.all_notices(planned.config, evaluation.asset_set, planned.checkpoint):
-            typer.echo(f"note: {notice}")
-        typer.echo(describe_evaluation(evaluation))
-        typer.echo(f"written: {folder / 'eval.json'}")
+
+def _making(config: "Config") -> "Backend":
+    from vla_trainer.backend import make_backend
+
+    with _one_line(ValueError):
+        return make_backend(config)
 
 
 def check_placement(config: "Config") -> None:
@@ -116,27 +121,6 @@ def train() -> None:
 def evaluate() -> None:
     """The console script `vla-eval`."""
     _run(_evaluate, "vla-eval", "vla-eval logs/tiny_spatial_ppo/2026-01-01_12-00-00 eval.episodes=10")
-
-
-def describe_evaluation(evaluation: "Evaluation") -> str:
-    """What it was measured in, then success per task and in all, one line each."""
-    head = [evaluation.env_id]
-    head += [f"split {evaluation.split}"] if evaluation.split is not None else []
-    head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
-    over = [*([evaluation.heading] if evaluation.heading is not None else []), ", ".join(head)]
-    lines = [
-        f"{task.task}: {task.successes}/{task.episodes} = {task.success_rate:.1%} "
-        f"[{task.interval[0]:.1%}, {task.interval[1]:.1%}]"
-        for task in evaluation.tasks
-    ]
-    if evaluation.success_rate is None:
-        said = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
-        return "\n".join([*over, said])
-    low, high = evaluation.interval
-    lines.append(
-        f"all: {evaluation.successes}/{evaluation.episodes} = {evaluation.success_rate:.1%} [{low:.1%}, {high:.1%}]"
-    )
-    return "\n".join([*over, *lines])
 
 
 def _run(command: Callable[..., None], name: str, example: str) -> None:
@@ -171,3 +155,13 @@ def _one_line(*also: type[Exception]) -> Iterator[None]:
             raise
         typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(2) from error
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C is one line and exit code 130, as shells have it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted: no result is written", err=True)
+        raise typer.Exit(130) from None

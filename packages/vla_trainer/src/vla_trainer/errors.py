@@ -40,6 +40,10 @@ class LoggerError(TrainerError):
     """A place that metrics should go to cannot be opened."""
 
 
+class ComparisonError(TrainerError):
+    """Two results are not of the same episodes."""
+
+
 class BackendError(TrainerError):
     """The backend is unknown or not available here."""
 

@@ -1,81 +1,23 @@
 """How often a policy succeeds: which start states, per task and in all, and how sure that is."""
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from gymnasium.vector import VectorEnv
 
 from vla_trainer.interfaces import Policy
-from vla_trainer.metrics import PER_TASK, mean, wilson_interval
-from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.metrics import mean, wilson_interval
+from vla_trainer.provenance import provenance_of
 from vla_trainer.records import Episode, Film, FilmRequest, Start
+from vla_trainer.result import Evaluation, TaskCount
 from vla_trainer.rollout.collector import Collector
+from vla_trainer.rollout.queue import Listed
+from vla_trainer.rollout.starts import init_states
 
-
-@dataclass(frozen=True)
-class TaskCount:
-    """Successes of one task."""
-
-    task: str
-    episodes: int
-    successes: int
-    success_rate: float
-    interval: tuple[float, float]
-    """95% Wilson interval."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What `eval.json` holds."""
-
-    heading: str | None
-    """"not a benchmark result: ..." where the environment says why; it stands over what is printed, too."""
-    episodes: int
-    successes: int
-    success_rate: float | None
-    """None if the environment does not report success."""
-    interval: tuple[float, float]
-    """95% Wilson interval."""
-    reward_mean: float
-    """Mean undiscounted return."""
-    tasks: list[TaskCount]
-    env_id: str
-    split: str | None
-    assets: str | None
-    """Which asset set the pictures were rendered from, where the environment says so."""
-    assets_version: str | None
-    """What tells asset sets of one name apart."""
-    deterministic: bool
-    notices: list[str]
-    states: list[dict[str, Any]]
-    """One entry an episode: task, init state, seed, success, steps, return."""
-
-    @property
-    def asset_set(self) -> str | None:
-        """Name and version."""
-        return Provenance(self.env_id, self.assets, self.assets_version, ()).asset_set
-
-    def metrics(self) -> dict[str, float]:
-        """`eval/*`."""
-        metrics = {"eval/reward_mean": self.reward_mean}
-        if self.success_rate is not None:
-            low, high = self.interval
-            metrics |= {
-                "eval/success_rate": self.success_rate,
-                "eval/success_rate_low": low,
-                "eval/success_rate_high": high,
-            }
-            metrics |= {PER_TASK + task.task: task.success_rate for task in self.tasks}
-        return metrics
-
-    def write(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+OnEpisode: TypeAlias = Callable[[int, int, int], None]
+"""Takes the episodes that have ended, all that there will be, and the successes so far."""
 
 
 def evaluate(
@@ -89,6 +31,7 @@ def evaluate(
     split: str | None = None,
     notices: Sequence[str] = (),
     films: FilmRequest | None = None,
+    on_episode: OnEpisode | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> tuple[Evaluation, list[Film]]:
     """Run one episode from each start and count.
@@ -100,6 +43,7 @@ def evaluate(
         deterministic: take the most probable actions; else sample at `temperature` from a generator seeded with `seed`.
         split, notices: written into the result.
         films: also return pictures of episodes.
+        on_episode: called after each episode with the number of episodes that ended, of all, and of successes.
         autocast: makes the context that the policy acts in.
     """
     collector = Collector(
@@ -112,13 +56,15 @@ def evaluate(
         autocast=autocast,
     )
     collector.film(films)
-    rollout = collector.episodes(starts)
+    rollout = collector.episodes(Listed(starts, _counting(on_episode, len(starts))))
     episodes = [rollout.episodes[number] for number in range(len(starts))]
     counted = [episode for episode in episodes if episode.success is not None]
     successes = sum(bool(episode.success) for episode in counted)
     provenance = provenance_of(envs)
+    listed = init_states(envs)
+    available = sum(listed.values()) if listed is not None else None
     evaluation = Evaluation(
-        heading=provenance.heading,
+        heading=_heading(provenance.heading, len(episodes), available),
         episodes=len(episodes),
         successes=successes,
         success_rate=successes / len(counted) if counted else None,
@@ -132,20 +78,42 @@ def evaluate(
         deterministic=deterministic,
         notices=list(notices),
         states=[_state(episode) for episode in episodes],
+        available=available,
     )
     return evaluation, rollout.films
 
 
+def _counting(on_episode: OnEpisode | None, total: int) -> Callable[[Episode], None] | None:
+    if on_episode is None:
+        return None
+    ended = [0, 0]
+
+    def count(episode: Episode) -> None:
+        ended[0] += 1
+        ended[1] += bool(episode.success)
+        on_episode(ended[0], total, ended[1])
+
+    return count
+
+
+def _heading(said: str | None, episodes: int, available: int | None) -> str | None:
+    """A subset is no benchmark result either."""
+    if available is None or episodes == available:
+        return said
+    return f"{said or 'not a benchmark result'}{';' if said else ':'} a subset, {episodes} of {available} start states"
+
+
 def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:
-    by_task: dict[str, list[bool]] = {}
+    by_task: dict[str, list[Episode]] = {}
     for episode in episodes:
         name = episode.task_name if episode.task_name is not None else episode.task_id
         if name is not None:
-            by_task.setdefault(str(name), []).append(bool(episode.success))
-    return [
-        TaskCount(name, len(won), sum(won), mean(won), wilson_interval(sum(won), len(won)))
-        for name, won in by_task.items()
-    ]
+            by_task.setdefault(str(name), []).append(episode)
+    counts = []
+    for name, each in by_task.items():
+        won, length = sum(bool(episode.success) for episode in each), mean([episode.env_steps for episode in each])
+        counts.append(TaskCount(name, len(each), won, won / len(each), wilson_interval(won, len(each)), length))
+    return counts
 
 
 def _state(episode: Episode) -> dict[str, Any]:

@@ -76,11 +76,11 @@ class FilmRequest:
     """What the collector is asked to film."""
 
     episodes: int
-    """At most so many whole episodes."""
+    """At most so many whole episodes, however they end."""
     max_frames: int
     """Pictures of an episode that are kept."""
-    failures: bool = False
-    """Only episodes that do not succeed; others are forgotten when they end."""
+    failures: int = 0
+    """At most so many more, of episodes that do not succeed; the pictures of others are forgotten when they end."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A run: its folder, what it says at the start and at the end, and the loop in between."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from vla_trainer.records import FilmRequest
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend
-    from vla_trainer.evaluate import Evaluation
+    from vla_trainer.evaluate import OnEpisode
+    from vla_trainer.result import Evaluation
 
 CONFIG_FILE = "config.yaml"
 RECIPE_COMMENT = "# recipe: "
@@ -94,6 +95,7 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
     """Train to the end; returns the run's folder."""
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.train_loop import train_loop
+    from vla_trainer.video import writer_of
 
     config = plan.config
     first, progress = 1, None
@@ -118,28 +120,40 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
     name = f"{plan.recipe}/{folder.name}"
     loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger, first), say)
     try:
-        train_loop(config, backend, loggers, folder, first, progress)
+        with writer_of(config.video_cfg, folder, backend.fps) as films:
+            train_loop(config, backend, loggers, folder, films, first, progress)
     finally:
         loggers.close()
     return folder
 
 
-def run_evaluation(plan: RunPlan, backend: "Backend") -> "tuple[Evaluation, Path]":
-    """Evaluate and write eval.json and a film; returns the result and the folder."""
-    from vla_trainer.video import write_video
+def run_evaluation(
+    plan: RunPlan, backend: "Backend", on_episode: "OnEpisode | None" = None, *, write: bool = True
+) -> "tuple[Evaluation, Path]":
+    """Evaluate and, with `write`, write eval.json and films; returns the result and the folder.
+
+    The folder of a recipe's evaluation is made when there is something to write, so that one that is broken off leaves
+    nothing.
+    """
+    from vla_trainer.video import writer_of
 
     config = plan.config
+    folder = plan.folder or _new_folder_name(plan)
     if plan.checkpoint is not None:
         backend.load(plan.checkpoint)
-    folder = plan.folder or _new_folder(plan)
-    request = FilmRequest(config.video_cfg.episodes, config.video_cfg.max_frames)
-    evaluation, films = backend.evaluate(request if config.video_cfg.save_video else None)
+    video = config.video_cfg
+    request = FilmRequest(video.episodes, video.max_frames, video.failures)
+    evaluation, films = backend.evaluate(request if video.save_video and write else None, on_episode)
+    weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.path or "untrained"
+    said = all_notices(config, evaluation.asset_set, plan.checkpoint)
+    notices = [*evaluation.notices, *(notice for notice in said if notice not in evaluation.notices)]
+    evaluation = replace(evaluation, weights=weights, notices=notices)
+    if not write:
+        return evaluation, folder
+    durable.make_folder(folder)
     evaluation.write(folder / "eval.json")
-    for index, film in enumerate(films):
-        name = plan.checkpoint.name if plan.checkpoint is not None else "episode"
-        base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
-        path = base / "eval" / f"{name}_{index}.mp4"
-        write_video(film.frames, path, backend.fps, info=config.video_cfg.info_on_video)
+    with writer_of(video, folder, backend.fps) as writer:
+        writer.write(films, f"eval/{Path(weights).name}")
     return evaluation, folder
 
 
@@ -156,14 +170,24 @@ def all_notices(config: Config, assets: str | None, checkpoint: Path | None = No
     return said
 
 
+def check_folder(plan: RunPlan) -> None:
+    """Raise CheckpointError if the run is a new one whose folder is taken."""
+    if plan.folder is None:
+        _new_folder_name(plan)
+
+
 def _new_folder(plan: RunPlan) -> Path:
+    folder = _new_folder_name(plan)
+    durable.make_folder(folder)
+    return folder
+
+
+def _new_folder_name(plan: RunPlan) -> Path:
     if plan.config.output_dir is not None:
         folder = Path(plan.config.output_dir).expanduser()
         if (folder / CONFIG_FILE).exists():
             raise CheckpointError(
                 f"output_dir={folder} already holds a run; continue it with --resume {folder}, or choose another"
             )
-    else:
-        folder = Path("logs") / plan.recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    durable.make_folder(folder)
-    return folder
+        return folder
+    return Path("logs") / plan.recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

@@ -22,9 +22,9 @@ from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
-from vla_trainer.records import Film, FilmRequest
+from vla_trainer.records import FilmRequest
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
-from vla_trainer.video import write_video
+from vla_trainer.video import FilmWriter
 
 
 def train_loop(
@@ -32,6 +32,7 @@ def train_loop(
     backend: Backend,
     loggers: Loggers,
     folder: Path,
+    films: FilmWriter,
     first: int = 1,
     progress: Mapping[str, Any] | None = None,
 ) -> None:
@@ -58,10 +59,10 @@ def train_loop(
                 metrics |= backend.update(batch, iteration) if len(batch) else {}
             if rollout.films:
                 with _timed(times, "video"):
-                    _write_films(rollout.films, config, folder, f"train/iteration_{iteration:06d}", backend.fps)
+                    films.write(rollout.films, f"train/iteration_{iteration:06d}")
             if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
                 with _timed(times, "eval"):
-                    metrics |= _evaluate(config, backend, folder, iteration)
+                    metrics |= _evaluate(config, backend, folder, films, iteration)
             if last or _due(iteration, trainer.save_every):
                 with _timed(times, "checkpoint"):
                     kept = {"recent_successes": list(recent_successes)}
@@ -73,22 +74,16 @@ def train_loop(
             saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
 
 
-def _evaluate(config: Config, backend: Backend, folder: Path, iteration: int) -> dict[str, float]:
-    evaluation, films = backend.evaluate(_films(config))
+def _evaluate(config: Config, backend: Backend, folder: Path, films: FilmWriter, iteration: int) -> dict[str, float]:
+    evaluation, filmed = backend.evaluate(_films(config, config.video_cfg.failures))
     evaluation.write(folder / "eval.json")
-    _write_films(films, config, folder, f"eval/iteration_{iteration:06d}", backend.fps)
+    films.write(filmed, f"eval/iteration_{iteration:06d}")
     return evaluation.metrics()
 
 
-def _films(config: Config) -> FilmRequest | None:
+def _films(config: Config, failures: int = 0) -> FilmRequest | None:
     video = config.video_cfg
-    return FilmRequest(video.episodes, video.max_frames) if video.save_video else None
-
-
-def _write_films(films: list[Film], config: Config, folder: Path, name: str, fps: float) -> None:
-    base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
-    for index, film in enumerate(films):
-        write_video(film.frames, base / f"{name}_{index}.mp4", fps, info=config.video_cfg.info_on_video)
+    return FilmRequest(video.episodes, video.max_frames, failures) if video.save_video else None
 
 
 def _due(iteration: int, every: int | None) -> bool:

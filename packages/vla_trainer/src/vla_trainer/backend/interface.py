@@ -8,7 +8,8 @@ from vla_trainer.provenance import Provenance
 from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 
 if TYPE_CHECKING:
-    from vla_trainer.evaluate import Evaluation
+    from vla_trainer.evaluate import OnEpisode
+    from vla_trainer.result import Evaluation
 
 
 class Backend(Protocol):
@@ -32,8 +33,10 @@ class Backend(Protocol):
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:
         """Move the weights; returns `actor/*`."""
 
-    def evaluate(self, films: FilmRequest | None = None) -> "tuple[Evaluation, list[Film]]":
-        """Evaluate the present weights as `config.eval` says."""
+    def evaluate(
+        self, films: FilmRequest | None = None, on_episode: "OnEpisode | None" = None
+    ) -> "tuple[Evaluation, list[Film]]":
+        """Evaluate the present weights as `config.eval` says; `on_episode` is told after each episode."""
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         """Write a checkpoint that the loop publishes in `folder`.

@@ -14,9 +14,10 @@ from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy
 from vla_trainer.checkpoint import Score, Unpublished
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Config
-from vla_trainer.evaluate import Evaluation, evaluate
+from vla_trainer.evaluate import OnEpisode, evaluate
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Batch, Film, FilmRequest, Rollout
+from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import evaluation_env, knows_splits, make_envs
@@ -112,7 +113,9 @@ class LocalBackend:
             autocast=self._autocast,
         )
 
-    def evaluate(self, films: FilmRequest | None = None) -> tuple[Evaluation, list[Film]]:
+    def evaluate(
+        self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
+    ) -> tuple[Evaluation, list[Film]]:
         settings = self._config.eval
         if self._eval_envs is None:
             env = self._config.env
@@ -125,8 +128,9 @@ class LocalBackend:
             temperature=settings.temperature,
             seed=self._config.trainer.seed,
             split=evaluation_env(self._config.env, settings).split,
-            notices=self._config.notices(knows_splits(self._config.env.id)),
+            notices=[*self._config.notices(knows_splits(self._config.env.id)), *self._config.evaluation_notices()],
             films=films,
+            on_episode=on_episode,
             autocast=self._autocast,
         )
 

@@ -330,3 +330,14 @@ class Config(Section):
                 + (", which have none in common." if apart else ": evaluation uses states that training uses.")
             )
         return said
+
+    def evaluation_notices(self) -> list[str]:
+        """What has to be said with an evaluation, besides `notices`: in what it is not that of the whole suite."""
+        said = []
+        if self.env.task is not None:
+            said.append(f"tasks: env.task={self.env.task}, not all of the suite")
+        key = "env" if self.eval.max_episode_steps is None else "eval"
+        limit = self.eval.max_episode_steps or self.env.max_episode_steps
+        if limit is not None:
+            said.append(f"time limit: {limit} steps, from {key}.max_episode_steps; null is the environment's own")
+        return said

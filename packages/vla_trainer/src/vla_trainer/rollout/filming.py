@@ -21,8 +21,8 @@ class _Shot:
 class Camera:
     """Films the next episodes that begin, never more at a time than are still wanted.
 
-    With `failures` an episode that succeeds is forgotten, and the next one that begins is filmed in its place: memory
-    stays at the pictures of as many episodes as were asked for.
+    Where only failures are left to film, an episode that succeeds is forgotten, and the next one that begins is filmed
+    in its place: memory stays at the pictures of as many episodes as were asked for.
     """
 
     def __init__(self) -> None:
@@ -37,17 +37,14 @@ class Camera:
             self._wanted = request
 
     def take_films(self) -> list[Film]:
-        """What was finished since the last call; as soon as all that was asked for is there, filming ends."""
+        """What was finished since the last call."""
         films, self._films = self._films, []
-        if self._wanted is not None:
-            left = self._wanted.episodes - len(films)
-            self._wanted = replace(self._wanted, episodes=left) if left > 0 else None
         return films
 
     def begins(self, key: int, envs: VectorEnv, obs: Observation, n: int) -> None:
         """An episode has begun in environment `n`, shown by `obs`; `key` tells running episodes apart."""
         wanted = self._wanted
-        if wanted is None or len(self._shots) + len(self._films) >= wanted.episodes:
+        if wanted is None or len(self._shots) >= wanted.episodes + wanted.failures:
             return
         first = frame_of(envs, obs, n, env_step=0, episode_return=0.0, success=None)
         if first is not None:
@@ -74,7 +71,13 @@ class Camera:
 
     def ends(self, key: int, episode: Episode) -> None:
         """An episode has ended."""
-        shot = self._shots.pop(key, None)
-        if shot is None or (self._wanted is not None and self._wanted.failures and episode.success is not False):
+        shot, wanted = self._shots.pop(key, None), self._wanted
+        if shot is None or wanted is None:
+            return
+        if episode.success is False and wanted.failures > 0:
+            self._wanted = replace(wanted, failures=wanted.failures - 1)
+        elif wanted.episodes > 0:
+            self._wanted = replace(wanted, episodes=wanted.episodes - 1)
+        else:
             return
         self._films.append(Film(shot.frames, episode))

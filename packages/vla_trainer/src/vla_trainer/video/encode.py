@@ -1,7 +1,6 @@
 """Films to mp4 files that players and browsers open: H.264, yuv420p, even sides."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vla_trainer import durable
 from vla_trainer.records import Film
 from vla_trainer.video.draw import Cell
 
@@ -98,8 +98,9 @@ def _encode(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> No
 
     repeat = max(1, ceil(MIN_FPS / fps))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not called .mp4, so that no broken one is left when the run is killed; the next of the name replaces it
-    aside = path.with_name(f".{path.name}.part")
+    durable.sweep(path.parent)
+    # not called .mp4, so that no broken one is left when the run is killed
+    aside = durable.aside_of(path)
     picture = next(pictures)
     size = (picture.shape[1], picture.shape[0])
     # moviepy turns rgb24 into yuv420p where both sides are even
@@ -118,8 +119,7 @@ def _encode(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> No
             writer.proc.kill()
             writer.proc.communicate()
             writer.proc = None
-        with suppress(OSError):
-            aside.unlink()
+        aside.unlink(missing_ok=True)
         raise
 
 

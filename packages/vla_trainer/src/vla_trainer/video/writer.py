@@ -1,4 +1,8 @@
-"""Encoding beside the training, which never waits for a film and never fails for one."""
+"""Encoding beside the training, which never waits for a film and never fails for one.
+
+A thread: it takes a few hundredths of a second of the training for each film of a chunked episode, and needs neither a
+second import of everything nor a copy of the pictures, as a process would.
+"""
 
 import os
 import sys
@@ -8,6 +12,7 @@ from pathlib import Path
 from queue import Full, Queue
 from typing import Literal
 
+from vla_trainer.config.schema import Video
 from vla_trainer.records import Film
 from vla_trainer.video.encode import write_films
 
@@ -97,6 +102,12 @@ class FilmWriter:
                 self._say(f"warning: film {name} was not written: {type(error).__name__}: {reason}")
             # not kept while waiting for the next
             del told, films
+
+
+def writer_of(video: Video, run: Path, fps: float) -> FilmWriter:
+    """The writer of a run in the folder `run`, as its config says; names begin with "train/" or "eval/"."""
+    folder = Path(video.video_base_dir).expanduser() if video.video_base_dir is not None else run / "video"
+    return FilmWriter(folder, fps, info=video.info_on_video, layout=video.layout)
 
 
 def _to_stderr(line: str) -> None:

@@ -1,0 +1,112 @@
+"""What a person sees of an evaluation: progress while it runs, then tables."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vla_trainer.comparison import Comparison, Paired
+from vla_trainer.result import Evaluation
+
+LINES = 10
+"""Lines of progress where there is no terminal."""
+
+
+class EvaluationProgress:
+    """A bar on a terminal, a line every tenth of the episodes elsewhere; a context manager, called after an episode."""
+
+    def __init__(self, console: Console, name: str = "") -> None:
+        self._console = console
+        self._name = f"{name}: " if name else ""
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, console=console, transient=True)
+        self._task = self._bar.add_task(f"{self._name}episodes", total=None)
+        self._said = 0
+
+    def __enter__(self) -> "EvaluationProgress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, ended: int, total: int, successes: int) -> None:
+        """See `vla_trainer.evaluate.OnEpisode`."""
+        said = f"{self._name}{successes} successes"
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=ended, total=total, description=said)
+        elif (tenth := ended * LINES // total) > self._said:
+            self._said = tenth
+            self._console.print(f"{ended}/{total} episodes, {said}", highlight=False, soft_wrap=True)
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """What it was measured in, then a table of success per task and in all."""
+    head = [evaluation.env_id]
+    head += [f"split {evaluation.split}"] if evaluation.split is not None else []
+    head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
+    head += [f"weights {evaluation.weights}"] if evaluation.weights is not None else []
+    _say(console, evaluation.heading)
+    _say(console, ", ".join(head))
+    if evaluation.success_rate is None:
+        said = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
+        _say(console, said)
+        return
+    table = _table("task", "successes", "rate", "95% interval", "mean steps")
+    for task in evaluation.tasks:
+        steps = "-" if task.mean_env_steps is None else f"{task.mean_env_steps:.1f}"
+        counted = f"{task.successes}/{task.episodes}"
+        table.add_row(task.task, counted, f"{task.success_rate:.1%}", _interval(task.interval), steps)
+    table.add_section()
+    counted = f"{evaluation.successes}/{evaluation.episodes}"
+    steps = f"{evaluation.mean_env_steps:.1f}" if evaluation.states else "-"
+    table.add_row("all", counted, f"{evaluation.success_rate:.1%}", _interval(evaluation.interval), steps)
+    console.print(table)
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """The table of pairs, the two rates, their difference and how sure it is."""
+    _say(console, comparison.heading)
+    _say(console, f"{comparison.env_id}, {comparison.all.episodes} episodes of each")
+    _say(console, f"A = {comparison.a}")
+    _say(console, f"B = {comparison.b}")
+    for notice in comparison.notices:
+        _say(console, f"note: {notice}")
+    table = _table("task", "both", "only A", "only B", "neither", "rate A", "rate B", "A - B", "95% interval", "p")
+    for one in comparison.tasks:
+        table.add_row(*_pair_row(one))
+    table.add_section()
+    table.add_row(*_pair_row(comparison.all))
+    console.print(table)
+    every = comparison.all
+    _say(console, f"A: {every.rate_a:.1%} [{_interval(every.interval_a)}], B: {every.rate_b:.1%} ", end="")
+    _say(console, f"[{_interval(every.interval_b)}] (95%, Wilson)")
+    _say(
+        console, f"A - B: {every.difference:+.1%} [{_interval(every.difference_interval, '+')}] (95%, Newcombe, paired)"
+    )
+    _say(console, f"exact McNemar test: p = {every.p_value:.3g}")
+
+
+def _pair_row(one: Paired) -> list[str]:
+    counts = [str(count) for count in (one.both, one.only_a, one.only_b, one.neither)]
+    rates = [f"{one.rate_a:.1%}", f"{one.rate_b:.1%}", f"{one.difference:+.1%}"]
+    return [one.name, *counts, *rates, _interval(one.difference_interval, "+"), f"{one.p_value:.3g}"]
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, *others)
+    for column in table.columns[1:]:
+        column.justify = "right"
+        column.no_wrap = True
+    table.columns[0].overflow = "fold"
+    return table
+
+
+def _interval(ends: tuple[float, float], sign: str = "") -> str:
+    return f"{ends[0]:{sign}.1%}, {ends[1]:{sign}.1%}"
+
+
+def _say(console: Console, line: str | None, end: str = "\n") -> None:
+    # without markup: a name may hold brackets
+    if line is not None:
+        console.print(line, end=end, markup=False, highlight=False, soft_wrap=True)
