@@ -1,16 +1,18 @@
 """What environments say about themselves stays with checkpoints and stands over evaluations."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import pytest
 from gymnasium.vector import SyncVectorEnv
+from rich.console import Console
 
-from vla_trainer.cli import describe_evaluation
-from vla_trainer.evaluate import Evaluation
 from vla_trainer.provenance import Provenance, provenance_of, read_provenance
+from vla_trainer.report import print_evaluation
+from vla_trainer.result import Evaluation
 from vla_trainer.run import all_notices
 
 
@@ -70,11 +72,13 @@ def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
         notices=[],
         states=[],
     )
-    lines = describe_evaluation(evaluation).splitlines()
+    shown = StringIO()
+    print_evaluation(evaluation, Console(file=shown, width=120))
+    lines = shown.getvalue().splitlines()
     assert lines[:2] == [
         "not a benchmark result: other pictures",
         "Env-v0, split eval, assets official (version 0123)",
     ]
-    assert lines[-1] == "all: 1/4 = 25.0% [5.0%, 70.0%]"
+    assert lines[-2].split() == ["│", "all", "│", "1/4", "│", "25.0%", "│", "5.0%,", "70.0%", "│", "-", "│"]
     evaluation.write(tmp_path / "eval.json")
     assert next(iter(json.loads((tmp_path / "eval.json").read_text()))) == "heading"

@@ -137,7 +137,7 @@ def test_only_failures_are_filmed_if_so_asked() -> None:
         _reach_policy(),
         generator=torch.Generator().manual_seed(0),
     )
-    one.film(FilmRequest(episodes=50, max_frames=100, failures=True))
+    one.film(FilmRequest(episodes=0, max_frames=100, failures=50))
     rollout = one.episodes([Start(seed) for seed in range(40)])
     failed = [episode for episode in rollout.episodes.values() if not episode.success]
     assert 0 < len(failed) < 40

@@ -81,8 +81,8 @@ def compare(a: Evaluation, b: Evaluation, name_a: str, name_b: str) -> Compariso
         if missing := [key for key in mine if key not in others]:
             task_id, init_state, seed = missing[0]
             raise ComparisonError(
-                f"not the same episodes: {len(missing)} of the {len(mine)} of {name} are not among the {len(others)} of "
-                f"{other_name}, e.g. task {task_id}, init state {init_state}, seed {seed}; only equal ones can be compared"
+                f"not the same episodes: {len(missing)} of the {len(mine)} of {name} are not among the {len(others)} "
+                f"of {other_name}, e.g. task {task_id}, init state {init_state}, seed {seed}"
             )
     by_task: dict[str, list[tuple[bool, bool]]] = {}
     states = []

@@ -71,8 +71,13 @@ def film_name(name: str, film: Film) -> str:
 
 
 def grid_columns(cells: int, width: int, height: int) -> int:
-    """Columns of a grid of `cells` cells of this size whose longer side is the shortest; of equal ones the fewest."""
-    return min(range(1, cells + 1), key=lambda columns: max(columns * width, ceil(cells / columns) * height))
+    """Columns of a grid of `cells` cells of this size whose longer side is the shortest; of equal ones the widest."""
+
+    def longer_side(columns: int) -> tuple[int, int]:
+        rows = ceil(cells / columns)
+        return max(columns * width, rows * height), rows
+
+    return min(range(1, cells + 1), key=longer_side)
 
 
 def _tiled(cells: Sequence[Cell], films: Sequence[Film]) -> Iterator[NDArray[np.uint8]]:
