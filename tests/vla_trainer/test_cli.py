@@ -110,7 +110,7 @@ def test_train_resume_and_evaluate(
     assert done.returncode == 0, done.stderr
     assert " all " in done.stdout
     assert "/4" in done.stdout
-    assert "[" in done.stdout
+    assert "95% interval" in done.stdout
     assert (tmp_path / "run/eval.json").exists()
     assert list((tmp_path / "run/video/eval").glob("*.mp4"))
     done = quick_command("vla-eval", toy_recipes["ppo"])

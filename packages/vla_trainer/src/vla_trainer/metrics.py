@@ -45,7 +45,7 @@ METRICS: dict[str, str] = {
     "time/update": "Seconds of optimizing.",
     "time/eval": "Seconds of evaluating.",
     "time/checkpoint": "Seconds of writing a checkpoint.",
-    "time/video": "Seconds of writing a film.",
+    "time/video": "Seconds of handing films to the thread that encodes them.",
     "throughput/env_steps_per_second": "Environment steps that were recorded over the seconds of collecting.",
 }
 
