@@ -94,8 +94,8 @@ def test_tiles_hold_their_last_picture_dimmed(tmp_path: Path) -> None:
     (path,) = write_films(films, tmp_path, "tiled", 10, info=False, layout="tiled")
     assert path.name == "tiled.mp4"
     pictures = read(path)
-    # 5 pictures and a second of the last at 10 pictures a second
-    assert pictures.shape == (15, 256, 512, 3)
+    # 5 pictures, one with how they ended, and a second of that at 10 pictures a second
+    assert pictures.shape == (16, 256, 512, 3)
     left = pictures[:, 200, 10].mean(-1)
     assert left[0] > 240
     assert left[1] > 240

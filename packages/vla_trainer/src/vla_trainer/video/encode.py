@@ -81,18 +81,18 @@ def grid_columns(cells: int, width: int, height: int) -> int:
 
 
 def _tiled(cells: Sequence[Cell], films: Sequence[Film]) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of all films side by side, until the longest ends."""
+    """The pictures of all films side by side, until all have ended, and one more that says so."""
     width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
     columns = grid_columns(len(cells), width, height)
     canvas = np.zeros((ceil(len(cells) / columns) * height, columns * width, 3), np.uint8)
     length = max(len(film.frames) for film in films)
-    for index in range(length):
+    for index in range(length + 1):
         for number, (cell, film) in enumerate(zip(cells, films, strict=True)):
             if index > len(film.frames):
                 continue  # its last picture stands already
             top, left = number // columns * height, number % columns * width
             last = len(film.frames) - 1
-            drawn = cell.draw(min(index, last), ended=index > last or index == length - 1)
+            drawn = cell.draw(min(index, last), ended=index > last)
             canvas[top : top + cell.height, left : left + cell.width] = drawn
         yield canvas
 

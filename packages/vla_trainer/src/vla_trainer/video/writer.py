@@ -1,7 +1,7 @@
 """Encoding beside the training, which never waits for a film and never fails for one.
 
-A thread: it takes a few hundredths of a second of the training for each film of a chunked episode, and needs neither a
-second import of everything nor a copy of the pictures, as a process would.
+A thread: it costs the training about a tenth of a second for each film of a chunked episode, and needs neither a second
+import of everything nor a copy of the pictures, as a process would.
 """
 
 import os
