@@ -49,3 +49,9 @@ def test_every_task_is_in_the_gallery_and_its_pictures_are_small():
     pictures = re.findall(r"\]\((images/[^)]+)\)", text)
     assert "images/libero_spatial.jpg" in pictures
     assert [name for name in pictures if (REPOSITORY / "docs" / name).stat().st_size > 400_000] == []
+
+
+def test_the_table_of_keys_is_that_of_the_config_models():
+    from vla_trainer.config.reference import reference
+
+    assert reference() in (REPOSITORY / "docs/config.md").read_text()

@@ -37,10 +37,10 @@ def test_plain_gymnasium_makes_it_without_a_prompt_and_writes_only_its_cache(tmp
     assert {parts for parts in written if parts != (".cache", "libero-gym")} == set()
 
 
-def test_all_five_ids_are_there(tmp_path):
-    ids = ["Spatial", "Object", "Goal", "10", "90"]
-    code = f"import gymnasium; print([gymnasium.spec('libero/' + name + '-v0').id for name in {ids}])"
-    assert run(code, tmp_path).stdout.count("libero/") == 5
+def test_all_ids_are_there_and_say_that_they_know_splits(tmp_path):
+    ids = ["Spatial", "Object", "Goal", "10", "90", "130"]
+    code = f"import gymnasium; print([gymnasium.spec('libero/' + name + '-v0').kwargs['split'] for name in {ids}])"
+    assert run(code, tmp_path).stdout == f"{['eval'] * 6}\n"
 
 
 def test_starting_python_imports_nothing_of_ours(tmp_path):

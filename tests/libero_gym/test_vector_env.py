@@ -224,3 +224,24 @@ def test_hundreds_of_environments_leave_no_thread_and_no_open_file():
         cycle(use=number % 50 == 0)  # each use makes and frees two OpenGL contexts
     assert threading.active_count() == threads
     assert open_files() <= files + 2
+
+
+def test_a_task_of_the_union_is_the_task_of_its_own_suite():
+    # task 21 of all 130 is task 1 of libero_goal: ten of libero_spatial and ten of libero_object come before it
+    runs = []
+    for env_id, tasks in (("libero/130-v0", [4, 21]), ("libero/Goal-v0", [1])):
+        envs = gymnasium.make_vec(
+            env_id, num_envs=1, vectorization_mode="vector_entry_point", **{**OPTIONS, "task": tasks}
+        )
+        observation, info = envs.reset(seed=3, options={"task": np.array([tasks[-1]]), "init_state": np.array([7])})
+        run = [observation["image"], observation["state"]]
+        for action in random_actions(3, 1):
+            observation, *_ = envs.step(action)
+            run += [observation["image"], observation["state"]]
+        runs.append(run)
+        assert info["task_id"][0] == tasks[-1]
+        assert list(envs.metadata["init_states"]) == tasks
+        assert envs.spec.id == env_id
+        envs.close()
+    for union, own in zip(*runs, strict=True):
+        np.testing.assert_array_equal(union, own)

@@ -1,7 +1,7 @@
 """The commands as a person runs them: what they print and how they leave."""
 
 import subprocess
-import time
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +18,27 @@ def test_help_lists_recipes(command: Command) -> None:
         assert "Example" in done.stdout
 
 
-def test_check_is_quick_and_needs_neither_torch_nor_the_environment(command: Command) -> None:
-    command("vla-train", "tiny_spatial_grpo", "--check")  # once for the disk's cache
-    begin = time.perf_counter()
-    done = command("vla-train", "tiny_spatial_ppo", "--check")
+def test_checking_every_recipe_needs_neither_torch_nor_gymnasium() -> None:
+    # what makes --check quick; the command itself is run below
+    code = """
+import sys
+from vla_trainer.cli import check_placement
+from vla_trainer.config import load_config, recipe_names
+for name in recipe_names():
+    check_placement(load_config(name))
+print(sorted({"torch", "gymnasium", "numpy", "mujoco", "ray"} & set(sys.modules)), len(recipe_names()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found, count = done.stdout.rsplit(maxsplit=1)
+    assert found == "[]"
+    # six suites by two algorithms, and the tiny ones
+    assert int(count) >= 14
+
+
+def test_check(command: Command) -> None:
+    done = command("vla-train", "libero_10_grpo_openvlaoft", "--check")
     assert done.returncode == 0
-    assert done.stdout == "tiny_spatial_ppo: ok\n"
-    assert time.perf_counter() - begin < 4  # 1 s when the machine is idle
+    assert done.stdout == "libero_10_grpo_openvlaoft: ok\n"
 
 
 def test_plan_shows_what_runs_where(command: Command) -> None:
@@ -36,7 +50,7 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         "cluster.component_placement={env: 0, 'rollout,actor': 0-1}",
     )
     assert done.returncode == 0
-    assert "actor: 2 process(es): node 0 GPU 0, node 0 GPU 1" in done.stdout
+    assert "actor: 2 process(es): node 0 GPU 0 1" in done.stdout
     assert "libero/Spatial-v0" in done.stdout
     assert "not a benchmark result" in done.stdout
 
@@ -48,7 +62,7 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         (["tiny_spatial_ppo", "algorithm.gama=1"], 'ConfigError: unknown key "algorithm.gama"; did you mean "gamma"?'),
         (["tiny_spatial_ppo", "env.split=trian", "--check"], 'ConfigError: env.split="trian"; did you mean "train"?'),
         (["tiny_spatial_ppo", "--plan", "cluster.component_placement={env: 5}"], "PlacementError: "),
-        (["trainer.iterations=1"], "ConfigError: missing RECIPE; allowed: tiny_spatial_grpo, tiny_spatial_ppo"),
+        (["trainer.iterations=1"], "ConfigError: missing RECIPE; allowed: libero_10_grpo_openvlaoft, "),
         (["--resume", "nowhere"], "CheckpointError: nowhere is not a run"),
     ],
 )
@@ -99,7 +113,7 @@ def test_train_resume_and_evaluate(
     assert "/4" in done.stdout
     assert "[" in done.stdout
     assert (tmp_path / "run/eval.json").exists()
-    assert (tmp_path / "run/video/eval/step_000002.mp4").exists()
+    assert list((tmp_path / "run/video/eval").glob("*.mp4"))
     done = quick_command("vla-eval", "run/checkpoints/best", "eval.episodes=4", "video_cfg.save_video=false")
     assert done.returncode == 0, done.stderr
     (tmp_path / "run/checkpoints/best").unlink()

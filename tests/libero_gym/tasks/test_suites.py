@@ -5,7 +5,8 @@ import re
 import pytest
 
 from libero_gym.errors import SuiteError, TaskError
-from libero_gym.tasks import SUITES, load_suite, resolve_suite
+from libero_gym.tasks import SUITES, load_suite, resolve_suite, suites_in
+from libero_gym.tasks.suites import TASK_COUNTS
 
 
 def test_all_130_tasks_have_their_files():
@@ -57,3 +58,26 @@ def test_unknown_suite_suggests_the_right_one():
     assert resolve_suite("libero/Spatial-v0") == "libero_spatial"
     with pytest.raises(SuiteError, match=r"'libero_spatal'.*did you mean 'libero_spatial'.*libero_90"):
         load_suite("libero_spatal")
+
+
+def test_the_union_has_every_task_once_in_the_order_of_the_suites():
+    union = load_suite("130")
+    assert (union.env_id, union.max_episode_steps) == ("libero/130-v0", 520)
+    assert [task.id for task in union.tasks] == list(range(130))
+    assert [(task.suite, task.index) for task in union.tasks] == [
+        (task.suite, task.index) for name in SUITES for task in load_suite(name).tasks
+    ]
+    assert {name: len(load_suite(name).tasks) for name in SUITES} == TASK_COUNTS
+    # 10 of each of the first three come before libero_10, 10 more before libero_90; no name is there twice
+    assert [(union.select(i)[0].suite, union.select(i)[0].index) for i in (9, 30, 40, 129)] == [
+        ("libero_spatial", 9), ("libero_10", 0), ("libero_90", 0), ("libero_90", 89),
+    ]  # fmt: skip
+    assert len({task.name for task in union.tasks}) == 130
+    assert union.select(load_suite("libero_90").tasks[5].name)[0].id == 45
+    with pytest.raises(TaskError, match=r"0\.\.129"):
+        union.select(130)
+
+
+def test_what_a_name_stands_for():
+    assert suites_in("130") == list(SUITES)
+    assert suites_in("goal") == ["libero_goal"]

@@ -37,3 +37,27 @@ def test_torch_in_torch_out() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ShapeError):
         advantage.grpo(np.zeros(3), np.zeros(2))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_random_groups_against_a_plain_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    episodes = 60
+    # few numbers of groups and few different returns, so that there are groups of one and groups of equals
+    group = rng.integers(0, 25, episodes)
+    returns = rng.choice([0.0, 0.0, 5.0, 3.7], episodes)
+    expected, informative = [], []
+    for i in range(episodes):
+        members = [returns[j] for j in range(episodes) if group[j] == group[i]]
+        mean = sum(members) / len(members)
+        equal = all(member == members[0] for member in members)
+        deviation = 1.0 if equal else (sum((member - mean) ** 2 for member in members) / (len(members) - 1)) ** 0.5
+        expected.append(0.0 if equal else (returns[i] - mean) / (deviation + 1e-6))
+        informative.append(not equal)
+    assert 0 < sum(informative) < episodes
+    advantages, found = advantage.grpo(returns, group)
+    np.testing.assert_allclose(advantages, expected, atol=1e-12)
+    np.testing.assert_array_equal(found, informative)
+    # neither the scale nor the offset of the returns matters, but for the 1e-6
+    moved, _ = advantage.grpo(100 * returns - 7, group)
+    np.testing.assert_allclose(moved, advantages, atol=1e-5)

@@ -11,7 +11,7 @@ from vla_trainer.rollout.envs import info_of, make_envs, neutral_action, success
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:
-    envs = make_envs(Env(id="Pendulum-v1", kwargs={"g": 5.0}), 3, split=None)
+    envs = make_envs(Env(id="Pendulum-v1", kwargs={"g": 5.0}), 3)
     assert envs.num_envs == 3
     np.testing.assert_array_equal(neutral_action(envs), [0.0])
     envs.close()
@@ -19,13 +19,13 @@ def test_an_environment_that_the_trainer_never_heard_of() -> None:
 
 def test_what_cannot_be_made_is_named() -> None:
     with pytest.raises(gymnasium.error.Error, match="nothing"):
-        make_envs(Env(id="nothing-v0"), 1, split=None)
+        make_envs(Env(id="nothing-v0"), 1)
     with pytest.raises(EnvError, match="colour"):
-        make_envs(Env(id="Pendulum-v1", kwargs={"colour": 1}), 1, split=None)
+        make_envs(Env(id="Pendulum-v1", kwargs={"colour": 1}), 1)
     with pytest.raises(EnvError, match="no_such_module"):
-        make_envs(Env(id="no_such_module:Pendulum-v1"), 1, split=None)
+        make_envs(Env(id="no_such_module:Pendulum-v1"), 1)
     with pytest.raises(EnvError, match="needs a Box"):
-        make_envs(Env(id="MountainCar-v0"), 1, split=None)
+        make_envs(Env(id="MountainCar-v0"), 1)
 
 
 def test_rows_of_an_observation() -> None:

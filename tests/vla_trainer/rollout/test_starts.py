@@ -10,14 +10,6 @@ from vla_trainer.records import Start
 from vla_trainer.rollout import starts
 
 
-def test_groups_have_one_start_each() -> None:
-    drawn = starts.draw_groups(np.random.default_rng(0), {3: 2, 5: 40}, episodes=12, group_size=4)
-    groups = [drawn[0:4], drawn[4:8], drawn[8:12]]
-    assert all(len(set(group)) == 1 for group in groups)
-    assert len({group[0] for group in groups}) == 3
-    assert all(start.task in (3, 5) and start.init_state < {3: 2, 5: 40}[start.task] for start in drawn)
-
-
 def test_the_same_generator_draws_the_same_starts() -> None:
     first = list(itertools.islice(starts.draw_forever(np.random.default_rng(1), None), 5))
     assert first == list(itertools.islice(starts.draw_forever(np.random.default_rng(1), None), 5))

@@ -1,6 +1,8 @@
 """One update: independent of micro-batches, exact at the first step, stopped by the target."""
 
 import copy
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import reach_toy
@@ -13,7 +15,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import _optimizer_steps, _per_ratio, update
+from vla_trainer.update.policy_gradient import _optimizer_steps, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -34,6 +36,7 @@ def make(seed: int = 0, size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch]:
         log_probs=out.log_probs,
         advantages=advantages,
         episode=torch.arange(size) // 5,
+        lengths=torch.full((size,), reach_toy.CHUNK),
         values=out.values,
         returns=out.values + advantages,
     )
@@ -102,19 +105,13 @@ def test_learning_rates_are_per_group() -> None:
 
 
 def test_every_epoch_has_every_row_in_another_order_and_equal_parts() -> None:
-    parts = list(_optimizer_steps(10, 2, 4, torch.Generator().manual_seed(0)))
+    steps = list(_optimizer_steps(10, 2, 4, torch.Generator().manual_seed(0)))
+    assert [epoch for epoch, _ in steps] == [1, 1, 1, 2, 2, 2]
+    parts = [rows for _, rows in steps]
     assert [len(part) for part in parts] == [4, 3, 3, 4, 3, 3]
     first, second = torch.cat(parts[:3]), torch.cat(parts[3:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
     assert not torch.equal(first, second)
-
-
-def test_a_ratio_spans_tokens_actions_or_a_chunk() -> None:
-    # C = 2 actions of A = 3
-    log_probs = torch.arange(6.0)[None]
-    assert _per_ratio(log_probs, "token_level", 3).shape == (1, 6)
-    assert _per_ratio(log_probs, "action_level", 3).tolist() == [[3, 12]]
-    assert _per_ratio(log_probs, "chunk_level", 3).tolist() == [[15]]
 
 
 def test_the_batch_is_not_changed() -> None:
@@ -132,3 +129,165 @@ def test_the_batch_is_not_changed() -> None:
         generator=torch.Generator(),
     )
     torch.testing.assert_close(batch.advantages, before.advantages)
+
+
+def gradients(algorithm: PPO | GRPO, size: int, reference: reach_toy.TokenPolicy | None = None) -> dict[str, Tensor]:
+    """Of one optimizer step over a ragged batch, whose weights are moved first so that ratios differ from 1."""
+    policy, batch = make(size=21)
+    lengths = torch.arange(21) % reach_toy.CHUNK + 1
+    batch = replace(batch, lengths=lengths)
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)))
+    actor = Actor(lr=1e-9, critic_lr=1e-9, micro_batch_size=size, max_grad_norm=1e9)
+    update(
+        policy,
+        make_optimizer(policy, actor),
+        batch,
+        algorithm,
+        actor,
+        temperature=1.0,
+        action_dim=reach_toy.DIMS,
+        generator=torch.Generator().manual_seed(1),
+        reference=reference,
+    )
+    return {name: weight.grad for name, weight in policy.named_parameters() if weight.grad is not None}
+
+
+OPTIONS = [
+    GRPO(aggregate="episode-mean", kl_coef=0.3, entropy_coef=0.02, entropy_type="action_level"),
+    GRPO(logprob_type="action_level", entropy_coef=0.02, entropy_type="chunk_level", reward_type="chunk_level"),
+    PPO(logprob_type="chunk_level", kl_coef=0.3, reward_type="action_level", aggregate="episode-mean"),
+    PPO(entropy_coef=0.1, value_clip=0.01, huber_delta=0.1, dual_clip=1.1, clip_low=0.05, clip_high=0.05),
+]
+
+
+@pytest.mark.parametrize("algorithm", OPTIONS)
+def test_the_gradient_does_not_depend_on_micro_batches(algorithm: PPO | GRPO) -> None:
+    reference, _ = make(seed=7)
+    whole = gradients(algorithm, 21, reference)
+    assert max(gradient.abs().max().item() for gradient in whole.values()) > 1e-3
+    for size in (4, 1):
+        parts = gradients(algorithm, size, reference)
+        assert parts.keys() == whole.keys()
+        for name, gradient in whole.items():
+            torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=0)
+
+
+def test_actions_that_were_not_carried_out_do_not_learn() -> None:
+    # with one action of each chunk carried out, only the logits of its A = 2 tokens get a gradient
+    policy, batch = make()
+    batch = replace(batch, lengths=torch.ones(len(batch), dtype=torch.int64))
+    actor = Actor(lr=1e-9, max_grad_norm=1e9)
+    update(
+        policy,
+        make_optimizer(policy, actor),
+        batch,
+        GRPO(entropy_coef=0.1),
+        actor,
+        temperature=1.0,
+        action_dim=reach_toy.DIMS,
+        generator=torch.Generator(),
+    )
+    assert policy.head.bias.grad is not None
+    per_token = policy.head.bias.grad.view(reach_toy.CHUNK * reach_toy.DIMS, reach_toy.BINS).abs().sum(-1)
+    assert (per_token[: reach_toy.DIMS] > 0).all()
+    assert (per_token[reach_toy.DIMS :] == 0).all()
+
+
+def test_a_penalty_keeps_the_policy_near_the_reference() -> None:
+    distances = []
+    for kl_coef in (0.0, 10.0):
+        policy, batch = make()
+        reference = copy.deepcopy(policy)
+        actor = Actor(lr=1e-2)
+        metrics = update(
+            policy,
+            make_optimizer(policy, actor),
+            batch,
+            GRPO(epochs=20, kl_coef=kl_coef, clip_low=0.9, clip_high=9.0),
+            actor,
+            temperature=1.0,
+            action_dim=reach_toy.DIMS,
+            generator=torch.Generator().manual_seed(0),
+            reference=reference,
+        )
+        assert ("actor/kl" in metrics) == (kl_coef > 0)
+        with torch.no_grad():
+            new, old = (each._logits(batch.inputs["state"], 1.0) for each in (policy, reference))
+        distances.append((new.exp() * (new - old)).sum(-1).mean().item())
+    assert distances[1] < 0.1 * distances[0]
+
+
+def test_in_a_warm_up_only_the_critic_moves() -> None:
+    policy, batch = make()
+    before = copy.deepcopy(policy.state_dict())
+    actor = Actor(lr=1e-2, critic_lr=1e-2)
+    metrics = update(
+        policy,
+        make_optimizer(policy, actor, needs_critic=True),
+        batch,
+        PPO(kl_coef=0.0, entropy_coef=0.1),
+        actor,
+        temperature=1.0,
+        action_dim=reach_toy.DIMS,
+        generator=torch.Generator(),
+        critic_only=True,
+    )
+    changed = {name for name, weight in policy.state_dict().items() if not torch.equal(before[name], weight)}
+    assert changed
+    assert all(name.startswith("critic") for name in changed)
+    assert metrics["actor/value_loss"] > 0
+    with pytest.raises(PolicyError, match="critic_warmup_iterations"):
+        make_optimizer(
+            reach_toy.TokenPolicy(*SPACES, critic=False),
+            actor.model_copy(update={"critic_lr": None}),
+            needs_critic=True,
+        )
+
+
+def test_a_step_beyond_the_target_is_not_taken() -> None:
+    # the second of two equal steps sees a policy that has moved: it is measured, and the weights stay
+    policy, batch = make()
+    actor = Actor(lr=3e-2)
+    optimizer = make_optimizer(policy, actor)
+    once = copy.deepcopy(policy)
+    arguments = {"temperature": 1.0, "action_dim": reach_toy.DIMS}
+    for each, epochs in ((policy, 5), (once, 1)):
+        update(
+            each,
+            optimizer if each is policy else make_optimizer(once, actor),
+            batch,
+            PPO(epochs=epochs, target_kl=1e-9),
+            actor,
+            generator=torch.Generator().manual_seed(0),
+            **arguments,
+        )
+    for name, weight in policy.state_dict().items():
+        torch.testing.assert_close(weight, once.state_dict()[name], rtol=0, atol=0)
+
+
+def test_under_autocast_weights_stay_float32_and_learn() -> None:
+    policy, batch = make()
+    before = copy.deepcopy(policy.state_dict())
+    actor = Actor(lr=1e-2)
+    seen: list[torch.dtype] = []
+    policy.head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    update(
+        policy,
+        make_optimizer(policy, actor),
+        batch,
+        PPO(epochs=2),
+        actor,
+        temperature=1.0,
+        action_dim=reach_toy.DIMS,
+        generator=torch.Generator(),
+        autocast=partial(torch.autocast, "cpu", torch.bfloat16),
+    )
+    assert set(seen) == {torch.bfloat16}
+    after = policy.state_dict()
+    assert all(weight.dtype == torch.float32 for weight in after.values())
+    # a step of 1e-2 on every weight that has a gradient; smaller than bfloat16 resolves at 1
+    assert any(not torch.equal(before[name], after[name]) for name in after)
+    with pytest.raises(PolicyError, match="bfloat16; allowed: float32"):
+        make_optimizer(policy.to(torch.bfloat16), actor)

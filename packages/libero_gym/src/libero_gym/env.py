@@ -61,7 +61,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     ) -> None:
         """
         Args:
-            suite: "libero_spatial", "libero_object", "libero_goal", "libero_10" or "libero_90".
+            suite: "libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90" or
+                "libero_130", all of them.
             task: index, name, sequence of them, or None for all of the suite.
             split: initial states: "eval", the 50 published ones; "train", others; "all".
             cameras: of "agentview" and "wrist", those that are drawn.

@@ -48,10 +48,10 @@ class SharedModels:
 
     def of(self, task: Task) -> SharedModel:
         """The model of a task."""
-        if task.index not in self._models:
+        if task.id not in self._models:
             scene = self._options.scenes.scene(task)
-            self._models[task.index] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
-        return self._models[task.index]
+            self._models[task.id] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
+        return self._models[task.id]
 
     def make_world(self, task: Task) -> World:
         """A new world of a task, on the engine that was asked for."""
@@ -118,7 +118,7 @@ class Episode:
         Raises:
             SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged.
         """
-        index = self.task.index
+        index = self.task.id
         if index not in self._worlds:
             self._worlds[index] = self._models.make_world(self.task)
         return self._worlds[index]
@@ -162,7 +162,7 @@ class Episode:
 
     def _settled(self, world: World, states: InitStates) -> KnownStart | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
-        key = (self.task.index, self.init_state_id, self.seed)
+        key = (self.task.id, self.init_state_id, self.seed)
         start = self._models.known_start(key)
         if start is not None:
             world.restore(start.snapshot)
@@ -213,7 +213,7 @@ class Episode:
         info = {
             "success": self.success,
             "is_success": self.success,
-            "task_id": self.task.index,
+            "task_id": self.task.id,
             "task_name": self.task.name,
             "init_state_id": self.init_state_id,
             "seed": self.seed,
@@ -230,12 +230,12 @@ class Episode:
     def _pick(self, task: int | str) -> Task:
         chosen = self._options.suite.select(task.item() if isinstance(task, np.generic) else task)
         if len(chosen) != 1 or chosen[0] not in self._options.tasks:
-            allowed = ", ".join(str(item.index) for item in self._options.tasks)
+            allowed = ", ".join(str(item.id) for item in self._options.tasks)
             raise TaskError(f"reset option task {task!r} is not among this environment's tasks; allowed: {allowed}")
         return chosen[0]
 
     def _init_states(self, world: World) -> InitStates:
-        index = self.task.index
+        index = self.task.id
         if index not in self._states:
             published = self._options.scenes.published_states(self.task)
             self._states[index] = InitStates(self.task, self._options.split, published, world.scene.sampled_states)

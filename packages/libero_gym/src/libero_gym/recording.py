@@ -23,7 +23,7 @@ import numpy as np
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import LiberoGymError, RecordingError
-from libero_gym.tasks.suites import SUITES
+from libero_gym.tasks.suites import RUNNABLE
 
 RECORDING_FORMAT = 1
 
@@ -99,8 +99,8 @@ class Recording:
             if isinstance(error, RecordingError):
                 raise
             raise RecordingError(f"{path} is not a whole recording of an episode ({error})") from error
-        if read.suite not in SUITES:
-            raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join(SUITES)}")
+        if read.suite not in RUNNABLE:
+            raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join(RUNNABLE)}")
         if read.actions.ndim != 2 or read.actions.shape[1] != ACTION_SIZE or not np.isfinite(read.actions).all():
             raise RecordingError(f"{path} has actions of shape {read.actions.shape}; expected (T, 7), all finite")
         return read

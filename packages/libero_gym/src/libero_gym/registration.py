@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from libero_gym.tasks.suites import SUITES
+from libero_gym.tasks.suites import RUNNABLE
 
 if TYPE_CHECKING:
     from libero_gym.env import LiberoEnv
 
 
 def register_envs() -> None:
-    """Register one id for each suite, once; nothing is loaded yet."""
-    for suite, (env_id, max_episode_steps) in SUITES.items():
+    """Register one id for each suite and one for all of them, once; nothing is loaded yet.
+
+    That `split` is among an id's arguments says to a trainer that the environment knows splits.
+    """
+    for suite, (env_id, max_episode_steps) in RUNNABLE.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,
                 entry_point="libero_gym.registration:make_env",
                 vector_entry_point="libero_gym.vector_env:LiberoVectorEnv",
                 max_episode_steps=max_episode_steps,
-                kwargs={"suite": suite},
+                kwargs={"suite": suite, "split": "eval"},
             )
 
 

@@ -107,7 +107,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             **provenance(options),
             # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
             "init_states": {
-                task.index: count_states(task, options.split, options.scenes.published_states(task))
+                task.id: count_states(task, options.split, options.scenes.published_states(task))
                 for task in options.tasks
             },
         }

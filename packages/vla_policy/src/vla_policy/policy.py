@@ -184,6 +184,37 @@ class OpenVLAOFTPolicy(nn.Module):
             options=options,
         )
 
+    @classmethod
+    def for_spaces(
+        cls,
+        observation_space: gymnasium.spaces.Space[Any],
+        action_space: gymnasium.spaces.Space[Any],
+        *,
+        path: str | os.PathLike[str],
+        num_images: int | None = None,
+        **options: Any,
+    ) -> Self:
+        """`from_pretrained` for the spaces of an environment, as trainers make policies.
+
+        Args:
+            observation_space, action_space: of one env; they must fit the checkpoint.
+            path: a folder, or a repository of the Hugging Face Hub.
+            num_images: n; None: as many as the env has cameras.
+            options: the other arguments of `from_pretrained`.
+
+        Raises:
+            SpaceError: the checkpoint gives other chunks, needs more cameras or another state than the env has.
+            CheckpointError, ConfigError, UnnormKeyError: as `from_pretrained`.
+        """
+        from vla_policy.spaces import check_fit, read_spaces
+
+        env = read_spaces(observation_space, action_space)
+        policy = cls.from_pretrained(
+            path, num_images=len(env.image_keys) if num_images is None else num_images, **options
+        )
+        check_fit(env, policy.model.config, path)
+        return policy
+
     def save_pretrained(self, path: str | os.PathLike[str]) -> None:
         """Write everything that `from_pretrained` reads, in the published layout; LoRA adapters are merged."""
         from vla_policy.checkpoint.policy_files import save_policy
@@ -282,6 +313,10 @@ class OpenVLAOFTPolicy(nn.Module):
         """Trainable parameters, for one learning rate each: `critic` is the value head, `actor` everything else."""
         critic = [] if self.value_head is None else list(self.value_head.parameters())
         return {"actor": [p for p in self.model.parameters() if p.requires_grad], "critic": critic}
+
+    def gradient_checkpointing_enable(self, enable: bool = True) -> None:
+        """Compute activations again in the backward pass instead of keeping them; the result is the same."""
+        self.model.gradient_checkpointing_enable(enable)
 
     @property
     def device(self) -> torch.device:

@@ -22,34 +22,25 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gymnasium
-import numpy as np
 import torch
-from gymnasium import spaces
 from torch import Tensor, nn
 
 from vla_policy.action_stats import identity_stats
 from vla_policy.action_tokenizer import ActionTokenizer
-from vla_policy.errors import ConfigError, SpaceError, names
+from vla_policy.errors import ConfigError, names
 from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
 from vla_policy.model.language import DecoderLayer
 from vla_policy.model.openvla_oft import OpenVLAOFTModel
-from vla_policy.observation import IMAGE_KEYS, INSTRUCTION_KEY, STATE_KEY
 from vla_policy.policy import PolicyConfig, value_head_config
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import TOY_VOCAB, toy_tokenizer
+from vla_policy.spaces import read_spaces
 from vla_policy.value_head import ValueHeadConfig
 
 if TYPE_CHECKING:
     from vla_policy.policy import OpenVLAOFTPolicy
 
     PolicyT = TypeVar("PolicyT", bound=OpenVLAOFTPolicy)
-
-LIBERO_STATE_RANGE = (
-    (-0.5, -0.5, 0.0, -4.0, -4.0, -4.0, 0.0, -0.045),
-    (0.5, 0.5, 1.5, 4.0, 4.0, 4.0, 0.045, 0.0),
-)
-"""Low and high of LIBERO's 8-dim state: gripper position (m), axis-angle (rad), two finger joints (m). Round numbers
-around what the arm can reach; used where the space itself is unbounded."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +68,8 @@ class TinySizes:
     """True: a small one, `(64,)`."""
     initial_std: float = 0.45
     """Of the first action distribution in each dimension, in units where actions span [-1, 1]."""
+    lora: int | dict[str, Any] | None = None
+    """Train adapters of this rank (or `{"rank":, "alpha":}`) and freeze the rest."""
     prompt_template: str = "{instruction}"
     """The published template's 13 constant tokens would tell the toy nothing and cost an eighth of its sequence."""
     max_prompt_length: int = 48
@@ -95,7 +88,7 @@ def build_tiny(
     if unknown:
         raise ConfigError(f"tiny: unknown sizes {names(unknown)}; allowed: {names(allowed, 40)}")
     sizes = TinySizes(**options)
-    env = read_spaces(observation_space, action_space, sizes)
+    env = read_spaces(observation_space, action_space, state=sizes.state, wrist_image=sizes.wrist_image)
     image_size = sizes.image_size or max(
         sizes.patch_size, min(env.image_side, 64) // sizes.patch_size * sizes.patch_size
     )
@@ -152,69 +145,11 @@ def build_tiny(
     initialize(model, sizes.initial_std, generator)
     if policy.value_head is not None:
         policy.value_head.reset_parameters(generator)
+    if sizes.lora is not None:
+        from vla_policy.lora import add_lora
+
+        add_lora(model, sizes.lora, generator)
     return policy
-
-
-@dataclass(frozen=True)
-class _EnvSpaces:
-    image_keys: tuple[str, ...]
-    image_side: int
-    proprio_dim: int | None
-    proprio_range: tuple[list[float], list[float]] | None
-    chunk: int
-    action_dim: int
-
-
-def read_spaces(
-    observation_space: gymnasium.spaces.Space[Any], action_space: gymnasium.spaces.Space[Any], sizes: TinySizes
-) -> _EnvSpaces:
-    """What the toy's sizes depend on; a batched pair of spaces is recognized by the image's four axes.
-
-    Raises:
-        SpaceError: spaces that the toy cannot be built for.
-    """
-    if not isinstance(observation_space, spaces.Dict):
-        raise SpaceError(f"observation space is {observation_space}; a Dict with 'image' and 'instruction' is needed")
-    parts = observation_space.spaces
-    image = parts.get(IMAGE_KEYS[0])
-    if (
-        not isinstance(image, spaces.Box)
-        or image.dtype != np.uint8
-        or image.shape[-1] != 3
-        or len(image.shape) not in (3, 4)
-    ):
-        raise SpaceError(f"observation space 'image' is {image}; a uint8 Box (H, W, 3), or (N, H, W, 3), is needed")
-    if INSTRUCTION_KEY not in parts:
-        raise SpaceError(f"observation space has no 'instruction'; it has {names(parts)}")
-    batched = len(image.shape) == 4
-    if (
-        not isinstance(action_space, spaces.Box)
-        or len(action_space.shape) - batched not in (1, 2)
-        or not np.all(action_space.low == -1.0)
-        or not np.all(action_space.high == 1.0)
-    ):
-        raise SpaceError(f"action space is {action_space}; Box(-1, 1) of shape (A,) or (C, A) is needed")
-    action_shape = action_space.shape[batched:]
-    wrist = sizes.wrist_image and IMAGE_KEYS[1] in parts
-    proprio_dim, proprio_range = None, None
-    state = parts.get(STATE_KEY) if sizes.state else None
-    if state is not None:
-        if not isinstance(state, spaces.Box) or len(state.shape) - batched != 1:
-            raise SpaceError(f"observation space 'state' is {state}; a Box (P,) is needed")
-        proprio_dim = state.shape[-1]
-        low, high = (np.asarray(x, dtype=np.float64).reshape(-1, proprio_dim)[0] for x in (state.low, state.high))
-        if np.all(np.abs(low) < 1e6) and np.all(np.abs(high) < 1e6):
-            proprio_range = (low.tolist(), high.tolist())
-        elif proprio_dim == len(LIBERO_STATE_RANGE[0]):
-            proprio_range = (list(LIBERO_STATE_RANGE[0]), list(LIBERO_STATE_RANGE[1]))
-    return _EnvSpaces(
-        image_keys=IMAGE_KEYS if wrist else IMAGE_KEYS[:1],
-        image_side=min(image.shape[-3:-1]),
-        proprio_dim=proprio_dim,
-        proprio_range=proprio_range,
-        chunk=action_shape[0] if len(action_shape) == 2 else 1,
-        action_dim=action_shape[-1],
-    )
 
 
 PARABOLA_SHARE = 0.5

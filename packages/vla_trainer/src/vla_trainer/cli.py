@@ -46,10 +46,12 @@ def _train(
         else:
             planned = run.plan_new(_required(recipe), overrides)
         if plan:
-            typer.echo(describe_plan(planned.config))
+            from vla_trainer.plan import describe_plan
+
+            typer.echo(describe_plan(planned.config, planned.recipe))
             return
+        check_placement(planned.config)
         if check:
-            describe_plan(planned.config)
             typer.echo(f"{planned.recipe}: ok")
             return
         with _one_line(ValueError):
@@ -98,6 +100,14 @@ def _evaluate(
         typer.echo(f"written: {folder / 'eval.json'}")
 
 
+def check_placement(config: "Config") -> None:
+    """Raise PlacementError if `cluster.component_placement` does not fit the machines that are written beside it."""
+    from vla_trainer import placement
+
+    cluster = config.cluster
+    placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+
+
 def train() -> None:
     """The console script `vla-train`."""
     _run(_train, "vla-train", "vla-train tiny_spatial_ppo trainer.iterations=10 trainer.seed=1")
@@ -106,37 +116,6 @@ def train() -> None:
 def evaluate() -> None:
     """The console script `vla-eval`."""
     _run(_evaluate, "vla-eval", "vla-eval logs/tiny_spatial_ppo/2026-01-01_12-00-00 eval.episodes=10")
-
-
-def describe_plan(config: "Config") -> str:
-    """Components, where they run, and how much an iteration collects.
-
-    Raises:
-        PlacementError: `cluster.component_placement` is wrong.
-    """
-    from vla_trainer import placement
-
-    cluster = config.cluster
-    placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
-    lines = [f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"]
-    for name in placed:
-        processes = placed[name].processes
-        shown = ", ".join(
-            f"node {one.node} " + (f"GPU {','.join(map(str, one.gpus))}" if one.gpus else "CPU") for one in processes
-        )
-        lines.append(f"  {name}: {len(processes)} process(es): {shown}")
-    chunk = config.env.action_chunk or 1
-    if config.rollout.episodes is not None:
-        amount = f"{config.rollout.episodes} episodes"
-    else:
-        decisions = (config.rollout.horizon or 0) * config.env.num_envs
-        amount = f"{decisions} decisions of {chunk} step(s)"
-        if config.env.max_episode_steps is not None:
-            amount += f", at least {decisions * chunk // config.env.max_episode_steps} episodes"
-    lines.append(
-        f"an iteration: {amount} from {config.env.num_envs} x {config.env.id}; {config.trainer.iterations} iterations"
-    )
-    return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
 
 
 def describe_evaluation(evaluation: "Evaluation") -> str:

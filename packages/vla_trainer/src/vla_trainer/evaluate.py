@@ -1,7 +1,8 @@
 """How often a policy succeeds: which start states, per task and in all, and how sure that is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from gymnasium.vector import VectorEnv
 from vla_trainer.interfaces import Policy
 from vla_trainer.metrics import PER_TASK, mean, wilson_interval
 from vla_trainer.provenance import Provenance, provenance_of
-from vla_trainer.records import Episode, Frame, Start
+from vla_trainer.records import Episode, Film, FilmRequest, Start
 from vla_trainer.rollout.collector import Collector
 
 
@@ -87,8 +88,9 @@ def evaluate(
     seed: int = 0,
     split: str | None = None,
     notices: Sequence[str] = (),
-    film: bool = False,
-) -> tuple[Evaluation, list[Frame] | None]:
+    films: FilmRequest | None = None,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> tuple[Evaluation, list[Film]]:
     """Run one episode from each start and count.
 
     Args:
@@ -97,7 +99,8 @@ def evaluate(
         starts: at least one.
         deterministic: take the most probable actions; else sample at `temperature` from a generator seeded with `seed`.
         split, notices: written into the result.
-        film: also return the pictures of one episode.
+        films: also return pictures of episodes.
+        autocast: makes the context that the policy acts in.
     """
     collector = Collector(
         envs,
@@ -106,8 +109,9 @@ def evaluate(
         temperature=temperature,
         deterministic=deterministic,
         record=False,
+        autocast=autocast,
     )
-    collector.film_next = film
+    collector.film(films)
     rollout = collector.episodes(starts)
     episodes = [rollout.episodes[number] for number in range(len(starts))]
     counted = [episode for episode in episodes if episode.success is not None]
@@ -129,7 +133,7 @@ def evaluate(
         notices=list(notices),
         states=[_state(episode) for episode in episodes],
     )
-    return evaluation, rollout.film
+    return evaluation, rollout.films
 
 
 def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:

@@ -13,11 +13,9 @@ METRICS: dict[str, str] = {
     "actor/grad_norm": "Norm of the gradient of all parameters before clipping.",
     "actor/lr": "Learning rate of the actor.",
     "actor/critic_lr": "Learning rate of the critic, where the policy names one.",
-    "actor/kl": "KL of the present policy from the reference policy, nats, mean over tokens (k3 estimator); with "
-    "kl_coef only.",
+    "actor/kl": "KL of the present policy from the reference, nats, mean over tokens (k3); with kl_coef only.",
     "actor/explained_variance": "1 - Var(return - value) / Var(return) of the batch, before the update; PPO only.",
-    "actor/epochs": "Passes over the batch that were begun; fewer than algorithm.epochs where target_kl stopped the "
-    "update.",
+    "actor/epochs": "Passes over the batch that were begun; fewer than algorithm.epochs where target_kl stopped them.",
     "actor/approx_kl": "KL of the present policy from the one that acted, nats; mean of rho - 1 - log rho.",
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",

@@ -99,10 +99,15 @@ class Rollout:
     """(T, N): number of the episode in this rollout, for listed starts its index; -1 where the mask is False."""
     rewards: NDArray[np.float64]
     """(T, N): sum over a chunk."""
+    lengths: NDArray[np.int64]
+    """(T, N): actions of the chunk that were carried out, 1 to C; 0 where the mask is False."""
     terminated: NDArray[np.bool_]
     """(T, N)."""
     truncated: NDArray[np.bool_]
     """(T, N)."""
+    action_rewards: NDArray[np.float64]
+    """(T, N, C): as `info["chunk_rewards"]` says, 0 for actions that were not carried out; where the environment does
+    not say, a chunk's reward stands at its last action."""
     values: NDArray[np.float64] | None
     """(T, N): V(s_t); None without a value head."""
     next_values: NDArray[np.float64] | None
@@ -111,10 +116,12 @@ class Rollout:
     """The episodes that finished, by number."""
     env_steps: int
     """Environment steps of the decisions under the mask."""
-    decisions_stepped: int
-    """Decisions that environments carried out, those of waiting environments included."""
-    film: list[Frame] | None = None
-    """A whole episode, if one was asked for and has finished."""
+    slots: int
+    """Environments times the decisions that they were stepped for, whether an episode ran in them or not."""
+    films: list[Film] = field(default_factory=list)
+    """Episodes that were filmed and have finished."""
+    resampled_groups: int = 0
+    """GRPO: groups that were collected in the place of ones without a signal."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,8 @@ class Batch:
     """(B,) float32."""
     episode: "Tensor"
     """(B,) int64: which episode a decision belongs to."""
+    lengths: "Tensor"
+    """(B,) int64: actions of the chunk that count, 1 to C, its first ones."""
     values: "Tensor | None" = None
     """(B,) float32, of the policy that acted; None for GRPO."""
     returns: "Tensor | None" = None

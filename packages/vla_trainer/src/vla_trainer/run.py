@@ -11,6 +11,7 @@ from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 from vla_trainer.provenance import read_provenance
+from vla_trainer.records import FilmRequest
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend
@@ -131,18 +132,22 @@ def run_evaluation(plan: RunPlan, backend: "Backend") -> "tuple[Evaluation, Path
     if plan.checkpoint is not None:
         backend.load(plan.checkpoint)
     folder = plan.folder or _new_folder(plan)
-    evaluation, film = backend.evaluate(film=config.video_cfg.save_video)
+    request = FilmRequest(config.video_cfg.episodes, config.video_cfg.max_frames)
+    evaluation, films = backend.evaluate(request if config.video_cfg.save_video else None)
     evaluation.write(folder / "eval.json")
-    if film is not None:
+    for index, film in enumerate(films):
         name = plan.checkpoint.name if plan.checkpoint is not None else "episode"
         base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
-        write_video(film, base / "eval" / f"{name}.mp4", backend.fps, info=config.video_cfg.info_on_video)
+        path = base / "eval" / f"{name}_{index}.mp4"
+        write_video(film.frames, path, backend.fps, info=config.video_cfg.info_on_video)
     return evaluation, folder
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
     """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
-    said = config.notices()
+    from vla_trainer.rollout.envs import knows_splits
+
+    said = config.notices(knows_splits(config.env.id))
     if assets is not None:
         said.append(f"asset set: {assets}")
     trained = read_provenance(checkpoint) if checkpoint is not None else None

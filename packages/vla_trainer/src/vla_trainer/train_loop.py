@@ -22,7 +22,7 @@ from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
-from vla_trainer.records import Frame
+from vla_trainer.records import Film, FilmRequest
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.video import write_video
 
@@ -48,17 +48,17 @@ def train_loop(
         saved: Unpublished | None = None
         with _timed(times, "iteration"):
             with _timed(times, "rollout"):
-                film = config.video_cfg.save_video and (iteration - 1) % config.video_cfg.every == 0
-                rollout = backend.collect(film=film)
+                due = (iteration - 1) % config.video_cfg.every == 0
+                rollout = backend.collect(_films(config) if due else None)
             with _timed(times, "advantage"):
                 batch = make_batch(rollout, config.algorithm)
                 metrics = rollout_metrics(rollout, batch, recent_successes)
             with _timed(times, "update"):
                 # without a group whose returns differ there is nothing to learn from
-                metrics |= backend.update(batch) if len(batch) else {}
-            if rollout.film is not None:
+                metrics |= backend.update(batch, iteration) if len(batch) else {}
+            if rollout.films:
                 with _timed(times, "video"):
-                    _write_film(rollout.film, config, folder, f"train/iteration_{iteration:06d}.mp4", backend.fps)
+                    _write_films(rollout.films, config, folder, f"train/iteration_{iteration:06d}", backend.fps)
             if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
                 with _timed(times, "eval"):
                     metrics |= _evaluate(config, backend, folder, iteration)
@@ -74,16 +74,21 @@ def train_loop(
 
 
 def _evaluate(config: Config, backend: Backend, folder: Path, iteration: int) -> dict[str, float]:
-    evaluation, film = backend.evaluate(film=config.video_cfg.save_video)
+    evaluation, films = backend.evaluate(_films(config))
     evaluation.write(folder / "eval.json")
-    if film is not None:
-        _write_film(film, config, folder, f"eval/iteration_{iteration:06d}.mp4", backend.fps)
+    _write_films(films, config, folder, f"eval/iteration_{iteration:06d}", backend.fps)
     return evaluation.metrics()
 
 
-def _write_film(frames: list[Frame], config: Config, folder: Path, name: str, fps: float) -> None:
+def _films(config: Config) -> FilmRequest | None:
+    video = config.video_cfg
+    return FilmRequest(video.episodes, video.max_frames) if video.save_video else None
+
+
+def _write_films(films: list[Film], config: Config, folder: Path, name: str, fps: float) -> None:
     base = Path(config.video_cfg.video_base_dir) if config.video_cfg.video_base_dir else folder / "video"
-    write_video(frames, base / name, fps, info=config.video_cfg.info_on_video)
+    for index, film in enumerate(films):
+        write_video(film.frames, base / f"{name}_{index}.mp4", fps, info=config.video_cfg.info_on_video)
 
 
 def _due(iteration: int, every: int | None) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libero_gym.errors import OptionError
-from libero_gym.tasks.suites import Task, load_suite
+from libero_gym.tasks.suites import Task, load_suite, suites_in
 
 if TYPE_CHECKING:
     from libero_gym.scene.source import SceneSource
@@ -47,7 +47,7 @@ def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource
         OptionError: an unknown suite or task, or tasks of more than one suite.
     """
     load = load_suite if scenes is None else scenes.suite
-    loaded = list(dict.fromkeys(load(name) for name in suites))
+    loaded = list(dict.fromkeys(load(part) for name in suites for part in suites_in(name)))
     if names and len(loaded) > 1:
         raise OptionError(f"--task {names[0]} with {len(loaded)} suites; name one suite, or leave --task out")
     tasks = {task for suite in loaded for task in suite.select(names or None)}

@@ -11,7 +11,7 @@ from libero_gym.cli.task_options import SUITES_HELP
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
 from libero_gym.tasks.definition import TaskDefinition, task_definition
 from libero_gym.tasks.init_states import count_states, published_states
-from libero_gym.tasks.suites import SUITES, Suite, Task, load_suite
+from libero_gym.tasks.suites import SUITES, Suite, Task, load_suite, suites_in
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 
@@ -100,7 +100,7 @@ def describe(suite: Suite, task: Task) -> dict[str, Any]:
 
 
 def _list(suites: list[str] | None, grep: str | None, things: list[str] | None, as_json: bool) -> None:
-    chosen = list(dict.fromkeys(load_suite(name) for name in suites or SUITES))
+    chosen = list(dict.fromkeys(load_suite(part) for name in suites or SUITES for part in suites_in(name)))
     found = [task for suite in chosen for task in suite.tasks]
     total = len(found)
     if things:

@@ -28,7 +28,7 @@ from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
 from libero_gym.scene.cache import FORMAT
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.model_parts import read_model
-from libero_gym.tasks.suites import SUITES, Suite, Task, resolve_suite
+from libero_gym.tasks.suites import RUNNABLE, UNION, Suite, Task, resolve_suite, union
 
 #: Raise it when the layout above changes.
 BUNDLE_FORMAT = 1
@@ -125,7 +125,9 @@ class BundledScenes:
             SuiteError: LIBERO has no such suite; AssetError: the bundle has none of its tasks.
         """
         suite = resolve_suite(name)
-        env_id, limit = SUITES[suite]
+        if suite == UNION:
+            return union(self.tasks)
+        env_id, limit = RUNNABLE[suite]
         tasks = tuple(task for task in self.tasks if task.suite == suite)
         if not tasks:
             raise AssetError(self._lacks(suite))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
+import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from libero_gym.errors import LiberoGymError, SuiteError, TaskError, unknown
@@ -26,6 +27,14 @@ SUITES: dict[str, tuple[str, int]] = {
     "libero_90": ("libero/90-v0", 400),
 }
 
+#: The union of the five, as RLinf names it: its tasks are theirs in the order above, and keep their scenes, initial
+#: states and fixture poses. The limit is the longest of theirs.
+UNION = "libero_130"
+RUNNABLE = {**SUITES, UNION: ("libero/130-v0", max(limit for _, limit in SUITES.values()))}
+
+#: How many tasks each suite has, whole.
+TASK_COUNTS = {"libero_spatial": 10, "libero_object": 10, "libero_goal": 10, "libero_10": 10, "libero_90": 90}
+
 
 @dataclass(frozen=True)
 class Task:
@@ -39,6 +48,13 @@ class Task:
     instruction: str
     """The sentence that published policies are prompted with: it comes from the file name, not from the BDDL's
     `:language` line, which differs for 29 of the 130 tasks."""
+    before: int = 0
+    """Tasks of other suites that stand before this suite's in the suite that is run: 0 but for the union of all."""
+
+    @property
+    def id(self) -> int:
+        """Position in the suite that is run; environments call the task by it."""
+        return self.before + self.index
 
     @property
     def bddl_file(self) -> Path:
@@ -81,13 +97,13 @@ class Suite:
             index = int(task)  # type: ignore[call-overload]
         except (TypeError, ValueError):
             index = -1
-        found = [candidate for candidate in self.tasks if candidate.index == index]
+        found = [candidate for candidate in self.tasks if candidate.id == index]
         if isinstance(task, bool) or not found or index != float(task):  # type: ignore[arg-type]
             raise TaskError(f"unknown task {task!r} in {self.env_id}; allowed: {self._allowed()}")
         return found[0]
 
     def _allowed(self) -> str:
-        indices = [task.index for task in self.tasks]
+        indices = [task.id for task in self.tasks]
         whole = indices == list(range(len(indices)))
         listed = f"0..{indices[-1]}" if whole else ", ".join(map(str, indices))
         return f"{listed} or a name such as {self.tasks[0].name!r}"
@@ -100,25 +116,45 @@ def resolve_suite(name: str) -> str:
         SuiteError: no such suite.
     """
     lowered = str(name).lower()
-    for suite, (env_id, _) in SUITES.items():
+    for suite, (env_id, _) in RUNNABLE.items():
         if lowered in (suite, suite.removeprefix("libero_"), env_id.lower()):
             return suite
-    raise unknown(SuiteError, "suite", name, SUITES, aliases=[suite.removeprefix("libero_") for suite in SUITES])
+    raise unknown(SuiteError, "suite", name, RUNNABLE, aliases=[suite.removeprefix("libero_") for suite in RUNNABLE])
+
+
+def suites_in(name: str) -> list[str]:
+    """The suites that a name stands for: all five for the union, else itself.
+
+    Raises:
+        SuiteError: no such suite.
+    """
+    suite = resolve_suite(name)
+    return list(SUITES) if suite == UNION else [suite]
 
 
 @functools.cache
 def load_suite(name: str) -> Suite:
-    """A suite with its tasks in LIBERO's published order.
+    """A suite with its tasks in LIBERO's published order, or the union of all.
 
     Raises:
         SuiteError: no such suite.
         LiberoGymError: hf-libero is not installed.
     """
     suite = resolve_suite(name)
+    if suite == UNION:
+        return union([task for part in SUITES for task in load_suite(part).tasks])
     env_id, limit = SUITES[suite]
     names = _task_map()[suite]
     tasks = tuple(Task(suite, index, task, _instruction(task)) for index, task in enumerate(names))
     return Suite(suite, env_id, limit, tasks)
+
+
+def union(tasks: Sequence[Task]) -> Suite:
+    """The suite of all, of those tasks that are there."""
+    befores = dict(zip(SUITES, itertools.accumulate(TASK_COUNTS.values(), initial=0), strict=False))
+    env_id, limit = RUNNABLE[UNION]
+    placed = [replace(task, before=befores[task.suite]) for task in tasks]
+    return Suite(UNION, env_id, limit, tuple(sorted(placed, key=lambda task: task.id)))
 
 
 @functools.cache

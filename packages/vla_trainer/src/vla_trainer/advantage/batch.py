@@ -1,6 +1,6 @@
 """A rollout to a batch: the advantage of each decision that was taken, without those that carry no signal.
 
-Axes: T decisions, N environments, B decisions that were taken, M episodes.
+Axes: T decisions, N environments, C actions a chunk, B decisions that were taken, M episodes, G episodes of a group.
 """
 
 from collections.abc import Callable
@@ -9,23 +9,32 @@ import numpy as np
 import torch
 
 from vla_trainer.advantage.gae import gae
-from vla_trainer.advantage.grpo import grpo
+from vla_trainer.advantage.grpo import carries_signal, grpo
 from vla_trainer.config.algorithm import GRPO, PPO, PolicyGradient
 from vla_trainer.records import Batch, Rollout
 
 
 def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
-    """GAE over the (T, N) grid; every decision that was taken is kept."""
+    """GAE over the (T, N) grid; every decision that was taken is kept.
+
+    With `reward_type` action_level a decision is as many steps as it carried out actions: its reward is the sum of
+    gamma^i r_i over them, and what follows is discounted by gamma to their number.
+    """
     assert isinstance(algorithm, PPO)
     assert rollout.values is not None
     assert rollout.next_values is not None
+    by_action = algorithm.reward_type == "action_level"
+    rewards, gamma = rollout.rewards, np.full(rollout.rewards.shape, algorithm.gamma)
+    if by_action:
+        rewards = rollout.action_rewards @ algorithm.gamma ** np.arange(rollout.action_rewards.shape[-1])
+        gamma = algorithm.gamma ** rollout.lengths.astype(float)
     advantages, returns = gae(
-        rollout.rewards,
+        rewards,
         rollout.values,
         rollout.next_values,
         rollout.terminated,
         rollout.truncated,
-        algorithm.gamma,
+        gamma,
         algorithm.lam,
     )
     mask = rollout.mask
@@ -35,6 +44,7 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
         log_probs=rollout.log_probs,
         advantages=torch.from_numpy(advantages[mask]).float(),
         episode=torch.from_numpy(rollout.episode[mask]),
+        lengths=_lengths(rollout, algorithm),
         values=torch.from_numpy(rollout.values[mask]).float(),
         returns=torch.from_numpy(returns[mask]).float(),
     )
@@ -43,17 +53,15 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
 def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     """An episode's advantage over its group for each of its decisions; groups without a signal are left out.
 
-    Episode i belongs to group i // group_size, as `draw_groups` orders them.
+    Episode i belongs to group i // G, as `vla_trainer.rollout.queue.Groups` numbers them.
     """
     assert isinstance(algorithm, GRPO)
     episodes = [rollout.episodes[number] for number in range(len(rollout.episodes))]
     returns = np.array([episode.episode_return for episode in episodes])
     group = np.arange(len(episodes)) // algorithm.group_size
     advantages, informative = grpo(returns, group)
-    if algorithm.keep_mean_return is not None:
-        low, high = algorithm.keep_mean_return
-        means = np.array([returns[group == each].mean() for each in group])
-        informative = informative & (means >= low) & (means <= high)
+    keep_mean = algorithm.keep_mean_return
+    informative &= np.array([carries_signal(returns[group == each], keep_mean) for each in group], dtype=bool)
     episode = rollout.episode[rollout.mask]
     keep = torch.from_numpy(np.flatnonzero(informative[episode]))
     kept_episode = episode[keep.numpy()]
@@ -63,8 +71,17 @@ def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
         log_probs=rollout.log_probs[keep],
         advantages=torch.from_numpy(advantages[kept_episode]).float(),
         episode=torch.from_numpy(kept_episode),
+        lengths=_lengths(rollout, algorithm)[keep],
         informative_groups=float(informative.mean()),
     )
+
+
+def _lengths(rollout: Rollout, algorithm: PPO | GRPO) -> torch.Tensor:
+    """(B,): the actions of each chunk that count: those carried out, or all of them."""
+    lengths = torch.from_numpy(rollout.lengths[rollout.mask])
+    if algorithm.reward_type == "chunk_level":
+        return torch.full_like(lengths, rollout.action_rewards.shape[-1])
+    return lengths
 
 
 BATCHES: dict[str, Callable[[Rollout, PolicyGradient], Batch]] = {"ppo": ppo_batch, "grpo": grpo_batch}

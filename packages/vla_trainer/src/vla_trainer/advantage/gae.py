@@ -17,7 +17,13 @@ Array = TypeVar("Array", "np.ndarray", "Tensor")
 
 
 def gae(
-    rewards: Array, values: Array, next_values: Array, terminated: Array, truncated: Array, gamma: float, lam: float
+    rewards: Array,
+    values: Array,
+    next_values: Array,
+    terminated: Array,
+    truncated: Array,
+    gamma: float | Array,
+    lam: float,
 ) -> tuple[Array, Array]:
     """Advantages and returns, each (T, N), of the kind (NumPy or torch) and dtype of `rewards`.
 
@@ -28,7 +34,8 @@ def gae(
             own final observation. Not read where `terminated`.
         terminated: (T, N) bool, the episode ended by itself: nothing follows.
         truncated: (T, N) bool, the time limit cut the episode: its future counts, the next row is another episode.
-        gamma: discount per decision, in [0, 1].
+        gamma: discount per decision, in [0, 1]; or (T, N), where decisions differ in length: gamma to the power of the
+            steps that a decision took, as in a semi-Markov decision process (Sutton, Precup and Singh 1999).
         lam: lambda, in [0, 1]; 0 is one-step TD, 1 is Monte Carlo.
 
     Raises:
@@ -50,13 +57,14 @@ def gae(
     ended = to_numpy(terminated).astype(bool)
     last = ended | to_numpy(truncated).astype(bool)
     next_value = np.where(ended, 0.0, to_numpy(next_values).astype(np.float64))
+    discount = np.broadcast_to(to_numpy(gamma).astype(np.float64), reward.shape)
 
     # delta_t = r_t + gamma (1 - terminated_t) V(s'_t) - V_t
-    delta = reward + gamma * next_value - value
+    delta = reward + discount * next_value - value
     advantages = np.zeros_like(reward)
     following = np.zeros(reward.shape[1])
     for t in reversed(range(len(reward))):
         # A_t = delta_t + gamma lambda (1 - terminated_t) (1 - truncated_t) A_{t+1}
-        following = delta[t] + gamma * lam * np.where(last[t], 0.0, following)
+        following = delta[t] + discount[t] * lam * np.where(last[t], 0.0, following)
         advantages[t] = following
     return like(advantages, rewards), like(advantages + value, rewards)

@@ -3,6 +3,7 @@
 Axes: M episodes; a group is the episodes that began in the same state.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -43,9 +44,23 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     for each in np.unique(number):
         members = number == each
         inside = total[members]
-        if inside.max() == inside.min():
+        if not carries_signal(inside):
             continue
         # A_i = (S_i - mean_g) / (std_g + 1e-6), std unbiased
         advantages[members] = (inside - inside.mean()) / (inside.std(ddof=1) + EPSILON)
         informative[members] = True
     return like(advantages, returns), like(informative, returns)
+
+
+def carries_signal(
+    returns: "Sequence[float] | np.ndarray", keep_mean_return: tuple[float, float] | None = None
+) -> bool:
+    """Whether a group of returns (G,) can be learned from.
+
+    Args:
+        returns: of the episodes of one start.
+        keep_mean_return: [low, high]: a group whose mean is outside is left out too, as one that is too hard or too
+            easy; None: only a group whose returns are all equal.
+    """
+    low, high = (-np.inf, np.inf) if keep_mean_return is None else keep_mean_return
+    return bool(np.min(returns) != np.max(returns) and low <= np.mean(returns) <= high)

@@ -1,7 +1,10 @@
-"""Make the policy that a config names."""
+"""Make the policy that a config names, and the context that it computes in."""
 
+import copy
 import importlib
-from functools import reduce
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
     """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.path` if it is set.
 
     Raises:
-        PolicyError: the factory cannot be found, or does not take the arguments.
+        PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
         CheckpointError: `policy.path` is no checkpoint or does not fit.
     """
     module_name, _, attribute = policy.factory.partition(":")
@@ -30,8 +33,11 @@ def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
         factory: Any = reduce(getattr, attribute.split("."), module)
     except AttributeError as error:
         raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
+    kwargs = dict(policy.kwargs)
+    if policy.lora is not None:
+        kwargs["lora"] = policy.lora.model_dump(exclude_none=True)
     try:
-        made = factory(envs.single_observation_space, envs.single_action_space, **policy.kwargs)
+        made = factory(envs.single_observation_space, envs.single_action_space, **kwargs)
     except TypeError as error:
         if "argument" not in str(error):
             raise
@@ -39,6 +45,13 @@ def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
     missing = [name for name in ("act", "evaluate", "save_pretrained", "state_dict") if not hasattr(made, name)]
     if missing:
         raise PolicyError(f"policy.factory={policy.factory}: the policy has no {', '.join(missing)}")
+    if policy.gradient_checkpointing:
+        if not hasattr(made, "gradient_checkpointing_enable"):
+            raise PolicyError(
+                f"policy.gradient_checkpointing is set, but a {type(made).__name__}, which "
+                f"{policy.factory} makes, has no gradient_checkpointing_enable()"
+            )
+        made.gradient_checkpointing_enable()
     made.to(device_of(policy))
     made.eval()
     if policy.path is not None:
@@ -62,3 +75,21 @@ def device_of(policy: PolicyConfig) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise PolicyError(f'policy.device="{name}": torch finds no GPU here')
     return device
+
+
+def autocast_of(policy: PolicyConfig) -> Callable[[], AbstractContextManager[object]]:
+    """What makes the context of each forward pass: `policy.precision` on `policy.device`.
+
+    Acting and learning share it, or the ratio of new to old probabilities would not begin at 1.
+    """
+    if policy.precision == "fp32":
+        return nullcontext
+    return partial(torch.autocast, device_of(policy).type, torch.bfloat16)
+
+
+def frozen_copy(policy: Policy) -> Policy:
+    """A copy that stays as the policy is now and takes no gradients."""
+    copied = copy.deepcopy(policy)
+    for weight in copied.parameters():
+        weight.requires_grad_(False)
+    return copied

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.provenance import Provenance
-from vla_trainer.records import Batch, Frame, Rollout
+from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 
 if TYPE_CHECKING:
     from vla_trainer.evaluate import Evaluation
@@ -26,13 +26,13 @@ class Backend(Protocol):
     def env_steps(self) -> int:
         """Environment steps collected since the run began, resumes included."""
 
-    def collect(self, *, film: bool) -> Rollout:
-        """One iteration's rollout with the present weights; `film` asks for pictures of the next episode."""
+    def collect(self, films: FilmRequest | None = None) -> Rollout:
+        """One iteration's rollout with the present weights; `films` asks for pictures of the next episodes."""
 
-    def update(self, batch: Batch) -> dict[str, float]:
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
         """Move the weights; returns `actor/*`."""
 
-    def evaluate(self, *, film: bool) -> "tuple[Evaluation, list[Frame] | None]":
+    def evaluate(self, films: FilmRequest | None = None) -> "tuple[Evaluation, list[Film]]":
         """Evaluate the present weights as `config.eval` says."""
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:

@@ -1,5 +1,6 @@
 """The `local` backend: environments, policy and optimizer in this process."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,21 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from vla_trainer import checkpoint
-from vla_trainer.backend.components import make_policy
+from vla_trainer.advantage.grpo import carries_signal
+from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy
 from vla_trainer.checkpoint import Score, Unpublished
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluate import Evaluation, evaluate
 from vla_trainer.provenance import Provenance, provenance_of
-from vla_trainer.records import Batch, Frame, Rollout
+from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
-from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.envs import evaluation_env, knows_splits, make_envs
+from vla_trainer.rollout.queue import Groups
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
+from vla_trainer.update.schedule import lr_factor, set_learning_rates
 from vla_trainer.video import fps_of
 
 
@@ -37,63 +41,82 @@ class LocalBackend:
         self._start_rng = np.random.default_rng(starts_seed)
         self._samples = torch.Generator().manual_seed(int(samples_seed))
         self._shuffles = torch.Generator().manual_seed(int(shuffles_seed))
-        self._envs = make_envs(config.env, config.env.num_envs, split=None)
+        stages = config.rollout.pipeline_stage_num
+        self._envs: list[VectorEnv] = []
         self._eval_envs: VectorEnv | None = None
         try:
-            self._policy = make_policy(config.policy, self._envs)
-            self._optimizer = make_optimizer(self._policy, config.actor)
+            for _ in range(stages):
+                self._envs.append(make_envs(config.env, config.env.num_envs // stages))
+            self._policy = make_policy(config.policy, self._envs[0])
+            self._autocast = autocast_of(config.policy)
+            self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=self._warmup > 0)
+            # made before a checkpoint is loaded: the reference is the policy that the run began with
+            self._reference = frozen_copy(self._policy) if config.algorithm.kl_coef > 0 else None
         except BaseException:
-            self._envs.close()
+            self.close()
             raise
         self._collector = Collector(
-            self._envs, self._policy, generator=self._samples, temperature=config.rollout.temperature
+            self._envs,
+            self._policy,
+            generator=self._samples,
+            temperature=config.rollout.temperature,
+            autocast=self._autocast,
         )
-        available = starts.init_states(self._envs)
-        self._available = available
-        self._stream = starts.draw_forever(self._start_rng, available)
+        self._available = starts.init_states(self._envs[0])
+        self._stream = starts.draw_forever(self._start_rng, self._available)
         self.env_steps = 0
 
     @property
     def fps(self) -> float:
-        return fps_of(self._envs, self._config.env.action_chunk or 1)
+        return fps_of(self._envs[0], self._config.env.action_chunk or 1)
 
     @property
     def provenance(self) -> Provenance:
-        return provenance_of(self._envs)
+        return provenance_of(self._envs[0])
 
-    def collect(self, *, film: bool) -> Rollout:
-        rollout_config, algorithm = self._config.rollout, self._config.algorithm
-        self._collector.film_next |= film
+    def collect(self, films: FilmRequest | None = None) -> Rollout:
+        config, algorithm = self._config.rollout, self._config.algorithm
+        self._collector.film(films)
         if isinstance(algorithm, GRPO):
-            assert rollout_config.episodes is not None
-            groups = starts.draw_groups(self._start_rng, self._available, rollout_config.episodes, algorithm.group_size)
+            assert config.episodes is not None
+            groups = Groups(
+                lambda: starts.draw(self._start_rng, self._available),
+                groups=config.episodes // algorithm.group_size,
+                group_size=algorithm.group_size,
+                resample=config.resample_groups,
+                carries_signal=partial(carries_signal, keep_mean_return=algorithm.keep_mean_return),
+            )
             rollout = self._collector.episodes(groups)
         else:
-            assert rollout_config.horizon is not None
-            rollout = self._collector.horizon(rollout_config.horizon, self._stream)
+            assert config.horizon is not None
+            rollout = self._collector.horizon(config.horizon, self._stream)
         self.env_steps += rollout.env_steps
         return rollout
 
-    def update(self, batch: Batch) -> dict[str, float]:
-        space = self._envs.single_action_space
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
+        actor, trainer = self._config.actor, self._config.trainer
+        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
+        space = self._envs[0].single_action_space
         assert space.shape is not None
         return update(
             self._policy,
             self._optimizer,
             batch,
             self._config.algorithm,
-            self._config.actor,
+            actor,
             temperature=self._config.rollout.temperature,
             action_dim=space.shape[-1],
             generator=self._shuffles,
+            reference=self._reference,
+            critic_only=iteration <= self._warmup,
+            autocast=self._autocast,
         )
 
-    def evaluate(self, *, film: bool) -> tuple[Evaluation, list[Frame] | None]:
+    def evaluate(self, films: FilmRequest | None = None) -> tuple[Evaluation, list[Film]]:
         settings = self._config.eval
         if self._eval_envs is None:
-            self._eval_envs = make_envs(
-                self._config.env, settings.num_envs or self._config.env.num_envs, split=settings.split
-            )
+            env = self._config.env
+            self._eval_envs = make_envs(evaluation_env(env, settings), settings.num_envs or env.num_envs)
         return evaluate(
             self._policy,
             self._eval_envs,
@@ -101,9 +124,10 @@ class LocalBackend:
             deterministic=settings.deterministic,
             temperature=settings.temperature,
             seed=self._config.trainer.seed,
-            split=settings.split or self._config.env.split,
-            notices=self._config.notices(),
-            film=film,
+            split=evaluation_env(self._config.env, settings).split,
+            notices=self._config.notices(knows_splits(self._config.env.id)),
+            films=films,
+            autocast=self._autocast,
         )
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
@@ -136,6 +160,14 @@ class LocalBackend:
         return int(state["iteration"]), state["progress"]
 
     def close(self) -> None:
-        self._envs.close()
-        if self._eval_envs is not None:
-            self._eval_envs.close()
+        if hasattr(self, "_collector"):
+            self._collector.close()
+        for envs in (*self._envs, self._eval_envs):
+            if envs is not None:
+                envs.close()
+
+    @property
+    def _warmup(self) -> int:
+        """Iterations in which only the critic learns."""
+        algorithm = self._config.algorithm
+        return algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0

@@ -32,7 +32,7 @@ class PolicyGradient(Section):
     epochs: PositiveInt = 1
     """Passes over an iteration's batch, each in a new order."""
     target_kl: PositiveFloat | None = None
-    """Stop an iteration's update after an optimizer step whose approx_kl is above it; null: never."""
+    """End an iteration's update before the first optimizer step whose approx_kl is above it; null: never."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the entropy bonus."""
     kl_coef: Annotated[float, Field(ge=0)] = 0.0
@@ -43,6 +43,7 @@ class PPO(PolicyGradient):
     """Proximal policy optimization with a value head."""
 
     name: Literal["ppo"] = "ppo"
+    """Chooses PPO."""
     reward_type: Literal["action_level", "chunk_level"] = "chunk_level"
     """What `gamma` counts: decisions, a chunk's reward being a plain sum; or actions, also inside a chunk, and tokens
     of actions that were not carried out, because the episode ended before them, are left out."""
@@ -66,6 +67,7 @@ class GRPO(PolicyGradient):
     """Group-relative policy optimization: no value head; an episode is compared with those of the same start."""
 
     name: Literal["grpo"] = "grpo"
+    """Chooses GRPO."""
     reward_type: Literal["action_level", "chunk_level"] = "action_level"
     """action_level leaves out the tokens of actions that were not carried out, because the episode ended before them;
     chunk_level lets a decision's tokens count whole."""

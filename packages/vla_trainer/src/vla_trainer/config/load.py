@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Config
-from vla_trainer.errors import ConfigError, UnknownRecipeError, did_you_mean
+from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
 
 ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO}
 
@@ -54,6 +54,8 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
         overrides: `section.key=value`; the value is read as YAML, so that `null`, `[0, 1]` and `true` mean what they
             do there.
 
+    A recipe may begin with `extends: NAME`, another recipe or a file beside it, and then says only what differs.
+
     Raises:
         UnknownRecipeError: no such recipe.
         ConfigError: a key or value that is not allowed; the message is one line and says what is.
@@ -67,10 +69,11 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         if "=" not in override:
             raise ConfigError(f'"{override}" is not key=value')
     try:
-        written = OmegaConf.create(yaml.safe_load(text) or {})
-        merged = OmegaConf.merge(written, OmegaConf.from_dotlist(list(overrides)))
+        merged = OmegaConf.merge(_written(text, source), OmegaConf.from_dotlist(list(overrides)))
         tree = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+        if isinstance(error, TrainerError):
+            raise
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{source}: expected keys and values at the top")
@@ -78,6 +81,29 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         return Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("; ".join(_one_line(detail, tree) for detail in error.errors())) from error
+
+
+def _written(text: str, source: str, depth: int = 0) -> Any:
+    """What a recipe says over what the one that it extends says."""
+    if depth > 8:
+        raise ConfigError(f"{source}: extends goes round in a circle")
+    tree = yaml.safe_load(text) or {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source}: expected keys and values at the top")
+    base = tree.pop("extends", None)
+    written = OmegaConf.create(tree)
+    if base is None:
+        return written
+    shipped = files("vla_trainer.recipes") / f"{base}.yaml"
+    # a path is taken from the folder of the recipe that names it
+    path = Path(source).expanduser().parent / str(base)
+    if shipped.is_file():
+        below, name = shipped.read_text(encoding="utf-8"), str(base)
+    elif path.is_file():
+        below, name = path.read_text(encoding="utf-8"), str(path)
+    else:
+        raise UnknownRecipeError(f'{source}: extends="{base}"{did_you_mean(str(base), recipe_names())}, or a path')
+    return OmegaConf.merge(_written(below, name, depth + 1), written)
 
 
 def to_yaml(config: Config) -> str:

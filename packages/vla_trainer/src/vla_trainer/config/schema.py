@@ -19,7 +19,8 @@ class Env(Section):
     task: int | str | list[int] | list[str] | None = None
     """Which tasks of the suite; null: all."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states training uses; evaluation has its own, `eval.split`."""
+    """Which start states training uses; null: train, where the environment knows splits. Evaluation has its own,
+    `eval.split`."""
     cameras: list[str] | None = None
     """Which cameras are rendered and seen."""
     image_size: PositiveInt | None = None
@@ -103,9 +104,9 @@ class Actor(Section):
     lr: PositiveFloat = 1e-5
     """Learning rate."""
     lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How both learning rates fall, iteration by iteration, to `lr_final_fraction` in the last one."""
+    """How both learning rates fall, iteration by iteration, towards `lr_final_fraction` after the last one."""
     lr_final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Where a falling schedule ends, as a fraction of the learning rate; null: 0."""
+    """What a falling schedule goes towards, as a fraction of the learning rate; null: 0."""
     lr_warmup_iterations: NonNegativeInt = 0
     """Iterations over which both learning rates rise linearly."""
     critic_lr: PositiveFloat | None = None
@@ -184,7 +185,7 @@ class Eval(Section):
     episodes: PositiveInt | None = None
     """Episodes; null: none while training, and for `vla-eval` every published start state once."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states, where the environment knows splits."""
+    """Which start states, where the environment knows splits; null: eval, the published ones."""
     num_envs: PositiveInt | None = None
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
@@ -242,8 +243,12 @@ class Plan(Section):
     """Bytes that are kept of one decision until the update."""
     env_steps_per_second: PositiveFloat | None = None
     """Environment steps a second of one processor core."""
+    cores_per_node: PositiveInt | None = None
+    """Processor cores of a machine; null: as many as this one has."""
     flops_per_second: PositiveFloat | None = None
     """Floating-point operations a second that one device reaches on this policy."""
+    iteration_seconds: PositiveFloat | None = None
+    """Seconds of an iteration as measured elsewhere; comes before the estimate from the other keys."""
 
 
 class Config(Section):
@@ -304,18 +309,22 @@ class Config(Section):
             raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
 
-    def notices(self) -> list[str]:
-        """What has to be said with every result of this run."""
+    def notices(self, knows_splits: bool = False) -> list[str]:
+        """What has to be said with every result of this run.
+
+        `knows_splits`: the environment takes `split`, so that where none is written its default is used.
+        """
         said = [self.notice] if self.notice else []
         if self.env.reward == "staged":
             said.append(
                 "staged reward: progress is rewarded, not only success, because a policy from nothing never meets a "
                 "sparse reward. This is not a benchmark result."
             )
-        if self.env.split is not None and self.eval.split is not None:
-            apart = {self.env.split, self.eval.split} == {"train", "eval"}
+        if knows_splits or self.env.split is not None:
+            trained, evaluated = self.env.split or "train", self.eval.split or "eval"
+            apart = {trained, evaluated} == {"train", "eval"}
             said.append(
-                f'start states: "{self.env.split}" for training, "{self.eval.split}" for evaluation'
+                f'start states: "{trained}" for training, "{evaluated}" for evaluation'
                 + (", which have none in common." if apart else ": evaluation uses states that training uses.")
             )
         return said

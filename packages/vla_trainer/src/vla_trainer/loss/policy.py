@@ -38,8 +38,8 @@ def policy_loss(
         dual_clip: c > 1: for a negative advantage the loss is at most -c A (Ye et al. 2020, arXiv:1912.09729).
         aggregate: "token-mean" weighs every token alike; "episode-mean" every episode. An episode is a column of (T,
             N), or a row of (B,) and (B, K).
-        weights: as `advantages`, instead of `aggregate`: the share of each decision in the mean, for micro-batches of
-            a larger batch (see `aggregation_weights`); the tokens of a decision share it equally.
+        weights: as `advantages` or as `log_probs`, instead of `aggregate`: the share of each entry in the mean, for
+            micro-batches of a larger batch (see `aggregation_weights`).
 
     Returns:
         loss: scalar.
@@ -56,8 +56,7 @@ def policy_loss(
     if weights is None:
         weight = _weights(valid, aggregate, episode_axis=1 if advantages.ndim >= 2 else 0)
     else:
-        tokens_per_decision = log_probs.numel() // max(weights.numel(), 1)
-        weight = _over_tokens(weights, log_probs, "weights") * valid / max(tokens_per_decision, 1)
+        weight = _over_tokens(weights, log_probs, "weights") * valid
     weight = weight.to(log_probs.dtype)
 
     # rho = exp(lp - lp_old); the mask goes inside, so that rubbish under it reaches neither the loss nor a gradient
@@ -79,21 +78,28 @@ def policy_loss(
     return (loss * weight).sum(), {"approx_kl": approx_kl, "clip_fraction": clip_fraction}
 
 
-def aggregation_weights(episode: Tensor, aggregate: Aggregate) -> Tensor:
-    """The share (B,) of each of B decisions of equally many tokens in the mean of the whole batch; sums to 1.
+def aggregation_weights(episode: Tensor, aggregate: Aggregate, entries: Tensor | None = None) -> Tensor:
+    """The share of each entry of B decisions in the mean of the whole batch.
 
     Computed once over a batch and cut with it, it makes the sum of the micro-batches' losses the loss of the batch.
 
     Args:
         episode: (B,) integers: the episode that a decision belongs to.
         aggregate: as in `policy_loss`.
+        entries: (B,) how many entries (tokens, actions) of a decision count; None: one of each.
+
+    Returns:
+        (B,), such that the sum of it times `entries` is 1.
     """
     _check(aggregate)
+    counts = torch.ones(episode.shape, device=episode.device) if entries is None else entries.float()
     if aggregate == "token-mean":
-        return torch.full(episode.shape, 1.0 / max(len(episode), 1), device=episode.device)
-    _, index, lengths = torch.unique(episode, return_inverse=True, return_counts=True)
-    # 1 / (episodes x decisions of this episode)
-    return 1.0 / (len(lengths) * lengths[index].float())
+        return torch.full(episode.shape, 1.0, device=episode.device) / counts.sum().clamp(min=1)
+    _, index = torch.unique(episode, return_inverse=True)
+    per_episode = torch.zeros(int(index.max()) + 1 if len(index) else 0, device=episode.device)
+    per_episode.index_add_(0, index, counts)
+    # 1 / (episodes x entries of this episode)
+    return 1.0 / (len(per_episode) * per_episode[index].clamp(min=1))
 
 
 def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int) -> Tensor:

@@ -12,13 +12,33 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.config.schema import Env
+from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
 from vla_trainer.interfaces import Observation
 
 
-def make_envs(env: Env, num_envs: int, split: str | None) -> VectorEnv:
-    """`num_envs` copies of `env`, of start states `split`, that reset only when told to.
+def knows_splits(env_id: str) -> bool:
+    """Whether an environment says in Gymnasium's registry that it takes `split`: "train", "eval" or "all"."""
+    spec = gymnasium.registry.get(env_id.rpartition(":")[2])
+    return spec is not None and "split" in spec.kwargs
+
+
+def evaluation_env(env: Env, settings: Eval) -> Env:
+    """What an evaluation runs in: `env`, but for the start states and the time limit.
+
+    Start states are those of `eval.split`; where that is null and the environment knows splits, "eval".
+    """
+    changes: dict[str, Any] = {}
+    if settings.split is not None or env.split is not None or knows_splits(env.id):
+        changes["split"] = settings.split if settings.split is not None else "eval"
+    if settings.max_episode_steps is not None:
+        changes["max_episode_steps"] = settings.max_episode_steps
+    return env.model_copy(update=changes)
+
+
+def make_envs(env: Env, num_envs: int) -> VectorEnv:
+    """`num_envs` copies of `env` that reset only when told to; of its start states, where it knows splits and
+    `env.split` is null, those for training.
 
     An environment with a vector entry point is made through it, any other by Gymnasium's `SyncVectorEnv`. The reset
     mode is `AutoresetMode.DISABLED`: the trainer decides where each episode begins, and a final observation is simply
@@ -28,15 +48,15 @@ def make_envs(env: Env, num_envs: int, split: str | None) -> VectorEnv:
         gymnasium.error.Error: no such environment, or what its own constructor raises.
         EnvError: an argument that the environment does not take, or a vector environment with another reset mode.
     """
-    kwargs: dict[str, Any] = env.make_kwargs()
-    if split is not None:
-        kwargs["split"] = split
     module, _, name = env.id.rpartition(":")
     if module:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise EnvError(f"env.id={env.id}: {error}") from error
+    kwargs: dict[str, Any] = env.make_kwargs()
+    if env.split is None and knows_splits(name):
+        kwargs["split"] = "train"
     mode = AutoresetMode.DISABLED
     try:
         if gymnasium.spec(name).vector_entry_point is None:

@@ -37,13 +37,6 @@ def draw_forever(rng: np.random.Generator, available: Mapping[int, int] | None) 
         yield draw(rng, available)
 
 
-def draw_groups(
-    rng: np.random.Generator, available: Mapping[int, int] | None, episodes: int, group_size: int
-) -> list[Start]:
-    """`episodes` starts in groups of `group_size` equal ones, for GRPO: episode i belongs to group i // group_size."""
-    return [start for _ in range(episodes // group_size) for start in [draw(rng, available)] * group_size]
-
-
 def list_for_evaluation(available: Mapping[int, int] | None, episodes: int | None) -> list[Start]:
     """Every init state of every task exactly once, or the first `episodes` of them; tasks take turns.
 

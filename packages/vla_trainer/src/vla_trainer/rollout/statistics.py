@@ -15,13 +15,20 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
 
     Metrics of finished episodes are left out where none finished, and success where the environment does not report it.
     """
+    taken = int(rollout.mask.sum())
     metrics = {
-        "rollout/useful_step_fraction": len(batch) / max(rollout.decisions_stepped, 1),
+        "rollout/useful_step_fraction": taken / max(rollout.slots, 1),
+        "rollout/batch_fraction": len(batch) / max(taken, 1),
         "rollout/episodes": float(len(rollout.episodes)),
         "env/step_reward": float(rollout.rewards[rollout.mask].sum()) / max(rollout.env_steps, 1),
     }
     if batch.informative_groups is not None:
         metrics["rollout/informative_groups"] = batch.informative_groups
+        metrics["rollout/resampled_groups"] = float(rollout.resampled_groups)
+    if len(batch) > 1:
+        metrics["rollout/advantage_std"] = float(batch.advantages.std())
+    if batch.values is not None:
+        metrics["rollout/value_mean"] = float(batch.values.mean())
     episodes = list(rollout.episodes.values())
     if not episodes:
         return metrics

@@ -7,18 +7,34 @@ from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import Policy
 
 
-def make_optimizer(policy: Policy, actor: Actor) -> torch.optim.AdamW:
+def make_optimizer(policy: Policy, actor: Actor, *, needs_critic: bool = False) -> torch.optim.AdamW:
     """One group "actor" and, if the policy names one, a group "critic" with its own learning rate.
 
+    Args:
+        needs_critic: the algorithm trains the critic apart, for a time.
+
     Raises:
-        PolicyError: `actor.critic_lr` is set and the policy names no critic, or nothing is trainable.
+        PolicyError: `actor.critic_lr` or a critic's warm-up is asked for and the policy names no critic; nothing is
+            trainable; or a trainable weight is not float32 or float64: a step of 1e-5 is lost in eight bits.
     """
     groups = _trainable(policy)
     if actor.critic_lr is not None and not groups.get("critic"):
         raise PolicyError("actor.critic_lr is set, but the policy names no critic in parameter_groups(); leave it out")
+    if needs_critic and not groups.get("critic"):
+        raise PolicyError(
+            "algorithm.critic_warmup_iterations is set, but the policy names no critic in parameter_groups()"
+        )
+    low = {str(weight.dtype) for group in groups.values() for weight in group} - {"torch.float32", "torch.float64"}
+    if low:
+        raise PolicyError(
+            f"trainable weights are {', '.join(sorted(low))}; allowed: float32, with policy.precision=bf16 to compute "
+            "in bfloat16, or policy.lora over a frozen network of any type"
+        )
     rates = {"actor": actor.lr, "critic": actor.critic_lr if actor.critic_lr is not None else actor.lr}
     return torch.optim.AdamW(
         [{"name": name, "params": params, "lr": rates[name]} for name, params in groups.items() if params],
+        betas=actor.betas,
+        eps=actor.eps,
         weight_decay=actor.weight_decay,
     )
 

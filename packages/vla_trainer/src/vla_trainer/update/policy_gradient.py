@@ -1,24 +1,45 @@
 """Epochs of the clipped policy gradient over one batch, for PPO (with values) and GRPO (without).
 
+    rows of a step --micro-batches--> policy.evaluate --> policy loss - entropy bonus + KL penalty + value loss
+                                                          |  shares fixed before the batch was cut
+                                         gradients add up v
+                                     clip by norm --> optimizer.step
+
 Axes: B decisions, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vla_trainer.config.algorithm import PPO, PolicyGradient
+from vla_trainer.config.algorithm import PPO, Level, PolicyGradient
 from vla_trainer.config.schema import Actor
 from vla_trainer.interfaces import Policy
-from vla_trainer.loss import aggregation_weights, policy_loss, value_loss
+from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.records import Batch
+from vla_trainer.update.levels import at_level, entries, token_mask
 
-SUMMED = frozenset({"loss", "value_loss", "entropy"})
-"""Metrics that carry the rows' shares already; the others are means over a micro-batch."""
 NORMALIZE_EPSILON = 1e-8
 """Added to the deviation of the advantages, as PPO2 does."""
+
+Autocast = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one optimizer step knows of its rows before they are cut into micro-batches; all (B, ...)."""
+
+    advantages: Tensor
+    reference: Tensor | None
+    """(B, K) log-probabilities of the reference policy."""
+    shares: dict[str, Tensor]
+    """By level: the share (B,) of each entry in the mean over the step; "decision": of each decision."""
+    counts: dict[str, float]
+    """By level: how many entries the step has."""
 
 
 def update(
@@ -31,11 +52,14 @@ def update(
     temperature: float,
     action_dim: int,
     generator: torch.Generator,
+    reference: Policy | None = None,
+    critic_only: bool = False,
+    autocast: Autocast = nullcontext,
 ) -> dict[str, float]:
     """Take `algorithm.epochs` passes over `batch`, each in a new order, and return the mean of each `actor/*` metric.
 
-    The gradient of one optimizer step does not depend on `actor.micro_batch_size`: each decision's share in the mean
-    is fixed before the batch is cut.
+    The gradient of one optimizer step does not depend on `actor.micro_batch_size`: each entry's share in the mean is
+    fixed before the batch is cut.
 
     Args:
         policy: stays in eval mode, so that before the first step the ratio is exactly what sampling saw.
@@ -43,99 +67,171 @@ def update(
         batch: at least one decision.
         algorithm, actor: sections of the config.
         temperature: that the actions were sampled at.
-        action_dim: A, for ratios per action.
+        action_dim: A.
         generator: shuffles.
+        reference: what `algorithm.kl_coef` measures the distance from; needed where that is above 0.
+        critic_only: move only the group "critic".
+        autocast: makes the context of every forward pass.
     """
     policy.eval()
     advantages = batch.advantages
     if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
         advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
-    size = actor.micro_batch_size
-    parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+    reference_log_probs = None
+    if algorithm.kl_coef > 0 and reference is not None:
+        reference_log_probs = _log_probs(reference, batch, actor.micro_batch_size, temperature, autocast)
+    explained = _explained_variance(batch)
+    losses = _Losses(policy, batch, algorithm, temperature, action_dim, critic_only)
+    groups = optimizer.param_groups
+    moving = [w for group in groups if not critic_only or group["name"] == "critic" for w in group["params"]]
     steps: list[dict[str, float]] = []
-    for rows in _optimizer_steps(len(batch), algorithm.epochs, actor.global_batch_size, generator):
+    stopped = False
+    for epoch, rows in _optimizer_steps(len(batch), algorithm.epochs, actor.global_batch_size, generator):
         optimizer.zero_grad(set_to_none=True)
         metrics: dict[str, float] = defaultdict(float)
-        shares = aggregation_weights(batch.episode[rows], algorithm.aggregate)
-        for micro, share in zip(torch.split(rows, size), torch.split(shares, size), strict=True):
-            loss, measured = _micro_loss(policy, batch, advantages, micro, share, algorithm, temperature, action_dim)
+        step = losses.prepare(rows, advantages, reference_log_probs)
+        for part in torch.split(torch.arange(len(rows)), actor.micro_batch_size):
+            with autocast():
+                loss, measured = losses.of(step, rows, part)
             loss.backward()  # type: ignore[no-untyped-call]
             for name, value in measured.items():
-                # measured as means over the micro-batch
-                metrics[name] += value * (1.0 if name in SUMMED else len(micro) / len(rows))
-        metrics["grad_norm"] = torch.nn.utils.clip_grad_norm_(parameters, actor.max_grad_norm).item()
-        optimizer.step()
+                metrics[name] += value
+        metrics["epochs"] = epoch
         steps.append(metrics)
-        if algorithm.target_kl is not None and metrics["approx_kl"] > algorithm.target_kl:
+        stopped = algorithm.target_kl is not None and metrics["approx_kl"] > algorithm.target_kl
+        if critic_only:
+            for group in groups:
+                for weight in group["params"] if group["name"] != "critic" else ():
+                    weight.grad = None
+        metrics["grad_norm"] = torch.nn.utils.clip_grad_norm_(moving, actor.max_grad_norm).item()
+        if stopped:
+            # the policy has moved far enough: this step is measured and not taken
             break
+        optimizer.step()
     mean = {f"actor/{name}": sum(step[name] for step in steps) / len(steps) for name in steps[0]}
-    return mean | {"actor/lr": optimizer.param_groups[0]["lr"], "actor/optimizer_steps": float(len(steps))}
+    rates = {f"actor/{'lr' if group['name'] == 'actor' else 'critic_lr'}": group["lr"] for group in groups}
+    taken = {"actor/optimizer_steps": float(len(steps) - stopped), "actor/epochs": steps[-1]["epochs"]}
+    return mean | rates | taken | explained
+
+
+class _Losses:
+    """The losses of any rows of a batch."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        batch: Batch,
+        algorithm: PolicyGradient,
+        temperature: float,
+        action_dim: int,
+        critic_only: bool,
+    ) -> None:
+        self._policy = policy
+        self._batch = batch
+        self._algorithm = algorithm
+        self._temperature = temperature
+        self._action_dim = action_dim
+        self._critic_only = critic_only
+
+    def prepare(self, rows: Tensor, advantages: Tensor, reference: Tensor | None) -> _Step:
+        """What belongs to the rows of an optimizer step, and the shares in its means."""
+        algorithm, episode, lengths = self._algorithm, self._batch.episode[rows], self._batch.lengths[rows]
+        levels: set[Level] = {"token_level", algorithm.logprob_type, algorithm.entropy_type}
+        counts: dict[str, Tensor] = {level: entries(lengths, level, self._action_dim) for level in levels}
+        shares = {level: aggregation_weights(episode, algorithm.aggregate, count) for level, count in counts.items()}
+        return _Step(
+            advantages=advantages[rows],
+            reference=None if reference is None else reference[rows],
+            shares={**shares, "decision": aggregation_weights(episode, algorithm.aggregate)},
+            counts={level: float(count.sum()) for level, count in counts.items()},
+        )
+
+    def of(self, step: _Step, rows: Tensor, part: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole."""
+        algorithm, batch, dim = self._algorithm, self._batch, self._action_dim
+        micro = rows[part]
+        out = self._policy.evaluate(
+            {key: value[micro] for key, value in batch.inputs.items()},
+            batch.tokens[micro],
+            temperature=self._temperature,
+        )
+        device = out.log_probs.device
+        shares = {level: share[part].to(device) for level, share in step.shares.items()}
+        mask = token_mask(batch.lengths[micro].to(device), out.log_probs.shape[-1], dim)
+        log_probs, old = out.log_probs.float(), batch.log_probs[micro].to(device)
+
+        level = algorithm.logprob_type
+        new_at, valid = at_level(log_probs, mask, level, dim)
+        loss, measured = policy_loss(
+            new_at,
+            at_level(old, mask, level, dim)[0],
+            step.advantages[part].to(device),
+            valid,
+            algorithm.clip_low,
+            algorithm.clip_high,
+            algorithm.dual_clip,
+            weights=shares[level],
+        )
+        # measured as means over the entries here
+        here = float(valid.sum()) / step.counts[level]
+        metrics = {"loss": loss.item(), **{name: value * here for name, value in measured.items()}}
+
+        token_shares = shares["token_level"][:, None]
+        metrics["entropy"] = (torch.where(mask, out.entropy.float(), 0.0) * token_shares).sum().item()
+        entropy_at, counts = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
+        bonus = (torch.where(counts, entropy_at, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
+        total = loss - algorithm.entropy_coef * bonus
+        if step.reference is not None:
+            penalty = kl_loss(log_probs, step.reference[part].to(device), mask, weights=token_shares)
+            metrics["kl"] = penalty.item()
+            total = total + algorithm.kl_coef * penalty
+        if self._critic_only:
+            total = torch.zeros((), device=device)
+        if isinstance(algorithm, PPO):
+            assert out.values is not None
+            assert batch.values is not None
+            assert batch.returns is not None
+            of_values, measured = value_loss(
+                out.values.float(),
+                batch.values[micro].to(device),
+                batch.returns[micro].to(device),
+                torch.ones(len(micro), dtype=torch.bool, device=device),
+                algorithm.value_clip,
+                algorithm.huber_delta,
+                weights=shares["decision"],
+            )
+            metrics["value_loss"] = of_values.item()
+            metrics |= {name: value * len(micro) / len(rows) for name, value in measured.items()}
+            total = total + algorithm.value_coef * of_values
+        return total, metrics
+
+
+@torch.no_grad()
+def _log_probs(policy: Policy, batch: Batch, size: int, temperature: float, autocast: Autocast) -> Tensor:
+    """(B, K) log-probabilities of the batch's tokens, on the CPU."""
+    parts = []
+    for rows in torch.split(torch.arange(len(batch)), size):
+        inputs = {key: value[rows] for key, value in batch.inputs.items()}
+        with autocast():
+            out = policy.evaluate(inputs, batch.tokens[rows], temperature=temperature)
+        parts.append(out.log_probs.float().cpu())
+    return torch.cat(parts)
+
+
+def _explained_variance(batch: Batch) -> dict[str, float]:
+    """How much of the returns the critic that acted knew; nothing without a critic or where all returns are equal."""
+    if batch.values is None or batch.returns is None or len(batch) < 2 or float(batch.returns.var()) == 0.0:
+        return {}
+    left = float((batch.returns - batch.values).var() / batch.returns.var())
+    return {"actor/explained_variance": 1.0 - left}
 
 
 def _optimizer_steps(
     size: int, epochs: int, global_batch_size: int | None, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """The rows of each optimizer step: every epoch a new order, cut into equal parts of at most `global_batch_size`."""
+) -> Iterator[tuple[int, Tensor]]:
+    """The epoch, from 1, and the rows of each optimizer step: every epoch a new order, cut into equal parts of at most
+    `global_batch_size`."""
     parts = 1 if global_batch_size is None else -(-size // global_batch_size)
-    for _ in range(epochs):
-        yield from torch.randperm(size, generator=generator).tensor_split(parts)
-
-
-def _micro_loss(
-    policy: Policy,
-    batch: Batch,
-    advantages: Tensor,
-    rows: Tensor,
-    share: Tensor,
-    algorithm: PolicyGradient,
-    temperature: float,
-    action_dim: int,
-) -> tuple[Tensor, dict[str, float]]:
-    """What `rows` contribute to an optimizer step's loss and metrics; `share` (B,): weight of each row in the step."""
-    inputs = {key: value[rows] for key, value in batch.inputs.items()}
-    out = policy.evaluate(inputs, batch.tokens[rows], temperature=temperature)
-    device = out.log_probs.device
-    share = share.to(device)
-    everything = torch.ones(len(rows), dtype=torch.bool, device=device)
-
-    loss, measured = policy_loss(
-        _per_ratio(out.log_probs.float(), algorithm.logprob_type, action_dim),
-        _per_ratio(batch.log_probs[rows].to(device), algorithm.logprob_type, action_dim),
-        advantages[rows].to(device),
-        everything,
-        algorithm.clip_low,
-        algorithm.clip_high,
-        algorithm.dual_clip,
-        weights=share,
-    )
-    metrics = {"loss": loss.item(), **measured}
-    # entropy bonus: mean over tokens
-    entropy = (out.entropy.float().mean(-1) * share).sum()
-    metrics["entropy"] = entropy.item()
-    total = loss - algorithm.entropy_coef * entropy
-    if isinstance(algorithm, PPO):
-        assert out.values is not None
-        assert batch.values is not None
-        assert batch.returns is not None
-        of_values, measured = value_loss(
-            out.values.float(),
-            batch.values[rows].to(device),
-            batch.returns[rows].to(device),
-            everything,
-            algorithm.value_clip,
-            algorithm.huber_delta,
-            weights=share,
-        )
-        metrics["value_loss"] = of_values.item()
-        metrics |= measured
-        total = total + algorithm.value_coef * of_values
-    return total, metrics
-
-
-def _per_ratio(log_probs: Tensor, ratio: str, action_dim: int) -> Tensor:
-    """(B, K) to what one ratio spans: (B, K) tokens, (B, C) actions or (B, 1) chunks."""
-    if ratio == "token_level":
-        return log_probs
-    if ratio == "action_level":
-        return log_probs.reshape(len(log_probs), -1, action_dim).sum(-1)
-    return log_probs.sum(-1, keepdim=True)
+    for epoch in range(1, epochs + 1):
+        for rows in torch.randperm(size, generator=generator).tensor_split(parts):
+            yield epoch, rows

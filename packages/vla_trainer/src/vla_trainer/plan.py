@@ -1,0 +1,185 @@
+"""What `--plan` prints: components, devices, amounts, memory and time of a run, of which nothing is made.
+
+Weights and speeds come from the config's section `plan`; what it leaves out is not estimated. Time that an earlier run
+of the same recipe measured on this machine comes before any estimate.
+
+P weights, L positions of the transformer in one decision.
+"""
+
+import json
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from vla_trainer import placement
+from vla_trainer.config.algorithm import GRPO
+from vla_trainer.config.schema import Config
+
+GIB = 2**30
+
+
+def describe_plan(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
+    """The plan as lines of text.
+
+    Args:
+        config: what would run.
+        recipe: its name, under which `logs` may hold an earlier run.
+        logs: where runs are written.
+
+    Raises:
+        PlacementError: `cluster.component_placement` is wrong.
+    """
+    lines = [*_components(config), *_amounts(config), *_memory(config), *_time(config, recipe, logs)]
+    return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
+
+
+def decisions_of_an_iteration(config: Config) -> int | None:
+    """Decisions of one iteration; for GRPO at most, all episodes being as long as the time limit; None if unknown."""
+    if config.rollout.horizon is not None:
+        return config.rollout.horizon * config.env.num_envs
+    limit = episode_limit(config)
+    if config.rollout.episodes is None or limit is None:
+        return None
+    episodes = config.rollout.episodes
+    if isinstance(config.algorithm, GRPO):
+        episodes += config.rollout.resample_groups * config.algorithm.group_size
+    return episodes * -(-limit // (config.env.action_chunk or 1))
+
+
+def episode_limit(config: Config) -> int | None:
+    """Environment steps of an episode: the config's limit, else the registered one."""
+    if config.env.max_episode_steps is not None:
+        return config.env.max_episode_steps
+    import gymnasium
+
+    spec = gymnasium.registry.get(config.env.id.rpartition(":")[2])
+    return None if spec is None else spec.max_episode_steps
+
+
+def _components(config: Config) -> Iterator[str]:
+    cluster, policy = config.cluster, config.policy
+    source = policy.kwargs.get("path", policy.path)
+    train = "all weights" if policy.lora is None else f"adapters of rank {policy.lora.rank}"
+    yield (
+        f"{config.algorithm.name} on {config.env.id}: {policy.factory}"
+        + (f" from {source}" if source is not None else "")
+        + f", {train}, {policy.precision}"
+    )
+    placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+    yield f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
+    for name in placed:
+        processes = placed[name].processes
+        by_node: dict[int, list[str]] = {}
+        for one in processes:
+            by_node.setdefault(one.node, []).append("+".join(map(str, one.gpus)) if one.gpus else "CPU")
+        shown = "; ".join(
+            f"node {node} " + ("CPU" if set(on) == {"CPU"} else f"GPU {' '.join(on)}") for node, on in by_node.items()
+        )
+        yield f"  {name}: {len(processes)} process(es): {shown}"
+
+
+def _amounts(config: Config) -> Iterator[str]:
+    chunk, decisions, limit = config.env.action_chunk or 1, decisions_of_an_iteration(config), episode_limit(config)
+    stages = config.rollout.pipeline_stage_num
+    envs = f"{config.env.num_envs} x {config.env.id}" + (f" in {stages} stages" if stages > 1 else "")
+    at_most = "" if config.rollout.horizon is not None else "at most "
+    amount = []
+    if isinstance(config.algorithm, GRPO):
+        groups = (config.rollout.episodes or 0) // config.algorithm.group_size
+        amount.append(f"{config.rollout.episodes} episodes ({groups} groups of {config.algorithm.group_size})")
+        if config.rollout.resample_groups:
+            amount.append(
+                f"at most {config.rollout.resample_groups} further groups in the place of ones without signal"
+            )
+    if decisions is not None:
+        amount.append(f"{at_most}{decisions:,} decisions of {chunk} step(s)")
+        if config.rollout.horizon is not None and limit is not None:
+            amount.append(f"at least {decisions * chunk // limit} episodes")
+    yield f"an iteration: {', '.join(amount)} from {envs}"
+    if decisions is not None:
+        whole = config.actor.global_batch_size or decisions
+        steps = config.algorithm.epochs * -(-decisions // whole)
+        yield f"  then {at_most}{steps} optimizer step(s) of at most {min(whole, decisions):,} decisions"
+    trainer = config.trainer
+    said = [f"{trainer.iterations} iterations"]
+    if trainer.save_every is not None:
+        said.append(f"a checkpoint every {trainer.save_every}")
+    if trainer.eval_every is not None:
+        said.append(f"an evaluation of {config.eval.episodes} episodes every {trainer.eval_every}")
+    yield f"in all: {', '.join(said)}"
+
+
+def _memory(config: Config) -> Iterator[str]:
+    plan, cluster = config.plan, config.cluster
+    if plan.parameters is not None:
+        placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+        shards = len(placed["actor"].processes) if "actor" in placed and cluster.backend != "local" else 1
+        if config.policy.lora is None:
+            # weight, gradient and AdamW's two moments, 4 bytes each
+            actor, what = 16.0, "float32 weights, gradients and AdamW's moments"
+        else:
+            actor, what = 4.0, "frozen float32 weights; adapters are small"
+        rollout = 2.0 if config.policy.precision == "bf16" and cluster.backend != "local" else 4.0
+        yield (
+            f"memory: actor {plan.parameters * actor / shards / GIB:.1f} GiB a process ({what}"
+            + (f", over {shards} processes)" if shards > 1 else ")")
+            + (f", rollout {plan.parameters * rollout / GIB:.1f} GiB a process" if cluster.backend != "local" else "")
+            + "; activations come on top"
+        )
+    decisions = decisions_of_an_iteration(config)
+    if plan.record_bytes is not None and decisions is not None:
+        yield f"  in host memory at most {plan.record_bytes * decisions / GIB:.1f} GiB of observations an iteration"
+
+
+def _time(config: Config, recipe: str, logs: Path) -> Iterator[str]:
+    measured = _measured(logs / recipe)
+    if measured is not None:
+        folder, seconds = measured
+        yield f"time: {_clock(seconds * config.trainer.iterations)}, as {folder} took {seconds:.1f} s an iteration"
+        return
+    plan, decisions, iterations = config.plan, decisions_of_an_iteration(config), config.trainer.iterations
+    if plan.iteration_seconds is not None:
+        each = plan.iteration_seconds
+        yield f"time: {_clock(each * iterations)} at {each:g} s an iteration, which the recipe says was measured"
+        return
+    speeds = (plan.parameters, plan.tokens, plan.env_steps_per_second, plan.flops_per_second)
+    if None in speeds or decisions is None:
+        yield "time: not known before the first iteration of a first run"
+        return
+    parameters, tokens, env_steps_per_second, flops_per_second = (float(speed or 0) for speed in speeds)
+    devices = max(config.cluster.num_nodes * config.cluster.gpus_per_node, 1)
+    cores = (plan.cores_per_node or os.cpu_count() or 1) * config.cluster.num_nodes
+    # a forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are redone
+    forward = 2 * parameters * tokens * decisions / (flops_per_second * devices)
+    passes = 4.0 if config.policy.gradient_checkpointing else 3.0
+    update = forward * passes * config.algorithm.epochs
+    envs = decisions * (config.env.action_chunk or 1) / (env_steps_per_second * cores)
+    collect = max(forward, envs) if config.rollout.pipeline_stage_num > 1 else forward + envs
+    yield (
+        f"time: at most some {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "
+        f"policy {_clock(forward)}, update {_clock(update)}), {_clock((collect + update) * iterations)} in all; "
+        "estimated from the section plan"
+    )
+
+
+def _measured(runs: Path) -> tuple[Path, float] | None:
+    """The newest run with metrics and its median iteration in seconds."""
+    for folder in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
+        file = folder / "metrics.jsonl"
+        seconds = []
+        for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+            try:
+                seconds.append(float(json.loads(line)["time/iteration"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+        if seconds:
+            return folder, statistics.median(seconds)
+    return None
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

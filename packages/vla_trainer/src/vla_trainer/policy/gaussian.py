@@ -1,0 +1,248 @@
+"""A small Gaussian policy for any environment whose observations are numbers and whose actions are a Box.
+
+    observation (N, F) --> tanh trunk --> mean (N, K) -- + std * noise --> tokens (N, K) -- clip to the Box --> actions
+                     '---> tanh trunk --> value (N,)
+
+Axes: N environments, B batch, F features, C actions a chunk, A action dimensions, K = C A tokens.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from vla_trainer.errors import PolicyError
+from vla_trainer.interfaces import Observation
+from vla_trainer.policy.features import Features, RunningMoments
+
+TRUNK_GAIN, ACTION_GAIN, VALUE_GAIN = math.sqrt(2), 0.01, 1.0
+"""Of the orthogonal initial weights, as Stable-Baselines3's `ActorCriticPolicy` has them; biases begin at 0."""
+CONFIG_FILE, WEIGHTS_FILE = "gaussian_policy.json", "gaussian_policy.pt"
+
+
+@dataclass(frozen=True)
+class GaussianAct:
+    """See `vla_trainer.interfaces.ActOutput`."""
+
+    actions: NDArray[np.floating]
+    """(N, C, A), inside the action space."""
+    tokens: Tensor
+    """(N, K): the samples before they are clipped, in the environment's units."""
+    log_probs: Tensor
+    """(N, K): log-density of each number, nats per unit."""
+    values: Tensor | None
+    """(N,)."""
+    inputs: dict[str, Tensor]
+    """`features` (N, F), as the network saw them; `raw` (N, F) before they were normalized, if they are."""
+
+
+@dataclass(frozen=True)
+class GaussianScores:
+    """See `vla_trainer.interfaces.EvaluateOutput`."""
+
+    log_probs: Tensor
+    """(B, K)."""
+    entropy: Tensor
+    """(B, K), nats."""
+    values: Tensor | None
+    """(B,)."""
+
+
+class GaussianPolicy(nn.Module):
+    """Two multi-layer perceptrons, of the actor and of the critic, and one deviation per token for all observations.
+
+    Tokens are the Gaussian samples themselves; what the environment is given is clipped to the action space, and
+    log-probabilities are those of the samples. Temperature multiplies the deviation.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        *,
+        hidden: Sequence[int] = (64, 64),
+        log_std_init: float = 0.0,
+        critic: bool = True,
+        normalize_observations: bool = False,
+        keys: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        """
+        Args:
+            observation_space: a Box, which is flattened, or a Dict of them, which are put one after another. Of a Dict,
+                texts and images (uint8, three axes) are not read.
+            action_space: a Box (A,) or (C, A) of floating-point numbers.
+            hidden: widths of the layers of each trunk.
+            log_std_init: where the logarithm of the deviation begins, in the environment's units.
+            critic: with a value head, which PPO needs and GRPO does not.
+            normalize_observations: shift and scale each feature by its mean and deviation over what was learned from.
+                They move in `evaluate` under gradients, with the weights; acting never changes the policy. What is
+                recorded are the normalized features, so that `evaluate` scores what `act` saw.
+            keys: which parts of a Dict are read; None: all that can be.
+            seed: of the weights; None: torch's global generator.
+
+        Raises:
+            PolicyError: a space or an argument that this policy cannot take.
+        """
+        super().__init__()
+        self._features = Features.of(observation_space, keys)
+        self._box = _action_box(action_space)
+        if any(width < 1 for width in hidden):
+            raise PolicyError(f"hidden={list(hidden)}; allowed: widths of 1 or more")
+        if not math.isfinite(log_std_init):
+            raise PolicyError(f"log_std_init={log_std_init}; allowed: finite numbers")
+        self._options = {
+            "hidden": list(hidden),
+            "log_std_init": log_std_init,
+            "critic": critic,
+            "normalize_observations": normalize_observations,
+        }
+        tokens = math.prod(self._box.shape)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        sizes = [self._features.size, *hidden]
+        self.actor = _perceptron([*sizes, tokens], ACTION_GAIN, generator)
+        self.log_std = nn.Parameter(torch.full((tokens,), float(log_std_init)))
+        self.critic = _perceptron([*sizes, 1], VALUE_GAIN, generator) if critic else None
+        self.moments = RunningMoments(self._features.size) if normalize_observations else None
+
+    @torch.no_grad()
+    def act(
+        self,
+        obs: Observation,
+        *,
+        deterministic: bool = False,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> GaussianAct:
+        """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`."""
+        raw = torch.from_numpy(self._features.read(obs))
+        inputs = {"features": raw}
+        if self.moments is not None:
+            inputs = {"features": self.moments.normalize(raw.to(self.log_std.device)).cpu(), "raw": raw}
+        features = inputs["features"].to(self.log_std.device)
+        mean, log_std = self._distribution(features, temperature)
+        tokens = mean
+        if not deterministic:
+            # on the CPU, so that a run does not depend on the device
+            noise = torch.randn(mean.shape, generator=generator).to(mean)
+            tokens = mean + log_std.exp() * noise
+        return GaussianAct(
+            self._to_actions(tokens), tokens, _log_prob(tokens, mean, log_std), self._values(features), inputs
+        )
+
+    def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, *, temperature: float = 1.0) -> GaussianScores:
+        """Score recorded decisions under the present weights; see `interfaces.Policy`."""
+        features = inputs["features"].to(self.log_std.device)
+        if self.moments is not None and torch.is_grad_enabled():
+            self.moments.add(inputs["raw"])
+        mean, log_std = self._distribution(features, temperature)
+        # H = 1/2 log(2 pi e) + log sigma
+        entropy = 0.5 * math.log(2 * math.pi * math.e) + log_std.expand_as(mean)
+        return GaussianScores(_log_prob(tokens.to(mean), mean, log_std), entropy, self._values(features))
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """What `actor.lr` and `actor.critic_lr` apply to."""
+        groups = {"actor": [*self.actor.parameters(), self.log_std]}
+        if self.critic is not None:
+            groups["critic"] = list(self.critic.parameters())
+        return groups
+
+    def save_pretrained(self, directory: str | PathLike[str]) -> None:
+        """Write the weights and what `from_pretrained` needs to make the policy again."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {
+            "observation": self._features.to_dict(),
+            "action": {
+                "dtype": str(self._box.dtype),
+                "low": _bounds_to_json(self._box.low),
+                "high": _bounds_to_json(self._box.high),
+            },
+            **self._options,
+        }
+        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        torch.save(self.state_dict(), folder / WEIGHTS_FILE)
+
+    @classmethod
+    def from_pretrained(cls, directory: str | PathLike[str]) -> "GaussianPolicy":
+        """The policy that `save_pretrained` wrote, on the CPU, in eval mode.
+
+        Raises:
+            PolicyError: there is none in `directory`.
+        """
+        folder = Path(directory)
+        missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / name).is_file()]
+        if missing:
+            raise PolicyError(f"{folder} holds no GaussianPolicy: it has no {' and no '.join(missing)}")
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        features = Features.from_dict(config.pop("observation"))
+        action = config.pop("action")
+        low, high = (np.array(_bounds_from_json(action[end], sign)) for end, sign in (("low", -1), ("high", 1)))
+        box = spaces.Box(low.astype(action["dtype"]), high.astype(action["dtype"]), dtype=action["dtype"])
+        policy = cls(features.space(), box, **config)
+        policy.load_state_dict(torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True))
+        return policy.eval()
+
+    def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Mean (B, K) and logarithm of the deviation (K,), both float32 under autocast, too."""
+        mean: Tensor = self.actor(features).float()
+        return mean, self.log_std + math.log(temperature)
+
+    def _values(self, features: Tensor) -> Tensor | None:
+        return None if self.critic is None else self.critic(features).squeeze(-1).float()
+
+    def _to_actions(self, tokens: Tensor) -> NDArray[np.floating]:
+        """(N, K) samples to (N, C, A) actions inside the Box."""
+        samples = tokens.cpu().numpy().astype(self._box.dtype).reshape(-1, *self._box.shape)
+        return samples.clip(self._box.low, self._box.high).reshape(len(tokens), -1, self._box.shape[-1])
+
+
+def _log_prob(tokens: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    # log p(x) = -(x - mu)^2 / (2 sigma^2) - log sigma - 1/2 log(2 pi)
+    return -0.5 * ((tokens - mean) / log_std.exp()) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
+
+
+def _perceptron(sizes: Sequence[int], gain: float, generator: torch.Generator | None) -> nn.Sequential:
+    """Linear layers with tanh between them; the last has weights of its own `gain`."""
+    layers: list[nn.Module] = []
+    for index, (wide, narrow) in enumerate(pairwise(sizes)):
+        last = index == len(sizes) - 2
+        layer: nn.Linear = skip_init(nn.Linear, wide, narrow)  # type: ignore[no-untyped-call]
+        nn.init.orthogonal_(layer.weight, gain if last else TRUNK_GAIN, generator=generator)
+        nn.init.zeros_(layer.bias)
+        layers += [layer] if last else [layer, nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def _action_box(space: spaces.Space) -> spaces.Box:
+    if (
+        not isinstance(space, spaces.Box)
+        or len(space.shape) not in (1, 2)
+        or not np.issubdtype(space.dtype, np.floating)
+    ):
+        raise PolicyError(f"action space {space}; allowed: a Box (A,) or (C, A) of floating-point numbers")
+    return space
+
+
+def _bounds_to_json(bounds: Any) -> Any:
+    """Nested lists; null where there is no bound, because JSON has no infinity."""
+    if isinstance(bounds, np.ndarray):
+        return [_bounds_to_json(bound) for bound in bounds]
+    return None if math.isinf(bounds) else float(bounds)
+
+
+def _bounds_from_json(bounds: Any, sign: int) -> Any:
+    if isinstance(bounds, list):
+        return [_bounds_from_json(bound, sign) for bound in bounds]
+    return sign * math.inf if bounds is None else bounds

@@ -1,0 +1,90 @@
+"""The rows of a rollout while it grows: one list a stage, joined into one grid at the end.
+
+Axes: T decisions, N environments of all stages, K tokens a decision, C actions a chunk, B decisions taken.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_trainer.interfaces import ActOutput
+from vla_trainer.records import Episode, Film, Rollout
+
+
+class Steps:
+    """What one stage did: a row each decision, arrays (N of the stage,) by name, and what the policy gave for it."""
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+        self.decisions = 0
+        self.rows: dict[str, list[NDArray]] = {}
+        self.inputs: list[dict[str, Tensor]] = []
+        self.tokens: list[Tensor] = []
+        self.log_probs: list[Tensor] = []
+
+    def add(self, **rows: NDArray) -> None:
+        """One decision."""
+        self.decisions += 1
+        for name, row in rows.items():
+            self.rows.setdefault(name, []).append(row)
+
+    def add_output(self, out: ActOutput) -> None:
+        """What an update needs of the decision's output."""
+        self.inputs.append(dict(out.inputs))
+        self.tokens.append(out.tokens.cpu())
+        self.log_probs.append(out.log_probs.float().cpu())
+
+
+def join(
+    stages: Sequence[Steps], episodes: dict[int, Episode], env_steps: int, films: list[Film], resampled_groups: int = 0
+) -> Rollout:
+    """One rollout of all stages: their environments are the columns of the grid, the first stage's first.
+
+    The stages' inputs are used up: pictures are most of a rollout, and must not be in memory twice for longer than
+    needed.
+    """
+    longest = max(stages, key=lambda stage: stage.decisions)
+    decisions = longest.decisions
+    grid = {
+        name: np.concatenate([_padded(stage, name, decisions, example[0]) for stage in stages], axis=1)
+        for name, example in longest.rows.items()
+    }
+    # the order of the grid under the mask: all stages of t = 0, then of t = 1, ...
+    order = [(stage, t) for t in range(decisions) for stage in stages if t < len(stage.tokens)]
+    return Rollout(
+        inputs={key: _cat([stage.inputs[t].pop(key) for stage, t in order]) for key in _keys(order)},
+        tokens=_cat([stage.tokens[t] for stage, t in order]),
+        log_probs=_cat([stage.log_probs[t] for stage, t in order]),
+        mask=grid["mask"],
+        episode=grid["episode"],
+        rewards=grid["rewards"],
+        lengths=grid["lengths"],
+        terminated=grid["terminated"],
+        truncated=grid["truncated"],
+        action_rewards=grid["action_rewards"],
+        values=grid.get("values"),
+        next_values=grid.get("next_values"),
+        episodes=episodes,
+        env_steps=env_steps,
+        slots=sum(stage.decisions * stage.num_envs for stage in stages),
+        films=films,
+        resampled_groups=resampled_groups,
+    )
+
+
+def _keys(order: Sequence[tuple[Steps, int]]) -> list[str]:
+    return list(order[0][0].inputs[order[0][1]]) if order else []
+
+
+def _cat(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(list(parts)) if parts else torch.empty(0)
+
+
+def _padded(stage: Steps, name: str, decisions: int, example: NDArray) -> NDArray:
+    """(T, N of the stage, ...) from a stage's rows; beyond them, or where it has none at all, nothing runs."""
+    rows = stage.rows.get(name, [])
+    empty = np.full((stage.num_envs, *example.shape[1:]), -1 if name == "episode" else 0, dtype=example.dtype)
+    return np.stack([*rows, *[empty] * (decisions - len(rows))])

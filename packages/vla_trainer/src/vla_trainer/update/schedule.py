@@ -1,0 +1,32 @@
+"""How learning rates change over a run: a function of the iteration alone, so that a resume needs no state of it."""
+
+from math import cos, pi
+
+import torch
+
+from vla_trainer.config.schema import Actor
+
+
+def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
+    """What the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
+
+    It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, and would be
+    `lr_final_fraction` in an iteration after the last one.
+    """
+    warmup = actor.lr_warmup_iterations
+    if iteration <= warmup:
+        return iteration / (warmup + 1)
+    if actor.lr_schedule == "constant":
+        return 1.0
+    # 0 in the first iteration after the warm-up, 1 after the last
+    done = min((iteration - warmup - 1) / (iterations - warmup), 1.0)
+    left = 1.0 - done if actor.lr_schedule == "linear" else 0.5 * (1.0 + cos(pi * done))
+    final = actor.lr_final_fraction if actor.lr_final_fraction is not None else 0.0
+    return final + (1.0 - final) * left
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, actor: Actor, factor: float) -> None:
+    """Give each group of `make_optimizer` its learning rate times `factor`."""
+    rates = {"actor": actor.lr, "critic": actor.critic_lr if actor.critic_lr is not None else actor.lr}
+    for group in optimizer.param_groups:
+        group["lr"] = rates[group["name"]] * factor

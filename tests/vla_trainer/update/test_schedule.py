@@ -1,0 +1,35 @@
+"""Learning rates over a run."""
+
+import pytest
+import torch
+
+from vla_trainer.config.schema import Actor
+from vla_trainer.update.schedule import lr_factor, set_learning_rates
+
+
+def factors(actor: Actor, iterations: int) -> list[float]:
+    return [lr_factor(actor, iteration, iterations) for iteration in range(1, iterations + 1)]
+
+
+def test_constant() -> None:
+    assert factors(Actor(), 3) == [1, 1, 1]
+
+
+def test_linear_after_a_warm_up() -> None:
+    # two iterations up: 1/3, 2/3; then four from 1 towards 0.2 in steps of 0.2
+    actor = Actor(lr_schedule="linear", lr_warmup_iterations=2, lr_final_fraction=0.2)
+    assert factors(actor, 6) == pytest.approx([1 / 3, 2 / 3, 1, 0.8, 0.6, 0.4])
+
+
+def test_cosine() -> None:
+    # (1 + cos(pi d)) / 2 at d = 0, 1/4, 1/2, 3/4
+    assert factors(Actor(lr_schedule="cosine"), 4) == pytest.approx([1, 0.8535534, 0.5, 0.1464466], abs=1e-6)
+
+
+def test_both_rates_are_scaled() -> None:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "name": name} for name in ("actor", "critic")]
+    optimizer = torch.optim.AdamW(groups)
+    set_learning_rates(optimizer, Actor(lr=1e-3, critic_lr=1e-2), 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [5e-4, 5e-3]
+    set_learning_rates(optimizer, Actor(lr=1e-3), 0.1)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-4, 1e-4])
