@@ -84,7 +84,7 @@ def until(happened: Callable[[], bool], process: Any, log: Path) -> None:
     while not happened():
         assert process.is_alive(), log.read_text()
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.0002)
+        time.sleep(0.0005)
 
 
 @pytest.mark.slow
