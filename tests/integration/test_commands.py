@@ -67,6 +67,41 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_every_option_at_once(algorithm, tmp_path):
+    options = [
+        "rollout.pipeline_stage_num=2",
+        "policy.lora.rank=4",
+        "policy.precision=bf16",
+        "policy.gradient_checkpointing=true",
+        "algorithm.kl_coef=0.1",
+        "algorithm.logprob_type=action_level",
+        "algorithm.entropy_type=chunk_level",
+        "algorithm.aggregate=episode-mean",
+        "actor.lr_schedule=cosine",
+        "actor.lr_warmup_iterations=1",
+        "actor.micro_batch_size=12",
+    ]
+    options += {
+        "ppo": ["algorithm.critic_warmup_iterations=1", "algorithm.reward_type=action_level"],
+        "grpo": ["rollout.resample_groups=1", "algorithm.keep_mean_return=[0,16]"],
+    }[algorithm]
+    run = tmp_path / "run"
+    recipe = f"tiny_spatial_{algorithm}"
+    result = command(
+        "vla-train", recipe, *SHORT, *SIZES[algorithm], *options, f"output_dir={run}", "env.assets=builtin"
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines())
+    # a warm-up of one iteration: half of 3e-4; then the cosine begins at 1
+    assert (first["actor/lr"], second["actor/lr"]) == (1.5e-4, 3e-4)
+    assert first["actor/kl"] < 1e-3  # the reference is the policy that the run began with
+    assert first["rollout/useful_step_fraction"] == 1.0
+    if algorithm == "ppo":
+        assert second["actor/kl"] < 1e-3  # the actor has not moved yet
+
+
+@pytest.mark.slow
 def test_training_on_libero_s_original_scenes(official_assets, tmp_path):
     result = command(
         "vla-train",

@@ -102,6 +102,7 @@ def test_train_resume_and_evaluate(
         "--resume",
         "run",
         "trainer.iterations=2",
+        "trainer.best_metric=rollout/reward_mean",
         "trainer.logger.console.enable=false",
     )
     assert done.returncode == 0, done.stderr
@@ -113,6 +114,12 @@ def test_train_resume_and_evaluate(
     assert "95% interval" in done.stdout
     assert (tmp_path / "run/eval.json").exists()
     assert list((tmp_path / "run/video/eval").glob("*.mp4"))
+    done = quick_command("vla-eval", "run/checkpoints/best", "eval.episodes=4", "video_cfg.save_video=false")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "run/checkpoints/best").unlink()
+    done = quick_command("vla-eval", "run/checkpoints/best", "eval.episodes=4")
+    assert done.returncode == 2
+    assert "no checkpoint there has a score" in done.stderr
     done = quick_command("vla-eval", toy_recipes["ppo"])
     assert done.returncode == 2
     assert "eval.episodes is missing" in done.stderr

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def until(happened: Callable[[], bool], process: Any, log: Path) -> None:
     while not happened():
         assert process.is_alive(), log.read_text()
         assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.0002)
+        time.sleep(0.0005)
 
 
 @pytest.mark.slow
@@ -103,13 +104,14 @@ def test_ten_kills_change_nothing(algorithm: str, toy_recipes: dict[str, str], t
         process = train_process.start(
             ["--resume", str(folder)] if resumable else [*recipe, f"output_dir={folder}"], log
         )
+        half_written = partial((folder / "checkpoints").glob, f".step_*-{process.pid}")
         if stage == "begin":
             time.sleep(rng.uniform(0, 0.3))
         else:
             wanted = (number + 1) * (ITERATIONS - 4) // len(STAGES) + rng.choice([-1, 0, 1])
             until(lambda wanted=wanted: lines_of(folder) >= wanted, process, log)
             if stage == "checkpoint":
-                until(lambda: any((folder / "checkpoints").glob(".step_*")), process, log)
+                until(lambda glob=half_written: any(glob()), process, log)
                 time.sleep(rng.choice([0, 0.001, 0.003]))
             elif stage == "update":
                 time.sleep(median(folder, "rollout") + rng.uniform(0, median(folder, "update")))
@@ -118,9 +120,9 @@ def test_ten_kills_change_nothing(algorithm: str, toy_recipes: dict[str, str], t
         process.kill()
         process.join()
         assert process.exitcode == -9, log.read_text()
-        left = list((folder / "checkpoints").glob(".step_*"))
-        inside_a_write += bool(left)
-        print(f"{stage}: killed at {lines_of(folder)} lines, {len(left)} checkpoint(s) half written")
+        inside = any(half_written())
+        inside_a_write += inside
+        print(f"{stage}: killed after {lines_of(folder)} lines" + (", a checkpoint half written" if inside else ""))
         for path in (folder / "checkpoints").glob("step_*"):
             torch.load(path / "trainer_state.pt", weights_only=True)  # whatever is called a checkpoint is whole
     assert lines_of(folder) < ITERATIONS

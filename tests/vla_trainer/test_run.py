@@ -1,6 +1,7 @@
 """Whole runs on a toy: the folder that they leave, repetition, resume, evaluation."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,9 @@ def test_the_folder_of_a_run(algorithm: str, toy_recipes: dict[str, str], tmp_pa
         with VideoFileClip(str(film)) as clip:
             assert clip.n_frames > 2
 
-    names = sorted(path.name for path in (folder / "checkpoints").iterdir())
-    assert names == ["best", "step_000001", "step_000002"]
+    listed = sorted(path.name for path in (folder / "checkpoints").iterdir())
+    assert listed == ["best", "step_000001", "step_000002"]
+    assert run.plan_existing(folder / "checkpoints/best", []).checkpoint == folder / "checkpoints/step_000002"
     assert (folder / "checkpoints/step_000002/weights.pt").exists()
     result = json.loads((folder / "eval.json").read_text())
     assert result["episodes"] == len(result["states"]) == 5
@@ -120,6 +122,64 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(
     assert read(folder) == whole
     assert any("continuing from" in line and "step_000002" in line for line in said)
     assert run.plan_existing(folder, []).config.trainer.iterations == 4
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    whole = train(toy_recipes["ppo"], tmp_path / "whole", *QUIET, "trainer.iterations=2")
+    folder = tmp_path / "run"
+    train(toy_recipes["ppo"], folder, *QUIET, "trainer.iterations=2")
+    shutil.rmtree(folder / "checkpoints")
+    half = folder / "checkpoints/.step_000002.elsewhere-1"
+    half.mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="no checkpoint in"):
+        run.plan_existing(folder, [])
+    said = go(run.plan_resume(folder, None, []))
+    assert any("starting again at iteration 1" in line for line in said)
+    assert read(folder) == whole
+
+
+def test_an_older_checkpoint_can_be_resumed_from(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    overrides = [*QUIET, *UNEVEN, "trainer.iterations=4", "trainer.save_every=1", "trainer.best_metric=actor/entropy"]
+    whole = train(toy_recipes["ppo"], folder, *overrides)
+    checkpoints = folder / "checkpoints"
+    # a policy that learns grows sure, so that the first one has the highest entropy
+    assert run.plan_existing(checkpoints / "best", []).checkpoint == checkpoints / "step_000001"
+    newest = checkpoints / "step_000004/trainer_state.pt"
+    newest.write_bytes(newest.read_bytes()[:5000])
+    with pytest.raises(CheckpointError, match=r"step_000004 is damaged.*--resume .*step_000003$"):
+        go(run.plan_resume(folder, None, []))
+    assert read(folder) == whole
+    (checkpoints / "step_000003/weights.pt").unlink()  # a resume needs only its own file
+    said = go(run.plan_resume(checkpoints / "step_000003", None, []))
+    assert any("set aside" in line and "step_000004.set_aside" in line for line in said)
+    assert read(folder) == whole
+    said = go(run.plan_resume(folder, None, []))
+    assert any("nothing is left to do" in line for line in said)
+    assert read(folder) == whole
+
+
+def test_a_full_disk_ends_the_run_and_a_resume_goes_on(
+    toy_recipes: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reach_toy import TokenPolicy
+
+    folder = tmp_path / "run"
+    whole = train(toy_recipes["grpo"], tmp_path / "whole", *QUIET, "trainer.save_every=1")
+    save_pretrained, saves = TokenPolicy.save_pretrained, []
+
+    def full_at_the_second(policy: TokenPolicy, directory: Path) -> None:
+        saves.append(directory)
+        if len(saves) == 2:
+            raise OSError(28, "No space left on device")
+        save_pretrained(policy, directory)
+
+    monkeypatch.setattr(TokenPolicy, "save_pretrained", full_at_the_second)
+    with pytest.raises(CheckpointError, match="step_000002: No space left on device; older ones are as they were"):
+        train(toy_recipes["grpo"], folder, *QUIET, "trainer.save_every=1")
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step_000001"]
+    go(run.plan_resume(folder, None, []))
+    assert read(folder) == whole
 
 
 def test_only_runs_can_be_resumed_and_none_is_overwritten(toy_recipes: dict[str, str], tmp_path: Path) -> None:

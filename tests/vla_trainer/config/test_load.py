@@ -62,6 +62,12 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("rollout.horizon=null", r"rollout.horizon is missing"),
         ("trainer.eval_every=2", r"trainer.eval_every needs eval.episodes"),
         (
+            "trainer.best_metric=eval/sucess_rate",
+            r'trainer.best_metric="eval/sucess_rate"; did you mean "eval/success_rate"',
+        ),
+        ("trainer.best_metric=eval/success_rate/", r'trainer.best_metric="eval/success_rate/"; did you mean'),
+        ("trainer.best_metric=time/update", r'trainer.best_metric="time/update"; .*allowed: .*actor/loss'),
+        (
             "trainer.logger.csv.enable=true",
             r'unknown key "trainer.logger.csv"; allowed: console, jsonl, tensorboard, wandb',
         ),
@@ -73,6 +79,10 @@ def test_what_is_wrong_is_one_line_and_says_what_is_allowed(override: str, messa
     with pytest.raises(ConfigError, match=message) as error:
         parse_config(reach_toy.PPO_RECIPE, [override])
     assert "\n" not in str(error.value)
+
+
+def test_a_task_s_own_success_rate_can_say_which_checkpoint_is_best() -> None:
+    parse_config(reach_toy.PPO_RECIPE, ["trainer.best_metric=eval/success_rate/open the drawer"])
 
 
 def test_grpo_has_no_critic_and_whole_groups() -> None:

@@ -53,10 +53,20 @@ PER_TASK = "eval/success_rate/"
 """Prefix of a success rate per task; the task's name follows."""
 
 
+def is_known(name: str) -> bool:
+    """Whether the table defines it."""
+    return name in METRICS or (name.startswith(PER_TASK) and name != PER_TASK)
+
+
+def is_score(name: str) -> bool:
+    """Whether checkpoints can be compared by it: clocks have not stopped when one is written."""
+    return is_known(name) and not name.startswith(("time/", "throughput/"))
+
+
 def check(names: Iterable[str]) -> None:
     """Raise UnknownMetricError unless each name is in the table."""
     for name in names:
-        if name not in METRICS and not (name.startswith(PER_TASK) and name != PER_TASK):
+        if not is_known(name):
             raise UnknownMetricError(f'unknown metric "{name}"{did_you_mean(name, METRICS)}')
 
 

@@ -28,7 +28,8 @@ class EvaluationProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def __call__(self, ended: int, total: int, successes: int) -> None:
         """See `vla_trainer.evaluate.OnEpisode`."""
@@ -56,7 +57,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     for task in evaluation.tasks:
         steps = "-" if task.mean_env_steps is None else f"{task.mean_env_steps:.1f}"
         counted = f"{task.successes}/{task.episodes}"
-        table.add_row(task.task, counted, f"{task.success_rate:.1%}", _interval(task.interval), steps)
+        table.add_row(_words(task.task), counted, f"{task.success_rate:.1%}", _interval(task.interval), steps)
     table.add_section()
     counted = f"{evaluation.successes}/{evaluation.episodes}"
     steps = f"{evaluation.mean_env_steps:.1f}" if evaluation.states else "-"
@@ -72,7 +73,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     _say(console, f"B = {comparison.b}")
     for notice in comparison.notices:
         _say(console, f"note: {notice}")
-    table = _table("task", "both", "only A", "only B", "neither", "rate A", "rate B", "A - B", "95% interval", "p")
+    table = _table("task", "both", "only A", "only B", "neither", "A - B", "p")
     for one in comparison.tasks:
         table.add_row(*_pair_row(one))
     table.add_section()
@@ -89,8 +90,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 def _pair_row(one: Paired) -> list[str]:
     counts = [str(count) for count in (one.both, one.only_a, one.only_b, one.neither)]
-    rates = [f"{one.rate_a:.1%}", f"{one.rate_b:.1%}", f"{one.difference:+.1%}"]
-    return [one.name, *counts, *rates, _interval(one.difference_interval, "+"), f"{one.p_value:.3g}"]
+    return [_words(one.name), *counts, f"{one.difference:+.1%}", f"{one.p_value:.3g}"]
 
 
 def _table(first: str, *others: str) -> Table:
@@ -99,7 +99,13 @@ def _table(first: str, *others: str) -> Table:
         column.justify = "right"
         column.no_wrap = True
     table.columns[0].overflow = "fold"
+    table.columns[0].min_width = 16
     return table
+
+
+def _words(name: str) -> str:
+    """A task's name as words, which can be wrapped."""
+    return name.replace("_", " ")
 
 
 def _interval(ends: tuple[float, float], sign: str = "") -> str:

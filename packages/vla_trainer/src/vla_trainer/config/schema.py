@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from vla_trainer.config.algorithm import GRPO, PPO, Algorithm, Section
-from vla_trainer.errors import UnknownMetricError
-from vla_trainer.metrics import check as check_metrics
+from vla_trainer.errors import did_you_mean
+from vla_trainer.metrics import METRICS, is_score
 
 
 class Env(Section):
@@ -305,10 +305,8 @@ class Config(Section):
             raise ValueError('actor.lr_final_fraction is not read by lr_schedule="constant"')
         if self.trainer.eval_every is not None and self.eval.episodes is None:
             raise ValueError("trainer.eval_every needs eval.episodes")
-        try:
-            check_metrics([self.trainer.best_metric])
-        except UnknownMetricError as error:
-            raise ValueError(f"trainer.best_metric: {error}") from error
+        if not is_score(metric := self.trainer.best_metric):
+            raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
 
     def notices(self, knows_splits: bool = False) -> list[str]:

@@ -46,7 +46,8 @@ class WandbLogger:
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         # wandb's steps only go forwards: what it has of iterations that are run again stays, their numbers are the same
         if iteration >= self._run.step:
-            self._run.log(dict(metrics), step=iteration)
+            # with a step, wandb would hold the row back until the next one comes
+            self._run.log(dict(metrics), step=iteration, commit=True)
 
     def close(self) -> None:
         self._run.finish()

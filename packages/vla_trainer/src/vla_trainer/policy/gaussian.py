@@ -44,7 +44,7 @@ class GaussianAct:
     values: Tensor | None
     """(N,)."""
     inputs: dict[str, Tensor]
-    """`features` (N, F), as the network saw them; `raw` (N, F) before they were normalized, if they are."""
+    """`features` (N, F), as the network saw them: normalized, if they are."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class GaussianPolicy(nn.Module):
             hidden: widths of the layers of each trunk.
             log_std_init: where the logarithm of the deviation begins, in the environment's units.
             critic: with a value head, which PPO needs and GRPO does not.
-            normalize_observations: shift and scale each feature by its mean and deviation over what was learned from.
-                They move in `evaluate` under gradients, with the weights; acting never changes the policy. What is
-                recorded are the normalized features, so that `evaluate` scores what `act` saw.
+            normalize_observations: shift and scale each feature by its mean and deviation over all observations that
+                were acted on with samples, those of this call included; an evaluation should therefore be
+                deterministic. What is recorded are the normalized features, so that `evaluate` scores what `act` saw.
             keys: which parts of a Dict are read; None: all that can be.
             seed: of the weights; None: torch's global generator.
 
@@ -126,11 +126,12 @@ class GaussianPolicy(nn.Module):
         generator: torch.Generator | None = None,
     ) -> GaussianAct:
         """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`."""
-        raw = torch.from_numpy(self._features.read(obs))
-        inputs = {"features": raw}
+        recorded = torch.from_numpy(self._features.read(obs))
         if self.moments is not None:
-            inputs = {"features": self.moments.normalize(raw.to(self.log_std.device)).cpu(), "raw": raw}
-        features = inputs["features"].to(self.log_std.device)
+            if not deterministic:
+                self.moments.add(recorded)
+            recorded = self.moments.normalize(recorded.to(self.log_std.device)).cpu()
+        features = recorded.to(self.log_std.device)
         mean, log_std = self._distribution(features, temperature)
         tokens = mean
         if not deterministic:
@@ -138,14 +139,16 @@ class GaussianPolicy(nn.Module):
             noise = torch.randn(mean.shape, generator=generator).to(mean)
             tokens = mean + log_std.exp() * noise
         return GaussianAct(
-            self._to_actions(tokens), tokens, _log_prob(tokens, mean, log_std), self._values(features), inputs
+            self._to_actions(tokens),
+            tokens,
+            _log_prob(tokens, mean, log_std),
+            self._values(features),
+            {"features": recorded},
         )
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, *, temperature: float = 1.0) -> GaussianScores:
         """Score recorded decisions under the present weights; see `interfaces.Policy`."""
         features = inputs["features"].to(self.log_std.device)
-        if self.moments is not None and torch.is_grad_enabled():
-            self.moments.add(inputs["raw"])
         mean, log_std = self._distribution(features, temperature)
         # H = 1/2 log(2 pi e) + log sigma
         entropy = 0.5 * math.log(2 * math.pi * math.e) + log_std.expand_as(mean)
