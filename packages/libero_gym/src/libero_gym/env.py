@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from libero_gym import spaces
+from libero_gym.engine.world import World
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import LiberoGymError
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
@@ -163,6 +164,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     def asset_set(self) -> str:
         """Name of the asset set, e.g. "official" or "builtin-2"; `metadata` has its version too."""
         return self._options.scenes.name
+
+    @property
+    def world(self) -> World:
+        """The world of the current task, which a scripted expert looks at and copies."""
+        return self._episode.world
 
     @property
     def model(self) -> mujoco.MjModel:

@@ -206,6 +206,10 @@ class World:
             [self.data.site_xpos[self._eef_site], axis_angle(quaternion), self.data.qpos[self._gripper_qpos]]
         ).astype(np.float32)
 
+    def home_rotation(self) -> np.ndarray:
+        """Orientation of the end effector where the arm is at reset, (3, 3), world frame."""
+        return self._home_pose[3:].reshape(3, 3)
+
     def eef_position(self) -> np.ndarray:
         """Position between the finger tips, (3,), metres, world frame."""
         return self.data.site_xpos[self._eef_site]

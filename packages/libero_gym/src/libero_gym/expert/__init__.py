@@ -1,0 +1,5 @@
+"""Scripted solutions from a task's goal."""
+
+from libero_gym.expert.expert import Expert
+
+__all__ = ["Expert"]

@@ -1,0 +1,99 @@
+"""A scripted expert: a task's goal as jobs, each tried in a copy of the world before it is done in the real one.
+
+    goal predicates -> jobs in order -> for each: ways to do it, best first
+                                        tried in a copy of the simulation, depth first, until all jobs succeed
+                                        done in the real world, looking at its state; planned anew where one failed
+
+The simulation is deterministic: what succeeded in the copy succeeds in the world, but for the noise that makes
+demonstrations differ. That is what retries are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from libero_gym.engine.world import Snapshot, World
+from libero_gym.expert.arm import Arm, Variation
+from libero_gym.expert.jobs import Job, jobs_of
+from libero_gym.expert.sight import Sight
+from libero_gym.expert.skills import Way
+
+TRIES = 3
+"""How often a job is planned anew in the real world."""
+WAYS, TRIALS = 12, 40
+"""Ways of doing a job that are tried in the copy, and of all jobs together."""
+
+
+class Expert:
+    """Solves the task of a world from where the world is now."""
+
+    def __init__(self, world: World, rng: np.random.Generator, *, noise: float = 0.05) -> None:
+        """
+        Args:
+            world: of the environment that carries out the actions.
+            rng: draws what makes demonstrations differ.
+            noise: deviation of what is added to actions on the way, in units of the action.
+        """
+        self.notes: list[str] = []
+        """What was done, and what went wrong."""
+        self._world = world
+        self._copy = World(world.shared)
+        self._rng = rng
+        self._variation = Variation(
+            speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))
+        )
+        self._sight = Sight(world)
+        self._trials = 0
+
+    def actions(self) -> Iterator[np.ndarray]:
+        """Actions (7,) in [-1, 1], one a control step; each looks at where the world is when it is asked for."""
+        arm = Arm(self._world, self._rng, self._variation)
+        for _ in range(TRIES):
+            for job, way in self._plan():
+                yield from way(arm)
+                if not job.done(self._world):
+                    self.notes.append(f"{job}: failed")
+                    break
+            if self._world.success():
+                return
+            self.notes.append("planned anew")
+
+    def _plan(self) -> list[tuple[Job, Way]]:
+        """Ways that together succeed in the copy; else those that get furthest."""
+        snapshot = self._world.snapshot()
+        assert snapshot is not None
+        self._trials = 0
+        seed = int(self._rng.integers(2**31))
+        plan = self._continue(snapshot, jobs_of(self._world, self._sight), seed)
+        if self._trials > len(plan):
+            self.notes.append(f"{self._trials} trials")
+        return plan
+
+    def _continue(self, snapshot: Snapshot, jobs: list[Job], seed: int) -> list[tuple[Job, Way]]:
+        """A plan for the jobs from a state of the copy: depth first, the best way of a job first."""
+        self._copy.restore(snapshot)
+        left = [job for job in jobs if not job.done(self._copy)]
+        if not left:
+            return []
+        job = left[0]
+        best: list[tuple[Job, Way]] = []
+        for way in job.ways(self._copy)[:WAYS]:
+            if self._trials >= TRIALS:
+                break
+            self._trials += 1
+            self._copy.restore(snapshot)
+            arm = Arm(self._copy, np.random.default_rng(seed), self._variation)
+            for action in way(arm):
+                self._copy.step(action)
+            if not job.done(self._copy):
+                best = best or [(job, way)]
+                continue
+            after = self._copy.snapshot()
+            assert after is not None
+            plan = [(job, way), *self._continue(after, jobs[jobs.index(job) + 1 :], seed)]
+            if self._copy.success():
+                return plan
+            best = max(best, plan, key=len)
+        return best

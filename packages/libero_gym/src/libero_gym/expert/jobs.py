@@ -1,0 +1,178 @@
+"""A goal's predicates as jobs, and the ways to do each.
+
+Lengths are metres, world frame, z up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from libero_gym.engine.world import World
+from libero_gym.expert.arm import Arm
+from libero_gym.expert.grasps import Grasp, find_grasps
+from libero_gym.expert.joints import Turn
+from libero_gym.expert.sight import Sight
+from libero_gym.expert.skills import Way, push_to, put, spread, take
+from libero_gym.scene.tables import Entity
+
+LIFT = 0.06
+CARRY_CLEARANCE = 0.03
+RELEASE_ABOVE = 0.006
+DRAG_CLEARANCE = 0.004
+INSIDE_VARIANTS = ((False, 0.004), (False, -0.025), (True, -0.025))
+"""Of putting something into something: low or from above the rim, and how far from what is over the open part."""
+
+
+EIGHT_WAYS = [np.array([np.cos(angle), np.sin(angle)]) for angle in np.arange(8) * np.pi / 4]
+
+
+class Job(Protocol):
+    """One predicate of a goal."""
+
+    def done(self, world: World) -> bool:
+        """Whether the predicate holds."""
+
+    def ways(self, world: World) -> list[Way]:
+        """Ways to make it hold from where the world is, best first."""
+
+
+def jobs_of(world: World, sight: Sight) -> list[Job]:
+    """A goal's jobs in the order in which they can be done: what has to be open first, what is closed last."""
+    table = world.scene.table
+    first: list[Job] = []
+    middle: list[Job] = []
+    last: list[Job] = []
+    for index, atom in enumerate(table.goal):
+        entities = [sight.entities[name] for name in atom.arguments]
+        if atom.name in ("on", "in"):
+            place = entities[1]
+            if atom.name == "in" and "open" in place.conditions and place.joint_qpos:
+                first.append(Turn(place, "open", sight, only_just=True))
+            middle.append(Bring(index, entities[0], place, sight, inside=atom.name == "in"))
+        elif atom.name in ("open", "turnon"):
+            first.append(Turn(entities[0], atom.name, sight))
+        elif atom.name in ("close", "turnoff"):
+            last.append(Turn(entities[0], atom.name, sight))
+    return [*first, *middle, *last]
+
+
+class Bring:
+    """Take a thing and put it on or into something."""
+
+    def __init__(self, index: int, thing: Entity, place: Entity, sight: Sight, *, inside: bool) -> None:
+        self._index = index
+        self._inside = inside
+        self._sight = sight
+        self.thing, self.place = thing, place
+
+    def __str__(self) -> str:
+        return f"{self.thing.name} to {self.place.name}"
+
+    def done(self, world: World) -> bool:
+        return world.goal.satisfied(world.data)[self._index]
+
+    def ways(self, world: World) -> list[Way]:
+        data, sight = world.data, self._sight
+        body = self.thing.body
+        points = sight.thing(world, self.thing)
+        arm = Arm.still(world)
+        grasps = find_grasps(
+            points,
+            sight.others(world, self.thing),
+            centre=data.xipos[body],
+            home_yaw=float(np.arctan2(arm.home[1, 0], arm.home[0, 0])),
+        )
+        others = sight.others(world, self.thing)
+        above = others[others[:, 2] > points[:, 2].max() - 0.005]
+        chosen = [(grasp, self._drag(grasp, points, above)) for grasp in spread(grasps)]
+        # a short drag first
+        chosen.sort(key=lambda item: float(np.linalg.norm(item[1])))
+        variants = INSIDE_VARIANTS if self._inside else ((False, 0.0),)
+        # every grasp once before the first is tried in another way
+        ways = [self._way(*each, low, margin) for low, margin in variants for each in chosen[:4]]
+        ways += [self._way(*each, *variants[0]) for each in chosen[4:]]
+        if self.place.kind == "region" and not self.place.parent and not self._inside:
+            pushes = [push_to(self.thing, self.place, sight, press) for press in (0.006, 0.010, 0.002, None)]
+            ways = [*ways[:2], *pushes, *ways[2:]]
+        return ways
+
+    def _drag(self, grasp: Grasp, points: np.ndarray, above: np.ndarray) -> np.ndarray:
+        """(2,): how to drag the thing from under what is above it, in the direction in which the fingers close: they
+        push it then, and cannot slip along it."""
+        along = grasp.rotation[:2, 0]
+        return _out_from_under(points, above, DRAG_CLEARANCE, [along, -along])
+
+    def _way(self, grasp: Grasp, drag: np.ndarray, low: bool, margin: float) -> Way:
+        def way(arm: Arm) -> Iterator[np.ndarray]:
+            world, sight = arm.world, self._sight
+            yield from take(arm, grasp, LIFT, drag)
+            body = world.data.xpos[self.thing.body].copy()
+            points = sight.thing(world, self.thing)
+            held = body - arm.position
+            bottom = float(points[:, 2].min()) - arm.position[2]
+            target, top, ceiling = self._target(world)
+            others = sight.others(world, self.thing)
+            if self._inside:
+                # where the way down is free: the open part of a drawer
+                footprint = points - [*(body[:2] - target), 0.0]
+                target = target + _out_from_under(
+                    footprint, others[others[:, 2] > self._rim(world) + 0.005], margin, EIGHT_WAYS
+                )
+            if low:
+                ceiling = -np.inf
+            over = _height_over(others, points, arm.position, target - held[:2]) - bottom + CARRY_CLEARANCE
+            release = np.array([*(target - held[:2]), max(top - bottom + RELEASE_ABOVE, ceiling)])
+            yield from put(arm, release, max(over, release[2] + 0.02))
+
+        return way
+
+    def _rim(self, world: World) -> float:
+        """Height of the upper edge of what a thing is put into."""
+        body = int(world.model.site_bodyid[self.place.site])
+        points = self._sight.geoms(world, self._sight.geoms_of_body(body))
+        return float(points[:, 2].max()) if len(points) else float(world.data.site_xpos[self.place.site][2])
+
+    def _target(self, world: World) -> tuple[np.ndarray, float, float]:
+        """Where the thing's body goes (2,), the height of what it rests on, and the least height of the gripper."""
+        data = world.data
+        if self.place.kind == "region":
+            centre = data.site_xpos[self.place.site]
+            half = np.abs(data.site_xmat[self.place.site].reshape(3, 3) @ np.array(self.place.size))
+            if self._inside:
+                return centre[:2].copy(), centre[2] - half[2], self._rim(world)
+            return centre[:2].copy(), centre[2] + half[2], -np.inf
+        points = self._sight.thing(world, self.place)
+        centre = data.xpos[self.place.body][:2].copy()
+        near = points[np.linalg.norm(points[:, :2] - centre, axis=1) < 0.03]
+        return centre, float((near if len(near) else points)[:, 2].max()), -np.inf
+
+
+def _out_from_under(
+    thing: np.ndarray, above: np.ndarray, margin: float, directions: Sequence[np.ndarray]
+) -> np.ndarray:
+    """(2,): the shortest way in one of some directions to move a thing to where none of the points `above` is over it,
+    or nearer than `margin`; zero if none is, or if there is no such way."""
+    above = above[:, :2]
+    low, high = thing[:, :2].min(0) - margin, thing[:, :2].max(0) + margin
+    for distance in np.arange(0.0, 0.16, 0.01):
+        for direction in directions:
+            moved = distance * direction
+            if not ((above > low + moved) & (above < high + moved)).all(1).any():
+                return moved
+    return np.zeros(2)
+
+
+def _height_over(others: np.ndarray, thing: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
+    """The height of the highest thing near the straight way between two places, for a thing as broad as `thing`."""
+    reach = 0.5 * float(np.ptp(thing[:, :2], axis=0).max()) + 0.03
+    way = end - start[:2]
+    length = float(np.linalg.norm(way))
+    along = way / length if length > 1e-6 else np.array([1.0, 0.0])
+    relative = others[:, :2] - start[:2]
+    forward = relative @ along
+    aside = np.abs(relative @ np.array([-along[1], along[0]]))
+    near = (aside < reach) & (forward > -0.02) & (forward < length + reach)
+    return float(others[near, 2].max()) if near.any() else float(others[:, 2].min())

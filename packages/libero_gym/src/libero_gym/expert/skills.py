@@ -1,0 +1,135 @@
+"""What the gripper can do with a thing: take it, put it down, push it.
+
+Each is a stream of actions that looks at the simulator's state.
+
+Lengths are metres, world frame, z up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from libero_gym.expert.arm import Arm, pointing_down
+from libero_gym.expert.grasps import OPENING, TIP_BELOW, Grasp
+from libero_gym.expert.sight import Sight
+from libero_gym.scene.tables import Entity
+
+Way = Callable[[Arm], Iterator[np.ndarray]]
+"""A way to do something: actions for the arm of any world like the one that it was planned in."""
+
+APPROACH = 0.09
+"""How far above a grasp it is approached from."""
+CLOSING_STEPS, OPENING_STEPS = 9, 5
+RETREAT = 0.10
+PUSH_HEIGHT, PUSH_STEPS = 0.016, 120
+
+
+def reach(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
+    """Bring the open fingers around what is to be held."""
+    arm.opening = grasp.opening
+    back = -grasp.rotation[:, 2] * (APPROACH + arm.variation.lift)
+    above = grasp.position + back
+    far = np.linalg.norm(above[:2] - arm.position[:2]) > 0.05
+    yield from arm.go(
+        np.array([*above[:2], max(above[2], arm.position[2] if far else above[2])]),
+        grasp.rotation,
+        tolerance=0.02,
+        through=True,
+    )
+    yield from arm.go(above, grasp.rotation, tolerance=0.01)
+    yield from arm.go(grasp.position, grasp.rotation, tolerance=0.004, exact=True, speed=0.8, steps=45)
+
+
+def take(arm: Arm, grasp: Grasp, lift: float, drag: np.ndarray) -> Iterator[np.ndarray]:
+    """Close around a grasp, drag it by `drag` (2,) from under something, and raise it by `lift`."""
+    yield from reach(arm, grasp)
+    arm.opening = None
+    yield from arm.hold(CLOSING_STEPS)
+    if drag.any():
+        yield from arm.go(arm.position + np.array([*drag, 0.008]), tolerance=0.015, steps=40, exact=True)
+    yield from arm.go(arm.position + up(lift), tolerance=0.02, steps=40)
+
+
+def put(arm: Arm, release: np.ndarray, over: float) -> Iterator[np.ndarray]:
+    """Carry what is held to a place and let it go.
+
+    Args:
+        release: (3,), of the gripper when it opens.
+        over: height at which the gripper travels.
+    """
+    here, upright = arm.position, arm.rotation
+    if here[2] < over - 0.01:
+        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.03, through=True)
+    yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012)
+    yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50)
+    arm.opening = OPENING
+    yield from arm.hold(OPENING_STEPS)
+    yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25)
+
+
+def push_to(thing: Entity, region: Entity, sight: Sight, press: float | None) -> Way:
+    """Push a thing over the table to the middle of a region: from behind, or against its rim from inside.
+
+    Args:
+        press: how far below the thing's surface the finger tips are sent inside it, metres; None: from behind.
+    """
+
+    def way(arm: Arm) -> Iterator[np.ndarray]:
+        data = arm.world.data
+        target = data.site_xpos[region.site][:2]
+        points = sight.thing(arm.world, thing)
+        middle = points[:, :2].mean(0)
+        # from the body, by which the goal goes, to the middle of what is touched
+        off = middle - data.xpos[thing.body][:2]
+        forward = _unit(target - data.xpos[thing.body][:2])
+        radius = float(-((points[:, :2] - middle) @ forward).min())
+        rotation = arm.nearest(pointing_down(float(np.arctan2(forward[0], -forward[1]))))
+        if press is not None:
+            near = points[np.linalg.norm(points[:, :2] - middle, axis=1) < 0.03]
+            start, height = middle, float((near if len(near) else points)[:, 2].max()) + TIP_BELOW - press
+        else:
+            start, height = middle - (radius + 0.04) * forward, float(points[:, 2].min()) + PUSH_HEIGHT
+        arm.opening = None
+        yield from arm.go(np.array([*start, height + 0.12]), rotation, tolerance=0.02, through=True)
+        yield from arm.go(np.array([*start, height]), rotation, tolerance=0.008, exact=True)
+        for _ in range(PUSH_STEPS):
+            left = target - data.xpos[thing.body][:2]
+            if np.linalg.norm(left) < 0.012:
+                break
+            forward = _unit(left)
+            # stay behind the middle, seen from where it has to go
+            aside = data.xpos[thing.body][:2] + off - arm.position[:2]
+            aside = aside - (aside @ forward) * forward
+            step = 0.02 * forward + (0.8 if press is None else 0.0) * aside
+            yield arm.to(np.array([*(arm.position[:2] + step), height]), rotation)
+        if press is None:
+            yield from arm.go(arm.position - np.array([*(0.03 * forward), 0.0]), rotation, tolerance=0.01, steps=12)
+        yield from arm.go(arm.position + up(RETREAT), rotation, tolerance=0.02, steps=25)
+
+    return way
+
+
+def up(height: float) -> np.ndarray:
+    """(3,) so far up."""
+    return np.array([0.0, 0.0, height])
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def spread(grasps: list[Grasp], most: int = 12) -> list[Grasp]:
+    """The best grasps that differ from each other."""
+    chosen: list[Grasp] = []
+    for grasp in grasps:
+        if all(
+            np.linalg.norm(grasp.position - other.position) > 0.015
+            or abs(grasp.rotation[:, 0] @ other.rotation[:, 0]) < 0.94
+            for other in chosen
+        ):
+            chosen.append(grasp)
+        if len(chosen) >= most:
+            break
+    return chosen
