@@ -13,8 +13,13 @@ OFFICIAL = Path(os.environ.get("LIBERO_GYM_TEST_ASSETS", REPOSITORY.parent / "sh
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh cache for the session, so that nothing an earlier run left behind can make a test pass."""
-    folder = tmp_path_factory.mktemp("libero-gym-cache")
+    """A fresh cache for the session, so that nothing an earlier run left behind can make a test pass.
+
+    Processes of one run (pytest-xdist) share it, as users' processes do.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "libero-gym-cache"
+    folder.mkdir(exist_ok=True)
     os.environ["LIBERO_GYM_CACHE"] = str(folder)
     os.environ.pop("LIBERO_GYM_ASSETS", None)
     return folder
