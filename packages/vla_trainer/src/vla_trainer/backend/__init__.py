@@ -12,7 +12,9 @@ def _local(config: Config) -> Backend:
 
 
 def _ray(config: Config) -> Backend:
-    raise BackendError('cluster.backend="ray" is not there yet; use "local"')
+    raise BackendError(
+        'cluster.backend="ray" is not there yet; on one GPU or none: cluster.backend=local cluster.gpus_per_node=0'
+    )
 
 
 BACKENDS = {"local": _local, "ray": _ray}
