@@ -15,7 +15,7 @@ from libero_gym.expert.arm import Arm
 from libero_gym.expert.grasps import Grasp, find_grasps
 from libero_gym.expert.joints import Turn
 from libero_gym.expert.sight import Sight
-from libero_gym.expert.skills import Way, push_to, put, spread, take
+from libero_gym.expert.skills import Way, drag_to, put, spread, take
 from libero_gym.scene.tables import Entity
 
 LIFT = 0.06
@@ -26,6 +26,8 @@ INSIDE_VARIANTS = ((False, 0.004), (False, -0.025), (True, -0.025))
 """Of putting something into something: low or from above the rim, and how far from what is over the open part."""
 
 
+DRAGS = ((0.010, False), (0.010, True), (0.006, True), (0.014, True))
+"""Of dragging a flat thing: how hard to press, metres, and whether the hand lies along the way."""
 EIGHT_WAYS = [np.array([np.cos(angle), np.sin(angle)]) for angle in np.arange(8) * np.pi / 4]
 
 
@@ -95,8 +97,8 @@ class Bring:
         ways = [self._way(*each, low, margin) for low, margin in variants for each in chosen[:4]]
         ways += [self._way(*each, *variants[0]) for each in chosen[4:]]
         if self.place.kind == "region" and not self.place.parent and not self._inside:
-            pushes = [push_to(self.thing, self.place, sight, press) for press in (0.006, 0.010, 0.002, None)]
-            ways = [*ways[:2], *pushes, *ways[2:]]
+            drags = [drag_to(self.thing, self.place, sight, *drag) for drag in DRAGS]
+            ways = [*ways[:2], *drags, *ways[2:]]
         return ways
 
     def _drag(self, grasp: Grasp, points: np.ndarray, above: np.ndarray) -> np.ndarray:

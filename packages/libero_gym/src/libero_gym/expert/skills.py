@@ -23,7 +23,7 @@ APPROACH = 0.09
 """How far above a grasp it is approached from."""
 CLOSING_STEPS, OPENING_STEPS = 9, 5
 RETREAT = 0.10
-PUSH_HEIGHT, PUSH_STEPS = 0.016, 120
+DRAG_STEPS, DRAG_AHEAD, DRAG_MOST = 140, 0.03, 0.12
 
 
 def reach(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
@@ -69,43 +69,39 @@ def put(arm: Arm, release: np.ndarray, over: float) -> Iterator[np.ndarray]:
     yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25)
 
 
-def push_to(thing: Entity, region: Entity, sight: Sight, press: float | None) -> Way:
-    """Push a thing over the table to the middle of a region: from behind, or against its rim from inside.
+def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bool) -> Way:
+    """Press closed fingers onto the middle of a flat thing and drag it over the table to the middle of a region.
 
     Args:
-        press: how far below the thing's surface the finger tips are sent inside it, metres; None: from behind.
+        press: how far below the thing's surface the finger tips are sent, metres.
+        along: whether the hand lies along the way or across it.
     """
 
     def way(arm: Arm) -> Iterator[np.ndarray]:
         data = arm.world.data
         target = data.site_xpos[region.site][:2]
         points = sight.thing(arm.world, thing)
-        middle = points[:, :2].mean(0)
         # from the body, by which the goal goes, to the middle of what is touched
-        off = middle - data.xpos[thing.body][:2]
+        off = points[:, :2].mean(0) - data.xpos[thing.body][:2]
+        near = points[np.linalg.norm(points[:, :2] - points[:, :2].mean(0), axis=1) < 0.03]
+        height = float((near if len(near) else points)[:, 2].max()) + TIP_BELOW - press
         forward = _unit(target - data.xpos[thing.body][:2])
-        radius = float(-((points[:, :2] - middle) @ forward).min())
-        rotation = arm.nearest(pointing_down(float(np.arctan2(forward[0], -forward[1]))))
-        if press is not None:
-            near = points[np.linalg.norm(points[:, :2] - middle, axis=1) < 0.03]
-            start, height = middle, float((near if len(near) else points)[:, 2].max()) + TIP_BELOW - press
-        else:
-            start, height = middle - (radius + 0.04) * forward, float(points[:, 2].min()) + PUSH_HEIGHT
+        yaw = np.arctan2(forward[1], forward[0]) if along else np.arctan2(forward[0], -forward[1])
+        rotation = arm.nearest(pointing_down(float(yaw)))
+        start = np.array([*(data.xpos[thing.body][:2] + off), height])
         arm.opening = None
-        yield from arm.go(np.array([*start, height + 0.12]), rotation, tolerance=0.02, through=True)
-        yield from arm.go(np.array([*start, height]), rotation, tolerance=0.008, exact=True)
-        for _ in range(PUSH_STEPS):
-            left = target - data.xpos[thing.body][:2]
-            if np.linalg.norm(left) < 0.012:
+        yield from arm.go(start + up(0.12), rotation, tolerance=0.02, through=True)
+        yield from arm.go(start, rotation, tolerance=0.008, exact=True, steps=30)
+        last, pull = np.inf, DRAG_AHEAD
+        for _ in range(DRAG_STEPS):
+            here = data.xpos[thing.body][:2]
+            if np.linalg.norm(target - here) < 0.012:
                 break
-            forward = _unit(left)
-            # stay behind the middle, seen from where it has to go
-            aside = data.xpos[thing.body][:2] + off - arm.position[:2]
-            aside = aside - (aside @ forward) * forward
-            step = 0.02 * forward + (0.8 if press is None else 0.0) * aside
-            yield arm.to(np.array([*(arm.position[:2] + step), height]), rotation)
-        if press is None:
-            yield from arm.go(arm.position - np.array([*(0.03 * forward), 0.0]), rotation, tolerance=0.01, steps=12)
+            # ahead of the thing, not of the fingers: where they slip they wait for it; further where it is held up
+            left = float(np.linalg.norm(target - here))
+            pull = pull + 0.004 if last - left < 5e-4 else DRAG_AHEAD
+            last = left
+            yield arm.to(np.array([*(here + off + min(pull, DRAG_MOST) * _unit(target - here)), height]), rotation)
         yield from arm.go(arm.position + up(RETREAT), rotation, tolerance=0.02, steps=25)
 
     return way
