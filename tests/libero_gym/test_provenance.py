@@ -41,3 +41,18 @@ def test_each_departure_from_the_published_evaluation_is_named(change, said, off
     caveats = gymnasium.make("libero/Goal-v0", assets=official_assets, **change).metadata["benchmark_caveats"]
     assert len(caveats) == 1
     assert said in caveats[0]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "said"),
+    [
+        # Limits of the published evaluations: 220, 280, 300, 520, 400 for the five suites in order.
+        ({}, ("the time limit is 520, not 220 or 280 or 300 or 400 steps",)),
+        ({"task": [30, 39]}, ()),  # of libero_10, whose limit is 520
+        ({"task": 21}, ("the time limit is 520, not 300 steps",)),  # of libero_goal
+        ({"task": 21, "max_episode_steps": 300}, ()),
+    ],
+)
+def test_the_union_s_time_limit_is_held_against_those_of_the_tasks_own_suites(kwargs, said, official_assets):
+    env = gymnasium.make("libero/130-v0", assets=official_assets, **kwargs)
+    assert env.metadata["benchmark_caveats"] == said

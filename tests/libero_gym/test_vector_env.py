@@ -226,6 +226,18 @@ def test_hundreds_of_environments_leave_no_thread_and_no_open_file():
     assert open_files() <= files + 2
 
 
+def test_the_union_lists_the_states_of_all_130_tasks_and_takes_a_split():
+    union = {"vectorization_mode": "vector_entry_point", "assets": "builtin", "cameras": ()}
+    envs = gymnasium.make_vec("libero/130-v0", **union)
+    # 50 published states for each
+    assert envs.metadata["init_states"] == dict.fromkeys(range(130), 50)
+    envs.close()
+    # Task 21 is of libero_goal, which has 50 for training beside them.
+    envs = gymnasium.make_vec("libero/130-v0", task=[21], split="all", **union)
+    assert envs.metadata["init_states"] == {21: 100}
+    envs.close()
+
+
 def test_a_task_of_the_union_is_the_task_of_its_own_suite():
     # task 21 of all 130 is task 1 of libero_goal: ten of libero_spatial and ten of libero_object come before it
     runs = []

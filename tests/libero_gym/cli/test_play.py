@@ -10,9 +10,12 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from libero_gym.cli import app
 from libero_gym.env import LiberoEnv
 from libero_gym.recording import Recorder, Recording
+from libero_gym.tasks import load_suite
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,23 @@ def test_without_a_display_it_says_what_to_do(run, episode):
         assert done.stderr.startswith("DisplayError: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is")
         assert "--out f.mp4" in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_number_of_the_union_is_driven_and_recorded_as_the_task_of_its_suite(monkeypatch, tmp_path):
+    def drive(env, keyboard, start, recorder, say):
+        _, info = env.reset(seed=start["seed"], options={"init_state": start["init_state"]})
+        recorder.begin(info)
+        action = keyboard.action()
+        recorder.add(action, env.step(action)[4])
+
+    monkeypatch.setattr("libero_gym.play.window.check_display", lambda: None)
+    monkeypatch.setattr("libero_gym.play.window.drive", drive)
+    path = tmp_path / "episode.npz"
+    # Task 21 of all is task 1 of libero_goal, after ten of libero_spatial and ten of libero_object.
+    arguments = ["play", "--suite", "130", "--task", "21", "--assets", "builtin", "--record", str(path)]
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+    recording = Recording.load(path)
+    assert (recording.suite, recording.task) == ("libero_goal", load_suite("goal").tasks[1].name)
 
 
 def test_a_display_that_is_not_there_does_not_hang(run, episode):

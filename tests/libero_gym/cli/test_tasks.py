@@ -24,7 +24,7 @@ def test_all_of_them():
         "name": "pick_up_the_alphabet_soup_and_place_it_in_the_basket",
         "instruction": "pick up the alphabet soup and place it in the basket",
     }
-    assert rows("list") == listed
+    assert rows("list") == rows("--suite", "130") == rows("--suite", "130", "--suite", "goal") == listed
 
 
 def test_filters_narrow_each_other():
@@ -57,10 +57,12 @@ def test_show_a_task_whichever_way_it_is_named(run):
         "50 published (split eval), 50 others (split train)",
         "300 control steps, 15 s",
         'gymnasium.make("libero/Goal-v0", task=7)',
+        'gymnasium.make("libero/130-v0", task=27)',  # after ten of libero_spatial and ten of libero_object
     ):
         assert part in done.stdout
     assert run("tasks", "show", "turn_on_the_stove").stdout == done.stdout
     assert run("tasks", "show", "libero/Goal-v0", "turn_on_the_stove").stdout == done.stdout
+    assert run("tasks", "show", "130", 27).stdout == done.stdout
 
 
 def test_show_as_json_counts_as_libero_does(run):
@@ -79,6 +81,7 @@ def test_show_as_json_counts_as_libero_does(run):
         (["--suite", "gaol"], "SuiteError: unknown suite 'gaol'"),
         (["--object", "flat_stov"], "OptionError: unknown --object 'flat_stov'"),
         (["show", "turn_on_the_stov"], "TaskError: unknown task 'turn_on_the_stov' (did you mean 'turn_on_"),
+        (["show", "130"], "TaskError: libero_130 alone is a suite, not a task; add an index from 0 to 129"),
         (["show", "goal"], "TaskError: libero_goal alone is a suite, not a task; add an index from 0 to 9"),
         (["show", "goal", "12"], "TaskError: unknown task '12' in libero/Goal-v0; allowed: 0..9"),
         (["show", "goal", "1", "2"], "OptionError: 3 words after show"),

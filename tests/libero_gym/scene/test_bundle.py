@@ -112,6 +112,22 @@ def test_environments_equal_those_of_the_assets(bundle):
     assert walk(sys.executable, bundle)["digest"] == walk(sys.executable, "builtin")["digest"]
 
 
+def test_the_union_has_the_tasks_that_it_has_by_their_numbers_among_all(bundle):
+    scenes = scene_source(bundle)
+    assert scenes.scene(scenes.suite("130").select(4)[0]) is scenes.scene(TASKS[1])
+    # Task 1 of libero_goal is task 21 of all 130, whichever of them are in the bundle.
+    chosen = (load_suite("goal").tasks[1], load_suite("spatial").tasks[4])
+    mixed = BundledScenes(bundle, BUILTIN, None, chosen, {})
+    assert [(task.id, task.suite, task.index) for task in mixed.suite("130").tasks] == [
+        (4, "libero_spatial", 4),
+        (21, "libero_goal", 1),
+    ]
+    with pytest.raises(AssetError, match=r"does not have libero_130 task 1; it has libero_goal 1; libero_spatial 4\."):
+        mixed.select(mixed.suite("130"), 1)
+    with pytest.raises(AssetError, match="does not have libero_130"):
+        BundledScenes(bundle, BUILTIN, None, (), {}).suite("130")
+
+
 def test_info_names_the_set_that_it_was_made_from(bundle):
     env = make(bundle)
     assert env.reset(seed=0)[1]["assets"] == env.unwrapped.metadata["assets"] == BUILTIN

@@ -35,6 +35,14 @@ def test_tables_survive_json():
     assert (drawer.conditions["close"].op, drawer.conditions["close"].value) == (">", 0.0)
 
 
+def test_the_union_has_the_suite_s_own_scene():
+    assets = resolve_assets("builtin")
+    # libero_spatial comes first among all: its task 1 is their task 1
+    assert compiled_scene(load_suite("130").tasks[1], assets) is compiled_scene(TASK, assets)
+    for number, own in ((21, load_suite("goal").tasks[1]), (129, load_suite("90").tasks[89])):
+        assert scene_folder(load_suite("130").tasks[number], assets) == scene_folder(own, assets)
+
+
 def test_fixtures_stand_in_their_regions_and_repeat():
     table = compiled_scene(TASK, resolve_assets("builtin")).table
     poses = sample_fixture_poses(table, np.random.default_rng(3))

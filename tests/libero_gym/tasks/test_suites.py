@@ -1,11 +1,12 @@
-"""The five suites, against LIBERO's own files."""
+"""The five suites and their union, against LIBERO's own files."""
 
 import re
 
 import pytest
 
 from libero_gym.errors import SuiteError, TaskError
-from libero_gym.tasks import SUITES, load_suite, resolve_suite, suites_in
+from libero_gym.tasks import SUITES, load_suite, resolve_suite
+from libero_gym.tasks.init_states import published_states
 from libero_gym.tasks.suites import TASK_COUNTS
 
 
@@ -78,6 +79,11 @@ def test_the_union_has_every_task_once_in_the_order_of_the_suites():
         union.select(130)
 
 
-def test_what_a_name_stands_for():
-    assert suites_in("130") == list(SUITES)
-    assert suites_in("goal") == ["libero_goal"]
+def test_a_task_is_equal_to_itself_in_the_union_so_that_nothing_is_remembered_twice():
+    # libero_goal comes after ten tasks of libero_spatial and ten of libero_object: 20 + 1
+    own, among_all = load_suite("goal").tasks[1], load_suite("130").tasks[21]
+    assert (own.id, among_all.id) == (1, 21)
+    assert own == among_all
+    assert own.bddl_file == among_all.bddl_file
+    assert published_states(own) is published_states(among_all)
+    assert len({*load_suite("130").tasks, *(task for name in SUITES for task in load_suite(name).tasks)}) == 130

@@ -22,7 +22,7 @@ FileOption = Annotated[
 def play(
     episode: FileOption = None,
     suite: Annotated[
-        str | None, typer.Option("--suite", help="spatial, object, goal, 10 or 90.", show_default=False)
+        str | None, typer.Option("--suite", help="spatial, object, goal, 10, 90 or 130.", show_default=False)
     ] = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="INDEX|NAME", help="The task to drive.", show_default=False)
@@ -70,7 +70,7 @@ def _drive(suite: str, task: str, start: dict[str, int], assets: str, record: Pa
     if record is not None and record.suffix != ".npz":
         raise OptionError(f"--record {record} ends in {record.suffix!r}; allowed: .npz")
     check_display()
-    env = LiberoEnv(suite, task=chosen.index, assets=assets, cameras=(), max_episode_steps=-1)
+    env = LiberoEnv(chosen.suite, task=chosen.index, assets=assets, cameras=(), max_episode_steps=-1)
     recorder = Recorder(env, split="eval", settle_steps=10)
     typer.echo(f"{chosen.instruction}\n\n{KEYS}\n")
     drive(env, Keyboard(), start, recorder, typer.echo)

@@ -52,10 +52,10 @@ def snapshot(
     tasks = chosen_tasks(suite, task, scenes)
     scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # says now if there is no such asset set
     _compile(scenes, tasks, min(workers or os.cpu_count() or 1, len(tasks)))
-    tiles = []
+    tiles, several = [], len({chosen.suite for chosen in tasks}) > 1
     with progress_bar(len(tasks), "drawing") as done:
         for chosen in tasks:
-            tiles.append(_tile(chosen, assets, size, quality, init_state, len(set(suite)) > 1))
+            tiles.append(_tile(chosen, assets, size, quality, init_state, several))
             done(chosen)
     sheet = contact_sheet(tiles, columns)
     try:

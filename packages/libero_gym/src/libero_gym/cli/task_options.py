@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from libero_gym.errors import OptionError
-from libero_gym.tasks.suites import Task, load_suite, suites_in
+from libero_gym.tasks.suites import Task, load_suite
 
 if TYPE_CHECKING:
     from libero_gym.scene.source import SceneSource
 
-SUITES_HELP = "spatial, object, goal, 10 or 90; may be given more than once."
+SUITES_HELP = "spatial, object, goal, 10, 90, or 130 for all; may be given more than once."
 
 AssetsOption = Annotated[
     str, typer.Option("--assets", metavar="auto|official|builtin|FOLDER", help="What the scenes are made from.")
@@ -47,8 +47,8 @@ def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource
         OptionError: an unknown suite or task, or tasks of more than one suite.
     """
     load = load_suite if scenes is None else scenes.suite
-    loaded = list(dict.fromkeys(load(part) for name in suites for part in suites_in(name)))
+    loaded = list(dict.fromkeys(load(name) for name in suites))
     if names and len(loaded) > 1:
         raise OptionError(f"--task {names[0]} with {len(loaded)} suites; name one suite, or leave --task out")
-    tasks = {task for suite in loaded for task in suite.select(names or None)}
-    return sorted(tasks, key=lambda task: ([suite.name for suite in loaded].index(task.suite), task.index))
+    ordered = (sorted(suite.select(names or None), key=lambda task: task.id) for suite in loaded)
+    return list(dict.fromkeys(task for tasks in ordered for task in tasks))

@@ -11,7 +11,7 @@ from libero_gym.cli.task_options import SUITES_HELP
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
 from libero_gym.tasks.definition import TaskDefinition, task_definition
 from libero_gym.tasks.init_states import count_states, published_states
-from libero_gym.tasks.suites import SUITES, Suite, Task, load_suite, suites_in
+from libero_gym.tasks.suites import RUNNABLE, SUITES, UNION, Task, load_suite
 
 app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 
@@ -70,21 +70,22 @@ def show_task(
     as_json: JsonOption = False,
 ) -> None:
     """One task: instruction, goal, things, initial states, time limit."""
-    suite, task = _find(words)
-    tree = describe(suite, task)
+    tree = describe(_find(words))
     if as_json:
         typer.echo(json.dumps(tree, indent=2))
     else:
         _print(tree)
 
 
-def describe(suite: Suite, task: Task) -> dict[str, Any]:
-    """Everything about a task that needs no scene, as plain data."""
+def describe(task: Task) -> dict[str, Any]:
+    """Everything about a task that needs no scene, as plain data; of the union too, as its own suite has it."""
+    suite = load_suite(task.suite)
     definition = task_definition(task)
     published = published_states(task)
     return {
         "suite": task.suite,
         "index": task.index,
+        "index_of_all": load_suite(UNION).select(task.name)[0].id,
         "name": task.name,
         "env_id": suite.env_id,
         "instruction": task.instruction,
@@ -100,8 +101,8 @@ def describe(suite: Suite, task: Task) -> dict[str, Any]:
 
 
 def _list(suites: list[str] | None, grep: str | None, things: list[str] | None, as_json: bool) -> None:
-    chosen = list(dict.fromkeys(load_suite(part) for name in suites or SUITES for part in suites_in(name)))
-    found = [task for suite in chosen for task in suite.tasks]
+    chosen = list(dict.fromkeys(load_suite(name) for name in suites or SUITES))
+    found = list(dict.fromkeys(task for suite in chosen for task in suite.tasks))
     total = len(found)
     if things:
         categories = {task: _categories(task_definition(task)) for task in found}
@@ -136,25 +137,23 @@ def _categories(definition: TaskDefinition) -> set[str]:
     return {*definition.objects.values(), *definition.fixtures.values()}
 
 
-def _find(words: list[str]) -> tuple[Suite, Task]:
+def _find(words: list[str]) -> Task:
     """The task that SUITE INDEX, SUITE NAME or a NAME alone means."""
     if len(words) == 2:
-        suite = load_suite(words[0])
-        return suite, suite.select(words[1])[0]
+        return load_suite(words[0]).select(words[1])[0]
     if len(words) > 2:
         raise OptionError(f"{len(words)} words after show; allowed: SUITE INDEX, SUITE NAME, or NAME")
-    suites = [load_suite(name) for name in SUITES]
-    found = [(suite, task) for suite in suites for task in suite.tasks if task.name == words[0]]
+    tasks = load_suite(UNION).tasks
+    found = [task for task in tasks if task.name == words[0]]
     if len(found) == 1:
         return found[0]
     if found:
-        places = ", ".join(suite.name for suite, _ in found)
+        places = ", ".join(task.suite for task in found)
         raise TaskError(f"task {words[0]!r} is in {places}; name the suite too")
     try:
         suite = load_suite(words[0])
     except LiberoGymError:
-        names = [task.name for suite in suites for task in suite.tasks]
-        error = unknown(TaskError, "task", words[0], names)
+        error = unknown(TaskError, "task", words[0], [task.name for task in tasks])
         # 130 names would bury the suggestion.
         raise TaskError(f"{str(error).partition('; allowed:')[0]}; `libero-gym tasks` lists all names") from None
     raise TaskError(f"{suite.name} alone is a suite, not a task; add an index from 0 to {len(suite.tasks) - 1}")
@@ -180,6 +179,7 @@ def _print(tree: dict[str, Any]) -> None:
     table.add_row("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)")
     table.add_row("time limit", f"{limit} control steps, {limit / 20:g} s")
     table.add_row("make it", f'gymnasium.make("{tree["env_id"]}", task={tree["index"]})')
+    table.add_row("among all", f'gymnasium.make("{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
     Console(highlight=False).print(table, markup=False)
 
 

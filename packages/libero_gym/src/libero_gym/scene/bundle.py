@@ -28,7 +28,7 @@ from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
 from libero_gym.scene.cache import FORMAT
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.model_parts import read_model
-from libero_gym.tasks.suites import RUNNABLE, UNION, Suite, Task, resolve_suite, union
+from libero_gym.tasks.suites import SUITES, UNION, Suite, Task, resolve_suite, union
 
 #: Raise it when the layout above changes.
 BUNDLE_FORMAT = 1
@@ -125,12 +125,12 @@ class BundledScenes:
             SuiteError: LIBERO has no such suite; AssetError: the bundle has none of its tasks.
         """
         suite = resolve_suite(name)
-        if suite == UNION:
-            return union(self.tasks)
-        env_id, limit = RUNNABLE[suite]
-        tasks = tuple(task for task in self.tasks if task.suite == suite)
+        tasks = tuple(task for task in self.tasks if suite in (task.suite, UNION))
         if not tasks:
             raise AssetError(self._lacks(suite))
+        if suite == UNION:
+            return union(tasks)
+        env_id, limit = SUITES[suite]
         return Suite(suite, env_id, limit, tasks)
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:

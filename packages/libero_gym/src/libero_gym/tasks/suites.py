@@ -1,4 +1,4 @@
-"""LIBERO's five task suites, read from hf-libero's files without importing it.
+"""LIBERO's five task suites and their union, read from hf-libero's files without importing it.
 
 Importing `libero.libero` asks a question on standard input and `libero.libero.benchmark` imports torch, so the package
 is only located here: its task list is a plain dictionary in a module of its own, its BDDL files are text.
@@ -12,7 +12,7 @@ import importlib.util
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from libero_gym.errors import LiberoGymError, SuiteError, TaskError, unknown
@@ -28,11 +28,12 @@ SUITES: dict[str, tuple[str, int]] = {
 }
 
 #: The union of the five, as RLinf names it: its tasks are theirs in the order above, and keep their scenes, initial
-#: states and fixture poses. The limit is the longest of theirs.
+#: states and fixture poses. It has one limit for all, the longest of theirs: Gymnasium registers one for an id and
+#: hands it on as it does a user's own, which a limit for each task would have to overrule.
 UNION = "libero_130"
 RUNNABLE = {**SUITES, UNION: ("libero/130-v0", max(limit for _, limit in SUITES.values()))}
 
-#: How many tasks each suite has, whole.
+#: How many tasks each suite has, whole, in the order of the union; a bundle may have fewer.
 TASK_COUNTS = {"libero_spatial": 10, "libero_object": 10, "libero_goal": 10, "libero_10": 10, "libero_90": 90}
 
 
@@ -48,8 +49,9 @@ class Task:
     instruction: str
     """The sentence that published policies are prompted with: it comes from the file name, not from the BDDL's
     `:language` line, which differs for 29 of the 130 tasks."""
-    before: int = 0
-    """Tasks of other suites that stand before this suite's in the suite that is run: 0 but for the union of all."""
+    before: int = field(default=0, compare=False)
+    """Tasks of other suites that stand before this suite's in the suite that is run: 0 but for the union of all.
+    A task is equal to itself in the union, so that what is remembered of it is remembered once."""
 
     @property
     def id(self) -> int:
@@ -122,16 +124,6 @@ def resolve_suite(name: str) -> str:
     raise unknown(SuiteError, "suite", name, RUNNABLE, aliases=[suite.removeprefix("libero_") for suite in RUNNABLE])
 
 
-def suites_in(name: str) -> list[str]:
-    """The suites that a name stands for: all five for the union, else itself.
-
-    Raises:
-        SuiteError: no such suite.
-    """
-    suite = resolve_suite(name)
-    return list(SUITES) if suite == UNION else [suite]
-
-
 @functools.cache
 def load_suite(name: str) -> Suite:
     """A suite with its tasks in LIBERO's published order, or the union of all.
@@ -150,8 +142,8 @@ def load_suite(name: str) -> Suite:
 
 
 def union(tasks: Sequence[Task]) -> Suite:
-    """The suite of all, of those tasks that are there."""
-    befores = dict(zip(SUITES, itertools.accumulate(TASK_COUNTS.values(), initial=0), strict=False))
+    """The union, with these tasks of the five suites; their places in it are the same whichever are there."""
+    befores = dict(zip(TASK_COUNTS, itertools.accumulate(TASK_COUNTS.values(), initial=0), strict=False))
     env_id, limit = RUNNABLE[UNION]
     placed = [replace(task, before=befores[task.suite]) for task in tasks]
     return Suite(UNION, env_id, limit, tuple(sorted(placed, key=lambda task: task.id)))
