@@ -30,8 +30,8 @@ ANGLES = 16
 """Directions that are tried, over half a turn."""
 STEP = 0.008
 """Distance of neighbouring places that are tried."""
-CLEARANCE = 0.002
-"""Of the finger tips above what the thing stands on."""
+CLEARANCE = -0.001
+"""Of the finger tips above what the thing stands on; below 0: they may touch it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def find_grasps(
     *,
     centre: np.ndarray,
     home_yaw: float,
-    depths: tuple[float, ...] = (0.030, 0.020, 0.012, 0.006),
+    depths: tuple[float, ...] = (0.030, 0.020, 0.012, 0.006, 0.004),
     yaws: np.ndarray | None = None,
     lean: np.ndarray | None = None,
     opening: float = OPENING,

@@ -144,7 +144,7 @@ class Bring:
             centre = data.site_xpos[self.place.site]
             half = np.abs(data.site_xmat[self.place.site].reshape(3, 3) @ np.array(self.place.size))
             if self._inside:
-                return centre[:2].copy(), centre[2] - half[2], self._rim(world)
+                return centre[:2].copy(), centre[2] - half[2], min(centre[2] + half[2] - 0.03, self._rim(world))
             return centre[:2].copy(), centre[2] + half[2], -np.inf
         points = self._sight.thing(world, self.place)
         centre = data.xpos[self.place.body][:2].copy()
