@@ -35,7 +35,7 @@ class Fickle(Pusher):
 
     def __init__(self, world, rng):
         super().__init__(world, rng)
-        self.gives_up = rng.random() < 0.5
+        self.gives_up = rng.random() > 0.5
 
     def actions(self):
         if self.gives_up:

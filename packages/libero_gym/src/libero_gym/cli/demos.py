@@ -54,11 +54,14 @@ def demos(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
     camera: Annotated[
         list[str] | None,
-        typer.Option("--camera", metavar="agentview|wrist", help="May be given more than once; both.", show_default=False),
+        typer.Option(
+            "--camera", metavar="agentview|wrist", help="May be given more than once; both.", show_default=False
+        ),
     ] = None,
     size: Annotated[int, typer.Option("--size", help="Height and width of a picture, pixels.")] = 128,
     orientation: Annotated[
-        str, typer.Option("--orientation", metavar="rot180|upright", help="rot180 is the published policies' convention.")
+        str,
+        typer.Option("--orientation", metavar="rot180|upright", help="rot180 is the published policies' convention."),
     ] = "rot180",
     quality: Annotated[
         str, typer.Option("--quality", metavar="reference|fast", help="As LIBERO draws, or coarser and faster.")
@@ -135,7 +138,8 @@ def demos(
 
 
 @app.command(
-    "replay", epilog="Examples: libero-gym demos replay libero/spatial-builtin-v0, libero-gym demos replay ./demos --json"
+    "replay",
+    epilog="Examples: libero-gym demos replay libero/spatial-builtin-v0, libero-gym demos replay ./demos --json",
 )
 def replay_demos(
     name: NameArgument, assets: AssetsOption = "auto", workers: WorkersOption = None, as_json: JsonOption = False
@@ -175,7 +179,9 @@ def show_info(name: NameArgument, as_json: JsonOption = False) -> None:
         _print_info(tree)
 
 
-@app.command("export", epilog="Example: libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial")
+@app.command(
+    "export", epilog="Example: libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial"
+)
 def export_demos(
     name: NameArgument,
     hdf5: Annotated[Path, typer.Option("--hdf5", metavar="DIR", help="Receives one file a task.", show_default=False)],
@@ -260,7 +266,9 @@ def _print_reports(reports: list[TaskReport]) -> None:
         said = [report.task.instruction]
         if report.impossible:
             said.append(f"no expert: {report.impossible}")
-        said += [f"{count} x {reason}" for reason, count in Counter(one.reason for one in report.failures).most_common(3)]
+        said += [
+            f"{count} x {reason}" for reason, count in Counter(one.reason for one in report.failures).most_common(3)
+        ]
         counts = (f"{report.kept} of {report.wanted}", str(report.attempts), str(len(report.failures)))
         table.add_row(str(report.task.id), *counts, "\n".join(said))
     Console(highlight=False).print(table, markup=False)
@@ -271,7 +279,7 @@ def _print_replayed(episodes: list[Replayed]) -> None:
     from rich.table import Table
 
     table = Table("task", "episodes", "were successes", "succeed now", "largest difference", box=None, pad_edge=False)
-    table.add_column("name", overflow="fold", ratio=1, style="dim")
+    table.add_column("instruction", overflow="fold", ratio=1, style="dim")
     for task in sorted({one.task_id for one in episodes}):
         some = [one for one in episodes if one.task_id == task]
         table.add_row(
@@ -280,7 +288,7 @@ def _print_replayed(episodes: list[Replayed]) -> None:
             str(sum(one.recorded_success for one in some)),
             str(sum(one.success for one in some)),
             f"{max(one.difference for one in some):.2g}",
-            some[0].task_name,
+            some[0].instruction,
         )
     Console(highlight=False).print(table)
 

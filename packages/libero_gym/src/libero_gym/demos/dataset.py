@@ -5,9 +5,9 @@
               main_data.hdf5        episode_0, episode_1, ...: attributes, and links to the arrays in
               episodes/*.hdf5       a file each; one that main_data.hdf5 does not name yet waits for its turn
 
-HDF5 files that are being written are lost when the writer is killed. Here no file is ever changed: an episode's gets its
-name when it is whole, then a new main_data.hdf5 of some KB replaces the old one, then metadata.json. Minari reads HDF5's
-external links like anything else; the folder must stay together.
+HDF5 files that are being written are lost when the writer is killed. Here no file is ever changed: an episode's gets
+its name when it is whole, then a new main_data.hdf5 of some KB replaces the old one, then metadata.json. Minari reads
+HDF5's external links like anything else; the folder must stay together.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.envs.registration import spec as registered
 
 from libero_gym import spaces
-from libero_gym.demos.episode_file import GROUP, MEMBERS, Episode, check_group, plain, read_attributes, read_episode, sync
+from libero_gym.demos.episode_file import (
+    GROUP,
+    MEMBERS,
+    Episode,
+    check_group,
+    plain,
+    read_attributes,
+    read_episode,
+    sync,
+)
 from libero_gym.demos.extra import extra_module
 from libero_gym.demos.location import Location
 from libero_gym.demos.statistics import FILE_NAME, dataset_statistics, write_statistics
@@ -160,7 +169,7 @@ class DemoDataset:
         """A dataset with all of its episodes, each of which is found to be whole.
 
         Raises:
-            DatasetError: there is none, it is damaged, or of another environment or action size; the message says which.
+            DatasetError: there is none, it is damaged, or of another environment or action size; it says which.
         """
         h5py = extra_module("h5py")
         metadata = _read_metadata(location)
@@ -205,8 +214,8 @@ class DemoDataset:
         if not same_assets((self.header.assets, self.header.assets_version), (name, version)):
             raise DatasetError(
                 f"the dataset {self.location.dataset_id} is of the asset set {self.header.assets!r} (version "
-                f"{self.header.assets_version or 'unknown'}), this is {name!r} (version {version or 'unknown'}); name the "
-                "same set with --assets"
+                f"{self.header.assets_version or 'unknown'}), this is {name!r} (version {version or 'unknown'}); name "
+                "the same set with --assets"
             )
 
     @contextlib.contextmanager
@@ -348,7 +357,9 @@ def _read_header(location: Location, metadata: dict[str, Any]) -> Header:
         raise DatasetError(f"the dataset {name} has actions of shape {shape}; expected [{ACTION_SIZE}]")
     stored = metadata.get(_KEY)
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        said = "does not say how it was recorded" if not isinstance(stored, dict) else f"has format {stored.get('format')}"
+        said = (
+            "does not say how it was recorded" if not isinstance(stored, dict) else f"has format {stored.get('format')}"
+        )
         raise DatasetError(f"the dataset {name} {said}; expected format {FORMAT} of libero-gym demos")
     try:
         return Header(**stored)

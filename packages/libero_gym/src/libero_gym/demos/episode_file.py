@@ -1,9 +1,9 @@
 """One episode in one HDF5 file, with the members that Minari's HDF5 layout has in an episode's group.
 
-    /episode              attributes: see `Episode.attributes`
-      observations/       each key of the observation space, (T+1, ...); pictures compressed without loss
-      actions (T, 7) float32      rewards (T,) float64      terminations, truncations (T,) bool
-      infos/sim_state     (T+1, 1 + nq + nv) float64, LIBERO's flat [time, qpos, qvel] at each observation
+/episode              attributes: see `Episode.attributes`
+  observations/       each key of the observation space, (T+1, ...); pictures compressed without loss
+  actions (T, 7) float32      rewards (T,) float64      terminations, truncations (T,) bool
+  infos/sim_state     (T+1, 1 + nq + nv) float64, LIBERO's flat [time, qpos, qvel] at each observation
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
     try:
         with h5py.File(path, "r") as file:
             check_group(file[GROUP], str(path))
-            return dict(file[GROUP].attrs)
+            return {key: plain(value) for key, value in file[GROUP].attrs.items()}
     except (OSError, KeyError, RuntimeError) as error:
         raise DatasetError(f"{path} is not a whole episode ({_first_line(error)})") from error
 

@@ -5,6 +5,7 @@ A process that dies costs the jobs that are under way, and the caller an error; 
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
 import threading
@@ -24,7 +25,7 @@ from libero_gym.workers.worker_process import without_main_module
 class Handler(Protocol):
     """What does the jobs, made once in each process."""
 
-    def __call__(self, job: Any) -> Any:
+    def __call__(self, job: Any, /) -> Any:
         """Do a job."""
 
     def close(self) -> None:
@@ -74,10 +75,8 @@ class JobPool:
             return
         connection = self._idle.pop()
         self._busy[connection] = job
-        try:
+        with contextlib.suppress(OSError):  # `take` finds the process dead
             connection.send_bytes(pickle.dumps(job))
-        except OSError:
-            pass  # `take` finds the process dead
 
     def take(self) -> Any:
         """Wait for a job's result.
@@ -92,7 +91,9 @@ class JobPool:
         try:
             result, error = pickle.loads(connection.recv_bytes())
         except (EOFError, OSError):
-            raise WorkerError(f"a worker process died at {job}; the same command goes on where this one stopped") from None
+            raise WorkerError(
+                f"a worker process died at {job}; the same command goes on where this one stopped"
+            ) from None
         self._idle.append(connection)
         if error is not None:
             raise error

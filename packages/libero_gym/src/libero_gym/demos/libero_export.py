@@ -2,7 +2,7 @@
 
     data                attributes: env_name, problem_info, env_args (JSON), bddl_file_name, bddl_file_content,
                         macros_image_convention "opengl", num_demos, total
-      demo_0, ...       attributes: num_samples, init_state; of ours besides: `libero_gym`, JSON, what Minari's copy says
+      demo_0, ...       attributes: num_samples, init_state; ours besides: `libero_gym`, JSON, what Minari's copy says
         obs/            agentview_rgb, eye_in_hand_rgb (T, H, W, 3) uint8, as OpenGL draws them: bottom row first
                         ee_pos (T, 3), ee_ori (T, 3), ee_states (T, 6), gripper_states (T, 2), joint_states (T, 7)
         actions (T, 7) float64      rewards, dones (T,) uint8, 1 at the end      states (T, 1 + nq + nv)
@@ -40,9 +40,7 @@ JOINTS = slice(1, 8)
 SUFFIX = "_demo.hdf5"
 
 
-def export_files(
-    dataset: DemoDataset, folder: Path, advance: Callable[[object], None] = lambda _: None
-) -> list[Path]:
+def export_files(dataset: DemoDataset, folder: Path, advance: Callable[[object], None] = lambda _: None) -> list[Path]:
     """Write one file for each task of the dataset, each whole or not at all.
 
     Args:
@@ -111,7 +109,13 @@ def _file_attributes(dataset: DemoDataset, task: Task) -> dict[str, Any]:
         "ignore_done": True,
         "reward_shaping": True,
     }
-    args = {"type": 1, "env_name": env_name, "problem_name": problem.lower(), "bddl_file": bddl, "env_kwargs": env_kwargs}
+    args = {
+        "type": 1,
+        "env_name": env_name,
+        "problem_name": problem.lower(),
+        "bddl_file": bddl,
+        "env_kwargs": env_kwargs,
+    }
     info = {"problem_name": problem.lower(), "domain_name": "robosuite", "language_instruction": task.instruction}
     return {
         "env_name": env_name,

@@ -3,7 +3,7 @@
 Which observation belongs to an action is found in the data: `joint_states` equals the arm's part of `states` before the
 action, or after it. Where it is after it, as in LIBERO's published files, the first action is left out, because what
 was seen before it is not there, and the last picture becomes the observation after the last action. Elsewhere the last
-observation is repeated in that place, unless the file has it.
+observation is repeated in that place, unless the file has it. The last `sim_state` is NaN where no file says it.
 """
 
 from __future__ import annotations
@@ -123,7 +123,11 @@ def _find_task(data: Any, path: Path, suite: str | None) -> tuple[Suite, Task]:
     stored = json.loads(data.attrs["libero_gym"]) if "libero_gym" in data.attrs else {}
     bddl = Path(str(data.attrs.get("bddl_file_name", "")).replace("\\", "/"))
     name = bddl.stem or path.name.removesuffix(SUFFIX)
-    said = suite or stored.get("suite") or next((part for part in (bddl.parent.name, path.parent.name) if part in SUITES), None)
+    said = (
+        suite
+        or stored.get("suite")
+        or next((part for part in (bddl.parent.name, path.parent.name) if part in SUITES), None)
+    )
     suites = [load_suite(said)] if said else [load_suite(each) for each in SUITES]
     found = [(loaded, task) for loaded in suites for task in loaded.tasks if task.name == name]
     if not found:
@@ -131,7 +135,9 @@ def _find_task(data: Any, path: Path, suite: str | None) -> tuple[Suite, Task]:
         where = suites[0].name if said else "LIBERO"
         raise DatasetError(f"{path} is of the environment {env!r}, task {name!r}, which {where} does not have")
     if len(found) > 1:
-        raise SuiteError(f"{path}: task {name!r} is in {', '.join(one.name for one, _ in found)}; name one with --suite")
+        raise SuiteError(
+            f"{path}: task {name!r} is in {', '.join(one.name for one, _ in found)}; name one with --suite"
+        )
     return found[0]
 
 
@@ -174,11 +180,14 @@ def _read(group: Any, task: Task, place: str, orientation: str) -> Episode:
     lengths = {len(actions), len(states), *(len(array) for array in seen.values())}
     if len(lengths) > 1 or len(actions) < 2:
         raise DatasetError(f"{place} has arrays for {sorted(lengths)} control steps; expected one length, of 2 or more")
-    rewards = group["rewards"][()].astype(np.float64) if "rewards" in group else np.eye(1, len(actions), len(actions) - 1)[0]
+    rewards = (
+        group["rewards"][()].astype(np.float64) if "rewards" in group else np.eye(1, len(actions), len(actions) - 1)[0]
+    )
+    unknown_state = np.full(width, np.nan)
     if _seen_after(states, obs["joint_states"][()]):
-        actions, rewards = actions[1:], rewards[1:]
+        actions, rewards, states = actions[1:], rewards[1:], np.concatenate([states[1:], unknown_state[None]])
     else:
-        last = _final(group, {key: array[-1] for key, array in seen.items()}, states[-1], orientation)
+        last = _final(group, {key: array[-1] for key, array in seen.items()}, unknown_state, orientation)
         seen = {key: np.concatenate([array, last[key][None]]) for key, array in seen.items()}
         states = np.concatenate([states, last["sim_state"][None]])
     success = bool(rewards[-1] > 0)

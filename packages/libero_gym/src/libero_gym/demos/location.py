@@ -38,12 +38,13 @@ def locate(name: str) -> Location:
         return _at(folder)
     if _ID.fullmatch(name):
         return Location(name, _root() / name)
-    if folder.is_dir():
+    if name and folder.is_dir():
         return _at(folder)
+    close = re.sub(r"[^-_/a-zA-Z0-9]", "-", name).strip("-/") or "demos"
+    close = f"{close if '/' in close else 'libero/' + close}-v0"
     raise DatasetError(
-        f"{name!r} is no name of a dataset; allowed: a Minari id with a version, such as "
-        f"{'libero/' + (re.sub(r'[^-_/a-zA-Z0-9]', '-', name).strip('-/') or 'demos') + '-v0'!r}, or a path that begins "
-        "with / or ./"
+        f"{name!r} is no name of a dataset; allowed: a Minari id with a version, such as {close!r}, or a path that "
+        "begins with / or ./"
     )
 
 

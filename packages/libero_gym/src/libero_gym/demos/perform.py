@@ -62,7 +62,7 @@ def load_expert(name: str) -> Callable[[World, np.random.Generator], Acting]:
         raise OptionError(f"--expert {name!r} cannot be imported ({error}); allowed: MODULE:ATTRIBUTE") from error
     if not callable(found):
         raise OptionError(f"--expert {name!r} is not callable; expected something to call with (world, rng)")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 class Stage:
@@ -127,7 +127,9 @@ class Performer:
         reached = episode.world.get_sim_state()
         shown = self._show(attempt, actions, notes)
         if not np.array_equal(shown.sim_states[-1], reached):
-            raise LiberoGymError(f"{attempt} went another way when it was executed again; the simulation does not repeat")
+            raise LiberoGymError(
+                f"{attempt} went another way when it was executed again; the simulation does not repeat"
+            )
         path = self._folder / attempt.file_name
         write_episode(path, shown)
         return Result(attempt, len(actions), episode.success, path, failure)

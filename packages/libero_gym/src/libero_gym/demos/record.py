@@ -47,8 +47,8 @@ def open_or_create(plan: Plan, location: Location) -> DemoDataset:
     Raises:
         DatasetError: it exists, and was recorded differently; OptionError: there is no such expert.
     """
-    load_expert(plan.expert)  # says now if there is none
     options = plan.options()
+    load_expert(plan.expert)  # says now if there is none
     header = Header.of(options, plan.expert, seed=plan.seed, keep_failures=plan.keep_failures)
     if not location.data.exists():
         return DemoDataset.create(location, header, options, assets_argument(plan.assets))
@@ -110,7 +110,9 @@ class _Row:
     def __init__(
         self, plan: Plan, options: EnvOptions, task: Task, dataset: DemoDataset, waiting: dict[str, Path]
     ) -> None:
-        done = [r.attributes for r in dataset.records if r.attributes["task_id"] == task.id and "attempt" in r.attributes]
+        done = [
+            r.attributes for r in dataset.records if r.attributes["task_id"] == task.id and "attempt" in r.attributes
+        ]
         self._plan, self._task = plan, task
         self._states = count_states(task, plan.split, options.scenes.published_states(task))
         self.report = TaskReport(task, plan.per_task, before=len(done), kept=len(done))

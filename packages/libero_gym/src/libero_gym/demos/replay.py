@@ -28,7 +28,7 @@ class Replayed:
 
     id: int
     task_id: int
-    task_name: str
+    instruction: str
     steps: int
     recorded_success: bool
     success: bool
@@ -98,7 +98,7 @@ class Replayer:
         return Replayed(
             id=number,
             task_id=task,
-            task_name=str(known["task_name"]),
+            instruction=str(known["instruction"]),
             steps=episode.elapsed_steps,
             recorded_success=bool(known["success"]),
             success=episode.success,
@@ -139,8 +139,9 @@ def replay(
     return sorted(done, key=lambda one: one.id)
 
 
-def _largest(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.abs(one - other).max(initial=0.0))
+def _largest(now: np.ndarray, recorded: np.ndarray) -> float:
+    """Largest difference; 0 where an imported dataset does not know the state, which is NaN then."""
+    return 0.0 if np.isnan(recorded).any() else float(np.abs(now - recorded).max(initial=0.0))
 
 
 def _check_size(number: int, world: World, recorded: Demonstration) -> None:

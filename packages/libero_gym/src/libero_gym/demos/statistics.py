@@ -3,8 +3,8 @@
     {key: {"action": {mean, std, max, min, q01, q99, mask}, "proprio": {the same without mask},
            "num_transitions": int, "num_trajectories": int}}
 
-Layout and definitions: OpenVLA, `prismatic/vla/datasets/rlds/utils/data_utils.py::get_dataset_statistics`. Values are in
-the environment's units, as the dataset has them, the gripper's (-1 opens, +1 closes) too; its mask is False, so that
+Layout and definitions: OpenVLA, `prismatic/vla/datasets/rlds/utils/data_utils.py::get_dataset_statistics`. Values are
+in the environment's units, as the dataset has them, the gripper's (-1 opens, +1 closes) too; its mask is False, so that
 readers pass it through.
 """
 
