@@ -40,6 +40,14 @@ def test_workers_do_not_show_in_the_result(plan, record_into, recorded, tmp_path
     assert contents(other)[0] != contents(recorded)[0]
 
 
+def test_episodes_are_in_the_order_of_tasks(plan, record_into, tmp_path):
+    changes = {"tasks": (1, 0), "per_task": 2, "expert": "scripted_actions:Still", "keep_failures": True}
+    one, _ = record_into(plan, tmp_path / "one", **changes)
+    two, _ = record_into(plan, tmp_path / "two", workers=2, **changes)
+    assert [record.attributes["task_id"] for record in one.records] == [1, 1, 0, 0]
+    assert contents(one) == contents(two)
+
+
 def test_failures_are_made_up_for_by_further_attempts(plan, record_into, tmp_path):
     dataset, reports = record_into(plan, tmp_path / "one", expert="scripted_actions:Fickle")
     attempts = [record.attributes["attempt"] for record in dataset.records]
@@ -152,7 +160,6 @@ def test_a_killed_recording_loads_and_goes_on(recorded, plan, record_into, tmp_p
     assert left.total_episodes in (1, 2)
     assert all(len(episode) > 10 for episode in left)
     whole = sum(1 for path in (folder / "data" / "episodes").glob("task_*.hdf5"))
-    time.sleep(2)  # its workers end within a second of it
     dataset, reports = record_into(plan, folder, expert="scripted_actions:Slow")
     assert reports[0].attempts <= 3 - whole
     assert contents(dataset) == contents(recorded)

@@ -90,6 +90,7 @@ def record(
         try:
             while not all(row.done for row in rows.values()):
                 pool = _dispatch(rows, pool, plan, dataset, workers)
+                _commit(rows, dataset, advance)  # what an earlier run has left behind
                 if pool is not None and pool.under_way:
                     result = pool.take()
                     rows[result.attempt.task].finish(result)
