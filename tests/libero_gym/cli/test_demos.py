@@ -32,6 +32,8 @@ def root(run, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert f"written: {folder}/libero/drawer-v0 (2 episodes, " in done.stdout
     assert "2 of 2" in done.stdout
+    assert "recording" in done.stderr  # the progress bar
+    assert "2/2" in done.stderr
     return folder
 
 
@@ -129,7 +131,8 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, run, tmp_
 def test_another_asset_set_is_named(run, root, official_assets):
     done = run("demos", "replay", root / "libero" / "drawer-v0", "--assets", official_assets)
     assert done.returncode == 2
-    assert "is of the asset set 'builtin-" in done.stderr
+    assert done.stderr.startswith("DatasetError: the dataset drawer-v0 is of the asset set 'builtin-")
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_the_libraries_it_names_the_extra(run, root, tmp_path):

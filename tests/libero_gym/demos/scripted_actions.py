@@ -72,6 +72,13 @@ class Broken(Still):
         raise ZeroDivisionError("a mistake")
 
 
+class Unborn(Still):
+    """Cannot even begin."""
+
+    def __init__(self, world, rng):
+        raise KeyError("a name")
+
+
 class Crashing(Still):
     """Takes its process with it."""
 

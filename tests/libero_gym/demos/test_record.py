@@ -72,7 +72,7 @@ def test_failures_are_recorded_when_asked_for(plan, record_into, tmp_path):
 
 @pytest.mark.parametrize(
     ("expert", "reason"),
-    [("Still", "the expert gave up"), ("Broken", "ZeroDivisionError: a mistake")],
+    [("Still", "the expert gave up"), ("Broken", "ZeroDivisionError: a mistake"), ("Unborn", "KeyError: 'a name'")],
 )
 def test_a_task_that_is_given_up(expert, reason, plan, record_into, tmp_path):
     dataset, reports = record_into(plan, tmp_path / "none", expert=f"scripted_actions:{expert}", max_attempts=2)

@@ -118,6 +118,8 @@ class Performer:
             expert = self._make_expert(episode.world, expert_rng(attempt.seed))
         except LiberoGymError as error:
             return Result(attempt, 0, False, reason=str(error), impossible=True)
+        except Exception as error:
+            return Result(attempt, 0, False, reason=_mistake(error))
         actions, failure = _act(episode, expert)
         notes = [str(note) for note in getattr(expert, "notes", [])]
         if not episode.success:
@@ -207,9 +209,15 @@ def _act(episode: Episode, expert: Acting) -> tuple[np.ndarray, str]:
             episode.advance(action)
             if episode.over:
                 break
-    except Exception as error:  # a mistake in the expert costs this attempt, and shows in the report
-        return np.array(done, dtype=np.float32).reshape(-1, ACTION_SIZE), f"{type(error).__name__}: {error}"
-    return np.array(done, dtype=np.float32).reshape(-1, ACTION_SIZE), ""
+        failure = ""
+    except Exception as error:
+        failure = _mistake(error)
+    return np.array(done, dtype=np.float32).reshape(-1, ACTION_SIZE), failure
+
+
+def _mistake(error: Exception) -> str:
+    """What the report says of an expert's own error, which costs it the attempt."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _how_it_ended(episode: Episode) -> str:
