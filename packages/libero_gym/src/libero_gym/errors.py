@@ -53,6 +53,10 @@ class RecordingError(LiberoGymError, ValueError):
     """A recorded episode that is damaged, of another format, or of another asset set."""
 
 
+class DatasetError(LiberoGymError, ValueError):
+    """A dataset of demonstrations that is damaged, or of another environment, action size or asset set."""
+
+
 class DisplayError(LiberoGymError, RuntimeError):
     """A window cannot be opened here."""
 

@@ -36,3 +36,13 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     if others := sorted(published - {options.max_episode_steps}):
         found.append(f"the time limit is {options.max_episode_steps}, not {' or '.join(map(str, others))} steps")
     return tuple(found)
+
+
+def same_assets(one: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
+    """Whether two asset sets, each its name and its version, have the same scenes.
+
+    Equal contents have equal versions, whether the set was downloaded or is a folder.
+    """
+    (name, version), (other_name, other_version) = one, other
+    built_in = name.startswith(BUILTIN_PREFIX) or other_name.startswith(BUILTIN_PREFIX)
+    return name == other_name or (bool(version) and version == other_version and not built_in)

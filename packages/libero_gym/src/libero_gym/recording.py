@@ -23,6 +23,7 @@ import numpy as np
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import LiberoGymError, RecordingError
+from libero_gym.provenance import same_assets
 from libero_gym.tasks.suites import RUNNABLE
 
 RECORDING_FORMAT = 1
@@ -112,8 +113,7 @@ class Recording:
             RecordingError: the sets differ.
         """
         name, version = env.asset_set, env.metadata["assets_version"] or ""
-        # Equal contents have equal versions, whether the set was downloaded or is a folder.
-        if name == self.assets or (version and version == self.assets_version and "builtin-" not in name + self.assets):
+        if same_assets((self.assets, self.assets_version), (name, version)):
             return
         raise RecordingError(
             f"it was recorded on the asset set {self.assets!r} (version {self.assets_version or 'unknown'}), this is "

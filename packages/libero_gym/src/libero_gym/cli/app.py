@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from libero_gym.cli import assets, tasks
+from libero_gym.cli import assets, demos, tasks
 from libero_gym.cli.bundle import bundle
 from libero_gym.cli.doctor import doctor
 from libero_gym.cli.play import play
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command(epilog="Examples: libero-gym doctor, LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json")(doctor)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(assets.app, name="assets")
+app.add_typer(demos.app, name="demos")
 app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
     'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'

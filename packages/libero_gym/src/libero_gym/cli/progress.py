@@ -11,8 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(total: int, what: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
-    """A bar of `total` steps; yields a function that takes one of them."""
+    """A bar of `total` steps; yields a function that takes one of them.
+
+    An error takes the bar away: its one line is all that is said then.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console) as progress:
         bar = progress.add_task(what, total=total)
-        yield lambda _: progress.advance(bar)
+        try:
+            yield lambda _: progress.advance(bar)
+        except Exception:
+            progress.live.transient = True
+            console.quiet = not console.is_terminal  # a bar that is taken away would leave an empty line in a file
+            raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,6 @@ from libero_gym.tasks.suites import Task
 
 if TYPE_CHECKING:
     from libero_gym.render.contact_sheet import Tile
-    from libero_gym.scene.source import SceneSource
 
 FORMATS = (".png", ".jpg", ".jpeg")
 #: As JPEG names it: hardly to be told from the picture itself, at a fifth of a PNG.
@@ -39,6 +37,7 @@ def snapshot(
 
     Scenes that are not in the cache are compiled first, some 6 s each.
     """
+    from libero_gym.cli.compile_scenes import compile_scenes
     from libero_gym.cli.progress import progress_bar
     from libero_gym.render.contact_sheet import contact_sheet
     from libero_gym.render.renderer import QUALITIES
@@ -51,7 +50,7 @@ def snapshot(
     scenes = scene_source(assets)
     tasks = chosen_tasks(suite, task, scenes)
     scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # says now if there is no such asset set
-    _compile(scenes, tasks, min(workers or os.cpu_count() or 1, len(tasks)))
+    compile_scenes(scenes, tasks, workers or os.cpu_count() or 1)
     tiles, several = [], len({chosen.suite for chosen in tasks}) > 1
     with progress_bar(len(tasks), "drawing") as done:
         for chosen in tasks:
@@ -65,19 +64,6 @@ def snapshot(
         raise LiberoGymError(f"--out {out} cannot be written ({error.strerror})") from error
     shape = f"{sheet.width} x {sheet.height} pixels, {out.stat().st_size / 1000:.0f} KB"
     typer.echo(f"written: {out} ({len(tasks)} tasks of {scenes.name}, {shape})")
-
-
-def _compile(scenes: SceneSource, tasks: list[Task], workers: int) -> None:
-    """Have every scene in the cache."""
-    from libero_gym.cli.progress import progress_bar
-
-    pool = ThreadPoolExecutor(workers)
-    try:
-        with progress_bar(len(tasks)) as done:
-            for number, _ in enumerate(pool.map(scenes.scene, tasks)):
-                done(tasks[number])
-    finally:
-        pool.shutdown(cancel_futures=True)  # once something went wrong, nothing more is started
 
 
 def _tile(task: Task, assets: str, size: int, quality: str, init_state: int, with_suite: bool) -> Tile:

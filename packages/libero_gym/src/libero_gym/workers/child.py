@@ -55,7 +55,7 @@ def serve(
 ) -> None:
     """A worker process's main function."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the caller decides what follows
-    threading.Thread(target=_end_with_the_caller, daemon=True).start()
+    threading.Thread(target=end_with_the_caller, daemon=True).start()
     environments = Environments(options, mode, {number: shared.room(number) for number in numbers}, generators)
     with contextlib.suppress(EOFError, OSError):  # the caller has closed its end of the pipe
         _send(connection, 0, None)
@@ -120,7 +120,7 @@ def _portable(error: Exception) -> Exception:
     return WorkerError(f"{type(error).__name__}: {error}")
 
 
-def _end_with_the_caller() -> None:
+def end_with_the_caller() -> None:
     """End this process when the caller's has ended, also in the middle of something long."""
     caller = parent_process()
     original = os.getppid()

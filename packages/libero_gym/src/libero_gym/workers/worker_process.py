@@ -52,7 +52,7 @@ class WorkerProcess:
         process = context.Process(
             target=serve, args=(its_end, *arguments), name=f"libero-gym worker {self._index}", daemon=True
         )
-        with _without_main_module():
+        with without_main_module():
             process.start()
         self._process = process
         its_end.close()  # else the end of the process would not close the pipe
@@ -126,7 +126,7 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def _without_main_module() -> Iterator[None]:
+def without_main_module() -> Iterator[None]:
     """Hide the user's script while a process is started: spawn would run it there again, for what it may define, which
     costs its imports and needs its `if __name__ == "__main__"`. A worker needs nothing of it."""
     with _starting:

@@ -1,0 +1,61 @@
+"""Which folder a dataset's name means."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from libero_gym.errors import DatasetError
+
+#: Minari's rule for ids, `minari.dataset.minari_dataset.DATASET_ID_RE`, with the version that it needs.
+_ID = re.compile(r"(?:[-_\w][-_\w/]*[-_\w]+/)?[-_\w]+?-v\d+")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A dataset, which may not exist yet."""
+
+    dataset_id: str
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        """The folder that `minari.MinariDataset` opens."""
+        return self.folder / "data"
+
+
+def locate(name: str) -> Location:
+    """The place of a Minari id, such as libero/spatial-builtin-v0, among Minari's datasets; or of a path: one that is
+    absolute, begins with a dot or `~`, or is an existing folder.
+
+    Raises:
+        DatasetError: it is neither.
+    """
+    folder = Path(name).expanduser()
+    if name.startswith(("/", ".", "~", "\\")) or folder.is_absolute():
+        return _at(folder)
+    if _ID.fullmatch(name):
+        return Location(name, _root() / name)
+    if name and folder.is_dir():
+        return _at(folder)
+    close = re.sub(r"[^-_/a-zA-Z0-9]", "-", name).strip("-/") or "demos"
+    close = f"{close if '/' in close else 'libero/' + close}-v0"
+    raise DatasetError(
+        f"{name!r} is no name of a dataset; allowed: a Minari id with a version, such as {close!r}, or a path that "
+        "begins with / or ./"
+    )
+
+
+def _at(folder: Path) -> Location:
+    if folder.name == "data" and (folder / "metadata.json").exists():
+        folder = folder.parent
+    name = re.sub(r"\W", "-", folder.resolve().name).strip("-") or "demos"
+    return Location(name if _ID.fullmatch(name) else f"{name}-v0", folder)
+
+
+def _root() -> Path:
+    """Where Minari keeps its datasets, by its rule."""
+    chosen = os.environ.get("MINARI_DATASETS_PATH")
+    return Path(chosen) if chosen is not None else Path.home() / ".minari" / "datasets"

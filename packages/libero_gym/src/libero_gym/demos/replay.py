@@ -1,0 +1,165 @@
+"""Execute a dataset's actions again, without pictures, and compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from libero_gym.demos.dataset import DemoDataset
+from libero_gym.demos.episode_file import Episode as Demonstration
+from libero_gym.demos.job_pool import JobPool
+from libero_gym.demos.location import Location
+from libero_gym.demos.perform import Stage
+from libero_gym.engine.world import World
+from libero_gym.errors import DatasetError, LiberoGymError
+from libero_gym.options import check_options
+from libero_gym.scene.fixtures import FixturePoses
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How an episode went this time."""
+
+    id: int
+    task_id: int
+    instruction: str
+    steps: int
+    recorded_success: bool
+    success: bool
+    difference: float
+    """Largest difference of a joint position (metres, radians, parts of a quaternion) at any step; 0 where the episode
+    was repeated to the last bit."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As a tree of JSON values."""
+        return asdict(self)
+
+
+class Replayer:
+    """Executes episodes, in a process of its own."""
+
+    def __init__(self, location: Location, assets: str | Path) -> None:
+        """
+        Args:
+            location: of the dataset.
+            assets: see `LiberoEnv`.
+
+        Raises:
+            DatasetError: the dataset is damaged, or of another asset set.
+        """
+        self._dataset = DemoDataset.open(location)
+        header = self._dataset.header
+        options = check_options(
+            header.suite,
+            split=header.split,
+            cameras=(),
+            assets=assets,
+            settle_steps=header.settle_steps,
+            max_episode_steps=-1,
+        )
+        self._dataset.check_assets(options.scenes.name, options.scenes.version)
+        self._stage = Stage(options)
+
+    def __call__(self, number: int) -> Replayed:
+        """Execute an episode.
+
+        Raises:
+            DatasetError: it does not fit the scene.
+        """
+        recorded = self._dataset.episode(number)
+        known = recorded.attributes
+        task = int(known["task_id"])
+        if "init_state" in known:
+            episode = self._stage.begin(task, int(known["seed"]), init_state=int(known["init_state"]))
+        else:
+            state = recorded.sim_states[0]
+            try:
+                episode = self._stage.begin(task, int(known.get("seed", 0)), sim_state=state)
+                episode.world.reset(state, _fixture_poses(episode.world, recorded))
+            except LiberoGymError as error:
+                raise DatasetError(f"episode {number} does not fit its scene: {error}") from error
+        world = episode.world
+        _check_size(number, world, recorded)
+        places = slice(1, 1 + world.model.nq)
+        difference = 0.0
+        for step, action in enumerate(recorded.actions):
+            if not step:
+                difference = _largest(world.get_sim_state()[places], recorded.sim_states[0][places])
+            episode.advance(action)
+            difference = max(difference, _largest(world.get_sim_state()[places], recorded.sim_states[step + 1][places]))
+            if episode.over:
+                break
+        return Replayed(
+            id=number,
+            task_id=task,
+            instruction=str(known["instruction"]),
+            steps=episode.elapsed_steps,
+            recorded_success=bool(known["success"]),
+            success=episode.success,
+            difference=difference,
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def replay(
+    dataset: DemoDataset, assets: str | Path, workers: int, advance: Callable[[object], None] = lambda _: None
+) -> list[Replayed]:
+    """Execute all episodes.
+
+    Args:
+        dataset: what to execute.
+        assets: see `LiberoEnv`; the dataset's asset set.
+        workers: processes; with 1, all is done in this one.
+        advance: called for each episode.
+
+    Raises:
+        DatasetError: another asset set, or an episode that does not fit its scene.
+    """
+    scenes = check_options(dataset.header.suite, cameras=(), assets=assets).scenes
+    dataset.check_assets(scenes.name, scenes.version)
+    pool = JobPool(workers, Replayer, dataset.location, assets)
+    left = [record.id for record in reversed(dataset.records)]
+    done: list[Replayed] = []
+    try:
+        while left or pool.under_way:
+            while left and pool.free:
+                pool.put(left.pop())
+            done.append(pool.take())
+            advance(None)
+    finally:
+        pool.close()
+    return sorted(done, key=lambda one: one.id)
+
+
+def _largest(now: np.ndarray, recorded: np.ndarray) -> float:
+    """Largest difference; 0 where an imported dataset does not know the state, which is NaN then."""
+    return 0.0 if np.isnan(recorded).any() else float(np.abs(now - recorded).max(initial=0.0))
+
+
+def _check_size(number: int, world: World, recorded: Demonstration) -> None:
+    if recorded.sim_states.shape[1] != world.state_size:
+        raise DatasetError(
+            f"episode {number} has states of {recorded.sim_states.shape[1]} values; {world.scene.table.task_name} with "
+            f"assets {world.scene.table.assets!r} has {world.state_size}"
+        )
+
+
+def _fixture_poses(world: World, recorded: Demonstration) -> FixturePoses:
+    """Where an imported episode's fixtures stood, as far as it says."""
+    bodies, places = [], []
+    for place, name in enumerate(json.loads(recorded.attributes.get("fixtures", "[]"))):
+        body = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_BODY, name)
+        if body >= 0:
+            bodies.append(body)
+            places.append(place)
+    positions = np.asarray(recorded.attributes.get("fixture_positions", np.zeros((0, 3)))).reshape(-1, 3)
+    quaternions = np.asarray(recorded.attributes.get("fixture_quaternions", np.zeros((0, 4)))).reshape(-1, 4)
+    return FixturePoses(np.array(bodies, dtype=np.int64), positions[places], quaternions[places])
