@@ -31,7 +31,7 @@ from vla_policy import OpenVLAOFTModel, OpenVLAOFTPolicy
 from vla_policy.action_stats import identity_stats
 from vla_policy.distribution import ActionTokenDistribution
 from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
-from vla_policy.policy import PolicyConfig
+from vla_policy.policy_config import PolicyConfig
 from vla_policy.preprocess import normalize
 from vla_policy.prompt import toy_tokenizer
 from vla_policy.value_head import ValueHeadConfig

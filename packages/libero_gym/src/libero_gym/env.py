@@ -36,7 +36,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
     step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
 
-    `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`.
+    `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`
+    and `render_quality`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
@@ -108,6 +109,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self.metadata = {
             **type(self).metadata,
             "image_orientation": self._options.image_orientation,
+            "render_quality": self._options.render_quality,
             **provenance(self._options),
         }
         self.observation_space = spaces.observation_space(self._options)

@@ -11,11 +11,11 @@ the first update.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import gymnasium
 import numpy as np
@@ -24,59 +24,17 @@ from numpy.typing import ArrayLike, NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from vla_policy.action_stats import ActionStats, Bounds, Gripper, read_stats
+from vla_policy.action_stats import ActionStats, read_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.distribution import ActionTokenDistribution
 from vla_policy.errors import ActionError, ConfigError, ObservationError, UnsupportedError
 from vla_policy.model.openvla_oft import OpenVLAOFTModel, OpenVLAOFTOutput
-from vla_policy.observation import IMAGE_KEYS, Inputs, ObservationReader
-from vla_policy.preprocess import ImagePipeline, normalize
-from vla_policy.prompt import PUBLISHED_TEMPLATE, PromptTokenizer
+from vla_policy.observation import Inputs, ObservationReader
+from vla_policy.outputs import PolicyEvaluation, PolicyOutput
+from vla_policy.policy_config import PolicyConfig
+from vla_policy.preprocess import normalize
+from vla_policy.prompt import PromptTokenizer
 from vla_policy.value_head import ValueHead, ValueHeadConfig
-
-
-@dataclass(frozen=True)
-class PolicyConfig:
-    """What surrounds the network; the defaults are those of the published LIBERO checkpoints."""
-
-    image_keys: tuple[str, ...] = IMAGE_KEYS[:1]
-    """Observation keys of the n images, in order."""
-    pipeline: ImagePipeline = field(default_factory=ImagePipeline)
-    prompt_template: str = PUBLISHED_TEMPLATE
-    max_prompt_length: int = 96
-    """Tokens to which stored prompts are padded. The longest LIBERO prompt has about 50 Llama tokens."""
-    bounds: Bounds = "q99"
-    gripper: Gripper = "libero"
-    top_k: int | None = None
-    """Sample from, and score on, the k most likely ids of each token; None: all."""
-    value_head: ValueHeadConfig | None = None
-
-
-class PolicyEvaluation(NamedTuple):
-    """What `evaluate` gives; gradients flow through all of it."""
-
-    log_probs: Tensor
-    """(B, K)"""
-    entropy: Tensor
-    """(B, K), nats"""
-    values: Tensor | None
-    """(B,), None without a value head"""
-
-
-@dataclass(frozen=True)
-class PolicyOutput:
-    """What `act` gives. Tensors are on the CPU and carry no gradient."""
-
-    actions: NDArray[np.float32]
-    """(N, C, A) in env units"""
-    tokens: Tensor
-    """(N, K) int64 ids of the vocabulary, for `evaluate`"""
-    log_probs: Tensor
-    """(N, K) of those tokens, under the temperature that sampled them"""
-    values: Tensor | None
-    """(N,), None without a value head"""
-    inputs: Inputs
-    """What `evaluate` needs, compact"""
 
 
 class OpenVLAOFTPolicy(nn.Module):
@@ -93,33 +51,21 @@ class OpenVLAOFTPolicy(nn.Module):
             )
         if config.pipeline.size != sizes.image_size:
             raise ConfigError(f"image pipeline makes {config.pipeline.size} px; the trunks need {sizes.image_size}")
-        norm_stats = model.source_config.get("norm_stats") or {}
-        stats = read_stats(norm_stats, unnorm_key, config.bounds, config.gripper)
-        if stats.action.low.shape != (sizes.action_dim,):
-            raise ConfigError(
-                f"norm_stats[{stats.key!r}] has {len(stats.action.low)} action dims; the network has {sizes.action_dim}"
-            )
         self.model = model
         self.config = config
         self.tokenizer = tokenizer
-        self.stats: ActionStats = stats
+        self.stats: ActionStats = self._read_statistics(unnorm_key)
         self.action_tokenizer = ActionTokenizer(sizes.bins, sizes.vocab_size)
         self.value_head: ValueHead | None = None
         if config.value_head is not None:
             self.value_head = ValueHead(sizes.text.hidden_size, config.value_head)
-        self._reader = ObservationReader(
-            image_keys=config.image_keys,
-            pipeline=config.pipeline,
-            prompts=PromptTokenizer(
-                tokenizer,
-                template=config.prompt_template,
-                max_length=config.max_prompt_length,
-                bos_token_id=sizes.bos_token_id,
-                prompt_end_token_id=sizes.prompt_end_token_id,
-                pad_token_id=sizes.pad_token_id,
-            ),
-            stats=stats,
-            proprio_dim=sizes.proprio_dim,
+        self._prompts = PromptTokenizer(
+            tokenizer,
+            template=config.prompt_template,
+            max_length=config.max_prompt_length,
+            bos_token_id=sizes.bos_token_id,
+            prompt_end_token_id=sizes.prompt_end_token_id,
+            pad_token_id=sizes.pad_token_id,
         )
 
     @classmethod
@@ -240,21 +186,23 @@ class OpenVLAOFTPolicy(nn.Module):
 
         Raises:
             ObservationError: see `ObservationReader`.
-            UnsupportedError: the checkpoint has an L1 head; call `predict`.
+            UnsupportedError: not deterministic, and the checkpoint has an L1 head, whose actions have no
+                probabilities (`log_probs` are NaN then).
         """
-        self._require_tokens("act")
         inputs = self.observe(observation)
         output = self._network(inputs)
+        values = self._values(output)
+        values = None if values is None else values.cpu()
+        if output.actions is not None:
+            if not deterministic:
+                self._require_tokens("act")
+            actions = self.stats.to_env(output.actions.double().cpu().numpy()).astype(np.float32)
+            tokens = self.encode(actions)
+            return PolicyOutput(actions, tokens, torch.full(tokens.shape, torch.nan), values, inputs)
         distribution = self._distribution(output, temperature)
         tokens = distribution.mode() if deterministic else distribution.sample(generator)
-        values = self._values(output)
-        return PolicyOutput(
-            actions=self.decode(tokens),
-            tokens=tokens.cpu(),
-            log_probs=distribution.log_prob(tokens).cpu(),
-            values=None if values is None else values.cpu(),
-            inputs=inputs,
-        )
+        log_probs = distribution.log_prob(tokens).cpu()
+        return PolicyOutput(self.decode(tokens), tokens.cpu(), log_probs, values, inputs)
 
     @torch.no_grad()
     def predict(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -289,7 +237,14 @@ class OpenVLAOFTPolicy(nn.Module):
         Raises:
             ObservationError: see `ObservationReader`.
         """
-        return self._reader(observation)
+        reader = ObservationReader(
+            image_keys=self.config.image_keys,
+            pipeline=self.config.pipeline,
+            prompts=self._prompts,
+            stats=self.stats,
+            proprio_dim=self.model.config.proprio_dim,
+        )
+        return reader(observation)
 
     def encode(self, actions: ArrayLike) -> Tensor:
         """(N, C, A) actions in env units to (N, K) ids, for training on demonstrations.
@@ -297,11 +252,27 @@ class OpenVLAOFTPolicy(nn.Module):
         Raises:
             ActionError: another shape, or NaN.
         """
-        sizes, values = self.model.config, np.asarray(actions, dtype=np.float64)
-        if values.shape[1:] != (sizes.chunk, sizes.action_dim):
-            raise ActionError(f"actions have shape {values.shape}; (N, {sizes.chunk}, {sizes.action_dim}) is needed")
-        normalized = self.stats.from_env(values).reshape(-1, sizes.num_tokens)
+        normalized = self.stats.from_env(self._checked(actions)).reshape(-1, self.model.config.num_tokens)
         return torch.from_numpy(self.action_tokenizer.encode(normalized))
+
+    def normalize_actions(self, actions: ArrayLike) -> Tensor:
+        """(N, C, A) actions in env units to what an L1 head is trained to give: the same, normalized.
+
+        Raises:
+            ActionError: another shape.
+        """
+        return torch.from_numpy(self.stats.from_env(self._checked(actions)).astype(np.float32))
+
+    def regress(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, C, A) normalized actions of the L1 head, with gradients.
+
+        Raises:
+            UnsupportedError: the policy has no such head.
+        """
+        actions = self._network(inputs).actions
+        if actions is None:
+            raise UnsupportedError("regress: this policy has no L1 head; it gives action tokens, see evaluate()")
+        return actions
 
     def decode(self, tokens: Tensor) -> NDArray[np.float32]:
         """(N, K) ids to (N, C, A) actions in env units."""
@@ -314,6 +285,36 @@ class OpenVLAOFTPolicy(nn.Module):
         critic = [] if self.value_head is None else list(self.value_head.parameters())
         return {"actor": [p for p in self.model.parameters() if p.requires_grad], "critic": critic}
 
+    def use_statistics(self, key: str, statistics: Mapping[str, Any]) -> None:
+        """Normalize actions and proprioception by those of another dataset from now on, as fine-tuning on it wants.
+
+        They are part of `state_dict` and of what `save_pretrained` writes; those of before are forgotten.
+
+        Args:
+            key: the dataset's name.
+            statistics: an entry of a `dataset_statistics.json`: `{"action": {"q01", "q99", "mask"?}, "proprio"?}`.
+
+        Raises:
+            ConfigError: something is missing, or of other sizes than the network's.
+        """
+        before = self.model.source_config
+        self.model.source_config = {**before, "norm_stats": {key: dict(statistics)}}
+        try:
+            self.stats = self._read_statistics(key)
+        except ConfigError:
+            self.model.source_config = before
+            raise
+
+    def get_extra_state(self) -> Tensor:
+        """The statistics as JSON in bytes, a tensor like everything else in a `state_dict`."""
+        entry = self.model.source_config["norm_stats"][self.stats.key]
+        text = json.dumps({"key": self.stats.key, "statistics": entry})
+        return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """The inverse of `get_extra_state`."""
+        self.use_statistics(**json.loads(bytes(state.cpu().numpy())))
+
     def gradient_checkpointing_enable(self, enable: bool = True) -> None:
         """Compute activations again in the backward pass instead of keeping them; the result is the same."""
         self.model.gradient_checkpointing_enable(enable)
@@ -321,6 +322,26 @@ class OpenVLAOFTPolicy(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    def _read_statistics(self, key: str | None) -> ActionStats:
+        norm_stats, sizes = self.model.source_config.get("norm_stats") or {}, self.model.config
+        stats = read_stats(norm_stats, key, self.config.bounds, self.config.gripper)
+        if stats.action.low.shape != (sizes.action_dim,):
+            raise ConfigError(
+                f"norm_stats[{stats.key!r}] has {len(stats.action.low)} action dims; the network has {sizes.action_dim}"
+            )
+        if sizes.proprio_dim is not None and stats.proprio is not None and len(stats.proprio.low) != sizes.proprio_dim:
+            raise ConfigError(
+                f"norm_stats[{stats.key!r}] has {len(stats.proprio.low)} proprioception dims; the network has "
+                f"{sizes.proprio_dim}"
+            )
+        return stats
+
+    def _checked(self, actions: ArrayLike) -> NDArray[np.float64]:
+        sizes, values = self.model.config, np.asarray(actions, dtype=np.float64)
+        if values.shape[1:] != (sizes.chunk, sizes.action_dim):
+            raise ActionError(f"actions have shape {values.shape}; (N, {sizes.chunk}, {sizes.action_dim}) is needed")
+        return values
 
     def _network(self, inputs: Mapping[str, Tensor]) -> OpenVLAOFTOutput:
         missing = [k for k in ("images", "input_ids", "prompt_length") if k not in inputs]
@@ -347,48 +368,6 @@ class OpenVLAOFTPolicy(nn.Module):
     def _require_tokens(self, what: str) -> None:
         if self.model.action_head is not None:
             raise UnsupportedError(
-                f"{what}: this checkpoint has an L1 head, whose actions have no probabilities; use predict(), or load "
-                "a checkpoint with discrete actions"
+                f"{what}: this checkpoint has an L1 head, whose actions have no probabilities; act with "
+                "deterministic=True, or load a checkpoint with discrete actions"
             )
-
-
-def policy_config_to_dict(config: PolicyConfig) -> dict[str, Any]:
-    """Plain JSON values."""
-    return asdict(config)
-
-
-def policy_config_from_dict(data: Mapping[str, Any], **changes: Any) -> PolicyConfig:
-    """The inverse; `changes` replace fields.
-
-    Raises:
-        ConfigError: an unknown field.
-    """
-    values = {**data, **changes}
-    unknown = sorted(set(values) - set(PolicyConfig.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(f"unknown options {unknown}; allowed: {sorted(PolicyConfig.__dataclass_fields__)}")
-    if isinstance(values.get("pipeline"), Mapping):
-        values["pipeline"] = ImagePipeline(**values["pipeline"])
-    values["value_head"] = value_head_config(values.get("value_head"))
-    if "image_keys" in values:
-        values["image_keys"] = tuple(values["image_keys"])
-    return replace(PolicyConfig(), **values)
-
-
-def value_head_config(value: ValueHeadConfig | Mapping[str, Any] | bool | None) -> ValueHeadConfig | None:
-    """A value head's options from what users write: None or False (none), True (the defaults), a mapping, or itself."""
-    if value is None or value is False:
-        return None
-    if value is True:
-        return ValueHeadConfig()
-    if isinstance(value, ValueHeadConfig):
-        return value
-    unknown = sorted(set(value) - set(ValueHeadConfig.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(
-            f"value_head: unknown options {unknown}; allowed: {list(ValueHeadConfig.__dataclass_fields__)}"
-        )
-    options = dict(value)
-    if "hidden" in options:
-        options["hidden"] = tuple(int(width) for width in options["hidden"])
-    return ValueHeadConfig(**options)

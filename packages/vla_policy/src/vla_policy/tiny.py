@@ -19,7 +19,7 @@ It is the same class as the 7B network. Three things are set differently, becaus
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import gymnasium
 import torch
@@ -31,7 +31,7 @@ from vla_policy.errors import ConfigError, names
 from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
 from vla_policy.model.language import DecoderLayer
 from vla_policy.model.openvla_oft import OpenVLAOFTModel
-from vla_policy.policy import PolicyConfig, value_head_config
+from vla_policy.policy_config import PolicyConfig, value_head_config
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import TOY_VOCAB, toy_tokenizer
 from vla_policy.spaces import read_spaces
@@ -68,6 +68,8 @@ class TinySizes:
     """True: a small one, `(64,)`."""
     initial_std: float = 0.45
     """Of the first action distribution in each dimension, in units where actions span [-1, 1]."""
+    action_head: Literal["tokens", "l1"] = "tokens"
+    """l1: numbers from a regression head, as OpenVLA-OFT's continuous checkpoints; for imitation, not for RL."""
     lora: int | dict[str, Any] | None = None
     """Train adapters of this rank (or `{"rank":, "alpha":}`) and freeze the rest."""
     prompt_template: str = "{instruction}"
@@ -119,6 +121,7 @@ def build_tiny(
         chunk=env.chunk,
         action_dim=env.action_dim,
         proprio_dim=env.proprio_dim,
+        action_head=sizes.action_head,
         learned_placeholders=True,
         pad_token_id=vocabulary,
         prompt_end_token_id=3,

@@ -11,7 +11,7 @@ from vla_trainer.config.load import recipe_names
 from vla_trainer.errors import ConfigError, TrainerError
 
 if TYPE_CHECKING:
-    from vla_trainer.backend import Backend
+    from vla_trainer.backend import Backend, Imitating
     from vla_trainer.config.schema import Config
 
 Arguments = Annotated[
@@ -98,7 +98,7 @@ def _evaluate(
             evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, _making)
 
 
-def _making(config: "Config") -> "Backend":
+def _making(config: "Config") -> "Backend | Imitating":
     from vla_trainer.backend import make_backend
 
     with _one_line(ValueError):

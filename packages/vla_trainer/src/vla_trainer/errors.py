@@ -52,6 +52,10 @@ class PlacementError(TrainerError):
     """A `component_placement` does not follow the grammar or does not fit the machines."""
 
 
+class DatasetError(TrainerError):
+    """A dataset of demonstrations is missing, damaged, or of something else than the environment."""
+
+
 class MissingExtraError(TrainerError):
     """An optional dependency is not installed."""
 

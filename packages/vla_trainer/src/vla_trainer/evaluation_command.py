@@ -18,10 +18,10 @@ from vla_trainer.report import EvaluationProgress, print_comparison, print_evalu
 from vla_trainer.result import Evaluation
 
 if TYPE_CHECKING:
-    from vla_trainer.backend import Backend
+    from vla_trainer.backend import Backend, Imitating
     from vla_trainer.config.schema import Config
 
-MakeBackend = Callable[["Config"], "Backend"]
+MakeBackend = Callable[["Config"], "Backend | Imitating"]
 
 
 def evaluate_one(target: str, overrides: list[str], console: Console, make_backend: MakeBackend) -> None:

@@ -96,3 +96,17 @@ class Policy(Protocol):
 
     def eval(self) -> Any:
         """As `torch.nn.Module.eval`."""
+
+
+class Demonstrable(Protocol):
+    """What a policy has besides `Policy` to learn from demonstrations; those with an L1 head have
+    `normalize_actions(actions) -> (N, C, A)` and `regress(inputs) -> (B, C, A)`, too.
+
+    It may have `use_statistics(key, statistics)`, which is given an entry of a `dataset_statistics.json`.
+    """
+
+    def observe(self, obs: Observation) -> "Mapping[str, Tensor]":
+        """The inputs that `act` would record for N observations. Called by several threads at once."""
+
+    def encode(self, actions: NDArray[np.floating]) -> "Tensor":
+        """(N, K) tokens of actions (N, C, A) in the environment's units."""

@@ -7,7 +7,8 @@ from math import sqrt
 from vla_trainer.errors import UnknownMetricError, did_you_mean
 
 METRICS: dict[str, str] = {
-    "actor/loss": "Clipped policy loss alone; mean over the optimizer steps of the iteration.",
+    "actor/loss": "Clipped policy loss alone, or SFT's cross-entropy (nats a token) or L1 distance; mean over the "
+    "optimizer steps of the iteration.",
     "actor/value_loss": "Value loss (Huber, clipped), before its coefficient; PPO only.",
     "actor/entropy": "Entropy of a token's distribution, nats; mean over tokens.",
     "actor/grad_norm": "Norm of the gradient of all parameters before clipping.",
@@ -20,6 +21,7 @@ METRICS: dict[str, str] = {
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",
+    "data/epochs": "Passes over the demonstrations since the run began; SFT only.",
     "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
     "rollout/reward_std": "Its deviation over the same episodes.",
     "rollout/episode_length": "Environment steps, mean over the same episodes.",
@@ -43,10 +45,13 @@ METRICS: dict[str, str] = {
     "time/rollout": "Seconds of collecting.",
     "time/advantage": "Seconds of making the batch.",
     "time/update": "Seconds of optimizing.",
+    "time/data": "Seconds that the update waited for batches of demonstrations; SFT only.",
     "time/eval": "Seconds of evaluating.",
     "time/checkpoint": "Seconds of writing a checkpoint.",
     "time/video": "Seconds of handing films to the thread that encodes them.",
     "throughput/env_steps_per_second": "Environment steps that were recorded over the seconds of collecting.",
+    "throughput/decisions_per_second": "Decisions that optimizer steps were taken on over the seconds of optimizing; "
+    "SFT only.",
 }
 
 PER_TASK = "eval/success_rate/"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vla_trainer import placement
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.config.algorithm import GRPO, SFT
 from vla_trainer.config.schema import Config
 
 GIB = 2**30
@@ -36,6 +36,8 @@ def describe_plan(config: Config, recipe: str, logs: Path = Path("logs")) -> str
 
 def decisions_of_an_iteration(config: Config) -> int | None:
     """Decisions of one iteration; for GRPO at most, all episodes being as long as the time limit; None if unknown."""
+    if isinstance(config.algorithm, SFT):
+        return config.algorithm.optimizer_steps * (config.actor.global_batch_size or 0)
     if config.rollout.horizon is not None:
         return config.rollout.horizon * config.env.num_envs
     limit = episode_limit(config)
@@ -80,6 +82,9 @@ def _components(config: Config) -> Iterator[str]:
 
 
 def _amounts(config: Config) -> Iterator[str]:
+    if isinstance(config.algorithm, SFT):
+        yield from _supervised_amounts(config, config.algorithm)
+        return
     chunk, decisions, limit = config.env.action_chunk or 1, decisions_of_an_iteration(config), episode_limit(config)
     stages = config.rollout.pipeline_stage_num
     envs = f"{config.env.num_envs} x {config.env.id}" + (f" in {stages} stages" if stages > 1 else "")
@@ -101,13 +106,25 @@ def _amounts(config: Config) -> Iterator[str]:
         whole = config.actor.global_batch_size or decisions
         steps = config.algorithm.epochs * -(-decisions // whole)
         yield f"  then {at_most}{steps} optimizer step(s) of at most {min(whole, decisions):,} decisions"
+    yield _run_amounts(config)
+
+
+def _supervised_amounts(config: Config, algorithm: SFT) -> Iterator[str]:
+    per_task = "all" if algorithm.episodes_per_task is None else f"{algorithm.episodes_per_task} a task"
+    yield f"demonstrations: {algorithm.dataset}, {per_task}"
+    steps, size = algorithm.optimizer_steps, config.actor.global_batch_size
+    yield f"an iteration: {steps} optimizer steps of {size} decisions of {config.env.action_chunk or 1} step(s)"
+    yield _run_amounts(config)
+
+
+def _run_amounts(config: Config) -> str:
     trainer = config.trainer
     said = [f"{trainer.iterations} iterations"]
     if trainer.save_every is not None:
         said.append(f"a checkpoint every {trainer.save_every}")
     if trainer.eval_every is not None:
         said.append(f"an evaluation of {config.eval.episodes} episodes every {trainer.eval_every}")
-    yield f"in all: {', '.join(said)}"
+    return f"in all: {', '.join(said)}"
 
 
 def _memory(config: Config) -> Iterator[str]:
@@ -128,7 +145,7 @@ def _memory(config: Config) -> Iterator[str]:
             + "; activations come on top"
         )
     decisions = decisions_of_an_iteration(config)
-    if plan.record_bytes is not None and decisions is not None:
+    if plan.record_bytes is not None and decisions is not None and not isinstance(config.algorithm, SFT):
         yield f"  in host memory at most {plan.record_bytes * decisions / GIB:.1f} GiB of observations an iteration"
 
 
@@ -143,18 +160,26 @@ def _time(config: Config, recipe: str, logs: Path) -> Iterator[str]:
         each = plan.iteration_seconds
         yield f"time: {_clock(each * iterations)} at {each:g} s an iteration, which the recipe says was measured"
         return
-    speeds = (plan.parameters, plan.tokens, plan.env_steps_per_second, plan.flops_per_second)
+    speeds = [plan.parameters, plan.tokens, plan.flops_per_second]
+    speeds += [] if isinstance(config.algorithm, SFT) else [plan.env_steps_per_second]
     if None in speeds or decisions is None:
         yield "time: not known before the first iteration of a first run"
         return
-    parameters, tokens, env_steps_per_second, flops_per_second = (float(speed or 0) for speed in speeds)
+    parameters, tokens, flops_per_second = (float(speed or 0) for speed in speeds[:3])
     devices = max(config.cluster.num_nodes * config.cluster.gpus_per_node, 1)
     cores = (plan.cores_per_node or os.cpu_count() or 1) * config.cluster.num_nodes
     # a forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are redone
     forward = 2 * parameters * tokens * decisions / (flops_per_second * devices)
     passes = 4.0 if config.policy.gradient_checkpointing else 3.0
+    if isinstance(config.algorithm, SFT):
+        update = forward * passes
+        yield (
+            f"time: some {_clock(update)} an iteration, {_clock(update * iterations)} in all, without evaluations; "
+            "estimated from the section plan"
+        )
+        return
     update = forward * passes * config.algorithm.epochs
-    envs = decisions * (config.env.action_chunk or 1) / (env_steps_per_second * cores)
+    envs = decisions * (config.env.action_chunk or 1) / ((plan.env_steps_per_second or 1) * cores)
     collect = max(forward, envs) if config.rollout.pipeline_stage_num > 1 else forward + envs
     yield (
         f"time: at most some {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "

@@ -41,6 +41,28 @@ class EvaluationProgress:
             self._console.print(f"{ended}/{total} episodes, {said}", highlight=False, soft_wrap=True)
 
 
+class CountProgress:
+    """A bar on a terminal, nothing elsewhere; a context manager, called with how many are done."""
+
+    def __init__(self, what: str, total: int, console: Console | None = None) -> None:
+        self._console = console or Console()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task(what, total=total)
+
+    def __enter__(self) -> "CountProgress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def __call__(self, done: int) -> None:
+        self._bar.update(self._task, completed=done)
+
+
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """What it was measured in, then a table of success per task and in all."""
     head = [evaluation.env_id]

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vla_trainer import checkpoint, durable
+from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
@@ -14,7 +15,7 @@ from vla_trainer.provenance import read_provenance
 from vla_trainer.records import FilmRequest
 
 if TYPE_CHECKING:
-    from vla_trainer.backend import Backend
+    from vla_trainer.backend import Backend, Common, Imitating
     from vla_trainer.evaluate import OnEpisode
     from vla_trainer.result import Evaluation
 
@@ -91,10 +92,14 @@ def _run_of(path: Path) -> Path:
     return path.parent.parent if len(path.parts) > 2 else path.absolute().parent.parent
 
 
-def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) -> Path:
-    """Train to the end; returns the run's folder."""
+def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[str], None]) -> Path:
+    """Train to the end; returns the run's folder.
+
+    Raises:
+        CheckpointError, LoggerError, DatasetError: what is wrong with what the run begins with.
+    """
     from vla_trainer.loggers import Loggers, Run
-    from vla_trainer.train_loop import train_loop
+    from vla_trainer.train_loop import Imitation, Learning, Reinforcement, train_loop
     from vla_trainer.video import writer_of
 
     config = plan.config
@@ -102,6 +107,8 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
     if plan.checkpoint is not None:
         done, progress = backend.load(plan.checkpoint)
         first = done + 1
+    # before there is a folder: a dataset may be missing or damaged
+    shown = _show_demonstrations(cast("Imitating", backend)) if isinstance(config.algorithm, SFT) else None
     folder = plan.folder or _new_folder(plan)
     durable.sweep(folder)
     durable.write_text(folder / CONFIG_FILE, f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
@@ -117,18 +124,35 @@ def run_training(plan: RunPlan, backend: "Backend", say: Callable[[str], None]) 
             say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
     elif plan.folder is not None:
         say(f"note: no checkpoint was written in {folder} yet: starting again at iteration 1")
+    if shown is not None:
+        say(shown)
     name = f"{plan.recipe}/{folder.name}"
     loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger, first), say)
     try:
         with writer_of(config.video_cfg, folder, backend.fps) as films:
-            train_loop(config, backend, loggers, folder, films, first, progress)
+            learning: Learning
+            if isinstance(config.algorithm, SFT):
+                learning = Imitation(cast("Imitating", backend))
+            else:
+                learning = Reinforcement(config, cast("Backend", backend), films, progress)
+            train_loop(config, backend, learning, loggers, folder, films, first)
     finally:
         loggers.close()
     return folder
 
 
+def _show_demonstrations(backend: "Imitating") -> str:
+    """Open and read the dataset; returns what there is."""
+    from vla_trainer.report import CountProgress
+
+    demonstrations = backend.open_demonstrations()
+    with CountProgress("reading demonstrations", len(demonstrations.episodes)) as progress:
+        decisions = backend.read_demonstrations(demonstrations, progress)
+    return f"{demonstrations}, {decisions:,} decisions"
+
+
 def run_evaluation(
-    plan: RunPlan, backend: "Backend", on_episode: "OnEpisode | None" = None, *, write: bool = True
+    plan: RunPlan, backend: "Common", on_episode: "OnEpisode | None" = None, *, write: bool = True
 ) -> "tuple[Evaluation, Path]":
     """Evaluate and, with `write`, write eval.json and films; returns the result and the folder.
 

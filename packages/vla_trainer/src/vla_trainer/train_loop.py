@@ -1,10 +1,14 @@
 """The whole loop.
 
+Reinforcement:
+
     starts ----> rollout ---------> advantage ---------> update ----> weights
                  envs x policy      GAE or GRPO          loss            |
                  (T, N) grid        (B,) per decision    epochs          |
                     ^                                                    |
                     '------------------- next iteration -----------------'
+
+Imitation: demonstrations --> loss --> weights.
 
 Axes: T decisions, N environments, B decisions that carry a signal.
 """
@@ -14,67 +18,110 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.backend import Backend
+from vla_trainer.backend import Backend, Common, Imitating
 from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
 from vla_trainer.checkpoint import Unpublished
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
 from vla_trainer.records import FilmRequest
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.video import FilmWriter
 
+Times = dict[str, float]
+"""Seconds of each stage of an iteration."""
+
+
+class Learning(Protocol):
+    """What an iteration learns from."""
+
+    def iteration(self, number: int, times: Times) -> dict[str, float]:
+        """Learn once; returns metrics, and puts the seconds of its stages into `times`."""
+
+    def progress(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it, in plain types."""
+
+
+class Reinforcement:
+    """Learning from rollouts."""
+
+    def __init__(self, config: Config, backend: Backend, films: FilmWriter, progress: Mapping[str, Any] | None) -> None:
+        """`progress` is what a checkpoint kept; None at the start of a run."""
+        assert not isinstance(config.algorithm, SFT)
+        self._config, self._backend, self._films = config, backend, films
+        self._algorithm: PPO | GRPO = config.algorithm
+        self._recent: deque[bool] = deque(progress["recent_successes"] if progress else [], maxlen=WINDOW)
+
+    def iteration(self, number: int, times: Times) -> dict[str, float]:
+        config, backend = self._config, self._backend
+        with _timed(times, "rollout"):
+            due = (number - 1) % config.video_cfg.every == 0
+            rollout = backend.collect(_films(config) if due else None)
+        with _timed(times, "advantage"):
+            batch = BATCHES[self._algorithm.name](rollout, self._algorithm)
+            metrics = rollout_metrics(rollout, batch, self._recent)
+        with _timed(times, "update"):
+            # without a group whose returns differ there is nothing to learn from
+            metrics |= backend.update(batch, number) if len(batch) else {}
+        if rollout.films:
+            with _timed(times, "video"):
+                self._films.write(rollout.films, f"train/iteration_{number:06d}")
+        return metrics | {"throughput/env_steps_per_second": rollout.env_steps / times["rollout"]}
+
+    def progress(self) -> dict[str, Any]:
+        return {"recent_successes": list(self._recent)}
+
+
+class Imitation:
+    """Learning from demonstrations."""
+
+    def __init__(self, backend: Imitating) -> None:
+        self._backend = backend
+
+    def iteration(self, number: int, times: Times) -> dict[str, float]:
+        with _timed(times, "update"):
+            return self._backend.fit(number)
+
+    def progress(self) -> dict[str, Any]:
+        return {}
+
 
 def train_loop(
     config: Config,
-    backend: Backend,
+    backend: Common,
+    learning: Learning,
     loggers: Loggers,
     folder: Path,
     films: FilmWriter,
     first: int = 1,
-    progress: Mapping[str, Any] | None = None,
 ) -> None:
     """Run iterations `first` to `config.trainer.iterations` and leave checkpoints, films and eval.json in `folder`.
 
-    Iterations count from 1. `progress` is what a checkpoint kept of this loop; None at the start of a run.
+    Iterations count from 1.
     """
     trainer = config.trainer
-    make_batch = BATCHES[config.algorithm.name]
-    recent_successes: deque[bool] = deque(progress["recent_successes"] if progress else [], maxlen=WINDOW)
     for iteration in range(first, trainer.iterations + 1):
-        times: dict[str, float] = {}
+        times: Times = {}
         last = iteration == trainer.iterations
         saved: Unpublished | None = None
         with _timed(times, "iteration"):
-            with _timed(times, "rollout"):
-                due = (iteration - 1) % config.video_cfg.every == 0
-                rollout = backend.collect(_films(config) if due else None)
-            with _timed(times, "advantage"):
-                batch = make_batch(rollout, config.algorithm)
-                metrics = rollout_metrics(rollout, batch, recent_successes)
-            with _timed(times, "update"):
-                # without a group whose returns differ there is nothing to learn from
-                metrics |= backend.update(batch, iteration) if len(batch) else {}
-            if rollout.films:
-                with _timed(times, "video"):
-                    films.write(rollout.films, f"train/iteration_{iteration:06d}")
+            metrics = learning.iteration(iteration, times)
             if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
                 with _timed(times, "eval"):
                     metrics |= _evaluate(config, backend, folder, films, iteration)
             if last or _due(iteration, trainer.save_every):
                 with _timed(times, "checkpoint"):
-                    kept = {"recent_successes": list(recent_successes)}
                     score = metrics.get(trainer.best_metric)
-                    saved = backend.save(folder / CHECKPOINTS, iteration, kept, score)
-        metrics["throughput/env_steps_per_second"] = rollout.env_steps / times["rollout"]
+                    saved = backend.save(folder / CHECKPOINTS, iteration, learning.progress(), score)
         loggers.log(iteration, metrics | {f"time/{name}": seconds for name, seconds in times.items()})
         if saved is not None:
             saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
 
 
-def _evaluate(config: Config, backend: Backend, folder: Path, films: FilmWriter, iteration: int) -> dict[str, float]:
+def _evaluate(config: Config, backend: Common, folder: Path, films: FilmWriter, iteration: int) -> dict[str, float]:
     evaluation, filmed = backend.evaluate(_films(config, config.video_cfg.failures))
     evaluation.write(folder / "eval.json")
     films.write(filmed, f"eval/iteration_{iteration:06d}")

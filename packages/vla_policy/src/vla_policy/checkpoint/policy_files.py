@@ -22,7 +22,7 @@ from vla_policy.errors import CheckpointError, ConfigError
 from vla_policy.model.config import EXTENSION
 from vla_policy.model.openvla_oft import OpenVLAOFTModel
 from vla_policy.observation import IMAGE_KEYS
-from vla_policy.policy import policy_config_from_dict, policy_config_to_dict
+from vla_policy.policy_config import policy_config_from_dict, policy_config_to_dict
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import load_tokenizer
 from vla_policy.value_head import ValueHeadConfig

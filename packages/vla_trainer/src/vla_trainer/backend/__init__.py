@@ -1,11 +1,16 @@
 """Who carries out the stages of the loop: `BACKENDS` from `cluster.backend` to a constructor."""
 
-from vla_trainer.backend.interface import Backend
+from vla_trainer.backend.interface import Backend, Common, Imitating
+from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import BackendError, did_you_mean
 
 
-def _local(config: Config) -> Backend:
+def _local(config: Config) -> Backend | Imitating:
+    if isinstance(config.algorithm, SFT):
+        from vla_trainer.backend.supervised import SupervisedBackend
+
+        return SupervisedBackend(config)
     from vla_trainer.backend.local import LocalBackend
 
     return LocalBackend(config)
@@ -21,7 +26,7 @@ BACKENDS = {"local": _local, "ray": _ray}
 """From `cluster.backend` to what makes it."""
 
 
-def make_backend(config: Config) -> Backend:
+def make_backend(config: Config) -> Backend | Imitating:
     """The backend that `config.cluster.backend` names, with its environments and policy made.
 
     Raises:
@@ -34,4 +39,4 @@ def make_backend(config: Config) -> Backend:
     return BACKENDS[name](config)
 
 
-__all__ = ["BACKENDS", "Backend", "make_backend"]
+__all__ = ["BACKENDS", "Backend", "Common", "Imitating", "make_backend"]

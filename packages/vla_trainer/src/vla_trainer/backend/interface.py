@@ -9,11 +9,13 @@ from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 
 if TYPE_CHECKING:
     from vla_trainer.evaluate import OnEpisode
+    from vla_trainer.imitation.dataset import Demonstrations
+    from vla_trainer.imitation.decisions import OnEpisode as OnDemonstration
     from vla_trainer.result import Evaluation
 
 
-class Backend(Protocol):
-    """Environments, policy and optimizer, wherever they are."""
+class Common(Protocol):
+    """Policy and optimizer, and environments to evaluate in, wherever they are."""
 
     @property
     def fps(self) -> float:
@@ -21,17 +23,7 @@ class Backend(Protocol):
 
     @property
     def provenance(self) -> Provenance:
-        """What the training environments say about themselves."""
-
-    @property
-    def env_steps(self) -> int:
-        """Environment steps collected since the run began, resumes included."""
-
-    def collect(self, films: FilmRequest | None = None) -> Rollout:
-        """One iteration's rollout with the present weights; `films` asks for pictures of the next episodes."""
-
-    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
-        """Move the weights; returns `actor/*`."""
+        """What the environments say about themselves."""
 
     def evaluate(
         self, films: FilmRequest | None = None, on_episode: "OnEpisode | None" = None
@@ -45,7 +37,34 @@ class Backend(Protocol):
         """
 
     def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
-        """Continue from a checkpoint, running episodes included; returns its iteration and the loop's progress."""
+        """Continue from a checkpoint; returns its iteration and the loop's progress."""
 
     def close(self) -> None:
         """Release the environments."""
+
+
+class Backend(Common, Protocol):
+    """For reinforcement learning: environments that train, too. `load` continues the episodes that were running."""
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps collected since the run began, resumes included."""
+
+    def collect(self, films: FilmRequest | None = None) -> Rollout:
+        """One iteration's rollout with the present weights; `films` asks for pictures of the next episodes."""
+
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
+        """Move the weights; returns `actor/*`."""
+
+
+class Imitating(Common, Protocol):
+    """For supervised fine-tuning."""
+
+    def open_demonstrations(self) -> "Demonstrations":
+        """Find the dataset and check that it fits the environment."""
+
+    def read_demonstrations(self, demonstrations: "Demonstrations", on_episode: "OnDemonstration | None" = None) -> int:
+        """Read it, after `load`; returns how many decisions there are. Needed once before `fit`."""
+
+    def fit(self, iteration: int) -> dict[str, float]:
+        """Take an iteration's optimizer steps; returns metrics."""

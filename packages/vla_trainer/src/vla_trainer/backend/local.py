@@ -11,16 +11,17 @@ from gymnasium.vector import VectorEnv
 from vla_trainer import checkpoint
 from vla_trainer.advantage.grpo import carries_signal
 from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy
+from vla_trainer.backend.evaluator import Evaluator
 from vla_trainer.checkpoint import Score, Unpublished
-from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
-from vla_trainer.evaluate import OnEpisode, evaluate
+from vla_trainer.evaluate import OnEpisode
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
-from vla_trainer.rollout.envs import evaluation_env, knows_splits, make_envs
+from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.queue import Groups
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
@@ -33,6 +34,8 @@ class LocalBackend:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        assert not isinstance(config.algorithm, SFT)
+        self._algorithm: PPO | GRPO = config.algorithm
         seed = config.trainer.seed
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
@@ -44,7 +47,7 @@ class LocalBackend:
         self._shuffles = torch.Generator().manual_seed(int(shuffles_seed))
         stages = config.rollout.pipeline_stage_num
         self._envs: list[VectorEnv] = []
-        self._eval_envs: VectorEnv | None = None
+        self._evaluator = Evaluator(config)
         try:
             for _ in range(stages):
                 self._envs.append(make_envs(config.env, config.env.num_envs // stages))
@@ -52,7 +55,7 @@ class LocalBackend:
             self._autocast = autocast_of(config.policy)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=self._warmup > 0)
             # made before a checkpoint is loaded: the reference is the policy that the run began with
-            self._reference = frozen_copy(self._policy) if config.algorithm.kl_coef > 0 else None
+            self._reference = frozen_copy(self._policy) if self._algorithm.kl_coef > 0 else None
         except BaseException:
             self.close()
             raise
@@ -76,7 +79,7 @@ class LocalBackend:
         return provenance_of(self._envs[0])
 
     def collect(self, films: FilmRequest | None = None) -> Rollout:
-        config, algorithm = self._config.rollout, self._config.algorithm
+        config, algorithm = self._config.rollout, self._algorithm
         self._collector.film(films)
         if isinstance(algorithm, GRPO):
             assert config.episodes is not None
@@ -103,7 +106,7 @@ class LocalBackend:
             self._policy,
             self._optimizer,
             batch,
-            self._config.algorithm,
+            self._algorithm,
             actor,
             temperature=self._config.rollout.temperature,
             action_dim=space.shape[-1],
@@ -116,23 +119,7 @@ class LocalBackend:
     def evaluate(
         self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
     ) -> tuple[Evaluation, list[Film]]:
-        settings = self._config.eval
-        if self._eval_envs is None:
-            env = self._config.env
-            self._eval_envs = make_envs(evaluation_env(env, settings), settings.num_envs or env.num_envs)
-        return evaluate(
-            self._policy,
-            self._eval_envs,
-            starts.list_for_evaluation(starts.init_states(self._eval_envs), settings.episodes),
-            deterministic=settings.deterministic,
-            temperature=settings.temperature,
-            seed=self._config.trainer.seed,
-            split=evaluation_env(self._config.env, settings).split,
-            notices=[*self._config.notices(knows_splits(self._config.env.id)), *self._config.evaluation_notices()],
-            films=films,
-            on_episode=on_episode,
-            autocast=self._autocast,
-        )
+        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode)
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         state: dict[str, Any] = {
@@ -166,12 +153,11 @@ class LocalBackend:
     def close(self) -> None:
         if hasattr(self, "_collector"):
             self._collector.close()
-        for envs in (*self._envs, self._eval_envs):
-            if envs is not None:
-                envs.close()
+        for envs in self._envs:
+            envs.close()
+        self._evaluator.close()
 
     @property
     def _warmup(self) -> int:
         """Iterations in which only the critic learns."""
-        algorithm = self._config.algorithm
-        return algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0
+        return self._algorithm.critic_warmup_iterations if isinstance(self._algorithm, PPO) else 0

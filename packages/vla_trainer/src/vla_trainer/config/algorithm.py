@@ -77,4 +77,49 @@ class GRPO(PolicyGradient):
     """Drop groups whose mean return is outside [low, high], besides those without any difference; null: keep."""
 
 
-Algorithm = Annotated[PPO | GRPO, Field(discriminator="name")]
+class Augmentation(Section):
+    """How pictures of demonstrations are changed, anew each time they are seen; the published amounts of OpenVLA. The
+    cameras of one decision are changed independently."""
+
+    crop_area: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Move pictures as a random crop of this share of the area does, edges repeated: a policy that then crops the
+    centre, as OpenVLA does, sees exactly a random crop. 1: off."""
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Add a random share of full brightness, at most this."""
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Multiply the distance from the picture's mean by 1 - this to 1 + this."""
+    saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Multiply the distance from the pixel's grey by 1 - this to 1 + this."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Turn the hue by at most this share of the circle."""
+
+
+class SFT(Section):
+    """Supervised fine-tuning on demonstrations: a Minari dataset of the environment without action chunks."""
+
+    name: Literal["sft"] = "sft"
+    """Chooses SFT."""
+    dataset: str
+    """A Minari id, looked for under MINARI_DATASETS_PATH or ~/.minari/datasets, or a dataset's folder."""
+    recorded_by: str | None = None
+    """The command that records the dataset; said where it is missing."""
+    episodes_per_task: PositiveInt | None = None
+    """Use only the first of each task, where episodes say their task, else of all; null: all."""
+    loss: Literal["cross_entropy", "l1"] = "cross_entropy"
+    """cross_entropy: of the demonstrated action tokens, mean over them; l1: distance of an L1 head's numbers from the
+    demonstrated, in normalized units."""
+    optimizer_steps: PositiveInt = 100
+    """Optimizer steps of one iteration; batches have `actor.global_batch_size` decisions."""
+    noop_threshold: PositiveFloat | None = None
+    """Leave out steps that move nothing: the norm of the action's numbers but the last, the gripper's, is below this,
+    and the last is the step's before. OpenVLA: 1e-4, for human demonstrations. null: keep all."""
+    augmentation: Augmentation | None = None
+    """Change pictures; null: show them as they are."""
+    loader_threads: PositiveInt = 2
+    """Threads that prepare batches ahead of the trainer; does not change the result."""
+
+
+RL = PPO | GRPO
+"""Algorithms that learn from rollouts."""
+
+Algorithm = Annotated[PPO | GRPO | SFT, Field(discriminator="name")]

@@ -12,11 +12,11 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
 
-ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO}
+ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
 
 
 def recipe_names() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vla_trainer.config.algorithm import GRPO, PPO, PolicyGradient
+from vla_trainer.config.algorithm import GRPO, PPO, SFT, PolicyGradient
 from vla_trainer.config.schema import Config
 
 HEAD = "| key | values | default | what it does |\n|---|---|---|---|"
@@ -21,6 +21,7 @@ def reference() -> str:
     parts.append(_section("algorithm, for PPO and GRPO", "algorithm.", PolicyGradient))
     parts.append(_section("algorithm, for PPO", "algorithm.", PPO, skip=shared))
     parts.append(_section("algorithm, for GRPO", "algorithm.", GRPO, skip=shared))
+    parts.append(_section("algorithm, for SFT", "algorithm.", SFT))
     for name, field in Config.model_fields.items():
         model = _model(field.annotation)
         if model is not None and name != "algorithm":

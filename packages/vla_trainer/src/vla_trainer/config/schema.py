@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from vla_trainer.config.algorithm import GRPO, PPO, Algorithm, Section
+from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm, Section
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
 
@@ -291,6 +291,8 @@ class Config(Section):
                 )
             if self.actor.critic_lr is not None:
                 raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
+        if isinstance(self.algorithm, SFT):
+            self._check_sft()
         if self.env.num_envs % self.rollout.pipeline_stage_num:
             raise ValueError(
                 f"env.num_envs={self.env.num_envs} is not a multiple of "
@@ -309,6 +311,19 @@ class Config(Section):
             raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
 
+    def _check_sft(self) -> None:
+        for name, field in RolloutConfig.model_fields.items():
+            if getattr(self.rollout, name) != field.default:
+                raise ValueError(f"rollout.{name} is not read by sft, which collects nothing")
+        if self.actor.critic_lr is not None:
+            raise ValueError("actor.critic_lr is not read by sft, which trains no critic")
+        if self.actor.global_batch_size is None:
+            raise ValueError("actor.global_batch_size is missing: sft takes an optimizer step on that many decisions")
+        if self.env.split is not None:
+            raise ValueError("env.split is not read by sft, whose start states are the dataset's; see eval.split")
+        if self.cluster.backend != "local":
+            raise ValueError(f'cluster.backend="{self.cluster.backend}" is not there for sft; allowed: local')
+
     def notices(self, knows_splits: bool = False) -> list[str]:
         """What has to be said with every result of this run.
 
@@ -320,7 +335,9 @@ class Config(Section):
                 "staged reward: progress is rewarded, not only success, because a policy from nothing never meets a "
                 "sparse reward. This is not a benchmark result."
             )
-        if knows_splits or self.env.split is not None:
+        if isinstance(self.algorithm, SFT):
+            said.append(f"demonstrations: {self.algorithm.dataset}")
+        elif knows_splits or self.env.split is not None:
             trained, evaluated = self.env.split or "train", self.eval.split or "eval"
             apart = {trained, evaluated} == {"train", "eval"}
             said.append(

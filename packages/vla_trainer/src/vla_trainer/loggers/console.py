@@ -13,12 +13,17 @@ SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
     "reward": ("rollout/reward_mean", lambda value: f"{value:.4g}"),
     "success": ("rollout/success_rate", lambda value: f"{value:.1%}"),
     "loss": ("actor/loss", lambda value: f"{value:.2g}"),
+    "epochs": ("data/epochs", lambda value: f"{value:.1f}"),
     "value loss": ("actor/value_loss", lambda value: f"{value:.2g}"),
     "kl": ("actor/approx_kl", lambda value: f"{value:.2g}"),
+    "waited": ("time/data", lambda value: f"{value:.1f} s"),
+    "decisions/s": ("throughput/decisions_per_second", lambda value: f"{value:.0f}"),
     "steps/s": ("throughput/env_steps_per_second", lambda value: f"{value:.0f}"),
     "eval": ("eval/success_rate", lambda value: f"{value:.1%}"),
 }
 """Heading to metric and how it is written."""
+ALWAYS = ("reward", "success", "loss", "kl", "steps/s", "eval")
+"""Headings that the growing table of reinforcement learning has from its first row on."""
 MAX_ROWS = 40
 """Longer runs show evenly spaced iterations in the final table; the growing one repeats its headings."""
 TIMED = 10
@@ -56,7 +61,9 @@ class ConsoleLogger:
             words = [f"iteration {iteration}/{self._iterations}", *line, *([f"eta {left}"] if left else [])]
             self._console.print("  ".join(words), highlight=False, soft_wrap=True)
             return
-        headings = [heading for heading in SHOWN if heading != "value loss" or self._has(heading)]
+        headings = self._headings(self._rows)
+        if self._has("reward"):
+            headings = [heading for heading in SHOWN if heading in ALWAYS or heading in headings]
         if len(self._rows) % MAX_ROWS == 1:
             titles = "".join(f"{heading:>{_width(heading)}}" for heading in headings)
             self._print(f"[bold]iteration{titles}")

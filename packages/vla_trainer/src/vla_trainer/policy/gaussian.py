@@ -154,6 +154,17 @@ class GaussianPolicy(nn.Module):
         entropy = 0.5 * math.log(2 * math.pi * math.e) + log_std.expand_as(mean)
         return GaussianScores(_log_prob(tokens.to(mean), mean, log_std), entropy, self._values(features))
 
+    def observe(self, obs: Observation) -> dict[str, Tensor]:
+        """The inputs that `act` would record, were it deterministic; see `interfaces.Demonstrable`."""
+        recorded = torch.from_numpy(self._features.read(obs))
+        if self.moments is not None:
+            recorded = self.moments.normalize(recorded.to(self.log_std.device)).cpu()
+        return {"features": recorded}
+
+    def encode(self, actions: NDArray[np.floating]) -> Tensor:
+        """(N, C, A) actions to (N, K) tokens, which are the same numbers."""
+        return torch.from_numpy(np.asarray(actions, dtype=np.float32).reshape(len(actions), -1))
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """What `actor.lr` and `actor.critic_lr` apply to."""
         groups = {"actor": [*self.actor.parameters(), self.log_std]}

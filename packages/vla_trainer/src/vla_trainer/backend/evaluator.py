@@ -1,0 +1,52 @@
+"""Evaluation of the present weights as a config says, in environments of its own."""
+
+from gymnasium.vector import VectorEnv
+
+from vla_trainer.config.schema import Config
+from vla_trainer.evaluate import OnEpisode, evaluate
+from vla_trainer.interfaces import Policy
+from vla_trainer.records import Film, FilmRequest
+from vla_trainer.result import Evaluation
+from vla_trainer.rollout import starts
+from vla_trainer.rollout.envs import evaluation_env, knows_splits, make_envs
+from vla_trainer.update.policy_gradient import Autocast
+
+
+class Evaluator:
+    """Makes the environments when they are first asked for."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._envs: VectorEnv | None = None
+
+    @property
+    def envs(self) -> VectorEnv:
+        """Those of `config.eval`."""
+        if self._envs is None:
+            env, settings = self._config.env, self._config.eval
+            self._envs = make_envs(evaluation_env(env, settings), settings.num_envs or env.num_envs)
+        return self._envs
+
+    def evaluate(
+        self, policy: Policy, autocast: Autocast, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
+    ) -> tuple[Evaluation, list[Film]]:
+        """See `vla_trainer.evaluate.evaluate`."""
+        config, settings = self._config, self._config.eval
+        return evaluate(
+            policy,
+            self.envs,
+            starts.list_for_evaluation(starts.init_states(self.envs), settings.episodes),
+            deterministic=settings.deterministic,
+            temperature=settings.temperature,
+            seed=config.trainer.seed,
+            split=evaluation_env(config.env, settings).split,
+            notices=[*config.notices(knows_splits(config.env.id)), *config.evaluation_notices()],
+            films=films,
+            on_episode=on_episode,
+            autocast=autocast,
+        )
+
+    def close(self) -> None:
+        """Close the environments, if they were made."""
+        if self._envs is not None:
+            self._envs.close()

@@ -1,0 +1,128 @@
+"""Supervised fine-tuning in this process: policy, optimizer, demonstrations, and environments to evaluate in."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vla_trainer import checkpoint
+from vla_trainer.backend.components import autocast_of, make_policy
+from vla_trainer.backend.evaluator import Evaluator
+from vla_trainer.checkpoint import Score, Unpublished
+from vla_trainer.config.algorithm import SFT
+from vla_trainer.config.schema import Config
+from vla_trainer.evaluate import OnEpisode
+from vla_trainer.imitation.dataset import Demonstrations, open_demonstrations
+from vla_trainer.imitation.decisions import Decisions
+from vla_trainer.imitation.decisions import OnEpisode as OnDemonstration
+from vla_trainer.imitation.fit import fit, targets_of
+from vla_trainer.imitation.loader import Loader
+from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.records import Film, FilmRequest
+from vla_trainer.result import Evaluation
+from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.video import fps_of
+
+
+class SupervisedBackend:
+    """See `vla_trainer.backend.interface.Imitating`."""
+
+    def __init__(self, config: Config) -> None:
+        assert isinstance(config.algorithm, SFT)
+        self._config, self._algorithm = config, config.algorithm
+        if config.trainer.threads is not None:
+            torch.set_num_threads(config.trainer.threads)
+        # weights are drawn from torch's global generator, which is all that torch.nn offers
+        torch.manual_seed(config.trainer.seed)
+        self._loader: Loader | None = None
+        self._done = 0
+        self._evaluator = Evaluator(config)
+        try:
+            self._policy = make_policy(config.policy, self._evaluator.envs)
+            self._autocast = autocast_of(config.policy)
+            self._optimizer = make_optimizer(self._policy, config.actor)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def fps(self) -> float:
+        return fps_of(self._evaluator.envs, self._config.env.action_chunk or 1)
+
+    @property
+    def provenance(self) -> Provenance:
+        return provenance_of(self._evaluator.envs)
+
+    def open_demonstrations(self) -> Demonstrations:
+        """Find the dataset; raises what `vla_trainer.imitation.dataset.open_demonstrations` does."""
+        return open_demonstrations(self._algorithm, self._evaluator.envs)
+
+    def read_demonstrations(self, demonstrations: Demonstrations, on_episode: OnDemonstration | None = None) -> int:
+        """Read the dataset for `fit`, and let the policy normalize by its statistics; returns its decisions.
+
+        Raises:
+            DatasetError: an episode is damaged, or the disk is full.
+            PolicyError: the policy cannot learn from demonstrations.
+        """
+        settings, space = self._algorithm, self._evaluator.envs.single_observation_space
+        action_space = self._evaluator.envs.single_action_space
+        assert action_space.shape is not None
+        decisions = Decisions.read(
+            demonstrations,
+            demonstrations.steps,
+            chunk=action_space.shape[0] if len(action_space.shape) == 2 else None,
+            keys=list(space.spaces) if hasattr(space, "spaces") else None,
+            noop_threshold=settings.noop_threshold,
+            on_episode=on_episode,
+        )
+        if demonstrations.statistics is not None and hasattr(self._policy, "use_statistics"):
+            self._policy.use_statistics(*demonstrations.statistics)
+        assert self._config.actor.global_batch_size is not None
+        self._loader = Loader(
+            decisions,
+            self._policy,  # type: ignore[arg-type]  # targets_of has found what it needs
+            targets_of(self._policy, settings.loss, decisions.chunks),
+            batch_size=self._config.actor.global_batch_size,
+            seed=self._config.trainer.seed,
+            augmentation=settings.augmentation,
+            threads=settings.loader_threads,
+        )
+        self._batches = self._loader.batches(self._done * settings.optimizer_steps)
+        return len(decisions)
+
+    def fit(self, iteration: int) -> dict[str, float]:
+        actor, trainer = self._config.actor, self._config.trainer
+        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
+        return fit(self._policy, self._optimizer, self._batches, self._algorithm, actor, self._autocast)
+
+    def evaluate(
+        self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
+    ) -> tuple[Evaluation, list[Film]]:
+        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode)
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        state: dict[str, Any] = {
+            "iteration": iteration,
+            "progress": progress,
+            "optimizer": self._optimizer.state_dict(),
+            "torch": torch.get_rng_state(),
+        }
+        trainer = self._config.trainer
+        scored = Score(trainer.best_metric, score)
+        return checkpoint.write(
+            folder, iteration, self._policy, state, trainer.keep_checkpoints, self.provenance, scored
+        )
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any]]:
+        state = checkpoint.load(path, self._policy)
+        self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["torch"])
+        self._done = int(state["iteration"])
+        return self._done, state["progress"]
+
+    def close(self) -> None:
+        if self._loader is not None:
+            self._batches.close()
+            self._loader.close()
+        self._evaluator.close()

@@ -1,0 +1,138 @@
+"""What a policy is to do in each moment of the demonstrations: the next C actions.
+
+Axes: T steps of an episode, F decisions of all episodes, C actions a chunk, A action dimensions.
+"""
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vla_trainer.errors import DatasetError
+from vla_trainer.imitation.dataset import Demonstration
+
+OnEpisode = Callable[[int], None]
+"""Takes how many episodes have been read."""
+
+
+def kept_steps(actions: NDArray[np.floating], noop_threshold: float | None) -> NDArray[np.intp]:
+    """Indices of the steps that are not no-ops, of actions (T, A).
+
+    A no-op (OpenVLA, `regenerate_libero_dataset.py::is_noop`) moves nothing: the norm of its numbers but the last is
+    below the threshold, and its last, the gripper's, is that of the last step that is kept; until there is one, only
+    the former counts. All steps where `noop_threshold` is None.
+    """
+    if noop_threshold is None:
+        return np.arange(len(actions))
+    kept: list[int] = []
+    for step, action in enumerate(actions):
+        still = bool(np.linalg.norm(action[:-1]) < noop_threshold)
+        if not (still and (not kept or action[-1] == actions[kept[-1], -1])):
+            kept.append(step)
+    return np.array(kept, dtype=np.intp)
+
+
+def chunk_targets(actions: NDArray[np.floating], chunk: int) -> NDArray[np.float32]:
+    """(T, A) to (T, C, A): at each step its action and the C - 1 after it; past the end the last one is repeated."""
+    at = np.arange(len(actions))[:, None] + np.arange(chunk)
+    return np.asarray(actions[np.minimum(at, len(actions) - 1)], dtype=np.float32)
+
+
+class Decisions:
+    """All decisions of some demonstrations, to be gathered in any order.
+
+    Pictures are kept decoded in a temporary file without a name, mapped into memory: the operating system keeps of it
+    what fits, and it is gone when the process is, however it ends.
+    """
+
+    def __init__(self, columns: Mapping[str | None, Any], chunks: NDArray[np.float32]) -> None:
+        """Use `read`."""
+        self._columns = columns
+        self.chunks = chunks
+        """(F, C, A) float32, in the environment's units."""
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    @classmethod
+    def read(
+        cls,
+        demonstrations: Iterable[Demonstration],
+        steps: int,
+        *,
+        chunk: int | None,
+        keys: Sequence[str] | None,
+        noop_threshold: float | None = None,
+        on_episode: OnEpisode | None = None,
+    ) -> "Decisions":
+        """Read demonstrations once.
+
+        Args:
+            demonstrations: of `open_demonstrations`.
+            steps: how many they have in all.
+            chunk: C; None for an environment without chunks, whose actions are then (F, 1, A).
+            keys: which parts of a dict of observations are kept; None: of observations that are no dict.
+            noop_threshold: see `kept_steps`.
+            on_episode: called after each.
+
+        Raises:
+            DatasetError: a demonstration is damaged, none has a step that is kept, or the disk cannot hold their
+                pictures.
+        """
+        columns: dict[str | None, Any] = {}
+        chunks: list[NDArray[np.float32]] = []
+        filled = 0
+        for number, one in enumerate(demonstrations, 1):
+            rows = kept_steps(one.actions, noop_threshold)
+            parts = one.observations if keys is not None else {None: one.observations}
+            for key in keys if keys is not None else (None,):
+                values = parts[key]
+                if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+                    if key not in columns:
+                        columns[key] = _array((steps, *values.shape[1:]), values.dtype)
+                    columns[key][filled : filled + len(rows)] = values[rows]
+                else:
+                    columns.setdefault(key, []).extend(_text(values[row]) for row in rows)
+            if len(rows):
+                chunks.append(chunk_targets(one.actions[rows], chunk or 1))
+            filled += len(rows)
+            if on_episode is not None:
+                on_episode(number)
+        if not filled:
+            raise DatasetError("the demonstrations have no step that is not a no-op; see algorithm.noop_threshold")
+        return cls(columns, np.concatenate(chunks))
+
+    def observations(self, rows: NDArray[np.intp]) -> Any:
+        """The observations of some decisions, batched as a vector environment's; arrays are copies."""
+        taken = {
+            key: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+            for key, column in self._columns.items()
+        }
+        return taken.get(None, taken)
+
+
+def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Room for pictures in a file, for anything smaller in memory."""
+    size = math.prod(shape) * dtype.itemsize
+    if len(shape) < 4 or size == 0:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        try:
+            # a mapped file that outgrows the disk kills the process: its room is taken before
+            os.posix_fallocate(file.fileno(), 0, size)
+        except AttributeError:  # not on every system
+            file.truncate(size)
+        except OSError as error:
+            raise DatasetError(
+                f"the demonstrations' pictures take {size / 2**30:.1f} GiB, which {tempfile.gettempdir()} has not "
+                f"({error.strerror}); choose another disk by the variable TMPDIR"
+            ) from error
+        return np.memmap(file, dtype, "r+", shape=shape)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

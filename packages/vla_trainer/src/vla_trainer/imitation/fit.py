@@ -1,0 +1,100 @@
+"""Optimizer steps on demonstrated decisions.
+
+batch --micro-batches--> policy --> cross-entropy of the demonstrated tokens, or L1 --> clip by norm --> step
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_trainer.config.algorithm import SFT
+from vla_trainer.config.schema import Actor
+from vla_trainer.errors import PolicyError
+from vla_trainer.imitation.loader import DemoBatch
+from vla_trainer.interfaces import Policy
+
+Autocast = Callable[[], AbstractContextManager[object]]
+
+
+def targets_of(policy: Policy, loss: str, chunks: NDArray[np.float32]) -> Tensor:
+    """What a policy is to give for demonstrated actions (F, C, A): tokens (F, K), or normalized actions for an L1 head.
+
+    Raises:
+        PolicyError: the policy cannot learn from demonstrations, or not with this loss.
+    """
+    needed = ("observe", "encode") if loss == "cross_entropy" else ("observe", "normalize_actions", "regress")
+    missing = [name for name in needed if not hasattr(policy, name)]
+    if missing:
+        raise PolicyError(
+            f"algorithm.loss={loss}: a {type(policy).__name__} has no {', '.join(f'{name}()' for name in missing)}"
+        )
+    made: Tensor = (policy.encode if loss == "cross_entropy" else policy.normalize_actions)(chunks)  # type: ignore[attr-defined]
+    return made
+
+
+def fit(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterator[DemoBatch],
+    settings: SFT,
+    actor: Actor,
+    autocast: Autocast = nullcontext,
+) -> dict[str, float]:
+    """Take `settings.optimizer_steps` steps, one a batch; returns metrics, means over the steps.
+
+    The gradient of a step does not depend on `actor.micro_batch_size`.
+
+    Args:
+        policy: stays in eval mode, as for reinforcement learning.
+        optimizer: of `make_optimizer`.
+        batches: of a `Loader`.
+        settings, actor: sections of the config.
+        autocast: makes the context of every forward pass.
+    """
+    policy.eval()
+    groups = optimizer.param_groups
+    weights = [weight for group in groups for weight in group["params"]]
+    sums: dict[str, float] = defaultdict(float)
+    waited = decided = 0.0
+    begin = time.perf_counter()
+    for _ in range(settings.optimizer_steps):
+        asked = time.perf_counter()
+        batch = next(batches)
+        waited += time.perf_counter() - asked
+        optimizer.zero_grad(set_to_none=True)
+        for part in torch.split(torch.arange(len(batch.targets)), actor.micro_batch_size):
+            share = len(part) / len(batch.targets)
+            inputs = {key: value[part] for key, value in batch.inputs.items()}
+            with autocast():
+                loss, measured = _loss(policy, settings.loss, inputs, batch.targets[part])
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            for name, value in ({"loss": loss.item()} | measured).items():
+                sums[f"actor/{name}"] += value * share
+        sums["actor/grad_norm"] += torch.nn.utils.clip_grad_norm_(weights, actor.max_grad_norm).item()
+        optimizer.step()
+        decided += len(batch.targets)
+        epochs = batch.epochs
+    metrics = {name: value / settings.optimizer_steps for name, value in sums.items()}
+    return metrics | {
+        "actor/lr": next(group["lr"] for group in groups if group["name"] == "actor"),
+        "actor/optimizer_steps": float(settings.optimizer_steps),
+        "data/epochs": epochs,
+        "time/data": waited,
+        "throughput/decisions_per_second": decided / (time.perf_counter() - begin),
+    }
+
+
+def _loss(policy: Policy, kind: str, inputs: dict[str, Tensor], targets: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Mean over the decisions, and metrics of the same."""
+    if kind == "l1":
+        given: Tensor = policy.regress(inputs)  # type: ignore[attr-defined]
+        return (given.float() - targets.to(given.device)).abs().mean(), {}
+    out = policy.evaluate(inputs, targets)
+    # the mean negative log-probability of the demonstrated tokens is their cross-entropy
+    return -out.log_probs.float().mean(), {"entropy": out.entropy.float().mean().item()}

@@ -1,0 +1,117 @@
+"""Batches of demonstrated decisions, prepared by threads ahead of the trainer.
+
+Which decisions a batch has and how its pictures are changed follow from the seed and the batch's number alone, whatever
+the number of threads and wherever a run goes on.
+
+Axes: F decisions, B of a batch, K tokens of a decision.
+"""
+
+from collections import deque
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.imitation.augment import augment
+from vla_trainer.imitation.decisions import Decisions
+from vla_trainer.interfaces import Demonstrable
+
+AHEAD = 2
+"""Batches that each thread has ready or under way."""
+
+
+@dataclass(frozen=True)
+class DemoBatch:
+    """B decisions."""
+
+    inputs: Mapping[str, Tensor]
+    """What the policy reads: CPU tensors (B, ...)."""
+    targets: Tensor
+    """(B, K) tokens, or (B, C, A) normalized actions for an L1 head."""
+    epochs: float
+    """Passes over all decisions, this batch included."""
+
+
+class Loader:
+    """Batches without end; `close` ends the threads."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        policy: Demonstrable,
+        targets: Tensor,
+        *,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        threads: int = 2,
+    ) -> None:
+        """
+        Args:
+            decisions: what was demonstrated.
+            policy: makes its inputs of observations.
+            targets: (F, ...), one for each decision.
+            batch_size: B.
+            seed: of order and augmentation.
+            augmentation: None: pictures are shown as they are.
+            threads: that prepare batches.
+        """
+        self._decisions, self._policy, self._targets = decisions, policy, targets
+        self._size, self._seed, self._augmentation = batch_size, seed, augmentation
+        self._pool = ThreadPoolExecutor(threads, "demonstrations")
+        self._ahead = threads * AHEAD
+        self._order = lru_cache(maxsize=4)(self._shuffled)
+
+    def batches(self, first: int) -> Generator[DemoBatch]:
+        """Batches number `first` (from 0) and after it, in order."""
+        pending: deque[Future[DemoBatch]] = deque()
+        number = first
+        try:
+            while True:
+                while len(pending) < self._ahead:
+                    pending.append(self._pool.submit(self.batch, number))
+                    number += 1
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def batch(self, number: int) -> DemoBatch:
+        """Batch `number`, from 0."""
+        rows = self.rows(number)
+        observations = self._decisions.observations(rows)
+        if self._augmentation is not None:
+            seed = np.random.SeedSequence((self._seed, 1, number)).generate_state(1, np.uint64)[0]
+            observations = _augmented(observations, self._augmentation, torch.Generator().manual_seed(int(seed >> 1)))
+        inputs = self._policy.observe(observations)
+        epochs = (number + 1) * self._size / len(self._decisions)
+        return DemoBatch(inputs, self._targets[torch.from_numpy(rows)], epochs)
+
+    def rows(self, number: int) -> NDArray[np.intp]:
+        """(B,) the decisions of batch `number`: one random order of all after the other, cut into batches."""
+        at = np.arange(number * self._size, (number + 1) * self._size)
+        epochs, places = np.divmod(at, len(self._decisions))
+        return np.concatenate([self._order(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)])
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _shuffled(self, epoch: int) -> NDArray[np.intp]:
+        return np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._decisions))
+
+
+def _augmented(observations: Any, settings: Augmentation, generator: torch.Generator) -> Any:
+    """With each array of pictures (B, H, W, 3) uint8 changed."""
+    if isinstance(observations, Mapping):
+        return {key: _augmented(observations[key], settings, generator) for key in observations}
+    if isinstance(observations, np.ndarray) and observations.dtype == np.uint8 and observations.ndim == 4:
+        return augment(torch.from_numpy(np.ascontiguousarray(observations)), settings, generator).numpy()
+    return observations

@@ -1,0 +1,106 @@
+"""Optimizer steps on demonstrated decisions."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from reach_toy import BINS, CHUNK, DIMS, TokenPolicy
+
+from vla_trainer.config.algorithm import SFT
+from vla_trainer.config.schema import Actor
+from vla_trainer.errors import PolicyError
+from vla_trainer.imitation.fit import fit, targets_of
+from vla_trainer.imitation.loader import DemoBatch
+from vla_trainer.update.optimizer import make_optimizer
+
+OBSERVATION = spaces.Dict(state=spaces.Box(-2, 2, (4,), np.float32))
+ACTION = spaces.Box(-1, 1, (CHUNK, DIMS), np.float32)
+SIZE = 12
+
+
+def policy() -> TokenPolicy:
+    torch.manual_seed(0)
+    made = TokenPolicy(OBSERVATION, ACTION)
+    torch.nn.init.normal_(made.head.weight)
+    return made
+
+
+def batch() -> DemoBatch:
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(0, BINS, (SIZE, CHUNK * DIMS), generator=generator)
+    return DemoBatch({"state": torch.randn((SIZE, 4), generator=generator)}, tokens, 1.0)
+
+
+def one_step(micro: int) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+    made = policy()
+    actor = Actor(lr=1e-3, global_batch_size=SIZE, micro_batch_size=micro, max_grad_norm=1e9)
+    settings = SFT(dataset="d", optimizer_steps=1)
+    metrics = fit(made, make_optimizer(made, actor), iter([batch()]), settings, actor)
+    return metrics, {name: weight.grad for name, weight in made.named_parameters() if weight.grad is not None}
+
+
+def test_the_loss_is_the_cross_entropy_of_the_demonstrated_tokens():
+    made, data = policy(), batch()
+    logits = made.head(made.trunk(data.inputs["state"])).unflatten(-1, (-1, BINS))
+    # torch's own, mean over all B K tokens, nats
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), data.targets.flatten())
+    metrics, _ = one_step(SIZE)
+    assert metrics["actor/loss"] == pytest.approx(expected.item(), rel=1e-6)
+    probabilities = logits.softmax(-1)
+    entropy = -(probabilities * probabilities.log()).sum(-1).mean()
+    assert metrics["actor/entropy"] == pytest.approx(entropy.item(), rel=1e-5)
+
+
+def test_the_gradient_does_not_depend_on_the_micro_batch():
+    whole_metrics, whole = one_step(SIZE)
+    for micro in (1, 5):
+        metrics, parts = one_step(micro)
+        assert metrics["actor/loss"] == pytest.approx(whole_metrics["actor/loss"], rel=1e-6)
+        assert parts.keys() == whole.keys()
+        for name, gradient in whole.items():
+            assert torch.allclose(parts[name], gradient, rtol=1e-5, atol=1e-7), name
+
+
+def test_the_critic_is_left_alone():
+    made = policy()
+    before = copy.deepcopy(made.state_dict())
+    actor = Actor(lr=1e-2, global_batch_size=SIZE)
+    fit(made, make_optimizer(made, actor), iter([batch()] * 3), SFT(dataset="d", optimizer_steps=3), actor)
+    moved = {name for name, weight in made.state_dict().items() if not torch.equal(weight, before[name])}
+    assert moved
+    assert not any(name.startswith("critic") for name in moved)
+
+
+class Regressing(torch.nn.Module):
+    """A head of numbers: zero for every input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.offset = torch.nn.Parameter(torch.zeros(2, 3))
+
+    def observe(self, obs):
+        return obs
+
+    def normalize_actions(self, actions):
+        return torch.from_numpy(actions) / 2.0
+
+    def regress(self, inputs):
+        return self.offset.expand(len(inputs["x"]), 2, 3)
+
+
+def test_l1_is_the_mean_distance_in_normalized_units():
+    made = Regressing()
+    targets = targets_of(made, "l1", np.full((4, 2, 3), 0.5, np.float32))
+    assert torch.equal(targets, torch.full((4, 2, 3), 0.25))
+    actor = Actor(lr=1e-3, global_batch_size=4, micro_batch_size=3)
+    settings = SFT(dataset="d", loss="l1", optimizer_steps=1)
+    optimizer = torch.optim.AdamW([{"name": "actor", "params": list(made.parameters()), "lr": 1e-3}])
+    metrics = fit(made, optimizer, iter([DemoBatch({"x": torch.zeros(4)}, targets, 1.0)]), settings, actor)
+    assert metrics["actor/loss"] == pytest.approx(0.25)  # |0 - 0.25|
+
+
+def test_a_policy_that_cannot_imitate_is_named_with_what_it_lacks():
+    with pytest.raises(PolicyError, match=r"loss=l1: a Linear has no observe\(\), normalize_actions\(\), regress\(\)"):
+        targets_of(torch.nn.Linear(1, 1), "l1", np.zeros((1, 1, 1), np.float32))

@@ -1,0 +1,100 @@
+"""Batches of demonstrated decisions."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.imitation.dataset import Demonstration
+from vla_trainer.imitation.decisions import Decisions
+from vla_trainer.imitation.loader import Loader
+
+COUNT = 10
+
+
+class Watching:
+    """Gives back what it sees."""
+
+    def observe(self, obs):
+        return {"images": torch.from_numpy(obs["image"]), "state": torch.from_numpy(obs["state"])}
+
+    def encode(self, actions):
+        raise NotImplementedError("targets are made once, not here")
+
+
+@pytest.fixture(scope="module")
+def decisions():
+    states = np.arange(COUNT, dtype=np.float32)[:, None]
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, 8, 8, 3), dtype=np.uint8)
+    return Decisions.read(
+        [Demonstration({"image": images, "state": states}, states)], COUNT, chunk=1, keys=["image", "state"]
+    )
+
+
+def loader(decisions, **changes):
+    targets = torch.arange(COUNT)[:, None]
+    options = {"batch_size": 4, "seed": 5, "augmentation": Augmentation(), "threads": 2, **changes}
+    return Loader(decisions, Watching(), targets, **options)
+
+
+def taken(made, first, count):
+    batches = made.batches(first)
+    found = list(islice(batches, count))
+    batches.close()
+    made.close()
+    return found
+
+
+def test_every_pass_sees_each_decision_once_in_another_order(decisions):
+    # 5 batches of 4 are two passes over 10, the third batch is of both
+    batches = taken(loader(decisions), 0, 5)
+    rows = torch.cat([batch.targets[:, 0] for batch in batches]).tolist()
+    assert sorted(rows[:COUNT]) == sorted(rows[COUNT:]) == list(range(COUNT))
+    assert rows[:COUNT] != rows[COUNT:]
+    assert [batch.epochs for batch in batches] == [0.4, 0.8, 1.2, 1.6, 2.0]
+    for batch in batches:
+        assert batch.inputs["state"][:, 0].tolist() == batch.targets[:, 0].tolist()
+
+
+def test_a_batch_larger_than_the_demonstrations_is_several_passes(decisions):
+    (batch,) = taken(loader(decisions, batch_size=25), 0, 1)
+    assert (
+        torch.bincount(batch.targets[:, 0]).tolist() in [[2] * 5 + [3] * 5]
+        or sorted(torch.bincount(batch.targets[:, 0]).tolist()) == [2] * 5 + [3] * 5
+    )
+
+
+def test_batches_do_not_depend_on_threads_or_on_where_a_run_goes_on(decisions):
+    whole = taken(loader(decisions, threads=1), 0, 6)
+    later = taken(loader(decisions, threads=3), 3, 3)
+    for one, other in zip(whole[3:], later, strict=True):
+        assert torch.equal(one.targets, other.targets)
+        assert torch.equal(one.inputs["images"], other.inputs["images"])
+        assert one.epochs == other.epochs
+    other_seed = taken(loader(decisions, seed=6), 0, 1)
+    assert not torch.equal(whole[0].targets, other_seed[0].targets)
+
+
+def test_pictures_are_changed_anew_each_time_and_kept_as_they_are(decisions):
+    before = decisions.observations(np.arange(COUNT))["image"].copy()
+    batches = taken(loader(decisions), 0, 5)
+    seen = [batch.inputs["images"][row] for batch in batches for row in range(4) if int(batch.targets[row, 0]) == 0]
+    assert len(seen) == 2
+    assert not torch.equal(seen[0], seen[1])
+    assert np.array_equal(decisions.observations(np.arange(COUNT))["image"], before)
+    plain = taken(loader(decisions, augmentation=None), 0, 1)[0]
+    assert torch.equal(plain.inputs["images"], torch.from_numpy(before)[plain.targets[:, 0]])
+
+
+def test_an_error_in_a_thread_arrives_where_the_batch_is_asked_for(decisions):
+    class Failing(Watching):
+        def observe(self, obs):
+            raise ValueError("cannot see")
+
+    made = Loader(decisions, Failing(), torch.arange(COUNT)[:, None], batch_size=2, seed=0, threads=2)
+    batches = made.batches(0)
+    with pytest.raises(ValueError, match="cannot see"):
+        next(batches)
+    made.close()
