@@ -18,9 +18,10 @@ def toy_recipes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     import reach_toy
 
     folder = tmp_path_factory.mktemp("recipes")
-    paths = {"ppo": folder / "toy_ppo.yaml", "grpo": folder / "toy_grpo.yaml"}
-    paths["ppo"].write_text(reach_toy.PPO_RECIPE)
-    paths["grpo"].write_text(reach_toy.GRPO_RECIPE)
+    texts = {"ppo": reach_toy.PPO_RECIPE, "grpo": reach_toy.GRPO_RECIPE, "sft": reach_toy.SFT_RECIPE}
+    paths = {name: folder / f"toy_{name}.yaml" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text)
     return {name: str(path) for name, path in paths.items()}
 
 

@@ -133,6 +133,12 @@ class TokenPolicy(nn.Module):
         actions = (tokens.float() / (BINS - 1) * 2 - 1).view(-1, *self.shape).numpy()
         return Act(actions, tokens, log_probs, self._values(state), {"state": state})
 
+    def observe(self, obs: Mapping[str, Any]) -> dict[str, Tensor]:
+        return {"state": torch.as_tensor(obs["state"])}
+
+    def encode(self, actions: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.rint((actions.reshape(len(actions), -1) + 1) / 2 * (BINS - 1)).astype(np.int64))
+
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, *, temperature: float = 1.0) -> Scores:
         logits = self._logits(inputs["state"], temperature)
         log_probs = logits.gather(-1, tokens[..., None]).squeeze(-1)
@@ -167,4 +173,14 @@ policy: {factory: "reach_toy:TokenPolicy", kwargs: {critic: false}}
 rollout: {episodes: 16}
 actor: {lr: 3.0e-3, global_batch_size: 64, micro_batch_size: 32}
 trainer: {iterations: 3, threads: 1}
+"""
+
+SFT_RECIPE = """
+algorithm: {name: sft, dataset: toy/reach-v0, optimizer_steps: 30, augmentation: {}}
+env: {id: "reach_toy:toy/Reach-v0", num_envs: 8}
+policy: {factory: "reach_toy:TokenPolicy"}
+actor: {lr: 1.0e-2, global_batch_size: 64, micro_batch_size: 32}
+trainer: {iterations: 6, save_every: 1, threads: 1}
+eval: {episodes: 50}
+video_cfg: {save_video: false}
 """
