@@ -122,8 +122,9 @@ def _run_amounts(config: Config) -> str:
     said = [f"{trainer.iterations} iterations"]
     if trainer.save_every is not None:
         said.append(f"a checkpoint every {trainer.save_every}")
-    if trainer.eval_every is not None:
-        said.append(f"an evaluation of {config.eval.episodes} episodes every {trainer.eval_every}")
+    if config.eval.episodes is not None:
+        when = "at the end" if trainer.eval_every is None else f"every {trainer.eval_every}"
+        said.append(f"an evaluation of {config.eval.episodes} episodes {when}")
     return f"in all: {', '.join(said)}"
 
 
@@ -136,7 +137,9 @@ def _memory(config: Config) -> Iterator[str]:
             # weight, gradient and AdamW's two moments, 4 bytes each
             actor, what = 16.0, "float32 weights, gradients and AdamW's moments"
         else:
-            actor, what = 4.0, "frozen float32 weights; adapters are small"
+            dtype = str(config.policy.kwargs.get("dtype", "float32"))
+            actor = 2.0 if dtype in ("bfloat16", "float16") else 4.0
+            what = f"frozen {dtype} weights; adapters are small"
         rollout = 2.0 if config.policy.precision == "bf16" and cluster.backend != "local" else 4.0
         yield (
             f"memory: actor {plan.parameters * actor / shards / GIB:.1f} GiB a process ({what}"
