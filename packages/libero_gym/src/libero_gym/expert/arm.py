@@ -130,7 +130,8 @@ class Arm:
         if not exact and self.variation.noise:
             move = move + self._rng.normal(0.0, self.variation.noise, 3)
         action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
-        return np.clip(action, -1.0, 1.0)
+        # as the environment takes it
+        return np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
 
     def _fingers(self) -> float:
         """The gripper's action: 0 keeps the fingers where they are."""

@@ -4,8 +4,8 @@
                                         tried in a copy of the simulation, depth first, until all jobs succeed
                                         done in the real world, looking at its state; planned anew where one failed
 
-The simulation is deterministic: what succeeded in the copy succeeds in the world, but for the noise that makes
-demonstrations differ. That is what retries are for.
+The simulation is deterministic, and a way draws the same noise in the world as in the copy: what succeeded there succeeds
+here, unless somebody else moves things. That is what planning anew is for.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ TRIES = 3
 """How often a job is planned anew in the real world."""
 WAYS, TRIALS = 12, 40
 """Ways of doing a job that are tried in the copy, and of all jobs together."""
+DEAD_ENDS = 4
+"""Ways that do a job, of which none leads to the goal, before the job before it is done in another way."""
 
 
 class Expert:
@@ -49,10 +51,10 @@ class Expert:
 
     def actions(self) -> Iterator[np.ndarray]:
         """Actions (7,) in [-1, 1], one a control step; each looks at where the world is when it is asked for."""
-        arm = Arm(self._world, self._rng, self._variation)
         for _ in range(TRIES):
-            for job, way in self._plan():
-                yield from way(arm)
+            seed = int(self._rng.integers(2**31))
+            for job, way in self._plan(seed):
+                yield from way(Arm(self._world, np.random.default_rng(seed), self._variation))
                 if not job.done(self._world):
                     self.notes.append(f"{job}: failed")
                     break
@@ -60,12 +62,11 @@ class Expert:
                 return
             self.notes.append("planned anew")
 
-    def _plan(self) -> list[tuple[Job, Way]]:
+    def _plan(self, seed: int) -> list[tuple[Job, Way]]:
         """Ways that together succeed in the copy; else those that get furthest."""
         snapshot = self._world.snapshot()
         assert snapshot is not None
         self._trials = 0
-        seed = int(self._rng.integers(2**31))
         plan = self._continue(snapshot, jobs_of(self._world, self._sight), seed)
         if self._trials > len(plan):
             self.notes.append(f"{self._trials} trials")
@@ -79,6 +80,7 @@ class Expert:
             return []
         job = left[0]
         best: list[tuple[Job, Way]] = []
+        dead_ends = 0
         for way in job.ways(self._copy)[:WAYS]:
             if self._trials >= TRIALS:
                 break
@@ -96,4 +98,7 @@ class Expert:
             if self._copy.success():
                 return plan
             best = max(best, plan, key=len)
+            dead_ends += 1
+            if dead_ends >= DEAD_ENDS:
+                break
         return best

@@ -7,12 +7,13 @@ Lengths are metres, world frame, z up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
 from libero_gym.expert.arm import Arm, pointing_down
-from libero_gym.expert.grasps import OPENING, TIP_BELOW, Grasp
+from libero_gym.expert.grasps import HAND_HALF_LENGTH, OPENING, PALM_ABOVE, TIP_BELOW, Grasp
+from libero_gym.expert.paths import way_round
 from libero_gym.expert.sight import Sight
 from libero_gym.scene.tables import Entity
 
@@ -24,6 +25,12 @@ APPROACH = 0.09
 CLOSING_STEPS, OPENING_STEPS = 9, 5
 RETREAT = 0.10
 DRAG_STEPS, DRAG_AHEAD, DRAG_MOST = 140, 0.03, 0.12
+DRAG_TRIES, DRAG_SLIP = 3, 0.045
+"""How often the fingers are set onto the thing, and how far from their place on it they have slipped off, metres."""
+DRAG_SLOW = 0.008
+"""Less progress in a step makes the arm pull harder, metres."""
+DRAG_CORNER, DRAG_INSIDE = 0.03, 0.014
+"""How near to a way-point the next is headed for; how far within a region's edge a way ends."""
 
 
 def reach(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
@@ -70,7 +77,8 @@ def put(arm: Arm, release: np.ndarray, over: float) -> Iterator[np.ndarray]:
 
 
 def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bool) -> Way:
-    """Press closed fingers onto the middle of a flat thing and drag it over the table to the middle of a region.
+    """Press closed fingers onto the middle of a flat thing and drag it over the table into a region, round what is in
+    the way.
 
     Args:
         press: how far below the thing's surface the finger tips are sent, metres.
@@ -78,13 +86,21 @@ def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bo
     """
 
     def way(arm: Arm) -> Iterator[np.ndarray]:
+        for _ in range(DRAG_TRIES):
+            slipped = yield from once(arm)
+            if not slipped:
+                return
+
+    def once(arm: Arm) -> Generator[np.ndarray, None, bool]:
+        """One drag; whether the fingers slipped off the thing."""
         data = arm.world.data
-        target = data.site_xpos[region.site][:2]
         points = sight.thing(arm.world, thing)
         # from the body, by which the goal goes, to the middle of what is touched
         off = points[:, :2].mean(0) - data.xpos[thing.body][:2]
         near = points[np.linalg.norm(points[:, :2] - points[:, :2].mean(0), axis=1) < 0.03]
         height = float((near if len(near) else points)[:, 2].max()) + TIP_BELOW - press
+        stops = _drag_path(arm, thing, region, sight, points)
+        target = stops[0]
         forward = _unit(target - data.xpos[thing.body][:2])
         yaw = np.arctan2(forward[1], forward[0]) if along else np.arctan2(forward[0], -forward[1])
         rotation = arm.nearest(pointing_down(float(yaw)))
@@ -92,19 +108,46 @@ def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bo
         arm.opening = None
         yield from arm.go(start + up(0.12), rotation, tolerance=0.02, through=True)
         yield from arm.go(start, rotation, tolerance=0.008, exact=True, steps=30)
-        last, pull = np.inf, DRAG_AHEAD
+        last, pull, slipped = np.inf, DRAG_AHEAD, False
         for _ in range(DRAG_STEPS):
             here = data.xpos[thing.body][:2]
-            if np.linalg.norm(target - here) < 0.012:
+            if np.linalg.norm(target - here) < (0.012 if len(stops) == 1 else DRAG_CORNER):
+                stops = stops[1:]
+                if not stops:
+                    break
+                target, last = stops[0], np.inf
+            slipped = bool(np.linalg.norm(arm.position[:2] - here - off) > DRAG_SLIP)
+            if slipped:
                 break
             # ahead of the thing, not of the fingers: where they slip they wait for it; further where it is held up
             left = float(np.linalg.norm(target - here))
-            pull = pull + 0.004 if last - left < 5e-4 else DRAG_AHEAD
+            pull = pull + 0.006 if last - left < DRAG_SLOW else max(DRAG_AHEAD, pull - 0.003)
             last = left
             yield arm.to(np.array([*(here + off + min(pull, DRAG_MOST) * _unit(target - here)), height]), rotation)
-        yield from arm.go(arm.position + up(RETREAT), rotation, tolerance=0.02, steps=25)
+        yield from arm.go(arm.position + up(0.04 if slipped else RETREAT), rotation, tolerance=0.02, steps=25)
+        return slipped
 
     return way
+
+
+def _drag_path(arm: Arm, thing: Entity, region: Entity, sight: Sight, points: np.ndarray) -> list[np.ndarray]:
+    """Way-points (2,) of a flat thing's body into a region."""
+    data = arm.world.data
+    start, middle = data.xpos[thing.body][:2].copy(), data.site_xpos[region.site][:2].copy()
+    half = np.abs(data.site_xmat[region.site].reshape(3, 3) @ np.array(region.size))[:2]
+    room = np.maximum(half - DRAG_INSIDE, 0.0)
+    shares = (0.0, 0.5, -0.5, 1.0, -1.0)
+    ends = sorted(([a, b] for a in shares for b in shares), key=lambda end: float(np.hypot(*end)))
+    others = sight.others(arm.world, thing)
+    bottom, top = float(points[:, 2].min()), float(points[:, 2].max())
+    low = others[(others[:, 2] > bottom + 0.004) & (others[:, 2] < top + 0.01)]
+    high = others[others[:, 2] > top + PALM_ABOVE]
+    radius = float(np.linalg.norm(points[:, :2] - start, axis=1).max())
+    return way_round(
+        start,
+        [middle + room * end for end in ends],
+        [(low[:, :2], radius + 0.006), (high[:, :2], HAND_HALF_LENGTH)],
+    )
 
 
 def up(height: float) -> np.ndarray:
