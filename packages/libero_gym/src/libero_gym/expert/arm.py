@@ -18,6 +18,8 @@ from libero_gym.expert.grasps import OPENING
 MOVE_UNIT, TURN_UNIT = 0.05, 0.5
 """What an action's 1 means, metres and radians."""
 OPEN, CLOSED = -1.0, 1.0
+GAIN = 1.5
+"""How far the controller is sent for each metre that is left: it is critically damped at 1, and slow at the end."""
 
 
 @dataclass
@@ -92,18 +94,20 @@ class Arm:
             through: do not slow down for it.
         """
         goal = self.rotation if rotation is None else self.nearest(rotation)
-        last = np.inf
+        nearest = np.inf
         still = 0
         for _ in range(steps):
             error = target - self.position
             turn = _rotation_vector(goal @ self.rotation.T)
             distance = float(np.linalg.norm(error))
-            if distance < tolerance * (3 if through else 1) and np.abs(turn).max() < 0.06:
+            if distance < tolerance * (3 if through else 1) and np.abs(turn).max() < (0.3 if through else 0.06):
                 return
-            still = still + 1 if last - distance < 2e-4 and np.abs(turn).max() < 0.06 else 0
-            if still > 6:
+            # a tenth of a radian is as far as a centimetre
+            left = distance + 0.1 * float(np.abs(turn).max())
+            still = still + 1 if nearest - left < 1e-3 else 0
+            if still > 4:
                 return
-            last = distance
+            nearest = min(nearest, left)
             yield self._action(error, turn, speed, exact)
 
     def hold(self, steps: int) -> Iterator[np.ndarray]:
@@ -123,7 +127,7 @@ class Arm:
 
     def _action(self, error: np.ndarray, turn: np.ndarray, speed: float, exact: bool) -> np.ndarray:
         limit = speed * self.variation.speed
-        move = error / MOVE_UNIT
+        move = error * (GAIN / MOVE_UNIT)
         longest = np.abs(move).max()
         if longest > limit:
             move = move * (limit / longest)

@@ -16,6 +16,7 @@ import numpy as np
 
 from libero_gym.engine.world import Snapshot, World
 from libero_gym.expert.arm import Arm, Variation
+from libero_gym.expert.clearing import clearing
 from libero_gym.expert.jobs import Job, jobs_of
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way
@@ -24,6 +25,8 @@ TRIES = 3
 """How often a job is planned anew in the real world."""
 WAYS, TRIALS = 12, 40
 """Ways of doing a job that are tried in the copy, and of all jobs together."""
+QUICK = 6
+"""Trials of doing without clearing the way first."""
 DEAD_ENDS = 4
 """Ways that do a job, of which none leads to the goal, before the job before it is done in another way."""
 
@@ -67,7 +70,15 @@ class Expert:
         snapshot = self._world.snapshot()
         assert snapshot is not None
         self._trials = 0
-        plan = self._continue(snapshot, jobs_of(self._world, self._sight), seed)
+        jobs = jobs_of(self._world, self._sight)
+        first = clearing(self._world, jobs, self._sight)
+        if first:
+            # without it, if that is soon found
+            self._trials = TRIALS - QUICK
+        plan = self._continue(snapshot, jobs, seed)
+        if first and not self._copy.success():
+            self._trials = 0
+            plan = self._continue(snapshot, [*first, *jobs], seed)
         if self._trials > len(plan):
             self.notes.append(f"{self._trials} trials")
         return plan

@@ -65,6 +65,17 @@ class Joint:
         matrix, anchor = turn.reshape(3, 3), data.xanchor[self.index]
         return anchor + matrix @ (position - anchor), matrix @ rotation
 
+    def moved(self, data: mujoco.MjData, points: np.ndarray, change: float) -> np.ndarray:
+        """(P, 3) points of the part after a change of the joint's position."""
+        axis = data.xaxis[self.index]
+        if not self.hinge:
+            return points + change * axis
+        quaternion, turn = np.zeros(4), np.zeros(9)
+        mujoco.mju_axisAngle2Quat(quaternion, axis, change)
+        mujoco.mju_quat2Mat(turn, quaternion)
+        anchor = data.xanchor[self.index]
+        return anchor + (points - anchor) @ turn.reshape(3, 3).T
+
 
 class Turn:
     """Open, close or turn a fixture's joint until its condition holds."""
@@ -81,6 +92,15 @@ class Turn:
     def done(self, world: World) -> bool:
         holds = [self._condition.holds(world.data.qpos[address]) for address in self._entity.joint_qpos]
         return any(holds) if self._name in ("open", "turnon") else all(holds)
+
+    def swept(self, world: World) -> np.ndarray:
+        """(P, 3): where the moving parts will be once it is done."""
+        parts = [np.zeros((0, 3))]
+        for address in self._entity.joint_qpos:
+            joint = Joint.of(world.model, address, self._condition)
+            points = self._sight.geoms(world, self._sight.geoms_of_body(joint.body))
+            parts.append(joint.moved(world.data, points, self._condition.value - float(world.data.qpos[address])))
+        return np.concatenate(parts)
 
     def ways(self, world: World) -> list[Way]:
         ways: list[Way] = []
@@ -131,7 +151,7 @@ class Turn:
             yield from arm.hold(OPENING_STEPS)
             rotation = arm.rotation
             yield from arm.go(arm.position - RETREAT * rotation[:, 2], rotation, tolerance=0.02, steps=25)
-            yield from arm.go(arm.position + up(RETREAT), arm.home, tolerance=0.03, steps=60)
+            yield from arm.go(arm.position + up(RETREAT), arm.home, tolerance=0.02, through=True, steps=60)
 
         return way
 
