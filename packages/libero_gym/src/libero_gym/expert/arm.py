@@ -81,6 +81,7 @@ class Arm:
         speed: float = 1.0,
         exact: bool = False,
         through: bool = False,
+        as_is: bool = False,
     ) -> Iterator[np.ndarray]:
         """Actions that bring the gripper to a place; ends when it is there, stands still or is out of steps.
 
@@ -92,8 +93,9 @@ class Arm:
             speed: of the largest displacement.
             exact: without noise.
             through: do not slow down for it.
+            as_is: the rotation itself, because of what is held, even if the wrist has to turn further.
         """
-        goal = self.rotation if rotation is None else self.nearest(rotation)
+        goal = self.rotation if rotation is None else rotation if as_is else self.nearest(rotation)
         nearest = np.inf
         still = 0
         for _ in range(steps):

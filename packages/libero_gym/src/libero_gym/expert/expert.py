@@ -50,14 +50,17 @@ class Expert:
             speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))
         )
         self._sight = Sight(world)
-        self._trials = 0
+        self._trials, self._most = 0, TRIALS
 
     def actions(self) -> Iterator[np.ndarray]:
         """Actions (7,) in [-1, 1], one a control step; each looks at where the world is when it is asked for."""
         for _ in range(TRIES):
             seed = int(self._rng.integers(2**31))
             for job, way in self._plan(seed):
-                yield from way(Arm(self._world, np.random.default_rng(seed), self._variation))
+                for action in way(Arm(self._world, np.random.default_rng(seed), self._variation)):
+                    yield action
+                    if self._world.success():
+                        return
                 if not job.done(self._world):
                     self.notes.append(f"{job}: failed")
                     break
@@ -69,15 +72,15 @@ class Expert:
         """Ways that together succeed in the copy; else those that get furthest."""
         snapshot = self._world.snapshot()
         assert snapshot is not None
-        self._trials = 0
+        self._trials, self._most = 0, TRIALS
         jobs = jobs_of(self._world, self._sight)
         first = clearing(self._world, jobs, self._sight)
         if first:
             # without it, if that is soon found
-            self._trials = TRIALS - QUICK
+            self._most = QUICK
         plan = self._continue(snapshot, jobs, seed)
         if first and not self._copy.success():
-            self._trials = 0
+            self._most = self._trials + TRIALS
             plan = self._continue(snapshot, [*first, *jobs], seed)
         if self._trials > len(plan):
             self.notes.append(f"{self._trials} trials")
@@ -93,13 +96,16 @@ class Expert:
         best: list[tuple[Job, Way]] = []
         dead_ends = 0
         for way in job.ways(self._copy)[:WAYS]:
-            if self._trials >= TRIALS:
+            if self._trials >= self._most:
                 break
             self._trials += 1
             self._copy.restore(snapshot)
             arm = Arm(self._copy, np.random.default_rng(seed), self._variation)
             for action in way(arm):
                 self._copy.step(action)
+                if self._copy.success():
+                    # the episode ends here, whatever comes of it
+                    return [(job, way)]
             if not job.done(self._copy):
                 best = best or [(job, way)]
                 continue

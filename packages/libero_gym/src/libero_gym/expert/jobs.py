@@ -14,6 +14,7 @@ from libero_gym.engine.world import World
 from libero_gym.expert.arm import Arm
 from libero_gym.expert.grasps import Grasp, find_grasps
 from libero_gym.expert.joints import Turn
+from libero_gym.expert.placing import EDGE, spins, spots, turned
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way, drag_to, put, spread, take
 from libero_gym.scene.tables import Entity
@@ -44,6 +45,10 @@ class Job(Protocol):
 def jobs_of(world: World, sight: Sight) -> list[Job]:
     """A goal's jobs in the order in which they can be done: what has to be open first, what is closed last."""
     table = world.scene.table
+    sharing: dict[str, list[int]] = {}
+    for index, atom in enumerate(table.goal):
+        if atom.name == "on":
+            sharing.setdefault(atom.arguments[1], []).append(index)
     first: list[Job] = []
     middle: list[Job] = []
     last: list[Job] = []
@@ -53,7 +58,9 @@ def jobs_of(world: World, sight: Sight) -> list[Job]:
             place = entities[1]
             if atom.name == "in" and "open" in place.conditions and place.joint_qpos:
                 first.append(Turn(place, "open", sight, only_just=True))
-            middle.append(Bring(index, entities[0], place, sight, inside=atom.name == "in"))
+            those = sharing.get(place.name, [index])
+            share = (those.index(index), len(those)) if index in those else (0, 1)
+            middle.append(Bring(index, entities[0], place, sight, inside=atom.name == "in", share=share))
         elif atom.name in ("open", "turnon"):
             first.append(Turn(entities[0], atom.name, sight))
         elif atom.name in ("close", "turnoff"):
@@ -64,7 +71,26 @@ def jobs_of(world: World, sight: Sight) -> list[Job]:
 class Bring:
     """Take a thing and put it on or into something."""
 
-    def __init__(self, index: int, thing: Entity, place: Entity, sight: Sight, *, inside: bool) -> None:
+    def __init__(
+        self,
+        index: int,
+        thing: Entity,
+        place: Entity,
+        sight: Sight,
+        *,
+        inside: bool,
+        share: tuple[int, int] = (0, 1),
+    ) -> None:
+        """
+        Args:
+            index: of the predicate in the goal.
+            thing: what is taken.
+            place: where it is put.
+            sight: of the world.
+            inside: whether it is put into it.
+            share: which of how many things that are put onto the same place.
+        """
+        self._share = share
         self._index = index
         self._inside = inside
         self._sight = sight
@@ -95,6 +121,8 @@ class Bring:
         variants = INSIDE_VARIANTS if self._inside else ((False, 0.0),)
         # every grasp once before the first is tried in another way
         ways = [self._way(*each, low, margin) for low, margin in variants for each in chosen[:4]]
+        others_first = range(1, 4 if self._share[1] > 1 else 2 if self._inside else 1)
+        ways += [self._way(*each, *variants[0], other=other) for other in others_first for each in chosen[:2]]
         ways += [self._way(*each, *variants[0]) for each in chosen[4:]]
         if self.place.kind == "region" and not self.place.parent and not self._inside:
             drags = [drag_to(self.thing, self.place, sight, *drag) for drag in DRAGS]
@@ -107,29 +135,52 @@ class Bring:
         along = grasp.rotation[:2, 0]
         return _out_from_under(points, above, DRAG_CLEARANCE, [along, -along])
 
-    def _way(self, grasp: Grasp, drag: np.ndarray, low: bool, margin: float) -> Way:
+    def _way(self, grasp: Grasp, drag: np.ndarray, low: bool, margin: float, other: int = 0) -> Way:
+        """`other`: not the best spot or turn of the thing, but one after it."""
+
         def way(arm: Arm) -> Iterator[np.ndarray]:
             world, sight = arm.world, self._sight
             yield from take(arm, grasp, LIFT, drag)
-            body = world.data.xpos[self.thing.body].copy()
-            points = sight.thing(world, self.thing)
-            held = body - arm.position
-            bottom = float(points[:, 2].min()) - arm.position[2]
+            held = world.data.xpos[self.thing.body] - arm.position
+            relative = sight.thing(world, self.thing) - arm.position
+            spin = 0.0
+            if self._inside:
+                yaw, home = (float(np.arctan2(each[1, 0], each[0, 0])) for each in (arm.rotation, arm.home))
+                turns = spins(relative[:, :2], self._half(world)[:2], yaw, home)
+                spin = turns[other % len(turns)]
+            held, relative = turned(held, spin), turned(relative, spin)
+            bottom = float(relative[:, 2].min())
             target, top, ceiling = self._target(world)
             others = sight.others(world, self.thing)
             if self._inside:
                 # where the way down is free: the open part of a drawer
-                footprint = points - [*(body[:2] - target), 0.0]
-                target = target + _out_from_under(
-                    footprint, others[others[:, 2] > self._rim(world) + 0.005], margin, EIGHT_WAYS
-                )
+                footprint = relative - [*(held[:2] - target), 0.0]
+                if spin:
+                    # a narrow place: not the body, the whole thing goes into its middle
+                    off = target - 0.5 * (footprint[:, :2].min(0) + footprint[:, :2].max(0))
+                    room = np.maximum(self._half(world)[:2] - EDGE, 0.0)
+                    target = target + np.clip(off, -room, room)
+                else:
+                    target = target + _out_from_under(
+                        footprint, others[others[:, 2] > self._rim(world) + 0.005], margin, EIGHT_WAYS
+                    )
+            elif self.place.kind == "region":
+                choice = spots(relative[:, :2], self._half(world)[:2], *self._share)
+                target = target + choice[other % len(choice)]
             if low:
                 ceiling = -np.inf
+            points = relative + arm.position
             over = _height_over(others, points, arm.position, target - held[:2]) - bottom + CARRY_CLEARANCE
             release = np.array([*(target - held[:2]), max(top - bottom + RELEASE_ABOVE, ceiling)])
-            yield from put(arm, release, max(over, release[2] + 0.02))
+            yield from put(arm, release, max(over, release[2] + 0.02), spin)
 
         return way
+
+    def _half(self, world: World) -> np.ndarray:
+        """(3,) half-sizes of a region along the world's axes."""
+        if self.place.kind != "region":
+            return np.zeros(3)
+        return np.abs(world.data.site_xmat[self.place.site].reshape(3, 3) @ np.array(self.place.size))
 
     def _rim(self, world: World) -> float:
         """Height of the upper edge of what a thing is put into."""

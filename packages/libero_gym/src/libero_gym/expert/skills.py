@@ -14,6 +14,7 @@ import numpy as np
 from libero_gym.expert.arm import Arm, pointing_down
 from libero_gym.expert.grasps import HAND_HALF_LENGTH, OPENING, PALM_ABOVE, TIP_BELOW, Grasp
 from libero_gym.expert.paths import way_round
+from libero_gym.expert.placing import turned
 from libero_gym.expert.sight import Sight
 from libero_gym.scene.tables import Entity
 
@@ -59,21 +60,23 @@ def take(arm: Arm, grasp: Grasp, lift: float, drag: np.ndarray) -> Iterator[np.n
     yield from arm.go(arm.position + up(lift), tolerance=0.02, steps=40)
 
 
-def put(arm: Arm, release: np.ndarray, over: float) -> Iterator[np.ndarray]:
+def put(arm: Arm, release: np.ndarray, over: float, spin: float = 0.0) -> Iterator[np.ndarray]:
     """Carry what is held to a place and let it go.
 
     Args:
         release: (3,), of the gripper when it opens.
         over: height at which the gripper travels.
+        spin: by how much it turns about the vertical on the way, radians.
     """
     here, upright = arm.position, arm.rotation
     if here[2] < over - 0.01:
-        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.03, through=True)
-    yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012)
-    yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50)
+        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.03, through=True, as_is=True)
+    upright = turned(upright.T, spin).T
+    yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012, as_is=True)
+    yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50, as_is=True)
     arm.opening = OPENING
     yield from arm.hold(OPENING_STEPS)
-    yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25)
+    yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25, as_is=True)
 
 
 def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bool) -> Way:
