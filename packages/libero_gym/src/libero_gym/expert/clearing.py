@@ -22,11 +22,11 @@ RAISE = 0.03
 """How far a thing is raised to be put elsewhere on what it stands on."""
 GAP = 0.012
 """Between a thing and what it is put down beside."""
-HAND_GAP = 0.07
+HAND_GAP = 0.05
 """Between a thing and what it was in the way of, so that the hand fits between."""
 REACH_X, REACH_Y = (-0.30, 0.16), (-0.32, 0.32)
 """Where a thing may be put, in the robot's reach."""
-DISTANCES = np.arange(0.04, 0.25, 0.02)
+DISTANCES = np.arange(0.04, 0.25, 0.01)
 DIRECTIONS = np.arange(16) * np.pi / 8
 IN_THE_WAY = 0.05
 """A thing that is nearer to where something moves to is not easily taken afterwards."""

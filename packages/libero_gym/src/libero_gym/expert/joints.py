@@ -151,7 +151,7 @@ class Turn:
             yield from arm.hold(OPENING_STEPS)
             rotation = arm.rotation
             yield from arm.go(arm.position - RETREAT * rotation[:, 2], rotation, tolerance=0.02, steps=25)
-            yield from arm.go(arm.position + up(RETREAT), arm.home, tolerance=0.02, through=True, steps=60)
+            yield from arm.go(arm.position + up(RETREAT), rotation, tolerance=0.02, through=True, steps=60)
 
         return way
 
