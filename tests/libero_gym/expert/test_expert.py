@@ -31,6 +31,9 @@ def solve(suite, task, state, seed=0, noise=0.05):
         ("libero_object", 0),  # a can into a basket
         ("libero_goal", 0),  # a drawer
         ("libero_goal", 7),  # a knob
+        ("libero_goal", 5),  # a plate, dragged round a box
+        ("libero_10", 5),  # a book, turned to fit
+        ("libero_10", 8),  # two pots on one stove
     ],
 )
 def test_it_solves(suite, task):

@@ -107,8 +107,8 @@ class Aside:
             low = arm.position
             rotation = arm.rotation
             yield from arm.go(low + up(RAISE), rotation, tolerance=0.015, through=True, steps=20)
-            yield from arm.go(low + [*move, RAISE], rotation, tolerance=0.012, steps=40)
-            yield from arm.go(low + [*move, 0.004], rotation, tolerance=0.008, exact=True, steps=20)
+            yield from arm.go(low + np.array([*move, RAISE]), rotation, tolerance=0.012, steps=40)
+            yield from arm.go(low + np.array([*move, 0.004]), rotation, tolerance=0.008, exact=True, steps=20)
             arm.opening = OPENING
             yield from arm.hold(OPENING_STEPS)
             yield from arm.go(arm.position + up(0.08), rotation, tolerance=0.02, through=True, steps=25)

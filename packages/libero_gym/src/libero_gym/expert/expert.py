@@ -4,8 +4,8 @@
                                         tried in a copy of the simulation, depth first, until all jobs succeed
                                         done in the real world, looking at its state; planned anew where one failed
 
-The simulation is deterministic, and a way draws the same noise in the world as in the copy: what succeeded there succeeds
-here, unless somebody else moves things. That is what planning anew is for.
+The simulation is deterministic, and a way draws the same noise in the world as in the copy: what succeeded there
+succeeds here, unless somebody else moves things. That is what planning anew is for.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Axes: P points, W way-points. Lengths are metres, world frame.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -106,7 +107,7 @@ def _straightened(path: list[np.ndarray], cost: np.ndarray, low: np.ndarray) -> 
         there = [_cell(first + share * (second - first), low) for share in np.linspace(0, 1, count)]
         return length * float(np.mean([cost[cell] for cell in there]))
 
-    along = [price(a, b) for a, b in zip(path, path[1:], strict=False)]
+    along = [price(a, b) for a, b in itertools.pairwise(path)]
     points = []
     i = 0
     while i < len(path) - 1:

@@ -140,7 +140,7 @@ def _drag_path(arm: Arm, thing: Entity, region: Entity, sight: Sight, points: np
     half = np.abs(data.site_xmat[region.site].reshape(3, 3) @ np.array(region.size))[:2]
     room = np.maximum(half - DRAG_INSIDE, 0.0)
     shares = (0.0, 0.5, -0.5, 1.0, -1.0)
-    ends = sorted(([a, b] for a in shares for b in shares), key=lambda end: float(np.hypot(*end)))
+    ends = sorted((np.array([a, b]) for a in shares for b in shares), key=lambda end: float(np.linalg.norm(end)))
     others = sight.others(arm.world, thing)
     bottom, top = float(points[:, 2].min()), float(points[:, 2].max())
     low = others[(others[:, 2] > bottom + 0.004) & (others[:, 2] < top + 0.01)]
