@@ -13,7 +13,7 @@ import numpy as np
 from libero_gym.engine.world import World
 from libero_gym.expert.arm import Arm
 from libero_gym.expert.grasps import Grasp, find_grasps
-from libero_gym.expert.joints import Turn
+from libero_gym.expert.joints import Turn, leaning
 from libero_gym.expert.placing import EDGE, spins, spots, turned
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way, drag_to, put, spread, take
@@ -29,6 +29,8 @@ INSIDE_VARIANTS = ((False, 0.004), (False, -0.025), (True, -0.025))
 
 DRAGS = ((0.010, False), (0.010, True), (0.006, True), (0.014, True))
 """Of dragging a flat thing: how hard to press, metres, and whether the hand lies along the way."""
+INCLINED = 0.35
+"""Of the hand from pointing straight down, where it does not fit otherwise, radians."""
 EIGHT_WAYS = [np.array([np.cos(angle), np.sin(angle)]) for angle in np.arange(8) * np.pi / 4]
 
 
@@ -107,13 +109,15 @@ class Bring:
         body = self.thing.body
         points = sight.thing(world, self.thing)
         arm = Arm.still(world)
-        grasps = find_grasps(
-            points,
-            sight.others(world, self.thing),
-            centre=data.xipos[body],
-            home_yaw=float(np.arctan2(arm.home[1, 0], arm.home[0, 0])),
-        )
         others = sight.others(world, self.thing)
+        home_yaw = float(np.arctan2(arm.home[1, 0], arm.home[0, 0]))
+        grasps = find_grasps(points, others, centre=data.xipos[body], home_yaw=home_yaw)
+        if not grasps:
+            # what stands beside it is in the way of the hand, if that is not inclined
+            for direction in EIGHT_WAYS:
+                lean = leaning(np.array([*direction, 0.0]), INCLINED)
+                grasps += find_grasps(points, others, centre=data.xipos[body], home_yaw=home_yaw, lean=lean)
+            grasps.sort(key=lambda grasp: -grasp.score)
         above = others[others[:, 2] > points[:, 2].max() - 0.005]
         chosen = [(grasp, self._drag(grasp, points, above)) for grasp in spread(grasps)]
         # a short drag first

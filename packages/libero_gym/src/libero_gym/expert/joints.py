@@ -133,7 +133,7 @@ class Turn:
                     home_yaw=float(np.arctan2(arm.home[1, 0], arm.home[0, 0])),
                     depths=(0.004, 0.012, 0.020, 0.030),
                     yaws=None if joint.hinge else np.array([yaw]),
-                    lean=_leaning(flat, lean),
+                    lean=leaning(flat, lean),
                     opening=opening,
                 )
                 found += spread(some, 2 if not joint.hinge else 6)
@@ -185,7 +185,7 @@ class Turn:
         def way(arm: Arm) -> Iterator[np.ndarray]:
             arm.opening = None
             # the fingers side by side, across the push, and pointing into it as far as the hand leans
-            rotation = arm.nearest(_leaning(-flat, lean) @ pointing_down(float(np.arctan2(flat[0], -flat[1]))))
+            rotation = arm.nearest(leaning(-flat, lean) @ pointing_down(float(np.arctan2(flat[0], -flat[1]))))
             start = point - PUSH_BACK * flat
             high = max(arm.position[2], start[2] + 0.12)
             yield from arm.go(np.array([*start[:2], high]), rotation, tolerance=0.02, through=True, steps=80)
@@ -219,7 +219,7 @@ def _evenly(items: list[tuple[np.ndarray, np.ndarray]], most: int) -> list[tuple
     return [items[i] for i in sorted(chosen)]
 
 
-def _leaning(forward: np.ndarray, angle: float) -> np.ndarray:
+def leaning(forward: np.ndarray, angle: float) -> np.ndarray:
     """(3, 3): leans the hand towards `forward` (horizontal), so that the fingers point down and against it."""
     axis = np.cross([0.0, 0.0, 1.0], forward / max(float(np.linalg.norm(forward)), 1e-9))
     quaternion, matrix = np.zeros(4), np.zeros(9)
