@@ -17,11 +17,12 @@ import numpy as np
 from libero_gym.engine.world import Snapshot, World
 from libero_gym.expert.arm import Arm, Variation
 from libero_gym.expert.clearing import clearing
+from libero_gym.expert.grasps import OPENING
 from libero_gym.expert.jobs import Job, jobs_of
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way
 
-TRIES = 3
+TRIES = 5
 """How often a job is planned anew in the real world."""
 WAYS, TRIALS = 12, 40
 """Ways of doing a job that are tried in the copy, and of all jobs together."""
@@ -29,6 +30,9 @@ QUICK = 6
 """Trials of doing without clearing the way first."""
 DEAD_ENDS = 4
 """Ways that do a job, of which none leads to the goal, before the job before it is done in another way."""
+
+AT_REST, REST_STEPS = 0.1, 60
+"""Metres a second below which things count as at rest, and how many steps that is waited for."""
 
 
 class Expert:
@@ -55,6 +59,7 @@ class Expert:
     def actions(self) -> Iterator[np.ndarray]:
         """Actions (7,) in [-1, 1], one a control step; each looks at where the world is when it is asked for."""
         for _ in range(TRIES):
+            yield from self._rest()
             seed = int(self._rng.integers(2**31))
             for job, way in self._plan(seed):
                 for action in way(Arm(self._world, np.random.default_rng(seed), self._variation)):
@@ -67,6 +72,15 @@ class Expert:
             if self._world.success():
                 return
             self.notes.append("planned anew")
+
+    def _rest(self) -> Iterator[np.ndarray]:
+        """Wait until nothing falls or rolls: a plan for a thing that does is of no use."""
+        arm = Arm(self._world, self._rng, self._variation)
+        arm.opening = OPENING
+        for _ in range(REST_STEPS):
+            if self._sight.fastest(self._world) < AT_REST:
+                return
+            yield from arm.hold(1)
 
     def _plan(self, seed: int) -> list[tuple[Job, Way]]:
         """Ways that together succeed in the copy; else those that get furthest."""

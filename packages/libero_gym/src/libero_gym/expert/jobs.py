@@ -6,6 +6,7 @@ Lengths are metres, world frame, z up.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +16,14 @@ from libero_gym.expert.arm import Arm
 from libero_gym.expert.grasps import Grasp, find_grasps
 from libero_gym.expert.joints import Turn, leaning
 from libero_gym.expert.placing import EDGE, spins, spots, turned
+from libero_gym.expert.shelves import Compartment, into
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way, drag_to, put, spread, take
 from libero_gym.scene.tables import Entity
 
 LIFT = 0.06
+HELD = 0.03
+"""A thing that is further from the place between the finger tips is not held."""
 CARRY_CLEARANCE = 0.03
 RELEASE_ABOVE = 0.006
 DRAG_CLEARANCE = 0.004
@@ -122,6 +126,13 @@ class Bring:
         chosen = [(grasp, self._drag(grasp, points, above)) for grasp in spread(grasps)]
         # a short drag first
         chosen.sort(key=lambda item: float(np.linalg.norm(item[1])))
+        compartment = self._compartment(world)
+        if compartment is not None:
+            # by a part that stays outside, or with the hand pointing inwards
+            outside = [grasp for grasp in grasps if compartment.outside(grasp, data.xpos[body], points)]
+            beside = [self._way_in(grasp, np.zeros(2), compartment, tip=False) for grasp in spread(outside)]
+            behind = [self._way_in(*each, compartment, tip=True) for each in chosen]
+            return [way for pair in zip_longest(beside, behind) for way in pair if way is not None]
         variants = INSIDE_VARIANTS if self._inside else ((False, 0.0),)
         # every grasp once before the first is tried in another way
         ways = [self._way(*each, low, margin) for low, margin in variants for each in chosen[:4]]
@@ -132,6 +143,32 @@ class Bring:
             drags = [drag_to(self.thing, self.place, sight, *drag) for drag in DRAGS]
             ways = [*ways[:2], *drags, *ways[2:]]
         return ways
+
+    def _compartment(self, world: World) -> Compartment | None:
+        """Where the thing goes, if that has a roof."""
+        if not self._inside or self.place.kind != "region" or self.place.joint_qpos:
+            return None
+        centre, half, sight = world.data.site_xpos[self.place.site].copy(), self._half(world), self._sight
+        geoms = sight.geoms_of_body(int(world.model.site_bodyid[self.place.site]))
+        return Compartment.of(centre, half, sight.geoms(world, geoms), centre[2] - half[2])
+
+    def _way_in(self, grasp: Grasp, drag: np.ndarray, compartment: Compartment, *, tip: bool) -> Way:
+        def way(arm: Arm) -> Iterator[np.ndarray]:
+            world, sight = arm.world, self._sight
+            yield from take(arm, grasp, LIFT, drag)
+            if self._slipped(arm):
+                return
+            points = sight.thing(world, self.thing)
+            over = _height_over(sight.others(world, self.thing), points, arm.position, compartment.centre[:2])
+            body = world.data.xpos[self.thing.body].copy()
+            yield from into(arm, body, points, compartment, tip=tip, over=over - 0.1)
+
+        return way
+
+    def _slipped(self, arm: Arm) -> bool:
+        """Whether the thing is not in the hand that was to take it."""
+        points = self._sight.thing(arm.world, self.thing)
+        return bool(np.linalg.norm(points - arm.position, axis=1).min() > HELD)
 
     def _drag(self, grasp: Grasp, points: np.ndarray, above: np.ndarray) -> np.ndarray:
         """(2,): how to drag the thing from under what is above it, in the direction in which the fingers close: they
@@ -145,6 +182,8 @@ class Bring:
         def way(arm: Arm) -> Iterator[np.ndarray]:
             world, sight = arm.world, self._sight
             yield from take(arm, grasp, LIFT, drag)
+            if self._slipped(arm):
+                return
             held = world.data.xpos[self.thing.body] - arm.position
             relative = sight.thing(world, self.thing) - arm.position
             spin = 0.0

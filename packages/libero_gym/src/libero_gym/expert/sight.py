@@ -34,6 +34,13 @@ class Sight:
         """(P, 3) points of everything but some geometries and the robot."""
         return self._surfaces.others(world.data, geoms)
 
+    def fastest(self, world: World) -> float:
+        """Speed of the fastest object, metres a second."""
+        bodies = [entity.body for entity in self.entities.values() if entity.kind == "object"]
+        if not bodies:
+            return 0.0
+        return float(np.linalg.norm(world.data.cvel[bodies, 3:], axis=1).max())
+
     def geoms_of_body(self, body: int) -> list[int]:
         """Geometries of a body and of what hangs on it."""
         return self._of(body)

@@ -70,7 +70,7 @@ def put(arm: Arm, release: np.ndarray, over: float, spin: float = 0.0) -> Iterat
     """
     here, upright = arm.position, arm.rotation
     if here[2] < over - 0.01:
-        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.03, through=True, as_is=True)
+        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.01, through=True, as_is=True)
     upright = turned(upright.T, spin).T
     yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012, as_is=True)
     yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50, as_is=True)
