@@ -54,7 +54,7 @@ class Expert:
             speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))
         )
         self._sight = Sight(world)
-        self._trials, self._most = 0, TRIALS
+        self._trials, self._most, self._stuck = 0, TRIALS, ""
 
     def actions(self) -> Iterator[np.ndarray]:
         """Actions (7,) in [-1, 1], one a control step; each looks at where the world is when it is asked for."""
@@ -86,7 +86,7 @@ class Expert:
         """Ways that together succeed in the copy; else those that get furthest."""
         snapshot = self._world.snapshot()
         assert snapshot is not None
-        self._trials, self._most = 0, TRIALS
+        self._trials, self._most, self._stuck = 0, TRIALS, ""
         jobs = jobs_of(self._world, self._sight)
         first = clearing(self._world, jobs, self._sight)
         if first:
@@ -96,6 +96,8 @@ class Expert:
         if first and not self._copy.success():
             self._most = self._trials + TRIALS
             plan = self._continue(snapshot, [*first, *jobs], seed)
+        if not self._copy.success() and self._stuck:
+            self.notes.append(self._stuck)
         if self._trials > len(plan):
             self.notes.append(f"{self._trials} trials")
         return plan
@@ -109,7 +111,8 @@ class Expert:
         job = left[0]
         best: list[tuple[Job, Way]] = []
         dead_ends = 0
-        for way in job.ways(self._copy)[:WAYS]:
+        ways = job.ways(self._copy)[:WAYS]
+        for way in ways:
             if self._trials >= self._most:
                 break
             self._trials += 1
@@ -132,4 +135,6 @@ class Expert:
             dead_ends += 1
             if dead_ends >= DEAD_ENDS:
                 break
+        if not dead_ends:
+            self._stuck = f"{job}: none of {len(ways)} ways does it" if ways else f"{job}: there is no way to do it"
         return best

@@ -55,6 +55,9 @@ def jobs_of(world: World, sight: Sight) -> list[Job]:
     for index, atom in enumerate(table.goal):
         if atom.name == "on":
             sharing.setdefault(atom.arguments[1], []).append(index)
+    places = [sight.entities[atom.arguments[1]] for atom in table.goal if len(atom.arguments) > 1]
+    used = {name for place in places for name in (place.name, place.parent)}
+    before: list[Job] = []
     first: list[Job] = []
     middle: list[Job] = []
     last: list[Job] = []
@@ -70,8 +73,9 @@ def jobs_of(world: World, sight: Sight) -> list[Job]:
         elif atom.name in ("open", "turnon"):
             first.append(Turn(entities[0], atom.name, sight))
         elif atom.name in ("close", "turnoff"):
-            last.append(Turn(entities[0], atom.name, sight))
-    return [*first, *middle, *last]
+            # what nothing is put into is closed before something above it is opened
+            (last if entities[0].name in used else before).append(Turn(entities[0], atom.name, sight))
+    return [*before, *first, *middle, *last]
 
 
 class Bring:
