@@ -22,6 +22,8 @@ from libero_gym.expert.skills import Way, drag_to, put, spread, take
 from libero_gym.scene.tables import Entity
 
 LIFT = 0.06
+STRAIGHT, LEAN = 7, 0.4
+"""Ways that are tried before those with a leaning hand, and how far it leans, radians."""
 HELD = 0.03
 """A thing that is further from the place between the finger tips is not held."""
 CARRY_CLEARANCE = 0.03
@@ -146,7 +148,25 @@ class Bring:
         if self.place.kind == "region" and not self.place.parent and not self._inside:
             drags = [drag_to(self.thing, self.place, sight, *drag) for drag in DRAGS]
             ways = [*ways[:2], *drags, *ways[2:]]
-        return ways
+        return [*ways[:STRAIGHT], *self._leaning_ways(world, variants[0]), *ways[STRAIGHT:]]
+
+    def _leaning_ways(self, world: World, variant: tuple[bool, float]) -> list[Way]:
+        """With a hand that leans a little: where the arm would touch something else if it did not."""
+        data, sight, home = world.data, self._sight, Arm.still(world).home
+        points, others = sight.thing(world, self.thing), sight.others(world, self.thing)
+        found = []
+        for direction in EIGHT_WAYS[::2]:
+            grasps = find_grasps(
+                points,
+                others,
+                centre=data.xipos[self.thing.body],
+                home_yaw=float(np.arctan2(home[1, 0], home[0, 0])),
+                yaws=np.arange(4) * np.pi / 4,
+                lean=leaning(np.array([*direction, 0.0]), LEAN),
+            )
+            found += spread(grasps, 1)
+        found.sort(key=lambda grasp: -grasp.score)
+        return [self._way(grasp, np.zeros(2), *variant) for grasp in found]
 
     def _compartment(self, world: World) -> Compartment | None:
         """Where the thing goes, if that has a roof."""

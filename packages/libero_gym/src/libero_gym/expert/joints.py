@@ -194,7 +194,7 @@ class Turn:
             rotation = arm.rotation
             back = arm.position - 0.04 * joint.direction(arm.world.data, arm.position)
             yield from arm.go(back, rotation, tolerance=0.02, steps=15)
-            yield from arm.go(arm.position + up(RETREAT), rotation, tolerance=0.03, steps=25)
+            yield from arm.go(arm.position + up(RETREAT), arm.home, tolerance=0.03, steps=40)
 
         return way
 
