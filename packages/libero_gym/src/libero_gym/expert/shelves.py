@@ -72,7 +72,8 @@ class Compartment:
                 off = points - centre
                 before = (off @ inwards < 0) & (np.abs(off[:, 1 - axis]) < 0.6 * half[1 - axis])
                 if not (level & before).any():
-                    front = float((points @ inwards).min())
+                    beside = np.abs(off[:, 1 - axis]) > half[1 - axis]  # an open door
+                    front = float((points[~beside] @ inwards).min())
                     return cls(centre, half, inwards, front, floor, float(over[:, 2].min()))
         return None
 
