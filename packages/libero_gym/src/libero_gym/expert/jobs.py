@@ -137,7 +137,10 @@ class Bring:
             # by a part that stays outside, or with the hand pointing inwards
             outside = [grasp for grasp in grasps if compartment.outside(grasp, data.xpos[body], points)]
             beside = [self._way_in(grasp, np.zeros(2), compartment, tip=False) for grasp in spread(outside)]
-            behind = [self._way_in(*each, compartment, tip=True) for each in chosen]
+            room = compartment.roof - compartment.floor
+            # tipped, it is as high as it was deep across the fingers
+            flat = [each for each in chosen if np.ptp(points @ each[0].rotation[:, 1]) < room]
+            behind = [self._way_in(*each, compartment, tip=True) for each in flat]
             return [way for pair in zip_longest(beside, behind) for way in pair if way is not None]
         variants = INSIDE_VARIANTS if self._inside else ((False, 0.0),)
         # every grasp once before the first is tried in another way
