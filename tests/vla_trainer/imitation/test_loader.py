@@ -1,6 +1,7 @@
 """Batches of demonstrated decisions."""
 
 from itertools import islice
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -98,3 +99,20 @@ def test_an_error_in_a_thread_arrives_where_the_batch_is_asked_for(decisions):
     with pytest.raises(ValueError, match="cannot see"):
         next(batches)
     made.close()
+
+
+def test_other_threads_keep_their_number_of_processors(decisions):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        made = loader(decisions)
+        seen = []
+        seen.append(torch.get_num_threads())
+        seen.append(made._pool.submit(torch.get_num_threads).result())
+        other = Thread(target=lambda: seen.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        made.close()
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [3, 1, 3]  # here, in a thread of the loader, in one that begins later

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class Loader:
         self._decisions, self._policy, self._targets = decisions, policy, targets
         self._size, self._seed, self._augmentation = batch_size, seed, augmentation
         self._pool = ThreadPoolExecutor(threads, "demonstrations")
+        _use_one_processor_each(self._pool, threads)
         self._ahead = threads * AHEAD
         self._order = lru_cache(maxsize=4)(self._shuffled)
 
@@ -106,6 +108,21 @@ class Loader:
 
     def _shuffled(self, epoch: int) -> NDArray[np.intp]:
         return np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._decisions))
+
+
+def _use_one_processor_each(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Start the threads, and let torch's operations in them not have teams of their own, which would spin beside the
+    trainer's."""
+    others, together = torch.get_num_threads(), Barrier(threads)
+
+    def begin(_: int) -> None:
+        torch.get_num_threads()  # a thread's first call takes over the common number, also after it has set its own
+        torch.set_num_threads(1)
+        together.wait()
+
+    list(pool.map(begin, range(threads)))
+    # torch keeps the number for each thread, and the last one set for threads that are yet to come
+    torch.set_num_threads(others)
 
 
 def _augmented(observations: Any, settings: Augmentation, generator: torch.Generator) -> Any:
