@@ -1,7 +1,9 @@
 """What a person sees of an evaluation: progress while it runs, then tables."""
 
+from typing import Self
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from vla_trainer.comparison import Comparison, Paired
@@ -11,18 +13,15 @@ LINES = 10
 """Lines of progress where there is no terminal."""
 
 
-class EvaluationProgress:
-    """A bar on a terminal, a line every tenth of the episodes elsewhere; a context manager, called after an episode."""
+class _Bar:
+    """A progress bar that is seen on a terminal alone; a context manager."""
 
-    def __init__(self, console: Console, name: str = "") -> None:
+    def __init__(self, console: Console, what: str, total: int | None, *columns: ProgressColumn) -> None:
         self._console = console
-        self._name = f"{name}: " if name else ""
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
         self._bar = Progress(*columns, console=console, transient=True)
-        self._task = self._bar.add_task(f"{self._name}episodes", total=None)
-        self._said = 0
+        self._task = self._bar.add_task(what, total=total)
 
-    def __enter__(self) -> "EvaluationProgress":
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bar.start()
         return self
@@ -30,6 +29,16 @@ class EvaluationProgress:
     def __exit__(self, *_: object) -> None:
         if self._console.is_terminal:
             self._bar.stop()
+
+
+class EvaluationProgress(_Bar):
+    """A bar on a terminal, a line every tenth of the episodes elsewhere; called after an episode."""
+
+    def __init__(self, console: Console, name: str = "") -> None:
+        self._name = f"{name}: " if name else ""
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        super().__init__(console, f"{self._name}episodes", None, *columns)
+        self._said = 0
 
     def __call__(self, ended: int, total: int, successes: int) -> None:
         """See `vla_trainer.evaluate.OnEpisode`."""
@@ -41,23 +50,12 @@ class EvaluationProgress:
             self._console.print(f"{ended}/{total} episodes, {said}", highlight=False, soft_wrap=True)
 
 
-class CountProgress:
-    """A bar on a terminal, nothing elsewhere; a context manager, called with how many are done."""
+class CountProgress(_Bar):
+    """A bar on a terminal, nothing elsewhere; called with how many are done."""
 
-    def __init__(self, what: str, total: int, console: Console | None = None) -> None:
-        self._console = console or Console()
+    def __init__(self, what: str, total: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task(what, total=total)
-
-    def __enter__(self) -> "CountProgress":
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
+        super().__init__(Console(), what, total, *columns)
 
     def __call__(self, done: int) -> None:
         self._bar.update(self._task, completed=done)

@@ -1,4 +1,4 @@
-"""Make the policy that a config names, and the context that it computes in."""
+"""Make the policy that a config names and the context that it computes in; write its checkpoints."""
 
 import copy
 import importlib
@@ -12,9 +12,10 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from vla_trainer import checkpoint
-from vla_trainer.config.schema import PolicyConfig
+from vla_trainer.config.schema import Config, PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import Policy
+from vla_trainer.provenance import Provenance
 
 
 def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
@@ -93,3 +94,18 @@ def frozen_copy(policy: Policy) -> Policy:
     for weight in copied.parameters():
         weight.requires_grad_(False)
     return copied
+
+
+def write_checkpoint(
+    config: Config,
+    folder: Path,
+    iteration: int,
+    policy: Policy,
+    state: dict[str, Any],
+    provenance: Provenance,
+    score: float | None,
+) -> checkpoint.Unpublished:
+    """`checkpoint.write`, as `config.trainer` says; `score` is the value of `trainer.best_metric`, if measured."""
+    trainer = config.trainer
+    scored = checkpoint.Score(trainer.best_metric, score)
+    return checkpoint.write(folder, iteration, policy, state, trainer.keep_checkpoints, provenance, scored)

@@ -10,9 +10,9 @@ from gymnasium.vector import VectorEnv
 
 from vla_trainer import checkpoint
 from vla_trainer.advantage.grpo import carries_signal
-from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy
+from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy, write_checkpoint
 from vla_trainer.backend.evaluator import Evaluator
-from vla_trainer.checkpoint import Score, Unpublished
+from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluate import OnEpisode
@@ -133,11 +133,7 @@ class LocalBackend:
             "shuffles": self._shuffles.get_state(),
             "torch": torch.get_rng_state(),
         }
-        trainer = self._config.trainer
-        scored = Score(trainer.best_metric, score)
-        return checkpoint.write(
-            folder, iteration, self._policy, state, trainer.keep_checkpoints, self.provenance, scored
-        )
+        return write_checkpoint(self._config, folder, iteration, self._policy, state, self.provenance, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy)

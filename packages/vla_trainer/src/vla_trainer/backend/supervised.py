@@ -6,9 +6,9 @@ from typing import Any
 import torch
 
 from vla_trainer import checkpoint
-from vla_trainer.backend.components import autocast_of, make_policy
+from vla_trainer.backend.components import autocast_of, make_policy, write_checkpoint
 from vla_trainer.backend.evaluator import Evaluator
-from vla_trainer.checkpoint import Score, Unpublished
+from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluate import OnEpisode
@@ -108,11 +108,7 @@ class SupervisedBackend:
             "optimizer": self._optimizer.state_dict(),
             "torch": torch.get_rng_state(),
         }
-        trainer = self._config.trainer
-        scored = Score(trainer.best_metric, score)
-        return checkpoint.write(
-            folder, iteration, self._policy, state, trainer.keep_checkpoints, self.provenance, scored
-        )
+        return write_checkpoint(self._config, folder, iteration, self._policy, state, self.provenance, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy)
