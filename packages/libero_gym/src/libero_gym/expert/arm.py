@@ -21,6 +21,10 @@ OPEN, CLOSED = -1.0, 1.0
 GAIN = 1.5
 """How far the controller is sent for each metre that is left: it is critically damped at 1, and slow at the end."""
 
+SHOVE, SHOVE_RATE, SHOVE_STEPS = 0.3, 0.06, 3
+"""A shove: deviation of what is added to the displacements of so many actions, and how often one begins. The steps
+after it show how to come back, which even noise, too small to be seen, does not."""
+
 
 @dataclass
 class Variation:
@@ -29,7 +33,7 @@ class Variation:
     speed: float = 1.0
     """Largest displacement of a step, in units of the controller's."""
     noise: float = 0.0
-    """Deviation of what is added to each action's displacement while nothing is delicate."""
+    """Deviation of what is added to each action's displacement while nothing is delicate; shoves come with it."""
     lift: float = 0.0
     """Added to heights of way-points, metres."""
 
@@ -43,6 +47,7 @@ class Arm:
         self.opening: float | None = None
         """What the fingers are brought to, metres between the pads; None: closed as far as they go."""
         self._rng = rng
+        self._shove, self._shoved = np.zeros(3), 0
         robot = world.scene.table.robot
         self._site = robot.eef_site
         self._pads = [pads[0] for pads in robot.fingers]
@@ -134,10 +139,19 @@ class Arm:
         if longest > limit:
             move = move * (limit / longest)
         if not exact and self.variation.noise:
-            move = move + self._rng.normal(0.0, self.variation.noise, 3)
+            move = move + self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
         action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
         # as the environment takes it
         return np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
+
+    def _shoving(self) -> np.ndarray:
+        """(3,), what a shove adds to this action."""
+        if not self._shoved and self._rng.random() < SHOVE_RATE:
+            self._shove, self._shoved = self._rng.normal(0.0, SHOVE, 3), SHOVE_STEPS
+        if not self._shoved:
+            return np.zeros(3)
+        self._shoved -= 1
+        return self._shove
 
     def _fingers(self) -> float:
         """The gripper's action: 0 keeps the fingers where they are."""

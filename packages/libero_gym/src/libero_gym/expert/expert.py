@@ -31,6 +31,9 @@ QUICK = 6
 DEAD_ENDS = 4
 """Ways that do a job, of which none leads to the goal, before the job before it is done in another way."""
 
+Step = tuple[Job, Way, list[int]]
+"""Of a plan: a job, the way to do it, and the seed of its noise."""
+
 AT_REST, REST_STEPS = 0.1, 60
 """Metres a second below which things count as at rest, and how many steps that is waited for."""
 
@@ -38,12 +41,12 @@ AT_REST, REST_STEPS = 0.1, 60
 class Expert:
     """Solves the task of a world from where the world is now."""
 
-    def __init__(self, world: World, rng: np.random.Generator, *, noise: float = 0.05) -> None:
+    def __init__(self, world: World, rng: np.random.Generator, *, noise: float = 0.02) -> None:
         """
         Args:
             world: of the environment that carries out the actions.
             rng: draws what makes demonstrations differ.
-            noise: deviation of what is added to actions on the way, in units of the action.
+            noise: deviation of what is added to actions on the way, in units of the action; shoves come with it.
         """
         self.notes: list[str] = []
         """What was done, and what went wrong."""
@@ -61,8 +64,8 @@ class Expert:
         for _ in range(TRIES):
             yield from self._rest()
             seed = int(self._rng.integers(2**31))
-            for job, way in self._plan(seed):
-                for action in way(Arm(self._world, np.random.default_rng(seed), self._variation)):
+            for job, way, own in self._plan(seed):
+                for action in way(Arm(self._world, np.random.default_rng(own), self._variation)):
                     yield action
                     if self._world.success():
                         return
@@ -82,7 +85,7 @@ class Expert:
                 return
             yield from arm.hold(1)
 
-    def _plan(self, seed: int) -> list[tuple[Job, Way]]:
+    def _plan(self, seed: int) -> list[Step]:
         """Ways that together succeed in the copy; else those that get furthest."""
         snapshot = self._world.snapshot()
         assert snapshot is not None
@@ -102,14 +105,14 @@ class Expert:
             self.notes.append(f"{self._trials} trials")
         return plan
 
-    def _continue(self, snapshot: Snapshot, jobs: list[Job], seed: int) -> list[tuple[Job, Way]]:
+    def _continue(self, snapshot: Snapshot, jobs: list[Job], seed: int) -> list[Step]:
         """A plan for the jobs from a state of the copy: depth first, the best way of a job first."""
         self._copy.restore(snapshot)
         left = [job for job in jobs if not job.done(self._copy)]
         if not left:
             return []
-        job = left[0]
-        best: list[tuple[Job, Way]] = []
+        job, own = left[0], [seed, len(jobs)]
+        best: list[Step] = []
         dead_ends = 0
         ways = job.ways(self._copy)[:WAYS]
         for way in ways:
@@ -117,18 +120,18 @@ class Expert:
                 break
             self._trials += 1
             self._copy.restore(snapshot)
-            arm = Arm(self._copy, np.random.default_rng(seed), self._variation)
+            arm = Arm(self._copy, np.random.default_rng(own), self._variation)
             for action in way(arm):
                 self._copy.step(action)
                 if self._copy.success():
                     # the episode ends here, whatever comes of it
-                    return [(job, way)]
+                    return [(job, way, own)]
             if not job.done(self._copy):
-                best = best or [(job, way)]
+                best = best or [(job, way, own)]
                 continue
             after = self._copy.snapshot()
             assert after is not None
-            plan = [(job, way), *self._continue(after, jobs[jobs.index(job) + 1 :], seed)]
+            plan = [(job, way, own), *self._continue(after, jobs[jobs.index(job) + 1 :], seed)]
             if self._copy.success():
                 return plan
             best = max(best, plan, key=len)

@@ -26,6 +26,8 @@ HAND_HALF_LENGTH, HAND_HALF_WIDTH, HAND_HEIGHT = 0.102, 0.035, 0.14
 WRIST_RADIUS, WRIST_ABOVE, WRIST_HEIGHT = 0.06, 0.11, 0.15
 """Of the flange and the last link, above the hand."""
 MARGIN = 0.003
+SIDE = 0.6
+"""What a metre towards the preferred side is worth: of a round thing's rim, the same part is taken every time."""
 ANGLES = 16
 """Directions that are tried, over half a turn."""
 STEP = 0.008
@@ -73,6 +75,7 @@ def find_grasps(
     """
     upright = np.eye(3) if lean is None else lean
     thing, others, centre = thing @ upright, others @ upright, centre @ upright
+    preferred = np.array([np.cos(home_yaw), np.sin(home_yaw)])
     near = others[(np.abs(others[:, :2] - centre[:2]) < 0.25).all(1)] if len(others) else others
     found: list[Grasp] = []
     angles = np.arange(ANGLES) * np.pi / ANGLES - np.pi / 2 if yaws is None else yaws
@@ -96,7 +99,8 @@ def find_grasps(
                 z, width, middle = grasp
                 xy = (t if width < 0.02 else middle) * along + s * across
                 off = float(np.linalg.norm(xy - centre[:2]))
-                score = -3.0 * off - 0.15 * turn - 0.5 * abs(z - centre[2]) - 1.0 * abs(middle - t)
+                side = float((xy - centre[:2]) @ preferred)
+                score = SIDE * side - 3.0 * off - 0.15 * turn - 0.5 * abs(z - centre[2]) - 1.0 * abs(middle - t)
                 rotation = upright @ np.stack([[*along, 0.0], [along[1], -along[0], 0.0], [0.0, 0.0, -1.0]], 1)
                 found.append(Grasp(upright @ np.array([*xy, z]), rotation, opening, score))
     return sorted(found, key=lambda grasp: -grasp.score)
