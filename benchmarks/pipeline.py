@@ -22,13 +22,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 
 from vla_trainer.config.schema import Env
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.queue import Columns
+from vla_trainer.rollout.sampling import PolicySampler
 
 ENV = Env(
     id="libero/Spatial-v0",
@@ -70,8 +71,8 @@ class WaitingPolicy:
 def seconds_of(stages: int, num_envs: int, decisions: int, wait: float) -> float:
     """Seconds of one collection of `decisions` of `num_envs` environments, after one to warm up."""
     envs = [make_envs(ENV, num_envs // stages) for _ in range(stages)]
-    collector = Collector(envs, WaitingPolicy(wait), generator=torch.Generator().manual_seed(0))
-    stream = starts.draw_forever(np.random.default_rng(0), starts.init_states(envs[0]))
+    collector = Collector(envs, PolicySampler(WaitingPolicy(wait)))
+    stream = Columns(0, starts.init_states(envs[0]), num_envs)
     collector.horizon(2, stream)
     begin = time.perf_counter()
     collector.horizon(decisions, stream)

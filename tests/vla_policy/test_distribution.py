@@ -55,6 +55,31 @@ def test_same_seed_same_sample():
     assert torch.equal(first, second)
 
 
+def test_a_generator_a_row():
+    logits = torch.randn(4, 7, 256, generator=torch.Generator().manual_seed(1))
+
+    def generators(*seeds):
+        return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    together = ActionTokenDistribution(logits).sample(generators(1, 2, 3, 4))
+    for row in range(4):
+        alone = ActionTokenDistribution(logits[row : row + 1]).sample(generators(row + 1))
+        assert torch.equal(alone[0], together[row])
+    with pytest.raises(ConfigError, match="2 generators for 4 rows"):
+        ActionTokenDistribution(logits).sample(generators(1, 2))
+
+
+def test_rounding_hardly_changes_a_sample():
+    # 4 x 2,000 tokens under noise of 1e-6: the race differs with a probability of about the total variation, below
+    # 1e-6 a token. By inversion some 256 boundaries move by up to 1e-6 each, which is a hundred times as often.
+    logits = torch.randn(4, 2000, 256, generator=torch.Generator().manual_seed(1))
+    noise = 1e-6 * torch.randn(logits.shape, generator=torch.Generator().manual_seed(2))
+    first, second = (
+        ActionTokenDistribution(each).sample(torch.Generator().manual_seed(5)) for each in (logits, logits + noise)
+    )
+    assert (first != second).sum() <= 1
+
+
 def test_maths_is_float32():
     assert ActionTokenDistribution(torch.zeros(1, 1, 4, dtype=torch.bfloat16)).log_probs.dtype == torch.float32
 

@@ -4,6 +4,7 @@ An episode of seed s has s % 10 decisions and then terminates if s is even, is t
 is (s, decisions so far); the reward of decision t (from 1) is t; V(observation) = 100 s + decisions so far.
 """
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+
+from vla_trainer.records import Episode, Start, Ticket
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 ACTION = spaces.Box(-1, 1, (3,), np.float32)
@@ -94,6 +97,19 @@ class CountPolicy:
             values=100 * state[:, 0] + state[:, 1] if self.critic else None,
             inputs={"state": state},
         )
+
+
+class Stream:
+    """Starts in the order of a list, whichever environment asks."""
+
+    def __init__(self, starts: Iterable[Start]) -> None:
+        self.tickets = (Ticket(number, start, seed=number) for number, start in enumerate(starts))
+
+    def take(self, column: int) -> Ticket | None:
+        return next(self.tickets, None)
+
+    def finished(self, number: int, episode: Episode) -> None:
+        pass
 
 
 gymnasium.register("toy/Count-v0", entry_point=CountEnv, disable_env_checker=True, order_enforce=False)

@@ -13,6 +13,7 @@ from vla_trainer.errors import PolicyError
 from vla_trainer.records import Rollout, Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.sampling import PolicySampler
 
 BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
 
@@ -20,7 +21,7 @@ BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
 def make(env_id: str, num_envs: int, critic: bool = True) -> tuple[VectorEnv, count_toy.CountPolicy, Collector]:
     envs = make_envs(Env(id=env_id), num_envs)
     policy = count_toy.CountPolicy(critic)
-    return envs, policy, Collector(envs, policy, generator=torch.Generator().manual_seed(0))
+    return envs, policy, Collector(envs, PolicySampler(policy))
 
 
 def seeds(*numbers: int) -> list[Start]:
@@ -37,7 +38,7 @@ def test_a_horizon_bootstraps_truncations_and_not_terminations(env_id: str) -> N
     # environment 0: seed 12 (2 decisions, terminates), then seed 23 (3 decisions, truncated)
     # environment 1: seed 13 (3 decisions, truncated), then seed 15, of which the horizon T = 4 shows 1 of 5
     _, _, collector = make(env_id, 2)
-    rollout = collector.horizon(4, iter(seeds(12, 13, 23, 15)))
+    rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
     assert rollout.mask.all()
     assert rollout.slots == rollout.env_steps == 8
     np.testing.assert_array_equal(rollout.rewards.T, [[1, 2, 1, 2], [1, 2, 3, 1]])
@@ -55,7 +56,7 @@ def test_a_horizon_bootstraps_truncations_and_not_terminations(env_id: str) -> N
 @BOTH
 def test_the_next_horizon_goes_on_where_the_last_one_stopped(env_id: str) -> None:
     _, _, collector = make(env_id, 2)
-    stream = iter(seeds(12, 13, 23, 15, 14))
+    stream = count_toy.Stream(seeds(12, 13, 23, 15, 14))
     collector.horizon(4, stream)
     rollout = collector.horizon(2, stream)
     # environment 0: the third decision of seed 23, then seed 14; environment 1: seed 15 goes on
@@ -68,7 +69,7 @@ def test_the_next_horizon_goes_on_where_the_last_one_stopped(env_id: str) -> Non
 @BOTH
 def test_a_batch_is_the_grid_under_the_mask_in_order(env_id: str) -> None:
     _, _, collector = make(env_id, 2)
-    rollout = collector.horizon(4, iter(seeds(12, 13, 23, 15)))
+    rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
     batch = ppo_batch(rollout, PPO(gamma=1.0, lam=0.0, normalize_advantages=False))
     assert batch.inputs["state"].tolist() == [
         [12, 0], [13, 0], [12, 1], [13, 1], [23, 0], [13, 2], [23, 1], [15, 0],
@@ -133,13 +134,13 @@ def test_starts_reach_the_environment() -> None:
 @BOTH
 def test_a_snapshot_brings_running_episodes_back(env_id: str) -> None:
     _, _, collector = make(env_id, 2)
-    collector.horizon(4, iter(seeds(12, 13, 23, 15)))
-    expected = collector.horizon(2, iter(seeds(14, 16)))
+    collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
+    expected = collector.horizon(2, count_toy.Stream(seeds(14, 16)))
     _, _, another = make(env_id, 2)
-    first = another.horizon(4, iter(seeds(12, 13, 23, 15)))
+    first = another.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
     _, _, resumed = make(env_id, 2)
     resumed.replay(another.snapshot())
-    rollout = resumed.horizon(2, iter(seeds(14, 16)))
+    rollout = resumed.horizon(2, count_toy.Stream(seeds(14, 16)))
     assert len(first.tokens) == 8
     np.testing.assert_array_equal(rollout.rewards, expected.rewards)
     np.testing.assert_array_equal(rollout.next_values, expected.next_values)
@@ -150,7 +151,7 @@ def test_a_snapshot_brings_running_episodes_back(env_id: str) -> None:
 def test_a_horizon_needs_values() -> None:
     _, _, collector = make("toy/Count-v0", 2, critic=False)
     with pytest.raises(PolicyError, match="value head"):
-        collector.horizon(2, iter(seeds(12, 13)))
+        collector.horizon(2, count_toy.Stream(seeds(12, 13)))
 
 
 def test_little_is_spent_on_waiting() -> None:

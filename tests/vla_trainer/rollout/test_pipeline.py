@@ -16,6 +16,7 @@ from vla_trainer.config.schema import Env
 from vla_trainer.records import FilmRequest, Rollout, Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.sampling import PolicySampler
 
 BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
 
@@ -39,7 +40,7 @@ def stages(env_id: str, num_envs: int) -> list[VectorEnv]:
 
 
 def collector(envs: Any, critic: bool = True) -> Collector:
-    return Collector(envs, count_toy.CountPolicy(critic), generator=torch.Generator().manual_seed(0))
+    return Collector(envs, PolicySampler(count_toy.CountPolicy(critic)))
 
 
 def seeds(*numbers: int) -> list[Start]:
@@ -59,7 +60,7 @@ def test_a_horizon_of_two_stages(env_id: str) -> None:
     # the stages' environments are the columns; seeds are taken in turn: 12 and 13, then 14 and 15;
     # 12 ends after 2 decisions, whose place 17 takes; 13 after 3, then 18
     two = collector(stages(env_id, 2))
-    rollout = two.horizon(3, iter(seeds(12, 13, 14, 15, 17, 18)))
+    rollout = two.horizon(3, count_toy.Stream(seeds(12, 13, 14, 15, 17, 18)))
     np.testing.assert_array_equal(rollout.rewards.T, [[1, 2, 1], [1, 2, 3], [1, 2, 3], [1, 2, 3]])
     assert rollout.values is not None
     np.testing.assert_array_equal(rollout.values[0], [1200, 1300, 1400, 1500])
@@ -69,13 +70,7 @@ def test_a_horizon_of_two_stages(env_id: str) -> None:
     assert rollout.slots == rollout.env_steps == 12
     resumed = collector(stages(env_id, 2))
     resumed.replay(two.snapshot())
-    same(resumed.horizon(2, iter(seeds(16, 16, 16))), _with(two).horizon(2, iter(seeds(16, 16, 16))))
-
-
-def _with(one: Collector) -> Collector:
-    """Samples as a fresh one does."""
-    one._generator = torch.Generator().manual_seed(0)
-    return one
+    same(resumed.horizon(2, count_toy.Stream(seeds(16, 16, 16))), two.horizon(2, count_toy.Stream(seeds(16, 16, 16))))
 
 
 @BOTH
@@ -115,8 +110,7 @@ def test_the_result_does_not_depend_on_which_stage_is_quicker() -> None:
 def test_films_of_two_stages() -> None:
     one = Collector(
         [make_envs(Env(id="reach_toy:toy/Reach-v0"), 2) for _ in range(2)],
-        _reach_policy(),
-        generator=torch.Generator().manual_seed(0),
+        PolicySampler(_reach_policy()),
     )
     one.film(FilmRequest(episodes=3, max_frames=5))
     rollout = one.episodes([Start(seed) for seed in range(6)])
@@ -134,8 +128,7 @@ def test_films_of_two_stages() -> None:
 def test_only_failures_are_filmed_if_so_asked() -> None:
     one = Collector(
         make_envs(Env(id="reach_toy:toy/Reach-v0", kwargs={"speed": 0.5}), 4),
-        _reach_policy(),
-        generator=torch.Generator().manual_seed(0),
+        PolicySampler(_reach_policy()),
     )
     one.film(FilmRequest(episodes=0, max_frames=100, failures=50))
     rollout = one.episodes([Start(seed) for seed in range(40)])

@@ -11,6 +11,7 @@ RL on VLAs has gone wrong where log-probs were computed on another distribution 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -47,19 +48,33 @@ class ActionTokenDistribution:
         """(B, K, V)"""
         self.first_id = first_id
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """(B, K) ids, by inversion: one uniform number a token, drawn on the generator's device.
+    def sample(self, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
+        """(B, K) ids, by a race: with q from Exp(1), the id with the largest p / q has won with probability p.
 
-        The draw does not depend on the logits' device, so a seed means the same on CPU and GPU.
+        Two computations of p that differ by rounding choose differently with a probability of about that rounding.
+        Inverting the cumulative sum would add up the roundings of all ids, and a run on several machines would part
+        from one on one machine within a rollout.
+
+        Args:
+            generator: draws; one a row, B of them, if what a row gets shall not depend on the other rows. The draw
+                does not depend on the logits' device either, so that a seed means the same on CPU and GPU.
+
+        Raises:
+            ConfigError: another number of generators than rows.
         """
-        device = generator.device if generator is not None else self.log_probs.device
-        uniform = torch.rand((*self.log_probs.shape[:-1], 1), generator=generator, device=device)
-        cdf = self.log_probs.detach().exp().cumsum(-1)
-        # Rounding may leave the last value off 1. Scaled by it, u < cdf[-1] always, and an id with no mass is never
-        # hit.
-        threshold = uniform.to(cdf.device) * cdf[..., -1:]
-        index = torch.searchsorted(cdf, threshold, right=True).squeeze(-1)
-        return index.clamp_(max=cdf.shape[-1] - 1) + self.first_id
+        log_probs = self.log_probs.detach()
+        if generator is None or isinstance(generator, torch.Generator):
+            device = generator.device if generator is not None else log_probs.device
+            race = torch.empty(log_probs.shape, device=device).exponential_(generator=generator)
+        else:
+            if len(generator) != len(log_probs):
+                raise ConfigError(f"{len(generator)} generators for {len(log_probs)} rows; allowed: one, or one a row")
+            race = torch.empty(log_probs.shape, device=generator[0].device if generator else None)
+            for row, one in zip(race, generator, strict=True):
+                row.exponential_(generator=one)
+        # 0 is a possible draw, and an id with no mass must not win by it
+        race.clamp_(min=torch.finfo(race.dtype).tiny)
+        return (log_probs - race.log_().to(log_probs.device)).argmax(-1) + self.first_id
 
     def mode(self) -> Tensor:
         """(B, K) the most likely ids; the lowest id where several are equal."""

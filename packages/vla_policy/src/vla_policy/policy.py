@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,6 +39,9 @@ from vla_policy.value_head import ValueHead, ValueHeadConfig
 
 class OpenVLAOFTPolicy(nn.Module):
     """A network with its tokenizers, statistics, image pipeline and, where wanted, a value head."""
+
+    generator_per_row = True
+    """`act` takes a generator for each observation."""
 
     def __init__(
         self, model: OpenVLAOFTModel, tokenizer: Tokenizer, config: PolicyConfig, unnorm_key: str | None = None
@@ -173,7 +176,7 @@ class OpenVLAOFTPolicy(nn.Module):
         observation: Mapping[str, Any],
         deterministic: bool = False,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> PolicyOutput:
         """Choose a chunk of actions for each of N observations.
 
@@ -182,7 +185,8 @@ class OpenVLAOFTPolicy(nn.Module):
                 `wrist_image` and `state` (N, 8).
             deterministic: take the most likely token instead of sampling.
             temperature: of the distribution, above 0; also that of the log-probs returned.
-            generator: the source of randomness; None is torch's global one.
+            generator: the source of randomness; N of them, if an observation's actions shall not depend on what it
+                is batched with; None is torch's global one.
 
         Raises:
             ObservationError: see `ObservationReader`.

@@ -22,12 +22,16 @@ from vla_trainer.errors import CheckpointError
 from vla_trainer.interfaces import Policy
 
 if TYPE_CHECKING:
+    import torch
+
     from vla_trainer.provenance import Provenance
 
 FOLDER = "checkpoints"
 """In a run's folder."""
 STATE_FILE = "trainer_state.pt"
 """What makes a folder a checkpoint of this package."""
+SHARDS = "shards"
+"""In a checkpoint that several processes wrote: weights and optimizer, see `vla_trainer.checkpoint_sharded`."""
 SCORE_FILE = "score.json"
 BEST = "best"
 """Beside the checkpoints: a link to the best one, or a file with its name where links cannot be made."""
@@ -222,11 +226,41 @@ def continue_from(checkpoint: Path, metric: str | None) -> list[Path]:
     return moved
 
 
-def load(path: Path, policy: Policy) -> dict[str, Any]:
+def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" = None) -> dict[str, Any]:
     """Put the weights of checkpoint `path` into `policy` and return the rest of the trainer's state.
+
+    With `optimizer`, its state is put there too. A checkpoint that several processes wrote is read here by one.
 
     Raises:
         CheckpointError: not a checkpoint of this package, damaged, or of another policy.
+    """
+    import torch
+
+    path = follow(path)
+    state = read_state(path)
+    weights = state.pop("policy")
+    if weights is None:
+        from vla_trainer import checkpoint_sharded
+        from vla_trainer.update.ranks import Ranks
+
+        idle = torch.optim.SGD([w for w in policy.parameters() if w.requires_grad], lr=0.0)
+        checkpoint_sharded.load(path / SHARDS, policy, optimizer or idle, Ranks())
+        return state
+    try:
+        policy.load_state_dict(weights)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} holds another policy than the config makes: {first}") from error
+    if optimizer is not None:
+        optimizer.load_state_dict(state.pop("optimizer"))
+    return state
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The trainer's state in checkpoint `path`; "policy" is None where weights and optimizer are in `SHARDS`.
+
+    Raises:
+        CheckpointError: not a checkpoint of this package, or damaged.
     """
     path = follow(path)
     if not (path / STATE_FILE).is_file():
@@ -236,12 +270,6 @@ def load(path: Path, policy: Policy) -> dict[str, Any]:
     if (damage := _damage(path / STATE_FILE)) is not None:
         raise CheckpointError(f"{path} is damaged: {STATE_FILE}: {damage}{_instead_of(path)}")
     state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
-    weights = state.pop("policy")
-    try:
-        policy.load_state_dict(weights)
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{path} holds another policy than the config makes: {first}") from error
     return state
 
 

@@ -48,6 +48,10 @@ class BackendError(TrainerError):
     """The backend is unknown or not available here."""
 
 
+class ProcessLostError(BackendError):
+    """A process of the `ray` backend has died; what it was doing is lost, checkpoints are not."""
+
+
 class PlacementError(TrainerError):
     """A `component_placement` does not follow the grammar or does not fit the machines."""
 

@@ -4,16 +4,16 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
-import torch
 from gymnasium.vector import VectorEnv
 
 from vla_trainer.interfaces import Policy
 from vla_trainer.metrics import mean, wilson_interval
-from vla_trainer.provenance import provenance_of
+from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Episode, Film, FilmRequest, Start
 from vla_trainer.result import Evaluation, TaskCount
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.queue import Listed
+from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.rollout.starts import init_states
 
 OnEpisode: TypeAlias = Callable[[int, int, int], None]
@@ -46,24 +46,37 @@ def evaluate(
         on_episode: called after each episode with the number of episodes that ended, of all, and of successes.
         autocast: makes the context that the policy acts in.
     """
-    collector = Collector(
-        envs,
-        policy,
-        generator=torch.Generator().manual_seed(seed),
-        temperature=temperature,
-        deterministic=deterministic,
-        record=False,
-        autocast=autocast,
-    )
+    sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
+    collector = Collector(envs, sampler, record=False)
     collector.film(films)
-    rollout = collector.episodes(Listed(starts, _counting(on_episode, len(starts))))
+    rollout = collector.episodes(Listed(starts, _counting(on_episode, len(starts)), seed=seed))
     episodes = [rollout.episodes[number] for number in range(len(starts))]
-    counted = [episode for episode in episodes if episode.success is not None]
-    successes = sum(bool(episode.success) for episode in counted)
-    provenance = provenance_of(envs)
     listed = init_states(envs)
     available = sum(listed.values()) if listed is not None else None
-    evaluation = Evaluation(
+    said = {"deterministic": deterministic, "split": split, "notices": notices}
+    return summarize(episodes, provenance_of(envs), available, **said), rollout.films
+
+
+def summarize(
+    episodes: Sequence[Episode],
+    provenance: Provenance,
+    available: int | None,
+    *,
+    deterministic: bool,
+    split: str | None = None,
+    notices: Sequence[str] = (),
+) -> Evaluation:
+    """Count what episodes came to.
+
+    Args:
+        episodes: in the order of their starts, at least one.
+        provenance: of the environments.
+        available: how many start states they have in all; None: they do not say.
+        deterministic, split, notices: see `evaluate`.
+    """
+    counted = [episode for episode in episodes if episode.success is not None]
+    successes = sum(bool(episode.success) for episode in counted)
+    return Evaluation(
         heading=_heading(provenance.heading, len(episodes), available),
         episodes=len(episodes),
         successes=successes,
@@ -80,7 +93,6 @@ def evaluate(
         states=[_state(episode) for episode in episodes],
         available=available,
     )
-    return evaluation, rollout.films
 
 
 def _counting(on_episode: OnEpisode | None, total: int) -> Callable[[Episode], None] | None:

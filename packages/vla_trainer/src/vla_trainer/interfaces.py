@@ -3,7 +3,7 @@
 Axes: N environments, C actions a chunk, A action dimensions, K = C A tokens, B batch.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -61,6 +61,10 @@ class EvaluateOutput(Protocol):
 class Policy(Protocol):
     """A `torch.nn.Module` with three more methods.
 
+    With a class attribute `generator_per_row = True`, `act` is given a sequence of N generators and draws what it needs
+    for an observation from that observation's own. Then what is sampled does not depend on which environments are
+    looked at together, and a run gives the same on one process and on many. Any other policy is given one generator.
+
     It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
     possible.
     """
@@ -71,7 +75,7 @@ class Policy(Protocol):
         *,
         deterministic: bool = False,
         temperature: float = 1.0,
-        generator: "torch.Generator | None" = None,
+        generator: "torch.Generator | Sequence[torch.Generator] | None" = None,
     ) -> ActOutput:
         """Choose an action chunk for each of N observations, without gradients.
 

@@ -27,6 +27,18 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Ticket:
+    """An episode that is to be run."""
+
+    number: int
+    """Of the episode in its rollout."""
+    start: Start
+    seed: int
+    """Of what the policy samples in it: decision t draws from a generator seeded with `seed` + t, wherever and beside
+    whatever it is taken."""
+
+
+@dataclass(frozen=True)
 class Episode:
     """A finished episode."""
 
@@ -108,6 +120,8 @@ class Rollout:
     action_rewards: NDArray[np.float64]
     """(T, N, C): as `info["chunk_rewards"]` says, 0 for actions that were not carried out; where the environment does
     not say, a chunk's reward stands at its last action."""
+    version: NDArray[np.int64]
+    """(T, N): how often the weights that acted had been updated; 0 where the mask is False."""
     values: NDArray[np.float64] | None
     """(T, N): V(s_t); None without a value head."""
     next_values: NDArray[np.float64] | None

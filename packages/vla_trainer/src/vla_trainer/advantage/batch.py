@@ -53,7 +53,9 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
 def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     """An episode's advantage over its group for each of its decisions; groups without a signal are left out.
 
-    Episode i belongs to group i // G, as `vla_trainer.rollout.queue.Groups` numbers them.
+    Episode i belongs to group i // G, as `vla_trainer.rollout.queue.Groups` numbers them. The batch is in the order of
+    these numbers, each episode's decisions in the order in which they were taken: which environment it ran in, and
+    beside what, changes nothing.
     """
     assert isinstance(algorithm, GRPO)
     episodes = [rollout.episodes[number] for number in range(len(rollout.episodes))]
@@ -63,7 +65,8 @@ def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     keep_mean = algorithm.keep_mean_return
     informative &= np.array([carries_signal(returns[group == each], keep_mean) for each in group], dtype=bool)
     episode = rollout.episode[rollout.mask]
-    keep = torch.from_numpy(np.flatnonzero(informative[episode]))
+    in_order = np.argsort(episode, kind="stable")  # rows come in the order of time
+    keep = torch.from_numpy(in_order[informative[episode[in_order]]])
     kept_episode = episode[keep.numpy()]
     return Batch(
         inputs={key: value[keep] for key, value in rollout.inputs.items()},

@@ -17,9 +17,9 @@ def _local(config: Config) -> Backend | Imitating:
 
 
 def _ray(config: Config) -> Backend:
-    raise BackendError(
-        'cluster.backend="ray" is not there yet; on one GPU or none: cluster.backend=local cluster.gpus_per_node=0'
-    )
+    from vla_trainer.backend.ray import RayBackend
+
+    return RayBackend(config)
 
 
 BACKENDS = {"local": _local, "ray": _ray}

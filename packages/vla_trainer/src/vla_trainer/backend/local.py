@@ -22,7 +22,8 @@ from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.queue import Groups
+from vla_trainer.rollout.queue import Columns, Groups
+from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.schedule import lr_factor, set_learning_rates
@@ -41,9 +42,8 @@ class LocalBackend:
             torch.set_num_threads(config.trainer.threads)
         # weights are drawn from torch's global generator, which is all that torch.nn offers
         torch.manual_seed(seed)
-        starts_seed, samples_seed, shuffles_seed = np.random.SeedSequence(seed).generate_state(3)
+        starts_seed, shuffles_seed = np.random.SeedSequence(seed).generate_state(2)
         self._start_rng = np.random.default_rng(starts_seed)
-        self._samples = torch.Generator().manual_seed(int(samples_seed))
         self._shuffles = torch.Generator().manual_seed(int(shuffles_seed))
         stages = config.rollout.pipeline_stage_num
         self._envs: list[VectorEnv] = []
@@ -59,15 +59,10 @@ class LocalBackend:
         except BaseException:
             self.close()
             raise
-        self._collector = Collector(
-            self._envs,
-            self._policy,
-            generator=self._samples,
-            temperature=config.rollout.temperature,
-            autocast=self._autocast,
-        )
+        self._sampler = PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=self._autocast)
+        self._collector = Collector(self._envs, self._sampler)
         self._available = starts.init_states(self._envs[0])
-        self._stream = starts.draw_forever(self._start_rng, self._available)
+        self._columns = Columns(int(starts_seed), self._available, config.env.num_envs)
         self.env_steps = 0
 
     @property
@@ -83,17 +78,19 @@ class LocalBackend:
         self._collector.film(films)
         if isinstance(algorithm, GRPO):
             assert config.episodes is not None
+            count = config.episodes // algorithm.group_size
             groups = Groups(
-                lambda: starts.draw(self._start_rng, self._available),
-                groups=config.episodes // algorithm.group_size,
+                [starts.draw(self._start_rng, self._available) for _ in range(count + config.resample_groups)],
+                groups=count,
                 group_size=algorithm.group_size,
-                resample=config.resample_groups,
+                seed=int(self._start_rng.integers(2**31)),
                 carries_signal=partial(carries_signal, keep_mean_return=algorithm.keep_mean_return),
             )
             rollout = self._collector.episodes(groups)
         else:
             assert config.horizon is not None
-            rollout = self._collector.horizon(config.horizon, self._stream)
+            self._columns.begin_rollout()
+            rollout = self._collector.horizon(config.horizon, self._columns)
         self.env_steps += rollout.env_steps
         return rollout
 
@@ -102,7 +99,7 @@ class LocalBackend:
         set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
         space = self._envs[0].single_action_space
         assert space.shape is not None
-        return update(
+        measured = update(
             self._policy,
             self._optimizer,
             batch,
@@ -115,6 +112,8 @@ class LocalBackend:
             critic_only=iteration <= self._warmup,
             autocast=self._autocast,
         )
+        self._sampler.version += 1
+        return measured
 
     def evaluate(
         self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
@@ -129,17 +128,18 @@ class LocalBackend:
             "env_steps": self.env_steps,
             "optimizer": self._optimizer.state_dict(),
             "start_rng": self._start_rng.bit_generator.state,
-            "samples": self._samples.get_state(),
+            "begun": self._columns.begun,
+            "version": self._sampler.version,
             "shuffles": self._shuffles.get_state(),
             "torch": torch.get_rng_state(),
         }
         return write_checkpoint(self._config, folder, iteration, self._policy, state, self.provenance, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
-        state = checkpoint.load(path, self._policy)
-        self._optimizer.load_state_dict(state["optimizer"])
+        state = checkpoint.load(path, self._policy, self._optimizer)
         self._start_rng.bit_generator.state = state["start_rng"]
-        self._samples.set_state(state["samples"])
+        self._columns.begun = list(state["begun"])
+        self._sampler.version = int(state["version"])
         self._shuffles.set_state(state["shuffles"])
         torch.set_rng_state(state["torch"])
         self.env_steps = int(state["env_steps"])

@@ -111,8 +111,7 @@ class SupervisedBackend:
         return write_checkpoint(self._config, folder, iteration, self._policy, state, self.provenance, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
-        state = checkpoint.load(path, self._policy)
-        self._optimizer.load_state_dict(state["optimizer"])
+        state = checkpoint.load(path, self._policy, self._optimizer)
         torch.set_rng_state(state["torch"])
         self._done = int(state["iteration"])
         return self._done, state["progress"]

@@ -66,6 +66,9 @@ class GaussianPolicy(nn.Module):
     log-probabilities are those of the samples. Temperature multiplies the deviation.
     """
 
+    generator_per_row = True
+    """`act` takes a generator for each observation."""
+
     def __init__(
         self,
         observation_space: spaces.Space,
@@ -123,7 +126,7 @@ class GaussianPolicy(nn.Module):
         *,
         deterministic: bool = False,
         temperature: float = 1.0,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> GaussianAct:
         """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`."""
         recorded = torch.from_numpy(self._features.read(obs))
@@ -136,8 +139,7 @@ class GaussianPolicy(nn.Module):
         tokens = mean
         if not deterministic:
             # on the CPU, so that a run does not depend on the device
-            noise = torch.randn(mean.shape, generator=generator).to(mean)
-            tokens = mean + log_std.exp() * noise
+            tokens = mean + log_std.exp() * _noise(mean, generator).to(mean)
         return GaussianAct(
             self._to_actions(tokens),
             tokens,
@@ -225,6 +227,13 @@ class GaussianPolicy(nn.Module):
 def _log_prob(tokens: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     # log p(x) = -(x - mu)^2 / (2 sigma^2) - log sigma - 1/2 log(2 pi)
     return -0.5 * ((tokens - mean) / log_std.exp()) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
+
+
+def _noise(mean: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
+    """(N, K) standard normal numbers, of one generator or of one a row."""
+    if generator is None or isinstance(generator, torch.Generator):
+        return torch.randn(mean.shape, generator=generator)
+    return torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generator])
 
 
 def _perceptron(sizes: Sequence[int], gain: float, generator: torch.Generator | None) -> nn.Sequential:

@@ -14,10 +14,9 @@ Stages take turns in a fixed order, so that what is sampled does not depend on w
 Axes: T decisions, N environments, K tokens a decision, C actions a chunk, B = decisions taken.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate, count
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -26,12 +25,13 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from vla_trainer.errors import PolicyError
-from vla_trainer.interfaces import ActOutput, Policy
-from vla_trainer.records import Episode, FilmRequest, Rollout, Start
+from vla_trainer.interfaces import ActOutput
+from vla_trainer.records import Episode, FilmRequest, Rollout, Start, Ticket
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.filming import Camera
-from vla_trainer.rollout.queue import Endless, Groups, Listed, StartQueue
+from vla_trainer.rollout.queue import Groups, Listed, StartQueue
 from vla_trainer.rollout.recording import Steps, join
+from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
 
 
@@ -51,51 +51,41 @@ class Collector:
     def __init__(
         self,
         envs: VectorEnv | Sequence[VectorEnv],
-        policy: Policy,
+        sampler: Sampler,
         *,
-        generator: torch.Generator | None,
-        temperature: float = 1.0,
-        deterministic: bool = False,
         record: bool = True,
-        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+        first_columns: Sequence[int] | None = None,
     ) -> None:
         """
         Args:
             envs: with `AutoresetMode.DISABLED`, see `make_envs`; several are the stages of a pipeline.
-            policy: what acts.
-            generator: where samples come from.
-            temperature: of the samples.
-            deterministic: take the most probable action.
+            sampler: what acts.
             record: keep inputs, tokens and log-probabilities, which an update needs and an evaluation does not.
-            autocast: makes the context that the policy acts in.
+            first_columns: where each stage's environments stand in the run's grid, if there are others; None: one stage
+                after the other.
         """
         each = [envs] if isinstance(envs, VectorEnv) else list(envs)
-        firsts = accumulate((one.num_envs for one in each), initial=0)
+        firsts = first_columns or accumulate((one.num_envs for one in each), initial=0)
         self._stages = [Stage(one, first, background=len(each) > 1) for one, first in zip(each, firsts, strict=False)]
-        self._policy = policy
-        self._generator = generator
-        self._temperature = temperature
-        self._deterministic = deterministic
+        self._sampler = sampler
         self._record = record
-        self._autocast = autocast
         self._camera = Camera()
 
     def film(self, request: FilmRequest | None) -> None:
         """Film the next episodes that begin; the rollouts in which they end carry them."""
         self._camera.ask(request)
 
-    def horizon(self, decisions: int, starts: Iterator[Start]) -> Rollout:
-        """T decisions of each environment. Episodes go on where the last call left them; `starts` gives the next ones.
+    def horizon(self, decisions: int, queue: StartQueue) -> Rollout:
+        """T decisions of each environment. Episodes go on where the last call left them, with their column's number in
+        the run's grid as theirs; `queue` gives the next ones.
 
         Raises:
             PolicyError: the policy has no values, which `next_values` needs.
         """
-        numbers = count()
         for stage in self._stages:
-            for running in stage.running:
+            for n, running in enumerate(stage.running):
                 if running is not None:
-                    running.number = next(numbers)
-        queue = Endless(starts, next(numbers))
+                    running.number = stage.first + n
         collection = _Collection(self, queue, bootstrap=True)
         collection.begin()
         for _ in range(decisions):
@@ -126,6 +116,7 @@ class Collector:
             if running is None
             else {
                 "start": asdict(running.start),
+                "seed": running.seed,
                 "actions": [torch.from_numpy(action) for action in running.actions],
                 "episode_return": running.episode_return,
                 "env_steps": running.env_steps,
@@ -145,15 +136,10 @@ class Collector:
         for stage in self._stages:
             stage.close()
 
-    def act(self, stage: Stage, rows: NDArray[np.intp], deterministic: bool | None = None) -> ActOutput:
-        """What the policy gives for some environments of a stage."""
-        with torch.no_grad(), self._autocast():
-            return self._policy.act(
-                take(stage.obs, rows),
-                deterministic=self._deterministic if deterministic is None else deterministic,
-                temperature=self._temperature,
-                generator=self._generator,
-            )
+    def act(self, stage: Stage, rows: NDArray[np.intp], *, sample: bool = True) -> ActOutput:
+        """What the policy gives for some environments of a stage, in which episodes run if it is to sample."""
+        seeds = [_decision_seed(stage.running[n]) for n in rows] if sample else None
+        return self._sampler.act(take(stage.obs, rows), seeds)
 
 
 class _Collection:
@@ -213,6 +199,7 @@ class _Collection:
             rewards=np.where(mask, rewards, 0.0),
             action_rewards=_action_rewards(stage, rewards, lengths, infos),
             lengths=lengths,
+            version=np.where(mask, self._collector._sampler.version, 0),
             **ends,
             **(self._state_values(stage, active, out, **ends) if self._bootstrap else {}),
         )
@@ -233,10 +220,10 @@ class _Collection:
 
     def _fill(self, stage: Stage) -> None:
         """Begin the next episodes in the environments that are free."""
-        begin: dict[int, tuple[int, Start]] = {}
+        begin: dict[int, Ticket] = {}
         for n, running in enumerate(stage.running):
             if running is None:
-                following = self._queue.take()
+                following = self._queue.take(stage.first + n)
                 if following is None:
                     break
                 begin[n] = following
@@ -296,7 +283,7 @@ class _Collection:
         # a truncated episode bootstraps from its own final observation, which is here now and gone after the reset
         cut = np.flatnonzero(truncated & ~terminated)
         if len(cut):
-            next_values[cut] = _values(self._collector.act(stage, cut, deterministic=True))
+            next_values[cut] = _values(self._collector.act(stage, cut, sample=False))
         return {"values": values, "next_values": next_values}
 
     def _fill_next_values(self, turn: _Turn) -> None:
@@ -304,7 +291,7 @@ class _Collection:
         values, next_values = turn.steps.rows["values"], turn.steps.rows["next_values"]
         alive = np.flatnonzero(np.isnan(next_values[-1]))
         if len(alive):
-            next_values[-1][alive] = _values(self._collector.act(turn.stage, alive, deterministic=True))
+            next_values[-1][alive] = _values(self._collector.act(turn.stage, alive, sample=False))
         for t in range(len(values) - 1):
             next_values[t] = np.where(np.isnan(next_values[t]), values[t + 1], next_values[t])
 
@@ -314,6 +301,7 @@ def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
         n: Running(
             Start(**one["start"]),
             n,
+            one["seed"],
             [action.numpy() for action in one["actions"]],
             one["episode_return"],
             one["env_steps"],
@@ -324,12 +312,17 @@ def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
     stage.forget()
     # the longest episode begins first, so that all arrive at the present together
     for left in range(max((len(running.actions) for running in told.values()), default=-1), -1, -1):
-        stage.begin({n: (n, one.start) for n, one in told.items() if len(one.actions) == left})
+        stage.begin({n: Ticket(n, one.start, one.seed) for n, one in told.items() if len(one.actions) == left})
         if left > 0:
             stage.launch({n: one.actions[-left] for n, one in told.items() if len(one.actions) >= left})
             stage.wait()
     for n, one in told.items():
         stage.running[n] = one
+
+
+def _decision_seed(running: Running | None) -> int:
+    assert running is not None
+    return running.seed + len(running.actions)
 
 
 def _values(out: ActOutput) -> NDArray[np.float64]:

@@ -1,38 +1,63 @@
 """Which episodes are to be run: a collector takes the next one whenever an environment is free.
 
-StartQueue.take() -> number, start      an environment begins it
+StartQueue.take(column) -> ticket       an environment begins it
 StartQueue.finished(number, episode)    it has ended; GRPO may answer with a further group
+
+What a ticket says does not depend on who takes it, nor on what else runs: a run has the same episodes on one process
+and on many.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Protocol
 
-from vla_trainer.records import Episode, Start
+import numpy as np
+
+from vla_trainer.records import Episode, Start, Ticket
+from vla_trainer.rollout import starts
 
 
 class StartQueue(Protocol):
     """What the collector asks for episodes."""
 
-    def take(self) -> tuple[int, Start] | None:
-        """The number of the next episode and where it begins; None if there is none at present."""
+    def take(self, column: int) -> Ticket | None:
+        """The next episode for the environment in a column of the rollout's grid; None if there is none at present."""
 
     def finished(self, number: int, episode: Episode) -> None:
         """Be told that an episode has ended."""
 
 
-class Endless:
-    """PPO: one start after the other from an iterator."""
+class Columns:
+    """PPO: each environment has a stream of starts of its own, without end, made of the seed, the environment's column
+    and how many it has begun.
 
-    def __init__(self, starts: Iterator[Start], first: int = 0) -> None:
-        """`first`: the number of the first episode."""
-        self._starts = starts
-        self._numbers = count(first)
+    The episode that runs in a column when a rollout begins has the column as its number; the j-th that begins after it
+    has column + j N.
+    """
 
-    def take(self) -> tuple[int, Start] | None:
-        start = next(self._starts, None)
-        return None if start is None else (next(self._numbers), start)
+    def __init__(self, seed: int, available: Mapping[int, int] | None, columns: int) -> None:
+        """
+        Args:
+            seed: of all streams.
+            available: see `starts.init_states`.
+            columns: N, environments of all stages and processes.
+        """
+        self._seed, self._available, self._columns = seed, available, columns
+        self.begun = [0] * columns
+        """Episodes that each column has taken since the run began; what a checkpoint keeps."""
+        self._in_rollout = [0] * columns
+
+    def begin_rollout(self) -> None:
+        """Number episodes anew."""
+        self._in_rollout = [0] * self._columns
+
+    def take(self, column: int) -> Ticket:
+        rng = np.random.default_rng([self._seed, column, self.begun[column]])
+        self.begun[column] += 1
+        self._in_rollout[column] += 1
+        number = column + self._in_rollout[column] * self._columns
+        return Ticket(number, starts.draw(rng, self._available), sampling_seed(int(rng.integers(2**31)), 0))
 
     def finished(self, number: int, episode: Episode) -> None:
         """Nothing depends on it."""
@@ -41,13 +66,19 @@ class Endless:
 class Listed:
     """Evaluation: each start of a list once; an episode's number is its index in the list."""
 
-    def __init__(self, starts: Sequence[Start], on_episode: Callable[[Episode], None] | None = None) -> None:
-        """`on_episode` is called with each episode that ends, for progress."""
+    def __init__(
+        self, starts: Sequence[Start], on_episode: Callable[[Episode], None] | None = None, *, seed: int = 0
+    ) -> None:
+        """`on_episode` is called with each episode that ends, for progress; `seed` is of what is sampled."""
         self._waiting = deque(enumerate(starts))
         self._on_episode = on_episode
+        self._seed = seed
 
-    def take(self) -> tuple[int, Start] | None:
-        return self._waiting.popleft() if self._waiting else None
+    def take(self, column: int) -> Ticket | None:
+        if not self._waiting:
+            return None
+        number, start = self._waiting.popleft()
+        return Ticket(number, start, sampling_seed(self._seed, number))
 
     def finished(self, number: int, episode: Episode) -> None:
         if self._on_episode is not None:
@@ -57,40 +88,40 @@ class Listed:
 class Groups:
     """GRPO: groups of G episodes that begin in the same state; episode i belongs to group i // G.
 
-    A group that carries no signal is replaced by a further one until `resample` of them were asked for: DAPO's dynamic
+    A group that carries no signal is replaced by a further one as long as there are starts for it: DAPO's dynamic
     sampling (arXiv:2503.14476) under a budget. The further group joins the queue at once, so that environments go on.
     """
 
     def __init__(
         self,
-        draw: Callable[[], Start],
+        group_starts: Sequence[Start],
         *,
         groups: int,
         group_size: int,
-        resample: int = 0,
+        seed: int,
         carries_signal: Callable[[Sequence[float]], bool],
     ) -> None:
         """
         Args:
-            draw: gives the start of a further group.
+            group_starts: where groups begin; those beyond `groups` are for further ones.
             groups: how many are wanted.
             group_size: G.
-            resample: at most so many further ones.
+            seed: of what is sampled.
             carries_signal: whether returns (G,) of a group can be learned from.
         """
-        self._draw = draw
+        self._starts = deque(group_starts)
         self._group_size = group_size
+        self._seed = seed
         self._carries_signal = carries_signal
-        self._waiting: deque[tuple[int, Start]] = deque()
+        self._waiting: deque[Ticket] = deque()
         self._returns: dict[int, list[float]] = {}
         self._numbers = count()
-        self._budget = resample
         self.resampled = 0
         """Further groups so far."""
         for _ in range(groups):
             self._add_group()
 
-    def take(self) -> tuple[int, Start] | None:
+    def take(self, column: int) -> Ticket | None:
         return self._waiting.popleft() if self._waiting else None
 
     def finished(self, number: int, episode: Episode) -> None:
@@ -99,10 +130,17 @@ class Groups:
         returns.append(episode.episode_return)
         if len(returns) == self._group_size:
             del self._returns[group]
-            if self.resampled < self._budget and not self._carries_signal(returns):
+            if self._starts and not self._carries_signal(returns):
                 self.resampled += 1
                 self._add_group()
 
     def _add_group(self) -> None:
-        start = self._draw()
-        self._waiting.extend((next(self._numbers), start) for _ in range(self._group_size))
+        start = self._starts.popleft()
+        for _ in range(self._group_size):
+            number = next(self._numbers)
+            self._waiting.append(Ticket(number, start, sampling_seed(self._seed, number)))
+
+
+def sampling_seed(seed: int, number: int) -> int:
+    """A seed of 62 bits for `Ticket.seed`, far from those of other numbers."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 2)

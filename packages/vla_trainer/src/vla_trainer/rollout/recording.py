@@ -65,6 +65,7 @@ def join(
         terminated=grid["terminated"],
         truncated=grid["truncated"],
         action_rewards=grid["action_rewards"],
+        version=grid["version"],
         values=grid.get("values"),
         next_values=grid.get("next_values"),
         episodes=episodes,

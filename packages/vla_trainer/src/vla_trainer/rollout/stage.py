@@ -13,7 +13,7 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from vla_trainer.interfaces import Observation
-from vla_trainer.records import Start
+from vla_trainer.records import Start, Ticket
 from vla_trainer.rollout.envs import neutral_action
 
 
@@ -23,6 +23,8 @@ class Running:
 
     start: Start
     number: int
+    seed: int
+    """Of what is sampled, see `Ticket`."""
     actions: list[NDArray[np.floating]] = field(default_factory=list)
     episode_return: float = 0.0
     env_steps: int = 0
@@ -67,12 +69,12 @@ class Stage:
         """Nothing runs any more, and everything is reset before the next episode."""
         self.running, self.obs = [None] * self.num_envs, None
 
-    def begin(self, begin: Mapping[int, tuple[int, Start]]) -> None:
-        """Reset environments to the starts of their next episodes, by number; others that need it are kept alive."""
-        starts = {n: start for n, (_, start) in begin.items()}
-        for n, (number, start) in begin.items():
-            self.running[n] = Running(start, number)
-            self._parking = start
+    def begin(self, begin: Mapping[int, Ticket]) -> None:
+        """Reset environments to the starts of their next episodes; others that need it are kept alive."""
+        starts = {n: ticket.start for n, ticket in begin.items()}
+        for n, ticket in begin.items():
+            self.running[n] = Running(ticket.start, ticket.number, ticket.seed)
+            self._parking = ticket.start
         waiting = [n for n, running in enumerate(self.running) if running is None]
         if self.obs is None:
             starts |= dict.fromkeys(waiting, self._parking)

@@ -5,7 +5,7 @@ An environment that can begin an episode at a task and init state of the caller'
 says.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,6 @@ def draw(rng: np.random.Generator, available: Mapping[int, int] | None) -> Start
         return Start(seed)
     task = list(available)[int(rng.integers(len(available)))]
     return Start(seed, task, int(rng.integers(available[task])))
-
-
-def draw_forever(rng: np.random.Generator, available: Mapping[int, int] | None) -> Iterator[Start]:
-    """Starts without end, for PPO."""
-    while True:
-        yield draw(rng, available)
 
 
 def list_for_evaluation(available: Mapping[int, int] | None, episodes: int | None) -> list[Start]:

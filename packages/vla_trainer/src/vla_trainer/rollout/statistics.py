@@ -29,7 +29,7 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
         metrics["rollout/advantage_std"] = float(batch.advantages.std())
     if batch.values is not None:
         metrics["rollout/value_mean"] = float(batch.values.mean())
-    episodes = list(rollout.episodes.values())
+    episodes = [rollout.episodes[number] for number in sorted(rollout.episodes)]
     if not episodes:
         return metrics
     returns = np.array([episode.episode_return for episode in episodes])

@@ -1,0 +1,263 @@
+"""The `ray` backend: environments, rollout and actor in processes of their own, where the placement puts them.
+
+What it does in an iteration is what the `local` backend does, in the same order: episodes have the same starts and
+samples, the update the same batch and shuffles. See `vla_trainer.cluster` for the processes.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vla_trainer import checkpoint
+from vla_trainer.backend.components import write_checkpoint
+from vla_trainer.checkpoint import Unpublished
+from vla_trainer.cluster.connect import Machines
+from vla_trainer.cluster.episodes import EpisodeQueue, GroupOrder, ListOrder
+from vla_trainer.cluster.layout import layout_of
+from vla_trainer.cluster.merge import merge
+from vla_trainer.cluster.supervise import EnvProcesses, unwrapped
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import CheckpointError, EnvError
+from vla_trainer.evaluate import OnEpisode, summarize
+from vla_trainer.placement.check import place
+from vla_trainer.provenance import Provenance
+from vla_trainer.records import Batch, Film, FilmRequest, Rollout
+from vla_trainer.result import Evaluation
+from vla_trainer.rollout import starts
+from vla_trainer.rollout.envs import evaluation_env, knows_splits
+
+log = logging.getLogger(__name__)
+
+
+class RayBackend:
+    """See `vla_trainer.backend.interface.Backend`."""
+
+    def __init__(self, config: Config) -> None:
+        """
+        Raises:
+            PlacementError, BackendError: the placement does not fit the amounts, or the machines are not there.
+            EnvError, PolicyError: what making environments and policies in their processes raises.
+        """
+        self._config = config
+        assert not isinstance(config.algorithm, SFT)
+        self._algorithm: PPO | GRPO = config.algorithm
+        self._layout = layout_of(place(config), config.env.num_envs, config.rollout.pipeline_stage_num)
+        # as in the local backend
+        starts_seed, shuffles_seed = np.random.SeedSequence(config.trainer.seed).generate_state(2)
+        self._start_rng = np.random.default_rng(starts_seed)
+        self._shuffles = torch.Generator().manual_seed(int(shuffles_seed)).get_state()
+        self._version = 0
+        self._evaluating: list[Any] | None = None
+        self.env_steps = 0
+        self.sync_bytes = 0
+        """Sent by the latest weight sync."""
+        self._policies: list[Any] = []
+        self._machines = Machines(config.cluster)
+        try:
+            self._start(int(starts_seed))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def fps(self) -> float:
+        return self._facts.fps
+
+    @property
+    def provenance(self) -> Provenance:
+        return self._facts.provenance
+
+    def collect(self, films: FilmRequest | None = None) -> Rollout:
+        config, algorithm = self._config.rollout, self._algorithm
+        available = self._facts.init_states
+        if isinstance(algorithm, GRPO):
+            assert config.episodes is not None
+            count = config.episodes // algorithm.group_size
+            drawn = [starts.draw(self._start_rng, available) for _ in range(count + config.resample_groups)]
+            seed = int(self._start_rng.integers(2**31))
+            self._call(
+                self._queue.begin.remote(
+                    GroupOrder(drawn, count, algorithm.group_size, seed, algorithm.keep_mean_return)
+                )
+            )
+            parts = self._envs.run(lambda worker, rank: worker.collect_episodes.remote(_of_first(films, rank)))
+        else:
+            parts = self._envs.run(
+                lambda worker, rank: worker.collect_horizon.remote(config.horizon, _of_first(films, rank))
+            )
+            # from where a process that is lost in the next iteration goes on
+            self._envs.remember()
+        sealed = self._call([self._policies[index].seal.remote() for index in self._layout.acting()])
+        resampled = self._call(self._queue.resampled.remote()) if isinstance(algorithm, GRPO) else 0
+        rollout = merge(parts, self._layout.envs, dict(enumerate(sealed)), resampled)
+        self.env_steps += rollout.env_steps
+        return rollout
+
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
+        learning = [self._policies[index] for index in self._layout.learning()]
+        done = self._call([one.update.remote(batch, iteration, self._shuffles) for one in learning])
+        metrics, self._shuffles = done[0]
+        self._version += 1
+        self._synchronize()
+        return dict(metrics)
+
+    def evaluate(
+        self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
+    ) -> tuple[Evaluation, list[Film]]:
+        config, settings = self._config, self._config.eval
+        each = max((settings.num_envs or config.env.num_envs) // len(self._layout.envs), 1)
+        facts = self._envs.open_evaluation(each)
+        listed = starts.list_for_evaluation(facts.init_states, settings.episodes)
+        self._call(self._queue.begin.remote(ListOrder(listed, config.trainer.seed)))
+        told = 0
+
+        def tell() -> None:
+            nonlocal told
+            ended, successes = self._call(self._queue.progress.remote())
+            if on_episode is not None and ended > told:
+                told = ended
+                on_episode(ended, len(listed), successes)
+
+        parts = self._envs.run(
+            lambda worker, rank: worker.evaluate.remote(_of_first(films, rank)), tell if on_episode else None
+        )
+        if on_episode is not None:
+            tell()
+        rollouts = [part for part in parts if part is not None]
+        episodes = {number: episode for part in rollouts for number, episode in part.episodes.items()}
+        evaluation = summarize(
+            [episodes[number] for number in range(len(listed))],
+            facts.provenance,
+            None if facts.init_states is None else sum(facts.init_states.values()),
+            deterministic=settings.deterministic,
+            split=evaluation_env(config.env, settings).split,
+            notices=[*config.notices(knows_splits(config.env.id)), *config.evaluation_notices()],
+        )
+        return evaluation, [film for part in rollouts for film in part.films]
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        running, begun = self._envs.running()
+        state: dict[str, Any] = {
+            "iteration": iteration,
+            "progress": progress,
+            "running": running,
+            "env_steps": self.env_steps,
+            "start_rng": self._start_rng.bit_generator.state,
+            "shuffles": self._shuffles,
+            "begun": begun,
+            "version": self._version,
+            "torch": torch.get_rng_state(),
+        }
+        written: Any = _Remote(self)
+        return write_checkpoint(self._config, folder, iteration, written, state, self.provenance, score)
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any]]:
+        path = checkpoint.follow(path).absolute()
+        state = checkpoint.read_state(path)
+        learning = [self._policies[index] for index in self._layout.learning()]
+        if state["policy"] is None:
+            self._call([one.load.remote(str(path / checkpoint.SHARDS)) for one in learning])
+        elif len(learning) == 1:
+            self._call(learning[0].load_whole.remote(str(path)))
+        else:
+            raise CheckpointError(
+                f"{path} was written by one process; {len(learning)} actor processes read only what several wrote. "
+                "Continue with one actor process, whose checkpoints any number can read"
+            )
+        self._start_rng.bit_generator.state = state["start_rng"]
+        self._shuffles = state["shuffles"]
+        self.env_steps, self._version = int(state["env_steps"]), int(state["version"])
+        self._envs.go_on(state["running"], state["begun"])
+        self._synchronize()
+        return int(state["iteration"]), state["progress"]
+
+    def close(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            if hasattr(self, "_envs"):
+                self._envs.close()
+            for one in [*self._policies, *([self._queue] if hasattr(self, "_queue") else [])]:
+                ray.kill(one)
+            self._policies = []
+        self._machines.close()
+
+    def processes(self) -> dict[str, int]:
+        """The operating system's number of each process, by name: "env 0", "rollout process 1", "queue", ..."""
+        named = {one.name: handle for one, handle in zip(self._layout.policies, self._policies, strict=True)}
+        named |= {f"env process {rank}": handle for rank, handle in enumerate(self._envs.handles)}
+        return dict(zip(named, self._call([handle.pid.remote() for handle in named.values()]), strict=True))
+
+    def trainable_bytes(self) -> int:
+        """Of the weights that are trained."""
+        return int(self._call(self._policies[0].trainable_bytes.remote()))
+
+    def _start(self, starts_seed: int) -> None:
+        import ray
+
+        from vla_trainer.cluster.policy_worker import PolicyWorker
+
+        config, layout = self._config, self._layout
+        self._queue = ray.remote(EpisodeQueue).options(**self._machines.options(0, (), {})).remote()
+        on_node = layout.per_node()
+        cores = {node: self._machines.cores(node) for node in on_node}
+        for rank, one in enumerate(layout.policies):
+            here = sum(other.node == one.node for other in layout.policies)
+            threads = config.trainer.threads or max(cores[one.node] // here, 1)
+            options = self._machines.options(one.node, one.gpus, {"OMP_NUM_THREADS": str(threads)})
+            self._policies.append(ray.remote(PolicyWorker).options(**options).remote(config, one, rank, threads))
+        acting = [self._policies[index] for index in layout.acting()]
+        self._envs = EnvProcesses(config, layout.envs, self._machines, acting, self._queue, starts_seed)
+        self._facts = self._envs.open()
+        space = self._facts.action_space
+        if space.shape is None:
+            raise EnvError(f"{config.env.id}: its action space is {space}; the trainer needs a Box")
+        address = self._call(self._policies[0].address.remote())
+        size, learning = len(self._policies), len(layout.learning())
+        self._call([one.open.remote(self._facts, address, learning, size) for one in self._policies])
+
+    def _synchronize(self) -> None:
+        """All processes act with the present weights from now on."""
+        self.sync_bytes = sum(self._call([one.sync.remote(self._version) for one in self._policies]))
+
+    def _call(self, refs: Any) -> Any:
+        """What processes answer; what they raise is raised here as it was there."""
+        import ray
+
+        try:
+            return ray.get(refs)
+        except ray.exceptions.RayError as error:
+            raise unwrapped(error, self._names()) from error
+
+    def _names(self) -> dict[str, str]:
+        """What each process is called in messages, by Ray's number of it."""
+        named = {handle._actor_id.hex(): one.name for one, handle in zip(self._layout.policies, self._policies)}
+        if hasattr(self, "_queue"):
+            named[self._queue._actor_id.hex()] = "the process with the queue of episodes"
+        return named
+
+
+class _Remote:
+    """What `checkpoint.write` asks of a policy, in the processes that have it."""
+
+    def __init__(self, backend: RayBackend) -> None:
+        self._backend = backend
+
+    def save_pretrained(self, folder: Path) -> None:
+        backend, here = self._backend, folder.absolute()
+        learning = [backend._policies[index] for index in backend._layout.learning()]
+        backend._call([one.save.remote(str(here), str(here / checkpoint.SHARDS)) for one in learning])
+
+    def state_dict(self) -> None:
+        """Is in `checkpoint.SHARDS`."""
+
+
+def _of_first(films: FilmRequest | None, rank: int) -> FilmRequest | None:
+    """One env process films."""
+    return films if rank == 0 else None

@@ -1,0 +1,87 @@
+"""The queue of episodes, in a process of its own: env processes take from it and report to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from vla_trainer.advantage.grpo import carries_signal
+from vla_trainer.records import Episode, Start, Ticket
+from vla_trainer.rollout.queue import Groups, Listed
+
+
+@dataclass(frozen=True)
+class GroupOrder:
+    """What `Groups` is made of."""
+
+    starts: Sequence[Start]
+    groups: int
+    group_size: int
+    seed: int
+    keep_mean_return: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ListOrder:
+    """What `Listed` is made of."""
+
+    starts: Sequence[Start]
+    seed: int
+
+
+class EpisodeQueue:
+    """Hands out each episode once, and again if the process that had it is lost.
+
+    What a lost process had finished is gone with it, too: its rows were in its memory. All its tickets come back, and
+    since an episode repeats itself from its ticket, its second end is not counted.
+    """
+
+    def __init__(self) -> None:
+        self._queue: Groups | Listed | None = None
+        self._taken: dict[int, list[Ticket]] = {}
+        self._returned: list[Ticket] = []
+        self._ended: set[int] = set()
+        self.successes = 0
+
+    def begin(self, order: GroupOrder | ListOrder) -> None:
+        """Forget everything and hand out these episodes."""
+        if isinstance(order, ListOrder):
+            self._queue = Listed(order.starts, seed=order.seed)
+        else:
+            self._queue = Groups(
+                order.starts,
+                groups=order.groups,
+                group_size=order.group_size,
+                seed=order.seed,
+                carries_signal=partial(carries_signal, keep_mean_return=order.keep_mean_return),
+            )
+        self._taken, self._returned, self._ended, self.successes = {}, [], set(), 0
+
+    def take(self, worker: int, column: int) -> Ticket | None:
+        """The next episode for env process `worker`."""
+        assert self._queue is not None
+        ticket = self._returned.pop(0) if self._returned else self._queue.take(column)
+        if ticket is not None:
+            self._taken.setdefault(worker, []).append(ticket)
+        return ticket
+
+    def finished(self, number: int, episode: Episode) -> None:
+        """An episode has ended; a second time is not counted."""
+        assert self._queue is not None
+        if number not in self._ended:
+            self._ended.add(number)
+            self.successes += bool(episode.success)
+            self._queue.finished(number, episode)
+
+    def lost(self, worker: int) -> int:
+        """Env process `worker` is gone: what it had taken is to be run again; returns how many episodes."""
+        back = sorted(self._taken.pop(worker, []), key=lambda ticket: ticket.number)
+        self._returned += back
+        return len(back)
+
+    def progress(self) -> tuple[int, int]:
+        """Episodes that have ended, and successes among them."""
+        return len(self._ended), self.successes
+
+    def resampled(self) -> int:
+        """GRPO: further groups so far."""
+        return self._queue.resampled if isinstance(self._queue, Groups) else 0

@@ -1,0 +1,284 @@
+"""A process with the policy: it acts (rollout), learns (actor), or both in turn.
+
+Weights after an update: where a process does both, acting reads what learning moved, and nothing is copied; others get
+the weights that are trained, in buckets, from the first process that learns.
+
+Axes: N observations.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import ray
+import torch
+from torch import Tensor, nn
+
+from vla_trainer.backend.components import autocast_of, device_of, frozen_copy, make_policy
+from vla_trainer.cluster.env_worker import Acted, EnvFacts
+from vla_trainer.cluster.layout import PolicyProcess
+from vla_trainer.cluster.rows import Chunk, RowRefs, RowStore
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import PolicyError
+from vla_trainer.interfaces import Observation
+from vla_trainer.records import Batch
+from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.update import sharding
+from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.policy_gradient import update
+from vla_trainer.update.ranks import Ranks, backend_of
+from vla_trainer.update.schedule import lr_factor, set_learning_rates
+
+BUCKET_BYTES = 64 * 2**20
+"""About how much a weight sync sends at a time."""
+
+
+class PolicyWorker:
+    """Everything runs on one thread, in the order in which it is asked for."""
+
+    def __init__(self, config: Config, place: PolicyProcess, rank: int, threads: int) -> None:
+        """
+        Args:
+            config: of the run.
+            place: what this process is.
+            rank: its number among all policy processes; those that learn come first.
+            threads: that torch uses here.
+        """
+        self._config, self._place, self._rank = config, place, rank
+        torch.set_num_threads(threads)
+        self._version = 0
+        self._ranks = Ranks()
+        self._sync: Any = None
+        self._store = RowStore(ray.put)
+
+    def address(self) -> str:
+        """Where the processes meet: an address of this machine with a free port."""
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("", 0))
+            return f"tcp://{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
+
+    def open(self, facts: EnvFacts, address: str, learning: int, size: int) -> None:
+        """Make the policy and join the others.
+
+        Args:
+            facts: of the environments.
+            address: what `address` of the first process gave.
+            learning: how many processes learn.
+            size: how many policy processes there are.
+        """
+        config = self._config
+        self._action_dim = facts.action_space.shape[-1] if facts.action_space.shape else 1
+        torch.manual_seed(config.trainer.seed)
+        spaces: Any = SimpleNamespace(
+            single_observation_space=facts.observation_space, single_action_space=facts.action_space
+        )
+        self._policy = make_policy(config.policy, spaces)
+        if getattr(self._policy, "moments", None) is not None:
+            raise PolicyError(
+                "a policy that changes while it acts cannot act in several processes; with GaussianPolicy: "
+                "policy.kwargs.normalize_observations=false"
+            )
+        self._autocast = autocast_of(config.policy)
+        device = device_of(config.policy)
+        self._join(address, learning, size, device)
+        if self._learns:
+            assert not isinstance(config.algorithm, SFT)
+            algorithm: PPO | GRPO = config.algorithm
+            warmup = algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0
+            self._warmup = warmup
+            options = {"precision": config.policy.precision, "offload": config.actor.offload}
+            self._reference = frozen_copy(self._policy) if algorithm.kl_coef > 0 else None
+            if self._reference is not None:
+                sharding.shard(self._reference, self._ranks, **options)
+            sharding.shard(self._policy, self._ranks, **options)
+            self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=warmup > 0)
+            self._algorithm = algorithm
+        self._samplers = {
+            False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=self._autocast),
+            True: PolicySampler(
+                self._policy,
+                temperature=config.eval.temperature,
+                deterministic=config.eval.deterministic,
+                autocast=self._autocast,
+            ),
+        }
+        self.make_ready_to_act()
+
+    # acting
+
+    def act(self, obs: Observation, seeds: Sequence[int] | None, evaluation: bool) -> Acted:
+        """See `vla_trainer.rollout.sampling.Sampler`; what is sampled for training is kept."""
+        out = self._samplers[evaluation].act(obs, seeds)
+        where: dict[str, Tensor] = {}
+        if seeds is not None and not evaluation:
+            rows = self._store.add(out.inputs)
+            where = {"store": torch.full_like(rows, self._place.rollout_rank or 0), "row": rows}
+        values = None if out.values is None else out.values.cpu()
+        return Acted(out.actions, out.tokens.cpu(), out.log_probs.float().cpu(), values, where, self._version)
+
+    def seal(self) -> list[Chunk]:
+        """Where the rows are that were kept since the last call."""
+        return self._store.seal()
+
+    # learning
+
+    def update(self, batch: Batch, iteration: int, shuffles: Tensor) -> tuple[dict[str, float], Tensor]:
+        """One iteration's update, on all processes that learn at once; returns metrics and what `shuffles` became.
+
+        `batch.inputs` are `RowRefs`; `shuffles` is the state of the generator that shuffles.
+        """
+        config = self._config
+        set_learning_rates(self._optimizer, config.actor, lr_factor(config.actor, iteration, config.trainer.iterations))
+        inputs: dict[str, Any] = {}
+        for key, refs in batch.inputs.items():
+            assert isinstance(refs, RowRefs)
+            inputs[key] = refs.open(ray.get)
+        generator = torch.Generator()
+        generator.set_state(shuffles)
+        from dataclasses import replace
+
+        metrics = update(
+            self._policy,
+            self._optimizer,
+            replace(batch, inputs=inputs),
+            self._algorithm,
+            config.actor,
+            temperature=config.rollout.temperature,
+            action_dim=self._action_dim,
+            generator=generator,
+            reference=self._reference,
+            critic_only=iteration <= self._warmup,
+            autocast=self._autocast,
+            ranks=self._ranks,
+        )
+        return metrics, generator.get_state()
+
+    def sync(self, version: int) -> int:
+        """Bring the weights of processes that only act up to date, on all at once; returns the bytes that were sent."""
+        sent = self._send() if self._learns else self._receive()
+        self._version = version
+        for sampler in self._samplers.values():
+            sampler.version = version
+        self.make_ready_to_act()
+        return sent
+
+    def make_ready_to_act(self) -> None:
+        """Gather weights that are sharded, if this process or another of its group acts with them."""
+        if self._learns and self._acting_learners:
+            sharding.unshard(self._policy)
+            if self._place.rollout_rank is None:
+                sharding.reshard(self._policy)
+
+    # checkpoints
+
+    def save(self, folder: str, shards: str) -> None:
+        """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`."""
+        from vla_trainer import checkpoint_sharded
+
+        sharding.unshard(self._policy)
+        if self._rank == 0:
+            self._policy.save_pretrained(Path(folder))
+        checkpoint_sharded.save(Path(shards), self._policy, self._optimizer, self._ranks)
+        self.make_ready_to_act()
+
+    def load(self, shards: str) -> None:
+        """Read what `save` wrote."""
+        from vla_trainer import checkpoint_sharded
+
+        checkpoint_sharded.load(Path(shards), self._policy, self._optimizer, self._ranks)
+
+    def load_whole(self, checkpoint: str) -> None:
+        """Read a checkpoint that one process wrote."""
+        from vla_trainer import checkpoint as files
+
+        state = files.load(Path(checkpoint), self._policy)
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def pid(self) -> int:
+        """The operating system's number of this process."""
+        return os.getpid()
+
+    def trainable_bytes(self) -> int:
+        """Of the weights that are trained."""
+        return sum(weight.numel() * weight.element_size() for _, weight in self._trainable())
+
+    def close(self) -> None:
+        """Leave the process groups."""
+        if torch.distributed.is_initialized():
+            with suppress(RuntimeError):
+                torch.distributed.destroy_process_group()
+
+    @property
+    def _learns(self) -> bool:
+        return self._place.actor_rank is not None
+
+    def _join(self, address: str, learning: int, size: int, device: torch.device) -> None:
+        # every process makes every group, in the same order, whether it is in it or not
+        self._receivers = size - learning
+        self._acting_learners = True
+        if size == 1:
+            return
+        import torch.distributed as dist
+
+        if device.type == "cuda":
+            torch.cuda.set_device(0)  # the only one that this process sees
+        dist.init_process_group(backend_of(device), init_method=address, rank=self._rank, world_size=size)
+        learners = dist.new_group(list(range(learning))) if learning > 1 else None
+        if self._receivers:
+            self._sync = dist.new_group([0, *range(learning, size)])
+        if self._learns and learners is not None:
+            self._ranks = Ranks(learners, device)
+            acts = self._ranks.sum({"acts": float(self._place.rollout_rank is not None)})
+            self._acting_learners = acts["acts"] > 0
+
+    def _trainable(self) -> list[tuple[str, Tensor]]:
+        assert isinstance(self._policy, nn.Module)
+        return [(name, weight) for name, weight in self._policy.named_parameters() if weight.requires_grad]
+
+    def _send(self) -> int:
+        if not self._receivers:
+            return 0
+        import torch.distributed as dist
+        from torch.distributed.tensor import DTensor
+
+        sharding.reshard(self._policy)
+        sent = 0
+        for bucket in _buckets(self._trainable()):
+            whole = [weight.full_tensor() if isinstance(weight, DTensor) else weight for _, weight in bucket]
+            if self._rank == 0:
+                flat = torch.cat([weight.detach().reshape(-1) for weight in whole])
+                dist.broadcast(flat, src=0, group=self._sync)
+                sent += flat.nbytes
+        return sent
+
+    def _receive(self) -> int:
+        import torch.distributed as dist
+
+        for bucket in _buckets(self._trainable()):
+            first = bucket[0][1]
+            flat = torch.empty(sum(w.numel() for _, w in bucket), dtype=first.dtype, device=first.device)
+            dist.broadcast(flat, src=0, group=self._sync)
+            for (_, weight), part in zip(bucket, flat.split([w.numel() for _, w in bucket]), strict=True):
+                weight.data.copy_(part.view_as(weight))
+        return 0
+
+
+def _buckets(weights: Sequence[tuple[str, Tensor]]) -> Iterator[list[tuple[str, Tensor]]]:
+    """Neighbours of one type, of at most `BUCKET_BYTES` where they are more than one. The same on every process."""
+    bucket: list[tuple[str, Tensor]] = []
+    filled = 0
+    for name, weight in weights:
+        size = weight.numel() * weight.element_size()
+        if bucket and (weight.dtype != bucket[0][1].dtype or filled + size > BUCKET_BYTES):
+            yield bucket
+            bucket, filled = [], 0
+        bucket.append((name, weight))
+        filled += size
+    if bucket:
+        yield bucket

@@ -1,0 +1,71 @@
+"""What acts on observations: a policy at hand, asked with a seed for each observation.
+
+Axes: N observations.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
+
+import torch
+
+from vla_trainer.interfaces import ActOutput, Observation, Policy
+
+
+class Sampler(Protocol):
+    """What a collector asks for actions."""
+
+    @property
+    def version(self) -> int:
+        """How often the weights have been updated."""
+
+    def act(self, obs: Observation, seeds: Sequence[int] | None) -> ActOutput:
+        """Actions for N observations.
+
+        `seeds` are of what is sampled for each, N of them; None: nothing is sampled, the most probable actions are
+        taken and the policy's values are what is wanted.
+        """
+
+
+class PolicySampler:
+    """A policy in this process."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        temperature: float = 1.0,
+        deterministic: bool = False,
+        autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """
+        Args:
+            policy: what acts.
+            temperature: of the samples.
+            deterministic: take the most probable actions, whatever the seeds.
+            autocast: makes the context that the policy acts in.
+        """
+        self.version = 0
+        self._policy = policy
+        self._temperature = temperature
+        self._deterministic = deterministic
+        self._autocast = autocast
+        self._generators: list[torch.Generator] = []
+
+    def act(self, obs: Observation, seeds: Sequence[int] | None) -> ActOutput:
+        with torch.no_grad(), self._autocast():
+            return self._policy.act(
+                obs,
+                deterministic=self._deterministic or seeds is None,
+                temperature=self._temperature,
+                generator=None if self._deterministic or seeds is None else self._seeded(seeds),
+            )
+
+    def _seeded(self, seeds: Sequence[int]) -> torch.Generator | list[torch.Generator]:
+        """On the CPU wherever the policy is: a run does not depend on the device that samples."""
+        if not getattr(self._policy, "generator_per_row", False):
+            seeds = seeds[:1]
+        while len(self._generators) < len(seeds):
+            self._generators.append(torch.Generator())
+        chosen = [one.manual_seed(seed) for one, seed in zip(self._generators, seeds, strict=False)]
+        return chosen if getattr(self._policy, "generator_per_row", False) else chosen[0]

@@ -1,0 +1,48 @@
+"""What is sampled for an observation depends on its seed, and not on what it is looked at together with."""
+
+from typing import Any
+
+import count_toy
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+
+from vla_trainer.policy.gaussian import GaussianPolicy
+from vla_trainer.rollout.sampling import PolicySampler
+
+OBS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.fixture
+def policy() -> GaussianPolicy:
+    return GaussianPolicy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (2, 2)), hidden=(8,), seed=0)
+
+
+def test_rows_by_themselves_and_together(policy: GaussianPolicy) -> None:
+    sampler = PolicySampler(policy)
+    together = sampler.act(OBS, [3, 5, 7, 2**61]).tokens
+    for row, seed in enumerate([3, 5, 7, 2**61]):
+        alone = sampler.act(OBS[row : row + 1], [seed]).tokens
+        torch.testing.assert_close(alone[0], together[row])
+    torch.testing.assert_close(sampler.act(OBS[[2, 0]], [7, 3]).tokens, together[[2, 0]])
+    assert not torch.allclose(sampler.act(OBS, [4, 6, 8, 9]).tokens, together)
+
+
+def test_without_seeds_and_deterministic(policy: GaussianPolicy) -> None:
+    most_probable = PolicySampler(policy).act(OBS, None).tokens
+    torch.testing.assert_close(PolicySampler(policy, deterministic=True).act(OBS, [1, 2, 3, 4]).tokens, most_probable)
+
+
+def test_a_policy_that_takes_one_generator() -> None:
+    given: list[Any] = []
+
+    class Old(count_toy.CountPolicy):
+        def act(self, obs: np.ndarray, **kwargs: Any) -> Any:
+            given.append(kwargs["generator"])
+            return super().act(obs, **kwargs)
+
+    sampler = PolicySampler(Old())
+    first = sampler.act(np.zeros((2, 2)), [3, 4]).tokens
+    assert isinstance(given[0], torch.Generator)
+    torch.testing.assert_close(sampler.act(np.zeros((2, 2)), [3, 9]).tokens, first)
