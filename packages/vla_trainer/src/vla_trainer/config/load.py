@@ -140,6 +140,8 @@ def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
     """The keys that the section at `parents` allows."""
     model: type[BaseModel] = Config
     for name in parents:
+        if name.isdigit():  # a place in a list of sections
+            continue
         if name == "algorithm":
             model = ALGORITHMS[tree["algorithm"]["name"]]
             continue
@@ -153,6 +155,6 @@ def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (Union, UnionType):
+    if get_origin(annotation) in (Union, UnionType, list):
         return next((model for model in map(_model_in, get_args(annotation)) if model), None)
     return None
