@@ -14,7 +14,8 @@ from pathlib import Path
 
 from vla_trainer import placement
 from vla_trainer.config.algorithm import GRPO, SFT
-from vla_trainer.config.schema import Cluster, Config
+from vla_trainer.config.cluster import Cluster
+from vla_trainer.config.schema import Config
 
 GIB = 2**30
 

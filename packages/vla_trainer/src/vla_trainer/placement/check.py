@@ -81,6 +81,6 @@ def _check_batch(config: "Config", actor: int) -> None:
     if decisions // steps < actor:
         raise PlacementError(
             f"rollout.horizon={config.rollout.horizon} x env.num_envs={config.env.num_envs} are {decisions} decisions "
-            f"in {steps} optimizer step(s), which leaves some of {actor} actor processes without one; allowed: at least "
-            f"{actor} in each step"
+            f"in {steps} optimizer step(s), which leaves some of {actor} actor processes without one; "
+            f"allowed: at least {actor} in each step"
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from vla_trainer.errors import PlacementError, did_you_mean
 from vla_trainer.placement.groups import CLUSTER, RESERVED, NodeGroup, read_groups
-from vla_trainer.placement.plan import ComponentPlacement, Placement, Process
+from vla_trainer.placement.plan import COMPONENTS, ComponentPlacement, Placement, Process
 from vla_trainer.placement.ranges import read_range, say_ranges
 
 Value = str | int | Mapping[str, str | int]
@@ -45,6 +45,8 @@ def parse(
         PlacementError: a value that does not follow the grammar, a GPU or a node group that is not there, processes and
             GPUs that do not divide, a process over two nodes, ranks with gaps or twice, a component that is named
             twice.
+
+    Env, rollout and actor come first in the result, others follow as they are written.
     """
     if num_nodes < 1 or gpus_per_node < 0:
         raise PlacementError(
@@ -59,6 +61,8 @@ def parse(
             if name in components:
                 raise PlacementError(f'component_placement: "{name}" is placed twice')
             components[name] = ComponentPlacement(name, _read_value(name, value, groups))
+    order = [*(name for name in COMPONENTS if name in components), *(n for n in components if n not in COMPONENTS)]
+    components = {name: components[name] for name in order}
     labelled = {label: group.nodes for label, group in groups.items() if label not in RESERVED}
     return Placement(components, num_nodes, gpus_per_node, labelled)
 
@@ -150,9 +154,9 @@ def _resources(segment: _Segment, is_number: bool) -> range:
     if resources.stop > available:
         # YAML 1.1 reads 1:0 as 60, in the old way of writing times
         hint = "; if it was written a:b, put it in quotes" if is_number and resources.start >= 60 else ""
-        kind = "GPU" if segment.group.gpus_per_node else "node"
+        kind = "GPUs" if segment.group.gpus_per_node else "nodes"
         raise segment.wrong(
-            f"is not there; allowed: {kind} {say_ranges(range(available))}, all{hint}", segment.resources
+            f"is not there; {kind} allowed: {say_ranges(range(available))}, all{hint}", segment.resources
         )
     return resources
 

@@ -110,7 +110,7 @@ class Placement:
         return self[first].gpus(self.gpus_per_node) & self[second].gpus(self.gpus_per_node)
 
     def sharing(self) -> dict[tuple[str, ...], frozenset[Device]]:
-        """Components that share devices, in the order of the recipe, to all the devices on which just these meet."""
+        """Components that share devices, to all the devices on which just these meet."""
         met: dict[tuple[str, ...], set[Device]] = {}
         for device in sorted({device for one in self.components.values() for device in one.devices}, key=_by_place):
             names = tuple(name for name, one in self.components.items() if device in one.devices)
