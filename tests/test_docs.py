@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -49,6 +51,30 @@ def test_every_task_is_in_the_gallery_and_its_pictures_are_small():
     pictures = re.findall(r"\]\((images/[^)]+)\)", text)
     assert "images/libero_spatial.jpg" in pictures
     assert [name for name in pictures if (REPOSITORY / "docs" / name).stat().st_size > 400_000] == []
+
+
+def test_the_page_on_placement_shows_what_is_drawn_and_said():
+    from vla_trainer import placement
+    from vla_trainer.errors import PlacementError
+
+    text = (REPOSITORY / "docs/placement.md").read_text()
+    hybrid = placement.parse({"env": "0-3", "rollout": "4-7", "actor": "0-7"}, 1, 8)
+    grouped = placement.parse(
+        {
+            "env": {"node_group": "node", "placement": "0-1:0-7"},
+            "rollout,actor": {"node_group": "train", "placement": "all"},
+        },
+        4,
+        4,
+        [{"label": "train", "node_ranks": "2-3"}],
+    )
+    for placed in (hybrid, grouped):
+        assert "\n".join(placement.draw(placed)) in text
+    wrong = [{"env": "0-3:0-7,9-4"}, {"actor": "0-8"}, {"actor": "0-2:0-1"}, {"env": "2-5:0"}]
+    for components in [*wrong, {"env": {"node_group": "trian", "placement": "0"}}]:
+        with pytest.raises(PlacementError) as caught:
+            placement.parse(components, 2, 4, [{"label": "train", "node_ranks": 1}])
+        assert str(caught.value) in text
 
 
 def test_the_table_of_keys_is_that_of_the_config_models():

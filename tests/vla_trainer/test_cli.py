@@ -50,7 +50,8 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         "cluster.component_placement={env: 0, 'rollout,actor': 0-1}",
     )
     assert done.returncode == 0
-    assert "actor: 2 process(es): node 0 GPU 0 1" in done.stdout
+    assert "  node 0  E0 R0 A0  R1 A1\n" in done.stdout
+    assert "  hybrid: some devices" in done.stdout
     assert "libero/Spatial-v0" in done.stdout
     assert "not a benchmark result" in done.stdout
 
@@ -62,6 +63,12 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         (["tiny_spatial_ppo", "algorithm.gama=1"], 'ConfigError: unknown key "algorithm.gama"; did you mean "gamma"?'),
         (["tiny_spatial_ppo", "env.split=trian", "--check"], 'ConfigError: env.split="trian"; did you mean "train"?'),
         (["tiny_spatial_ppo", "--plan", "cluster.component_placement={env: 5}"], "PlacementError: "),
+        (["libero_10_ppo_openvlaoft", "--check", "env.num_envs=9"], "ConfigError: env.num_envs=9"),
+        (
+            ["libero_10_ppo_openvlaoft", "--check", "env.num_envs=10"],
+            "PlacementError: env.num_envs=10 cannot be shared",
+        ),
+        (["libero_10_ppo_openvlaoft", "--plan", "env.num_envs=10"], "PlacementError: env.num_envs=10 cannot be shared"),
         (["trainer.iterations=1"], "ConfigError: missing RECIPE; allowed: libero_10_grpo_openvlaoft, "),
         (["--resume", "nowhere"], "CheckpointError: nowhere is not a run"),
     ],

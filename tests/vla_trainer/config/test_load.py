@@ -102,3 +102,49 @@ def test_unknown_recipes() -> None:
 def test_missing_keys() -> None:
     with pytest.raises(ConfigError, match='missing key "env"; missing key "policy"'):
         parse_config("algorithm: {name: ppo}\nrollout: {horizon: 4}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        # the recipe says {"env,rollout,actor": all}
+        ([], {"env,rollout,actor": "all"}),
+        (
+            ["cluster.component_placement={env: 0-3, rollout: 4-7, actor: 0-7}"],
+            {"env": "0-3", "rollout": "4-7", "actor": "0-7"},
+        ),
+        (["cluster.component_placement.env=0-3"], {"rollout,actor": "all", "env": "0-3"}),
+        (["cluster.component_placement={'env,rollout': 0-3}"], {"actor": "all", "env,rollout": "0-3"}),
+        (["cluster.component_placement={'env,rollout,actor': 0-3}"], {"env,rollout,actor": "0-3"}),
+        (
+            ["cluster.component_placement.env={node_group: node, placement: 0}"],
+            {"rollout,actor": "all", "env": {"node_group": "node", "placement": 0}},
+        ),
+    ],
+)
+def test_a_component_is_placed_where_it_is_named_last(overrides: list[str], expected: dict[str, object]) -> None:
+    config = load_config("libero_10_ppo_openvlaoft", overrides)
+    assert config.cluster.component_placement == expected
+    assert parse_config(to_yaml(config)) == config
+
+
+def test_a_recipe_places_components_again(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: libero_10_ppo_openvlaoft\ncluster: {component_placement: {env: 0-3, rollout: 4-7}}\n")
+    assert load_config(str(path)).cluster.component_placement == {"actor": "all", "env": "0-3", "rollout": "4-7"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("cluster.component_placement={env: [0, 1]}", r"env is \[0, 1\]; allowed: \"0-3\", "),
+        ("cluster.component_placement={env: {node_group: [a]}}", "env is {'node_group': "),
+        ("cluster.component_placement={env: true}", "env is True; allowed"),
+        ("cluster.node_groups=[{label: a, node_ranks: 1.5}]", r"node_groups\.0\.node_ranks=1\.5: allowed: a number"),
+        ("cluster.node_groups=[{label: a, node_ranks: 0, gpu: 1}]", "unknown key .* allowed: label, node_ranks"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_said_once(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config("tiny_spatial_ppo", [override])
+    assert "; cluster" not in str(caught.value)

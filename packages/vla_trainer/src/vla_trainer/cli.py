@@ -106,11 +106,10 @@ def _making(config: "Config") -> "Backend | Imitating":
 
 
 def check_placement(config: "Config") -> None:
-    """Raise PlacementError if `cluster.component_placement` does not fit the machines that are written beside it."""
+    """Raise PlacementError if `cluster.component_placement` does not fit the machines or the run's amounts."""
     from vla_trainer import placement
 
-    cluster = config.cluster
-    placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+    placement.place(config)
 
 
 def train() -> None:

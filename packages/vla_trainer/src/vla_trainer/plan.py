@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vla_trainer import placement
 from vla_trainer.config.algorithm import GRPO, SFT
+from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.schema import Config
 
 GIB = 2**30
@@ -28,7 +29,7 @@ def describe_plan(config: Config, recipe: str, logs: Path = Path("logs")) -> str
         logs: where runs are written.
 
     Raises:
-        PlacementError: `cluster.component_placement` is wrong.
+        PlacementError: `cluster.component_placement` is wrong, or does not fit the amounts.
     """
     lines = [*_components(config), *_amounts(config), *_memory(config), *_time(config, recipe, logs)]
     return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
@@ -68,17 +69,15 @@ def _components(config: Config) -> Iterator[str]:
         + (f" from {source}" if source is not None else "")
         + f", {train}, {policy.precision}"
     )
-    placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
-    yield f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
-    for name in placed:
-        processes = placed[name].processes
-        by_node: dict[int, list[str]] = {}
-        for one in processes:
-            by_node.setdefault(one.node, []).append("+".join(map(str, one.gpus)) if one.gpus else "CPU")
-        shown = "; ".join(
-            f"node {node} " + ("CPU" if set(on) == {"CPU"} else f"GPU {' '.join(on)}") for node, on in by_node.items()
-        )
-        yield f"  {name}: {len(processes)} process(es): {shown}"
+    placed = placement.place(config)
+    said = f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
+    drawn = True
+    if cluster.backend == "local":
+        drawn = cluster.component_placement != Cluster().component_placement
+        said += ": everything in this process" + ("; on another backend it would be" if drawn else "")
+    yield said
+    if drawn:
+        yield from (f"  {line}" for line in placement.draw(placed))
 
 
 def _amounts(config: Config) -> Iterator[str]:
@@ -131,7 +130,7 @@ def _run_amounts(config: Config) -> str:
 def _memory(config: Config) -> Iterator[str]:
     plan, cluster = config.plan, config.cluster
     if plan.parameters is not None:
-        placed = placement.parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node)
+        placed = placement.place(config)
         shards = len(placed["actor"].processes) if "actor" in placed and cluster.backend != "local" else 1
         if config.policy.lora is None:
             # weight, gradient and AdamW's two moments, 4 bytes each

@@ -1,5 +1,6 @@
 """A recipe's name or path, and `key=value` overrides, to a `Config`; whatever is wrong becomes one line."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -7,7 +8,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -54,7 +55,9 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
         overrides: `section.key=value`; the value is read as YAML, so that `null`, `[0, 1]` and `true` mean what they
             do there.
 
-    A recipe may begin with `extends: NAME`, another recipe or a file beside it, and then says only what differs.
+    What is written later holds; a component that `cluster.component_placement` names again is taken out of the joined
+    names under which it was placed before. A recipe may begin with `extends: NAME`, another recipe or a file beside
+    it, and then says only what differs.
 
     Raises:
         UnknownRecipeError: no such recipe.
@@ -69,7 +72,7 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         if "=" not in override:
             raise ConfigError(f'"{override}" is not key=value')
     try:
-        merged = OmegaConf.merge(_written(text, source), OmegaConf.from_dotlist(list(overrides)))
+        merged = _over(_written(text, source), OmegaConf.from_dotlist(list(overrides)))
         tree = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         if isinstance(error, TrainerError):
@@ -103,7 +106,23 @@ def _written(text: str, source: str, depth: int = 0) -> Any:
         below, name = path.read_text(encoding="utf-8"), str(path)
     else:
         raise UnknownRecipeError(f'{source}: extends="{base}"{did_you_mean(str(base), recipe_names())}, or a path')
-    return OmegaConf.merge(_written(below, name, depth + 1), written)
+    return _over(_written(below, name, depth + 1), written)
+
+
+def _over(below: Any, above: Any) -> Any:
+    """`above` over `below`, key by key; a component is placed by the later of the two that names it."""
+    path = "cluster.component_placement"
+    placed, again = OmegaConf.select(below, path), OmegaConf.select(above, path)
+    if isinstance(placed, DictConfig) and isinstance(again, DictConfig):
+        named = {name.strip() for names in again for name in str(names).split(",")}
+        kept: dict[str, Any] = {}
+        for names, value in placed.items():
+            rest = [name for name in str(names).split(",") if name.strip() not in named]
+            if rest or names in again:
+                kept[str(names) if names in again else ",".join(rest)] = value
+        below = copy.deepcopy(below)
+        OmegaConf.update(below, path, kept, merge=False)
+    return OmegaConf.merge(below, above)
 
 
 def to_yaml(config: Config) -> str:
@@ -140,6 +159,8 @@ def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
     """The keys that the section at `parents` allows."""
     model: type[BaseModel] = Config
     for name in parents:
+        if name.isdigit():  # a place in a list of sections
+            continue
         if name == "algorithm":
             model = ALGORITHMS[tree["algorithm"]["name"]]
             continue
@@ -153,6 +174,6 @@ def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in (Union, UnionType):
+    if get_origin(annotation) in (Union, UnionType, list):
         return next((model for model in map(_model_in, get_args(annotation)) if model), None)
     return None

@@ -2,9 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm, Section
+from vla_trainer.config.cluster import Cluster
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
 
@@ -215,21 +223,6 @@ class Video(Section):
     """A film for each episode, or all of them side by side in one."""
     max_frames: PositiveInt = 2000
     """Pictures of an episode that are kept; a longer one is filmed to there."""
-
-
-class Cluster(Section):
-    """Where the components run."""
-
-    backend: str = "local"
-    """local: everything in this process."""
-    num_nodes: PositiveInt = 1
-    """Machines."""
-    gpus_per_node: NonNegativeInt = 0
-    """GPUs of each; 0: processors only."""
-    component_placement: dict[str, str | int] = Field(
-        default_factory=lambda: dict[str, str | int]({"env,rollout,actor": "all"})
-    )
-    """Which GPUs each component has: resources[:processes], ..."""
 
 
 class Plan(Section):

@@ -1,0 +1,86 @@
+"""Whether a placement fits a run's amounts: checked before anything starts."""
+
+from typing import TYPE_CHECKING
+
+from vla_trainer.config.algorithm import PPO, SFT
+from vla_trainer.errors import PlacementError, did_you_mean
+from vla_trainer.placement.grammar import parse
+from vla_trainer.placement.plan import COMPONENTS, Placement
+
+if TYPE_CHECKING:
+    from vla_trainer.config.schema import Config
+
+
+def place(config: "Config") -> Placement:
+    """The placement that a config names; checked against its amounts unless everything runs in one process.
+
+    Raises:
+        PlacementError: it does not follow the grammar, or does not fit the machines or the amounts.
+    """
+    cluster = config.cluster
+    groups = [group.model_dump() for group in cluster.node_groups]
+    placed = parse(cluster.component_placement, cluster.num_nodes, cluster.gpus_per_node, groups)
+    if cluster.backend != "local" and not isinstance(config.algorithm, SFT):
+        check(placed, config)
+    return placed
+
+
+def check(placement: Placement, config: "Config") -> None:
+    """Raise if `config` cannot be run with env, rollout and actor in the processes of `placement`.
+
+    Each env process steps its share of the environments, stage by stage. A rollout process looks at the environments
+    of one or several env processes, or at an equal part of those of one. Actor processes split the decisions of each
+    optimizer step; they may get one more or less than each other, but none of them nothing.
+
+    Raises:
+        PlacementError: an unknown or a missing component, or amounts that cannot be shared out like that.
+    """
+    for name in placement:
+        if name not in COMPONENTS:
+            raise PlacementError(f'component_placement: unknown component "{name}"{did_you_mean(name, COMPONENTS)}')
+    missing = [name for name in COMPONENTS if name not in placement]
+    if missing:
+        raise PlacementError(f"component_placement: {', '.join(missing)} missing; needed: {', '.join(COMPONENTS)}")
+    env, rollout, actor = (len(placement[name].processes) for name in COMPONENTS)
+    _check_environments(config.env.num_envs, config.rollout.pipeline_stage_num, env, rollout)
+    _check_batch(config, actor)
+
+
+def _check_environments(num_envs: int, stages: int, env: int, rollout: int) -> None:
+    if num_envs % (env * stages):
+        raise PlacementError(
+            f"env.num_envs={num_envs} cannot be shared out over {env} env process(es) in "
+            f"rollout.pipeline_stage_num={stages} stage(s); allowed: multiples of {env * stages}"
+        )
+    if env % rollout and rollout % env:
+        raise PlacementError(
+            f"component_placement: {env} env processes and {rollout} rollout processes; "
+            "one number must divide the other"
+        )
+    # more rollout than env processes: each env process's environments of a stage are split over `each` of them
+    each = max(rollout // env, 1)
+    if (num_envs // (env * stages)) % each:
+        raise PlacementError(
+            f"env.num_envs={num_envs}: each of {env} env process(es) has {num_envs // (env * stages)} environment(s) a "
+            f"stage, which {each} rollout processes cannot share; allowed: multiples of {rollout * stages}"
+        )
+
+
+def _check_batch(config: "Config", actor: int) -> None:
+    whole = config.actor.global_batch_size
+    if whole is not None and whole < actor:
+        raise PlacementError(
+            f"actor.global_batch_size={whole} leaves some of {actor} actor processes without a decision; "
+            f"allowed: at least {actor}"
+        )
+    if not isinstance(config.algorithm, PPO) or config.rollout.horizon is None:
+        return  # how many decisions GRPO's episodes have is known when they have ended
+    decisions = config.rollout.horizon * config.env.num_envs
+    # an iteration's decisions are cut into this many steps of nearly the same size
+    steps = 1 if whole is None else -(-decisions // whole)
+    if decisions // steps < actor:
+        raise PlacementError(
+            f"rollout.horizon={config.rollout.horizon} x env.num_envs={config.env.num_envs} are {decisions} decisions "
+            f"in {steps} optimizer step(s), which leaves some of {actor} actor processes without one; "
+            f"allowed: at least {actor} in each step"
+        )

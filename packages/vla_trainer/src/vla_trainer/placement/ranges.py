@@ -1,0 +1,35 @@
+"""Numbers as the files write them: one, or a range a-b whose end belongs to it."""
+
+import re
+from collections.abc import Iterable
+
+_RANGE = re.compile(r"([0-9]+)(?:-([0-9]+))?")
+
+
+def read_range(text: str) -> range:
+    """`3` -> 3, `0-3` -> 0, 1, 2, 3.
+
+    Raises:
+        ValueError: anything else; the message goes on from the text, as in `is not a number or a range a-b`.
+    """
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise ValueError("is not a number or a range a-b")
+    first = int(found[1])
+    last = first if found[2] is None else int(found[2])
+    if last < first:
+        raise ValueError("ends before it begins")
+    return range(first, last + 1)
+
+
+def say_ranges(numbers: Iterable[int]) -> str:
+    """The other way: {0, 1, 2, 5} -> `0-2,5`."""
+    said: list[str] = []
+    run: list[int] = []
+    for number in [*sorted(set(numbers)), None]:
+        if run and number != run[-1] + 1:
+            said.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]))
+            run = []
+        if number is not None:
+            run.append(number)
+    return ",".join(said)
