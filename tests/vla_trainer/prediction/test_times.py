@@ -1,6 +1,7 @@
 """Measured times to JSON and back, and what is said of a file that is wrong."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,8 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str | None, message: str) -
         path.write_text(text)
     with pytest.raises(MeasurementError, match=message):
         StageTimes.read(path)
+
+
+def test_every_key_is_in_the_docs() -> None:
+    table = (Path(__file__).parents[3] / "docs/prediction.md").read_text().split("## What is computed")[0]
+    assert [one.name for one in fields(StageTimes) if f"`{one.name}`" not in table] == []
