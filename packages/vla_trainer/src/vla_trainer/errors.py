@@ -56,6 +56,10 @@ class PlacementError(TrainerError):
     """A `component_placement` does not follow the grammar or does not fit the machines."""
 
 
+class MeasurementError(TrainerError):
+    """Measured times are missing, damaged, or not enough to predict from."""
+
+
 class DatasetError(TrainerError):
     """A dataset of demonstrations is missing, damaged, or of something else than the environment."""
 

@@ -1,0 +1,105 @@
+"""Seconds of one training iteration on a placement: the rollout simulated, the rest in closed form.
+
+rollout (simulated) --> update: micro-batches, all-reduce --> sync of the weights --> offload and load
+                        over the actor processes               where not shared       on shared GPUs
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from vla_trainer.placement import Placement
+from vla_trainer.prediction.amounts import Amounts
+from vla_trainer.prediction.rollout import simulate
+from vla_trainer.prediction.times import StageTimes
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Seconds of the parts of an iteration, which follow one another."""
+
+    rollout: float
+    update: float
+    sync: float
+    """Of sending weights to rollout processes."""
+    offload: float
+    """Of moving between GPUs and host memory, both ways."""
+    env_busy: float
+    """Share of the iteration in which an env process steps or resets, mean over them."""
+    rollout_busy: float
+    """Share of the iteration in which a rollout process acts, mean over them."""
+    actor_busy: float
+    """Share of the iteration in which the actor processes update."""
+    decisions: int
+    """Collected in the iteration."""
+    env_steps: int
+    """Of these decisions, each counted as a whole chunk."""
+
+    @property
+    def total(self) -> float:
+        """Seconds of the iteration."""
+        return self.rollout + self.update + self.sync + self.offload
+
+    @property
+    def env_steps_per_second(self) -> float:
+        """Over the whole iteration."""
+        return self.env_steps / self.total if self.total > 0 else float("inf")
+
+
+def predict(
+    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: int | None = None
+) -> Prediction:
+    """Predict one iteration.
+
+    Args:
+        times: of the stages, measured.
+        amounts: what an iteration does.
+        placement: of `env`, `rollout` and `actor`.
+        stages: `rollout.pipeline_stage_num`.
+        cores_per_node: that the processes of a machine share; None: there are always enough.
+
+    Raises:
+        PlacementError: a component is not placed, or numbers do not divide.
+    """
+    rollout = simulate(times, amounts, placement, stages=stages, cores_per_node=cores_per_node)
+    update = update_seconds(times, amounts, rollout.decisions, placement, cores_per_node)
+    sync = times.sync.seconds if needs_sync(placement) else 0.0
+    shared = placement.shared_gpus("env", "actor") | placement.shared_gpus("rollout", "actor")
+    offload = times.offload + times.load if shared else 0.0
+    total = rollout.seconds + update + sync + offload
+    whole = total if total > 0 else 1.0
+    return Prediction(
+        rollout=rollout.seconds,
+        update=update,
+        sync=sync,
+        offload=offload,
+        env_busy=rollout.env_busy / whole,
+        rollout_busy=rollout.rollout_busy / whole,
+        actor_busy=update / whole,
+        decisions=rollout.decisions,
+        env_steps=rollout.decisions * amounts.action_chunk,
+    )
+
+
+def update_seconds(
+    times: StageTimes, amounts: Amounts, decisions: int, placement: Placement, cores_per_node: int | None = None
+) -> float:
+    """Seconds of the update after `decisions` were collected; the actor process with the most rows sets the pace."""
+    actors = placement["actor"].processes
+    seconds = 0.0
+    for rows in amounts.optimizer_steps(decisions):
+        mine = -(-rows // len(actors))
+        micro_batches = -(-mine // amounts.micro_batch_size)
+        passes = times.update.fixed * micro_batches + times.update.each * mine
+        if not placement.gpus_per_node and cores_per_node is not None:
+            # without GPUs the actor processes of a machine share its cores
+            most = max(Counter(process.node for process in actors).values())
+            passes *= max(1.0, most * times.update_cores / cores_per_node)
+        seconds += passes + times.optimizer_step + times.all_reduce.all_reduce_seconds(len(actors))
+    return seconds
+
+
+def needs_sync(placement: Placement) -> bool:
+    """Whether a rollout process exists that no actor process with the same GPUs can be: it is sent the weights."""
+    rollouts = Counter((process.node, process.gpus) for process in placement["rollout"].processes)
+    actors = Counter((process.node, process.gpus) for process in placement["actor"].processes)
+    return bool(rollouts - actors)

@@ -1,0 +1,251 @@
+"""The rollout of an iteration, simulated: env processes and rollout processes as a placement puts them on machines.
+
+    env process     per stage in turn:  wait for its step | ask to act | start the next step in the background
+    rollout process first come first served, one request at a time; those on one GPU take turns
+    machine         steps and resets share its cores; without GPUs acting does, too
+
+The order is that of `vla_trainer.rollout.collector`. Left out: looking at the final observations of truncated episodes
+(PPO), further groups (GRPO, `rollout.resample_groups`), and what messages between processes take unless `act` has it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from math import ceil, inf
+
+from vla_trainer.errors import PlacementError
+from vla_trainer.placement import Placement, Process
+from vla_trainer.prediction import timeline
+from vla_trainer.prediction.amounts import Amounts
+from vla_trainer.prediction.costs import Line
+from vla_trainer.prediction.timeline import Busy, Clock, Job, Queue, Timeline
+from vla_trainer.prediction.times import StageTimes
+
+
+@dataclass(frozen=True)
+class RolloutPrediction:
+    """What a simulated rollout took."""
+
+    seconds: float
+    decisions: int
+    """Of all environments."""
+    env_busy: float
+    """Seconds in which an env process steps or resets, mean over them."""
+    rollout_busy: float
+    """Seconds in which a rollout process acts, mean over them."""
+
+
+def check_divisible(num_envs: int, env_processes: int, rollout_processes: int, stages: int) -> None:
+    """Whether each env process gets as many environments as the others, and each rollout process as many requests.
+
+    Raises:
+        PlacementError: it does not.
+    """
+    if num_envs % (env_processes * stages):
+        raise PlacementError(
+            f"env.num_envs={num_envs} is not a multiple of {env_processes} env process(es) x {stages} stage(s)"
+        )
+    columns = num_envs // env_processes // stages
+    if rollout_processes > env_processes and columns * env_processes % rollout_processes:
+        raise PlacementError(
+            f"{columns} environment(s) of a stage of each of {env_processes} env process(es) cannot be shared out to "
+            f"{rollout_processes} rollout processes"
+        )
+    if max(rollout_processes, env_processes) % min(rollout_processes, env_processes):
+        raise PlacementError(
+            f"{env_processes} env and {rollout_processes} rollout processes: one number must divide the other"
+        )
+
+
+def simulate(
+    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: int | None = None
+) -> RolloutPrediction:
+    """Simulate one rollout.
+
+    Args:
+        times: of the stages.
+        amounts: what is collected.
+        placement: of `env` and `rollout`.
+        stages: `rollout.pipeline_stage_num`.
+        cores_per_node: that the processes of a machine share; None: there are always enough.
+
+    Raises:
+        PlacementError: a component is not placed, or numbers do not divide.
+    """
+    return _Rollout(times, amounts, placement, stages, inf if cores_per_node is None else cores_per_node).run()
+
+
+class _Stage:
+    """Environments that step together; an episode that begins at their step s with n decisions ends with step s + n."""
+
+    def __init__(self, columns: int, parts: int) -> None:
+        self.columns = columns
+        self.free = list(range(columns))
+        self.active = [0] * parts
+        """Running episodes in the columns that each rollout process looks at."""
+        self.fresh = True
+        self._ending: dict[int, list[int]] = {}
+        self._steps = 0
+        self._each = columns // parts
+        self.stepping: Job | None = None
+
+    def begin(self, decisions: int) -> None:
+        """An episode begins in the first free environment."""
+        column = self.free.pop(0)
+        self.active[column // self._each] += 1
+        self._ending.setdefault(self._steps + decisions, []).append(column)
+
+    def step(self) -> None:
+        """A step has ended, and with it the episodes that had one decision left."""
+        self._steps += 1
+        ended = self._ending.pop(self._steps, [])
+        for column in ended:
+            self.active[column // self._each] -= 1
+        if ended:
+            self.free = sorted(self.free + ended)
+
+
+class _Rollout:
+    def __init__(
+        self, times: StageTimes, amounts: Amounts, placement: Placement, stages: int, cores_per_node: float
+    ) -> None:
+        env, rollout = placement["env"].processes, placement["rollout"].processes
+        check_divisible(amounts.num_envs, len(env), len(rollout), stages)
+        self._times, self._amounts, self._stages, self._env = times, amounts, stages, env
+        self._timeline = Timeline()
+        self._nodes = [Clock(cores_per_node) for _ in range(placement.num_nodes)]
+        self._threads = amounts.workers or cores_per_node
+        self._queues = self._make_queues(rollout, on_gpus=placement.gpus_per_node > 0)
+        self._act_cores = 0.0 if placement.gpus_per_node else times.act_cores
+        self._rollout_busy = [Busy() for _ in rollout]
+        self._env_busy = [self._env_busy_of(process, rollout) for process in env]
+        self._drawing: Counter[Clock] = Counter()
+        """Env processes that draw on the GPUs of a clock."""
+        self._decisions = 0
+        self._columns = amounts.num_envs // len(env) // stages
+        self._parts = max(len(rollout) // len(env), 1)
+        self._episodes = self._make_episodes()
+
+    def run(self) -> RolloutPrediction:
+        seconds = self._timeline.run(self._process(e) for e in range(len(self._env)))
+        return RolloutPrediction(
+            seconds,
+            self._decisions,
+            sum(busy.seconds for busy in self._env_busy) / len(self._env_busy),
+            sum(busy.seconds for busy in self._rollout_busy) / len(self._rollout_busy),
+        )
+
+    def _make_queues(self, rollout: tuple[Process, ...], on_gpus: bool) -> list[Queue]:
+        """One for each rollout process; those that have a GPU in common have a queue in common."""
+        if not on_gpus:
+            return [Queue(self._nodes[process.node]) for process in rollout]
+        queue_of: dict[tuple[int, int], Queue] = {}
+        for process in rollout:
+            gpus = [(process.node, gpu) for gpu in process.gpus]
+            joined = {id(queue_of[gpu]) for gpu in gpus if gpu in queue_of}
+            queue = Queue(Clock())
+            queue_of |= {gpu: queue for gpu, known in queue_of.items() if id(known) in joined}
+            queue_of |= dict.fromkeys(gpus, queue)
+        return [queue_of[process.node, process.gpus[0]] for process in rollout]
+
+    def _env_busy_of(self, process: Process, rollout: tuple[Process, ...]) -> Busy:
+        """While it steps, acting on its GPUs takes longer, if it was measured to."""
+        gpus = {(process.node, gpu) for gpu in process.gpus}
+        clocks = {
+            queue.clock
+            for queue, other in zip(self._queues, rollout, strict=True)
+            if gpus & {(other.node, gpu) for gpu in other.gpus}
+        }
+        if self._times.act_slowdown == 1.0 or not clocks:
+            return Busy()
+        return Busy(partial(self._draws, clocks))
+
+    def _draws(self, clocks: set[Clock], begins: bool) -> None:
+        for clock in clocks:
+            self._drawing[clock] += 1 if begins else -1
+            self._timeline.slow_down(clock, self._times.act_slowdown if self._drawing[clock] else 1.0)
+
+    def _make_episodes(self) -> Iterator[int]:
+        """Decisions of the episodes that begin, in their order."""
+        amounts = self._amounts
+        if amounts.episodes is not None:
+            return iter(amounts.lengths(amounts.episodes))
+        assert amounts.horizon is not None
+        endless = amounts.horizon + 1
+        # no environment begins more episodes than it takes decisions
+        count = amounts.num_envs * endless if amounts.episode_lengths else 0
+        lengths = amounts.lengths(count) if count else [endless] * amounts.num_envs
+        if count:
+            # episodes go on from the iteration before: environment n is at n / N of its first one
+            num_envs = amounts.num_envs
+            lengths[:num_envs] = [ceil(lengths[n] * (num_envs - n) / num_envs) for n in range(num_envs)]
+        return iter(lengths)
+
+    def _process(self, e: int) -> timeline.Process:
+        """What an env process does."""
+        turns = [_Stage(self._columns, self._parts) for _ in range(self._stages)]
+        for stage in turns:
+            yield from self._fill(e, stage)
+        if self._amounts.horizon is None:
+            while any(stage.stepping is not None or any(stage.active) for stage in turns):
+                for stage in turns:
+                    yield from self._finish(e, stage)
+                    yield from self._launch(e, stage)
+            return
+        for _ in range(self._amounts.horizon):
+            for stage in turns:
+                yield from self._finish(e, stage)
+                yield from self._launch(e, stage)
+        for stage in turns:
+            yield from self._finish(e, stage)
+        for stage in turns:
+            yield from self._act(e, stage)  # the values of the last observations
+
+    def _fill(self, e: int, stage: _Stage) -> timeline.Process:
+        """Begin the next episodes in the environments that are free."""
+        begun = 0
+        while stage.free:
+            decisions = next(self._episodes, None)
+            if decisions is None:
+                break
+            stage.begin(decisions)
+            begun += 1
+        if begun and stage.fresh:
+            stage.fresh = False
+            # every environment is reset before its first episode; those of a horizon go on with the one before
+            begun = stage.columns if self._amounts.horizon is None else 0
+        if begun:
+            yield self._on_cores(e, self._times.env_reset, begun)
+
+    def _launch(self, e: int, stage: _Stage) -> timeline.Process:
+        """Act on a stage's running episodes and start their step."""
+        yield from self._fill(e, stage)
+        if any(stage.active):
+            yield from self._act(e, stage)
+            stage.stepping = self._on_cores(e, self._times.env_step, sum(stage.active))
+
+    def _finish(self, e: int, stage: _Stage) -> timeline.Process:
+        """End the step of a stage, if one is under way, and begin what comes next."""
+        if stage.stepping is None:
+            return
+        yield stage.stepping
+        stage.stepping = None
+        self._decisions += sum(stage.active)
+        stage.step()
+        yield from self._fill(e, stage)
+
+    def _act(self, e: int, stage: _Stage) -> timeline.Process:
+        first = e * len(self._queues) // len(self._env)
+        asked = [
+            self._timeline.ask(self._queues[r], self._times.act.seconds(rows), self._act_cores, self._rollout_busy[r])
+            for r, rows in enumerate(stage.active, first)
+            if rows
+        ]
+        yield from asked
+
+    def _on_cores(self, e: int, line: Line, n: int) -> Job:
+        """Start what env process e does with n environments."""
+        threads = min(self._threads, n)
+        clock = self._nodes[self._env[e].node]
+        return self._timeline.start(clock, line.seconds(n / threads), threads, self._env_busy[e])

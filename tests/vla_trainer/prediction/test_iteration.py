@@ -1,0 +1,90 @@
+"""Update, sync and offload in closed form, and an iteration in all."""
+
+from typing import Any
+
+import pytest
+
+from vla_trainer import placement
+from vla_trainer.placement import Placement
+from vla_trainer.prediction import Amounts, Line, StageTimes, Transfer, predict
+from vla_trainer.prediction.iteration import needs_sync, update_seconds
+
+COLLOCATED = {"env,rollout,actor": "all"}
+SEPARATED = {"env,rollout": "0-1", "actor": "2-3"}
+HYBRID = {"env": "0-1", "rollout": "2-3", "actor": "0-3"}
+
+
+def placed(component_placement: dict[str, str], gpus: int = 4, nodes: int = 1) -> Placement:
+    return placement.parse(component_placement, nodes, gpus)
+
+
+def times(**changes: Any) -> StageTimes:
+    return StageTimes(**{"env_step": Line(3), "act": Line(1), "update": Line(0.5, 0.25)} | changes)
+
+
+def test_an_update() -> None:
+    # 10 decisions over 4 actor processes: 3 at most; micro-batches of 2: two of them, 2 x 0.5 + 3 x 0.25
+    amounts = Amounts(num_envs=4, horizon=1, micro_batch_size=2)
+    assert update_seconds(times(), amounts, 10, placed(COLLOCATED)) == 1.75
+    # over 2: 5 each, 3 micro-batches: 1.5 + 1.25
+    assert update_seconds(times(), amounts, 10, placed(SEPARATED)) == 2.75
+    # an optimizer step of its own and 2 x 3/4 x 8 / 4 + 0.5 s of all-reduce
+    reduced = times(optimizer_step=2.0, all_reduce=Transfer(8.0, 4.0, 0.5))
+    assert update_seconds(reduced, amounts, 10, placed(COLLOCATED)) == 1.75 + 2.0 + 3.5
+    assert update_seconds(reduced, amounts, 0, placed(COLLOCATED)) == 0.0
+
+
+def test_epochs_and_optimizer_steps() -> None:
+    # 10 in parts of at most 4: 4, 3, 3, over 2 processes 2, 2, 2: 0.5 + 2 x 0.25 s and a step of 1 s; two epochs
+    amounts = Amounts(num_envs=4, horizon=1, global_batch_size=4, epochs=2)
+    assert update_seconds(times(optimizer_step=1.0), amounts, 10, placed(SEPARATED)) == 2 * 3 * 2
+
+
+def test_actors_without_gpus_share_cores() -> None:
+    amounts = Amounts(num_envs=4, horizon=1)
+    two = placed({"env,rollout,actor": "0:0-1"}, gpus=0)
+    # 5 decisions each: 0.5 + 1.25; two processes that keep 2 cores busy each
+    assert update_seconds(times(update_cores=2.0), amounts, 10, two) == 1.75
+    assert update_seconds(times(update_cores=2.0), amounts, 10, two, cores_per_node=4) == 1.75
+    assert update_seconds(times(update_cores=2.0), amounts, 10, two, cores_per_node=1) == 1.75 * 4
+
+
+@pytest.mark.parametrize(
+    ("component_placement", "needed"),
+    [
+        (COLLOCATED, False),
+        (HYBRID, False),
+        (SEPARATED, True),
+        ({"env": "0", "rollout": "0-3:0-7", "actor": "0-3"}, True),  # four of the eight are no actor's
+        ({"env": "0", "rollout": "0-3", "actor": "0-3:0-1"}, True),  # an actor with two GPUs is another process
+    ],
+)
+def test_who_is_sent_weights(component_placement: dict[str, str], needed: bool) -> None:
+    assert needs_sync(placed(component_placement)) is needed
+
+
+def test_an_iteration_in_all() -> None:
+    # 4 environments, 2 decisions: 2 (3 + 1) + 1 s; 8 decisions
+    amounts = Amounts(num_envs=4, horizon=2, action_chunk=8, workers=1)
+    measured = times(sync=Transfer(6.0, 3.0, 0.5), offload=1.5, load=2.0)
+    found = predict(measured, amounts, placed(SEPARATED))
+    # 4 each of 2 actors: 0.5 + 1; nothing is on a GPU of the actor's
+    assert (found.rollout, found.update, found.sync, found.offload) == (9.0, 1.5, 2.5, 0.0)
+    assert (found.total, found.decisions, found.env_steps) == (13.0, 8, 64)
+    assert found.env_steps_per_second == pytest.approx(64 / 13)
+    assert (found.env_busy, found.rollout_busy, found.actor_busy) == pytest.approx((6 / 13, 3 / 13, 1.5 / 13))
+    # 2 each of 4 actors: 0.5 + 0.5
+    found = predict(measured, amounts, placed(COLLOCATED))
+    assert (found.rollout, found.update, found.sync, found.offload) == (9.0, 1.0, 0.0, 3.5)
+    found = predict(measured, amounts, placed(HYBRID))
+    assert (found.sync, found.offload) == (0.0, 3.5)
+    # without GPUs nothing is moved
+    assert predict(measured, amounts, placed(COLLOCATED, gpus=0)).offload == 0.0
+
+
+def test_more_gpus_are_never_slower_where_all_is_proportional() -> None:
+    measured = times(env_step=Line(0, 3), act=Line(0, 1), update=Line(0, 0.25))
+    amounts = Amounts(num_envs=64, episodes=128, episode_lengths=(3, 9, 5), workers=1)
+    totals = [predict(measured, amounts, placed(COLLOCATED, gpus=gpus)).total for gpus in (1, 2, 4, 8)]
+    assert totals == sorted(totals, reverse=True)
+    assert totals[3] >= totals[0] / 8
