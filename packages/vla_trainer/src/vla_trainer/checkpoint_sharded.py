@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 
 from vla_trainer.errors import CheckpointError
 from vla_trainer.interfaces import Policy
@@ -42,9 +43,8 @@ def save(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
         for what, tensor in optimizer.state.get(weight, {}).items():
             state[f"optimizer.{name}.{what}"] = tensor
     with _errors_of(f"cannot write {folder}"):
-        dcp.save(
-            state, storage_writer=dcp.FileSystemWriter(folder), process_group=ranks.group, no_dist=ranks.group is None
-        )
+        writer = FileSystemWriter(folder)
+        state_dict_saver.save(state, storage_writer=writer, process_group=ranks.group, no_dist=ranks.group is None)
 
 
 def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
@@ -58,7 +58,7 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
         raise CheckpointError(f"{folder} is not a sharded checkpoint: it has no {METADATA_FILE}")
     reshard(policy)
     with _errors_of(f"cannot read {folder}"):
-        reader = dcp.FileSystemReader(folder)
+        reader = FileSystemReader(folder)
         written: Mapping[str, Any] = reader.read_metadata().state_dict_metadata
         # these are the weights themselves, which are read in place
         state = _weights(policy)
@@ -75,7 +75,7 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
                 like_weight = tuple(written[key].size) == tuple(weight.shape)
                 state[key] = torch.zeros_like(weight).detach() if like_weight else _room(written[key])
                 moments.setdefault(weight, {})[what] = state[key]
-        dcp.load(state, storage_reader=reader, process_group=ranks.group, no_dist=ranks.group is None)
+        state_dict_loader.load(state, storage_reader=reader, process_group=ranks.group, no_dist=ranks.group is None)
     policy.load_state_dict({k.removeprefix("policy."): state[k] for k in state if k.startswith("policy.")})
     optimizer.state.clear()
     for weight, moment in moments.items():

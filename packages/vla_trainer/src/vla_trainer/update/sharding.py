@@ -173,7 +173,8 @@ def _gather_around(policy: Any) -> None:
 
     def tensors(self: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor | None]:
         out = evaluate(*args, **kwargs)
-        return out.log_probs, out.entropy, out.values
+        # copies: FSDP's hooks do not hold on views, such as an expanded entropy
+        return out.log_probs.clone(), out.entropy.clone(), None if out.values is None else out.values.clone()
 
     def scores(self: Any, *args: Any, **kwargs: Any) -> Scores:
         return Scores(*self._evaluate_tensors(*args, **kwargs))
