@@ -6,7 +6,7 @@ True), in the order of `mask.nonzero()`: all of t = 0, then all of t = 1, and so
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,12 +138,19 @@ class Rollout:
     """GRPO: groups that were collected in the place of ones without a signal."""
 
 
+class Rows(Protocol):
+    """B rows that may lie elsewhere until they are asked for: a tensor (B, ...), or what behaves like one here."""
+
+    def __getitem__(self, rows: "Tensor", /) -> "Tensor":
+        """(b, ...) on the CPU, for b row numbers (b,) int64 in any order."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """What the advantage stage hands to the update: only decisions that carry a signal."""
 
-    inputs: "Mapping[str, Tensor]"
-    """Each (B, ...)."""
+    inputs: "Mapping[str, Rows]"
+    """Each (B, ...): the one part that is large, of which a rank reads only the rows that it evaluates."""
     tokens: "Tensor"
     """(B, K)."""
     log_probs: "Tensor"

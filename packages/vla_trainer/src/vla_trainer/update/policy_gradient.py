@@ -5,6 +5,10 @@
                                          gradients add up v
                                      clip by norm --> optimizer.step
 
+On several ranks each evaluates its own rows of every step, and gradients and metrics are added up:
+
+    the same batch, the same shuffle, the same shares --rows_of_ranks--> a rank's rows --> as above --> sum over ranks
+
 Axes: B decisions, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
@@ -15,6 +19,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from vla_trainer.config.algorithm import PPO, Level, PolicyGradient
 from vla_trainer.config.schema import Actor
@@ -22,6 +27,8 @@ from vla_trainer.interfaces import Policy
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.records import Batch
 from vla_trainer.update.levels import at_level, entries, token_mask
+from vla_trainer.update.micro_batches import micro_batches
+from vla_trainer.update.ranks import Ranks
 
 NORMALIZE_EPSILON = 1e-8
 """Added to the deviation of the advantages, as PPO2 does."""
@@ -55,16 +62,18 @@ def update(
     reference: Policy | None = None,
     critic_only: bool = False,
     autocast: Autocast = nullcontext,
+    ranks: Ranks | None = None,
 ) -> dict[str, float]:
     """Take `algorithm.epochs` passes over `batch`, each in a new order, and return the mean of each `actor/*` metric.
 
     The gradient of one optimizer step does not depend on `actor.micro_batch_size`: each entry's share in the mean is
-    fixed before the batch is cut.
+    fixed before the batch is cut. Nor does it depend on how many ranks there are: all call this with the same
+    arguments, the whole batch and generators in the same state, and return the same metrics.
 
     Args:
         policy: stays in eval mode, so that before the first step the ratio is exactly what sampling saw.
         optimizer: of `make_optimizer`.
-        batch: at least one decision.
+        batch: at least one decision. Of `inputs`, a rank asks only for the rows that it evaluates.
         algorithm, actor: sections of the config.
         temperature: that the actions were sampled at.
         action_dim: A.
@@ -72,14 +81,23 @@ def update(
         reference: what `algorithm.kl_coef` measures the distance from; needed where that is above 0.
         critic_only: move only the group "critic".
         autocast: makes the context of every forward pass.
+        ranks: the processes that share the work; None: this one alone.
+
+    Raises:
+        BackendError: there are several ranks, and `policy` is not sharded over them.
     """
+    ranks = ranks or Ranks()
+    if ranks.group is not None:
+        from vla_trainer.update.sharding import prepare  # 5 seconds of imports that one process does not need
+
+        prepare(policy, ranks)
     policy.eval()
     advantages = batch.advantages
     if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
         advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
     reference_log_probs = None
     if algorithm.kl_coef > 0 and reference is not None:
-        reference_log_probs = _log_probs(reference, batch, actor.micro_batch_size, temperature, autocast)
+        reference_log_probs = _log_probs(reference, batch, actor.micro_batch_size, temperature, autocast, ranks)
     explained = _explained_variance(batch)
     losses = _Losses(policy, batch, algorithm, temperature, action_dim, critic_only)
     groups = optimizer.param_groups
@@ -90,12 +108,13 @@ def update(
         optimizer.zero_grad(set_to_none=True)
         metrics: dict[str, float] = defaultdict(float)
         step = losses.prepare(rows, advantages, reference_log_probs)
-        for part in torch.split(torch.arange(len(rows)), actor.micro_batch_size):
+        for part, counts in micro_batches(batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
             with autocast():
-                loss, measured = losses.of(step, rows, part)
+                loss, measured = losses.of(step, rows, part, counts)
             loss.backward()  # type: ignore[no-untyped-call]
             for name, value in measured.items():
                 metrics[name] += value
+        metrics = ranks.sum(metrics)
         metrics["epochs"] = epoch
         steps.append(metrics)
         stopped = algorithm.target_kl is not None and metrics["approx_kl"] > algorithm.target_kl
@@ -103,7 +122,7 @@ def update(
             for group in groups:
                 for weight in group["params"] if group["name"] != "critic" else ():
                     weight.grad = None
-        metrics["grad_norm"] = torch.nn.utils.clip_grad_norm_(moving, actor.max_grad_norm).item()
+        metrics["grad_norm"] = _clip(moving, actor.max_grad_norm)
         if stopped:
             # the policy has moved far enough: this step is measured and not taken
             break
@@ -146,8 +165,11 @@ class _Losses:
             counts={level: float(count.sum()) for level, count in counts.items()},
         )
 
-    def of(self, step: _Step, rows: Tensor, part: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole."""
+    def of(self, step: _Step, rows: Tensor, part: Tensor, counts: bool) -> tuple[Tensor, dict[str, float]]:
+        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole.
+
+        Where they do not count, the loss and its gradients are 0, whatever the rows hold.
+        """
         algorithm, batch, dim = self._algorithm, self._batch, self._action_dim
         micro = rows[part]
         out = self._policy.evaluate(
@@ -157,7 +179,8 @@ class _Losses:
         )
         device = out.log_probs.device
         shares = {level: share[part].to(device) for level, share in step.shares.items()}
-        mask = token_mask(batch.lengths[micro].to(device), out.log_probs.shape[-1], dim)
+        lengths = batch.lengths[micro].to(device) * counts
+        mask = token_mask(lengths, out.log_probs.shape[-1], dim)
         log_probs, old = out.log_probs.float(), batch.log_probs[micro].to(device)
 
         level = algorithm.logprob_type
@@ -178,8 +201,8 @@ class _Losses:
 
         token_shares = shares["token_level"][:, None]
         metrics["entropy"] = (torch.where(mask, out.entropy.float(), 0.0) * token_shares).sum().item()
-        entropy_at, counts = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
-        bonus = (torch.where(counts, entropy_at, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
+        entropy_at, valid = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
+        bonus = (torch.where(valid, entropy_at, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
         total = loss - algorithm.entropy_coef * bonus
         if step.reference is not None:
             penalty = kl_loss(log_probs, step.reference[part].to(device), mask, weights=token_shares)
@@ -195,27 +218,37 @@ class _Losses:
                 out.values.float(),
                 batch.values[micro].to(device),
                 batch.returns[micro].to(device),
-                torch.ones(len(micro), dtype=torch.bool, device=device),
+                torch.full((len(micro),), counts, device=device),
                 algorithm.value_clip,
                 algorithm.huber_delta,
                 weights=shares["decision"],
             )
             metrics["value_loss"] = of_values.item()
-            metrics |= {name: value * len(micro) / len(rows) for name, value in measured.items()}
+            metrics |= {name: value * counts * len(micro) / len(rows) for name, value in measured.items()}
             total = total + algorithm.value_coef * of_values
         return total, metrics
 
 
 @torch.no_grad()
-def _log_probs(policy: Policy, batch: Batch, size: int, temperature: float, autocast: Autocast) -> Tensor:
+def _log_probs(policy: Policy, batch: Batch, size: int, temperature: float, autocast: Autocast, ranks: Ranks) -> Tensor:
     """(B, K) log-probabilities of the batch's tokens, on the CPU."""
-    parts = []
-    for rows in torch.split(torch.arange(len(batch)), size):
+    found = torch.zeros(batch.log_probs.shape)
+    for rows, counts in micro_batches(batch.lengths, size, ranks.rank, ranks.size):
         inputs = {key: value[rows] for key, value in batch.inputs.items()}
         with autocast():
             out = policy.evaluate(inputs, batch.tokens[rows], temperature=temperature)
-        parts.append(out.log_probs.float().cpu())
-    return torch.cat(parts)
+        if counts:
+            found[rows] = out.log_probs.float().cpu()
+    return ranks.sum_tensor(found)
+
+
+def _clip(weights: list[torch.nn.Parameter], max_norm: float) -> float:
+    """Scale the gradients down to `max_norm`; returns their norm before, over all ranks."""
+    norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    if hasattr(norm, "full_tensor"):
+        norm = norm.full_tensor()  # of sharded weights
+    clip_grads_with_norm_(weights, max_norm, norm)
+    return norm.item()
 
 
 def _explained_variance(batch: Batch) -> dict[str, float]:

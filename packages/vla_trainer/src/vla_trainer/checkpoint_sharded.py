@@ -1,0 +1,132 @@
+"""Weights and optimizer of a policy that is spread over ranks, in a folder that any number of ranks reads.
+
+    policy.<name>              what the policy's `state_dict` has
+    optimizer.<name>.<what>    of a weight: exp_avg, exp_avg_sq, step; nothing where no step has moved it yet
+
+Every rank writes and reads its own part (torch.distributed.checkpoint). Learning rates and the like are the config's,
+and are not written. A folder is whole when `save` has returned on all ranks; to make it appear at once, write aside and
+rename, as `vla_trainer.checkpoint` does.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+
+from vla_trainer.errors import CheckpointError
+from vla_trainer.interfaces import Policy
+from vla_trainer.update.ranks import Ranks
+from vla_trainer.update.sharding import reshard
+
+METADATA_FILE = ".metadata"
+"""Written last; what makes a folder a checkpoint that `load` reads."""
+_EXTRA = "_extra_state"
+"""What torch calls what a module adds to its `state_dict`; may have another size in every checkpoint."""
+
+
+def save(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+    """Write weights and moments into `folder`, which all ranks see. All ranks call it; it leaves the policy resharded.
+
+    Raises:
+        CheckpointError: the disk is full or does not let it.
+    """
+    reshard(policy)
+    state = _weights(policy)
+    for name, weight in _moved_by(optimizer, policy).items():
+        for what, tensor in optimizer.state.get(weight, {}).items():
+            state[f"optimizer.{name}.{what}"] = tensor
+    with _errors_of(f"cannot write {folder}"):
+        writer = FileSystemWriter(folder)
+        state_dict_saver.save(state, storage_writer=writer, process_group=ranks.group, no_dist=ranks.group is None)
+
+
+def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+    """Put what `save` wrote, on any number of ranks, into `policy` and `optimizer`. All ranks call it; it leaves the
+    policy resharded.
+
+    Raises:
+        CheckpointError: not such a checkpoint, damaged (`policy` may then be half loaded), or of another policy.
+    """
+    if not (folder / METADATA_FILE).is_file():
+        raise CheckpointError(f"{folder} is not a sharded checkpoint: it has no {METADATA_FILE}")
+    reshard(policy)
+    with _errors_of(f"cannot read {folder}"):
+        reader = FileSystemReader(folder)
+        written: Mapping[str, Any] = reader.read_metadata().state_dict_metadata
+        # these are the weights themselves, which are read in place
+        state = _weights(policy)
+        _check_fit(folder, written, state)
+        for key in state:
+            if key.endswith(_EXTRA) and isinstance(state[key], Tensor):
+                state[key] = _room(written[key])
+        weights = _moved_by(optimizer, policy)
+        moments: dict[nn.Parameter, dict[str, Tensor]] = {}
+        for key in written:
+            name, _, what = key.removeprefix("optimizer.").rpartition(".")
+            if key.startswith("optimizer.") and name in weights:
+                weight = weights[name]
+                like_weight = tuple(written[key].size) == tuple(weight.shape)
+                state[key] = torch.zeros_like(weight).detach() if like_weight else _room(written[key])
+                moments.setdefault(weight, {})[what] = state[key]
+        state_dict_loader.load(state, storage_reader=reader, process_group=ranks.group, no_dist=ranks.group is None)
+    policy.load_state_dict({k.removeprefix("policy."): state[k] for k in state if k.startswith("policy.")})
+    optimizer.state.clear()
+    for weight, moment in moments.items():
+        optimizer.state[weight] = moment
+
+
+def _weights(policy: Policy) -> dict[str, Any]:
+    return {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
+
+
+def _moved_by(optimizer: torch.optim.Optimizer, policy: Policy) -> dict[str, nn.Parameter]:
+    """The optimizer's weights by name."""
+    assert isinstance(policy, nn.Module)
+    moved = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    return {name: weight for name, weight in policy.named_parameters() if id(weight) in moved}
+
+
+def _room(written: Any) -> Tensor:
+    return torch.empty(written.size, dtype=written.properties.dtype)
+
+
+def _check_fit(folder: Path, written: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Whether the weights of both have the same names and shapes."""
+    there, here = {key for key in written if key.startswith("policy.")}, set(state)
+    for keys, problem in ((here - there, "it lacks"), (there - here, "the policy lacks")):
+        if keys:
+            raise CheckpointError(
+                f"{folder} holds another policy than the config makes: {problem} "
+                f"{min(keys).removeprefix('policy.')}, and {len(keys) - 1} more"
+            )
+    for key, tensor in state.items():
+        if key.endswith(_EXTRA) or not isinstance(tensor, Tensor):
+            continue
+        if tuple(written[key].size) != tuple(tensor.shape):
+            raise CheckpointError(
+                f"{folder} holds another policy than the config makes: {key.removeprefix('policy.')} has the shape "
+                f"{tuple(written[key].size)}, and the policy's {tuple(tensor.shape)}"
+            )
+
+
+@contextmanager
+def _errors_of(what: str) -> Iterator[None]:
+    """What goes wrong with files, on this rank or another, as one CheckpointError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # as it should be on one rank
+            yield
+    except CheckpointError:
+        raise
+    except CheckpointException as error:  # no Exception, and has a traceback of each rank in it
+        first, _ = next(iter(error.failures.values()))
+        raise CheckpointError(f"{what}: {first}") from error
+    except (OSError, EOFError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{what}: {error}") from error

@@ -1,0 +1,72 @@
+"""The processes that take one update together, each with its own rows: what they add up.
+
+Every process of the group calls the same methods in the same order, or all of them wait for ever.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from vla_trainer.errors import BackendError
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
+
+
+class Ranks:
+    """A process group of torch.distributed and this process' place in it; without a group, one process alone."""
+
+    def __init__(self, group: dist.ProcessGroup | None = None, device: torch.device | str = "cpu") -> None:
+        """
+        Args:
+            group: made with the backend of `backend_of(device)`; `torch.distributed.group.WORLD` for all processes.
+            device: where the policy computes; on GPUs the one that `torch.cuda.set_device` has set in this process.
+        """
+        self.group = group
+        self.device = torch.device(device)
+        self.rank = 0 if group is None else dist.get_rank(group)
+        """This process' number, from 0."""
+        self.size = 1 if group is None else dist.get_world_size(group)
+        """How many processes there are."""
+
+    def mesh(self) -> "DeviceMesh":
+        """The one-dimensional mesh of these processes, for `fully_shard`.
+
+        Raises:
+            BackendError: there is no process group.
+        """
+        if self.group is None:
+            raise BackendError("weights are sharded over a torch.distributed process group; there is none here")
+        from torch.distributed.device_mesh import DeviceMesh
+
+        return DeviceMesh.from_group(self.group, self.device.type)
+
+    def sum(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The sum of each value over all processes, which have the same keys; the same number on each of them."""
+        if self.size == 1:
+            return dict(values)
+        names = sorted(values)
+        mine = torch.tensor([values[name] for name in names], dtype=torch.float64, device=self.device)
+        everyones = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(everyones, mine, group=self.group)
+        # added in one order everywhere, so that processes that decide by a sum decide alike
+        return dict(zip(names, torch.stack(everyones).sum(0).tolist(), strict=True))
+
+    def sum_tensor(self, tensor: Tensor) -> Tensor:
+        """The sum of a tensor of the same shape and type over all processes, where this process' tensor is."""
+        if self.size == 1:
+            return tensor
+        total = tensor.to(self.device, copy=True)
+        dist.all_reduce(total, group=self.group)
+        return total.to(tensor.device)
+
+
+def backend_of(device: torch.device | str) -> str:
+    """The torch.distributed backend for processes that compute on `device`.
+
+    On GPUs it has gloo, too: weights that are offloaded and checkpoints are exchanged between processors.
+    """
+    return "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"

@@ -1,0 +1,185 @@
+"""Spread a policy's weights, gradients and optimizer over ranks (FSDP2), and gather them for what one rank does alone.
+
+    shard --> evaluate, backward: a block's weights are gathered before it is used and freed after it, on all ranks
+              unshard --> act, any number of times on each rank --> reshard
+              full_state_dict: whole tensors on the CPU of rank 0
+
+With one rank nothing is wrapped, and `unshard` and `reshard` do nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    FSDPModule,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
+from torch.distributed.tensor import DTensor
+
+from vla_trainer.errors import BackendError, PolicyError
+from vla_trainer.interfaces import Policy
+from vla_trainer.update.ranks import Ranks
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What `evaluate` of a sharded policy returns; see `vla_trainer.interfaces.EvaluateOutput`."""
+
+    log_probs: Tensor
+    """(B, K)."""
+    entropy: Tensor
+    """(B, K), nats."""
+    values: Tensor | None
+    """(B,)."""
+
+
+def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = "fp32", offload: bool = False) -> None:
+    """Shard `policy` in place: its blocks (see `blocks_of`) one by one, and what is left as one more group.
+
+    Every rank calls it with the same weights, before `make_optimizer`. Weights stay what they are, whole or frozen, and
+    gradients are added up over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
+
+    Args:
+        precision: bf16: blocks are gathered in bfloat16, half the traffic and memory; the shards that the optimizer
+            moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type. Autocast is needed
+            all the same.
+        offload: keep shards, gradients and the optimizer's moments in the host's memory, where the optimizer's step
+            then runs. Changes nothing where the policy computes on processors.
+
+    Raises:
+        PolicyError: the policy has a weight that is a single number.
+        BackendError: one rank alone asks for `offload`, without a process group.
+    """
+    offload = offload and ranks.device.type != "cpu"
+    if ranks.size == 1 and not offload:
+        return
+    assert isinstance(policy, nn.Module)
+    if scalars := [name for name, weight in policy.named_parameters() if weight.ndim == 0]:
+        raise PolicyError(f"weight {scalars[0]} has the shape (), which cannot be sharded; make it (1,)")
+    mesh = ranks.mesh()
+    host = CPUOffloadPolicy() if offload else OffloadPolicy()
+    # inputs are not cast: autocast does that where it is right, and a residual stream stays float32 as in one process
+    in_blocks = MixedPrecisionPolicy(
+        param_dtype=torch.bfloat16 if precision == "bf16" else None,
+        reduce_dtype=torch.float32 if precision == "bf16" else None,
+        cast_forward_inputs=False,
+    )
+    for block in blocks_of(policy):
+        fully_shard(block, mesh=mesh, mp_policy=in_blocks, offload_policy=host)
+    whole = MixedPrecisionPolicy(cast_forward_inputs=False)
+    fully_shard(policy, mesh=mesh, mp_policy=whole, offload_policy=host)
+    for module in _groups(policy):
+        module.set_gradient_divide_factor(1.0)
+        # a plain sum, which every backend has
+        module.set_force_sum_reduction_for_comms(True)
+    _gather_around(policy)
+
+
+def blocks_of(policy: nn.Module) -> list[nn.Module]:
+    """The parts of a network that are gathered one at a time.
+
+    They are what the policy's method `fsdp_modules()` lists, if it has one; else the members of each `nn.ModuleList`
+    or `nn.Sequential` of at least two modules of one class that have modules of their own, as transformers have them.
+    """
+    if (named := getattr(policy, "fsdp_modules", None)) is not None:
+        return list(named())
+    if isinstance(policy, (nn.ModuleList, nn.Sequential)) and _repeats(list(policy)):
+        return list(policy)
+    return [block for child in policy.children() for block in blocks_of(child)]
+
+
+def is_sharded(policy: Policy) -> bool:
+    """Whether `shard` has sharded it, also while it is gathered."""
+    return isinstance(policy, FSDPModule)
+
+
+def unshard(policy: Policy) -> None:
+    """Gather all weights on every rank, and keep them: from now on `act` waits for no other rank.
+
+    All ranks call it. A rank then holds the whole network, blocks in the type that they are computed in.
+    """
+    for module in _groups(policy):
+        module.set_reshard_after_forward(False, recurse=False)
+        module.unshard()
+
+
+def reshard(policy: Policy) -> None:
+    """Free what `unshard` gathered; nothing to wait for."""
+    for module in _groups(policy):
+        # the root's are needed again at once, when the backward pass begins
+        module.set_reshard_after_forward(id(module) != id(policy), recurse=False)
+        module.reshard()
+
+
+def prepare(policy: Policy, ranks: Ranks) -> None:
+    """Make `policy` ready for an update on `ranks`: sharded, and not gathered.
+
+    Raises:
+        BackendError: there are several ranks, and `policy` is not sharded over them.
+    """
+    if ranks.size > 1 and not is_sharded(policy):
+        raise BackendError(f"an update on {ranks.size} ranks needs a policy that update.sharding.shard has sharded")
+    reshard(policy)
+
+
+def full_state_dict(policy: Policy, *, trainable_only: bool = False) -> dict[str, Tensor]:
+    """Whole tensors on the CPU, as `state_dict` names them, on rank 0; nothing on the others. All ranks call it.
+
+    A policy that was gathered is gathered afterwards, too. The tensors are copies.
+
+    Args:
+        trainable_only: leave frozen weights out; buffers stay. For `load_state_dict(..., strict=False)`.
+    """
+    assert isinstance(policy, nn.Module)
+    if not is_sharded(policy):
+        frozen = {name for name, weight in policy.named_parameters() if trainable_only and not weight.requires_grad}
+        state: Mapping[str, Tensor] = policy.state_dict()
+        return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items() if name not in frozen}
+    gathered = not any(isinstance(weight, DTensor) for weight in policy.parameters())
+    reshard(policy)
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=trainable_only)
+    whole: dict[str, Any] = get_model_state_dict(policy, options=options)
+    if gathered:
+        unshard(policy)
+    return {name: tensor.detach().clone() for name, tensor in whole.items()}
+
+
+def _groups(policy: Policy) -> Iterator[FSDPModule]:
+    """The modules whose weights are gathered as one, in an order that all ranks share."""
+    assert isinstance(policy, nn.Module)
+    return (module for module in policy.modules() if isinstance(module, FSDPModule))
+
+
+def _repeats(members: list[nn.Module]) -> bool:
+    return len(members) >= 2 and len({type(each) for each in members}) == 1 and any(members[0].children())
+
+
+def _gather_around(policy: Any) -> None:
+    """Let `act` and `evaluate` gather the root's weights, as FSDP does around `forward`.
+
+    FSDP finds the tensors that a backward pass begins at in tuples; in a policy's own record, older versions of torch
+    do not, and then no gradient leaves its rank, without a word.
+    """
+    evaluate = policy.evaluate
+
+    def tensors(self: Any, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        out = evaluate(*args, **kwargs)
+        # copies: FSDP's hooks do not hold on views, such as an expanded entropy
+        return out.log_probs.clone(), out.entropy.clone(), None if out.values is None else out.values.clone()
+
+    def scores(self: Any, *args: Any, **kwargs: Any) -> Scores:
+        return Scores(*self._evaluate_tensors(*args, **kwargs))
+
+    policy._evaluate_tensors = MethodType(tensors, policy)
+    register_fsdp_forward_method(policy, "_evaluate_tensors")
+    policy.evaluate = MethodType(scores, policy)
+    register_fsdp_forward_method(policy, "act")

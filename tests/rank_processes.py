@@ -1,0 +1,60 @@
+"""Run a function in several processes that torch.distributed connects, on this machine's processors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+TIMEOUT = timedelta(seconds=120)
+"""After which processes that wait for one another are a failure."""
+
+
+def run(function: Callable[..., Any], folder: Path, size: int, *arguments: Any) -> list[Any]:
+    """What `function(*arguments)` returns in each of `size` processes, by rank.
+
+    Args:
+        function: of a module that a new process can import.
+        folder: empty; for what the processes need to find one another.
+
+    Raises:
+        AssertionError: a process failed, with its traceback.
+    """
+    # the processes are forked from one that has imported torch, so that four cost little more than one
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp"])
+    processes = [
+        context.Process(target=_process, args=(function, folder, rank, size, arguments)) for rank in range(size)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(2 * TIMEOUT.total_seconds())
+        if process.is_alive():
+            process.kill()
+    files = [folder / f"result_{rank}" for rank in range(size)]
+    left = [pickle.loads(file.read_bytes()) if file.is_file() else (None, "left no result") for file in files]
+    failures = [f"rank {rank}: {failure}" for rank, (_, failure) in enumerate(left) if failure is not None]
+    assert not failures, "\n".join(failures)
+    return [result for result, _ in left]
+
+
+def _process(function: Callable[..., Any], folder: Path, rank: int, size: int, arguments: tuple[Any, ...]) -> None:
+    import torch
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{folder / 'meeting'}", TIMEOUT, world_size=size, rank=rank)
+    result, failure = None, None
+    try:
+        result = function(*arguments)
+    except BaseException:
+        failure = traceback.format_exc()
+    (folder / f"result_{rank}").write_bytes(pickle.dumps((result, failure)))
+    if failure is None:
+        dist.barrier()
+        dist.destroy_process_group()

@@ -1,0 +1,309 @@
+"""Updates that one process and several must agree on, as functions that a new process can import.
+
+Rows have different lengths and come from episodes of different lengths; the weights have moved since the policy acted,
+so that ratios are not 1.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from gymnasium import spaces
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.schema import Actor
+from vla_trainer.errors import BackendError, CheckpointError
+from vla_trainer.policy.gaussian import GaussianPolicy
+from vla_trainer.records import Batch
+from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.policy_gradient import update
+from vla_trainer.update.ranks import Ranks
+
+CHUNK, DIMS = 3, 2
+OBSERVATIONS, ACTIONS = spaces.Box(-1, 1, (5,)), spaces.Box(-1, 1, (CHUNK, DIMS))
+# Adam divides a gradient by its own size, so that one of true size 0 would turn rounding, 1e-8, into a step of lr. With
+# this eps it turns it into lr * 1e-8 / 1e-3.
+ACTOR = Actor(lr=1e-2, eps=1e-3, max_grad_norm=0.3, global_batch_size=10, micro_batch_size=2)
+
+
+@dataclass(frozen=True)
+class Case:
+    algorithm: PPO | GRPO
+    actor: Actor = ACTOR
+    rows: int = 29
+    """29 in steps of at most 10: 10, 10, 9. On 4 ranks with micro-batches of 2, that is 3, 3, 2, 2 and so 2 passes; of
+    9 rows, 3, 2, 2, 2: one rank has a second micro-batch and three have one that does not count."""
+    bf16: bool = False
+    critic_only: bool = False
+    frozen: bool = False
+    """The trunk's first layer is not trained."""
+
+
+CASES = {
+    "ppo": Case(PPO(epochs=2, entropy_coef=0.01, aggregate="episode-mean", reward_type="action_level")),
+    "ppo of chunks": Case(PPO(logprob_type="chunk_level", value_clip=0.05, huber_delta=0.1, clip_low=0.05)),
+    "grpo": Case(GRPO(epochs=2, kl_coef=0.3, entropy_coef=0.02, entropy_type="action_level")),
+    # 3 rows: on 4 ranks one has none
+    "fewer rows than ranks": Case(PPO(epochs=2), rows=3),
+    "one pass": Case(GRPO(), ACTOR.model_copy(update={"global_batch_size": None, "micro_batch_size": 64})),
+    "stopped": Case(PPO(epochs=9, target_kl=0.04)),
+    "critic alone": Case(PPO(epochs=2, entropy_coef=0.1), critic_only=True),
+    "frozen": Case(PPO(), frozen=True),
+    "bf16": Case(PPO(epochs=2), bf16=True),
+}
+
+
+@dataclass
+class Result:
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+    """Whole; only of rank 0."""
+    asked: list[int] = field(default_factory=list)
+    """How many rows of the inputs each micro-batch asked for."""
+
+
+class Fetched(Mapping[str, Any]):
+    """Inputs that are not tensors, and note what they are asked for."""
+
+    def __init__(self, inputs: Mapping[str, Any]) -> None:
+        self._inputs = inputs
+        self.asked: list[int] = []
+
+    def __getitem__(self, key: str) -> Any:
+        fetched = self
+
+        class Rows:
+            def __getitem__(self, rows: Tensor, /) -> Tensor:
+                fetched.asked.append(len(rows))
+                return fetched._inputs[key][rows]
+
+        return Rows()
+
+    def __iter__(self) -> Any:
+        return iter(self._inputs)
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+
+def make(rows: int) -> tuple[GaussianPolicy, Batch]:
+    """A policy, and what it did before its weights moved."""
+    generator = torch.Generator().manual_seed(rows)
+    policy = GaussianPolicy(OBSERVATIONS, ACTIONS, hidden=(7, 7), seed=0)
+    observations = torch.rand((rows, 5), generator=generator).numpy()
+    out = policy.act(observations, generator=generator)
+    advantages = torch.randn(rows, generator=generator)
+    batch = Batch(
+        inputs=out.inputs,
+        tokens=out.tokens,
+        log_probs=out.log_probs,
+        advantages=advantages,
+        episode=torch.arange(rows) // 4,
+        lengths=torch.randint(1, CHUNK + 1, (rows,), generator=generator),
+        values=out.values,
+        returns=out.values + advantages,
+    )
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
+    return policy, batch
+
+
+def run(case: Case, ranks: Ranks) -> Result:
+    """One update."""
+    policy, batch = make(case.rows)
+    if case.frozen:
+        policy.actor[0].requires_grad_(False)
+    reference = copy.deepcopy(policy)
+    with torch.no_grad():
+        reference.log_std.add_(0.1)
+    if ranks.size > 1:
+        from vla_trainer.update.sharding import shard
+
+        for each in (policy, reference):
+            shard(each, ranks, precision="bf16" if case.bf16 else "fp32")
+    inputs = Fetched(batch.inputs)
+    metrics = update(
+        policy,
+        make_optimizer(policy, case.actor),
+        replace(batch, inputs=inputs),
+        case.algorithm,
+        case.actor,
+        temperature=1.3,
+        action_dim=DIMS,
+        generator=torch.Generator().manual_seed(1),
+        reference=reference,
+        critic_only=case.critic_only,
+        ranks=ranks,
+        **({"autocast": partial(torch.autocast, "cpu", torch.bfloat16)} if case.bf16 else {}),
+    )
+    if ranks.size > 1:
+        from vla_trainer.update.sharding import full_state_dict
+
+        return Result(metrics, full_state_dict(policy), inputs.asked)
+    return Result(metrics, policy.state_dict(), inputs.asked)
+
+
+def run_all(folder: Path) -> dict[str, Any]:
+    """All that needs several processes, in 4 of them; 2 of the 4 do what is for 2."""
+    groups = {size: dist.new_group(list(range(size))) for size in (2, 4)}
+    results: dict[str, Any] = {}
+    for size, group in groups.items():
+        if dist.get_rank() < size:
+            ranks = Ranks(group)
+            for name, case in CASES.items():
+                results[f"{name}, {size} ranks"] = run(case, ranks)
+            results[f"acting, {size} ranks"] = act_alone(ranks)
+        dist.barrier()
+    results["not sharded"] = update_without_sharding(Ranks(groups[4]))
+    results["sums"] = sums(Ranks(groups[4]))
+    results["checkpoints"] = checkpoints(folder, {size: Ranks(group) for size, group in groups.items()})
+    return results
+
+
+def update_without_sharding(ranks: Ranks) -> str:
+    policy, batch = make(5)
+    optimizer = make_optimizer(policy, ACTOR)
+    try:
+        update(
+            policy,
+            optimizer,
+            batch,
+            GRPO(),
+            ACTOR,
+            temperature=1.0,
+            action_dim=DIMS,
+            generator=torch.Generator(),
+            ranks=ranks,
+        )
+    except BackendError as error:
+        return str(error)
+    return ""
+
+
+def sums(ranks: Ranks) -> tuple[dict[str, float], Tensor]:
+    """Of 10^rank and of a row of it; named in another order on every rank."""
+    mine = {"a": 10.0**ranks.rank, "b": 1.0}
+    if ranks.rank % 2:
+        mine = dict(reversed(mine.items()))
+    return ranks.sum(mine), ranks.sum_tensor(torch.full((2,), 10.0**ranks.rank))
+
+
+@dataclass
+class Acted:
+    actions: list[Any]
+    plain: Any
+    """Of the policy before it was sharded."""
+    collectives: int
+    """While acting, gathered."""
+    collectives_sharded: int
+    """While acting, sharded: as many times on each rank."""
+    metrics: dict[str, float]
+    """Of an update afterwards."""
+    state: dict[str, Tensor]
+    """Read while gathered: what the policy was made with."""
+    trainable: set[str]
+    together: Any
+
+
+class Collectives(TorchDispatchMode):
+    """Counts what is said to other ranks."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += "c10d" in func.namespace
+        return func(*args, **(kwargs or {}))
+
+
+def act_alone(ranks: Ranks) -> Acted:
+    """Each rank acts another number of times between two updates."""
+    from vla_trainer.update.sharding import full_state_dict, reshard, shard, unshard
+
+    policy, batch = make(8)
+    policy.actor[0].requires_grad_(False)
+    observations = torch.linspace(-1, 1, 10).reshape(2, 5).numpy()
+    plain = policy.act(observations, deterministic=True).actions
+    shard(policy, ranks)
+    optimizer = make_optimizer(policy, ACTOR)
+    unshard(policy)
+    with Collectives() as alone:
+        actions = [policy.act(observations, deterministic=True).actions for _ in range(ranks.rank + 1)]
+    state = full_state_dict(policy)
+    with Collectives() as still_alone:
+        actions += [policy.act(observations, deterministic=True).actions for _ in range(ranks.rank)]
+    trainable = set(full_state_dict(policy, trainable_only=True))
+    reshard(policy)
+    with Collectives() as together:
+        before = policy.act(observations, deterministic=True).actions
+    unshard(policy)
+    arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": torch.Generator()}
+    metrics = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=ranks)
+    return Acted(
+        actions,
+        plain,
+        alone.count + still_alone.count,
+        together.count,
+        metrics,
+        state,
+        trainable,
+        before,
+    )
+
+
+def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
+    """Saved by 4, loaded and saved by 2, by 1, and loaded by 4 again; what each had, whole."""
+    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.update.sharding import shard
+
+    seen: dict[str, Any] = {}
+    here = dist.get_rank()
+    previous: Path | None = None
+    for turn, size in enumerate((4, 2, 1, 4)):
+        mine = ranks.get(size, Ranks())
+        if here < size:
+            policy, batch = make(8)
+            shard(policy, mine)
+            optimizer = make_optimizer(policy, ACTOR)
+            arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": torch.Generator()}
+            if previous is None:
+                # GRPO: the critic's weights are never moved and have no moments
+                update(policy, optimizer, batch, GRPO(epochs=3), ACTOR, **arguments, ranks=mine)
+            else:
+                with torch.no_grad():
+                    for weight in policy.parameters():
+                        weight.zero_()
+                load(previous, policy, optimizer, mine)
+            seen[f"{turn}"] = whole(policy, optimizer)
+            save(folder / f"turn_{turn}", policy, optimizer, mine)
+            if turn == 3:
+                seen["after"] = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=mine)
+                other = GaussianPolicy(OBSERVATIONS, ACTIONS, hidden=(6, 6), seed=0)
+                shard(other, mine)
+                for name, path, to in (("other", folder / "turn_0", other), ("none", folder, policy)):
+                    try:
+                        load(path, to, make_optimizer(to, ACTOR), mine)
+                    except CheckpointError as error:
+                        seen[name] = str(error)
+        previous = folder / f"turn_{turn}"
+        dist.barrier()
+    return seen
+
+
+def whole(policy: GaussianPolicy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights and moments by name; of sharded ones all ranks must ask."""
+    found = {}
+    for name, weight in policy.named_parameters():
+        tensors = {"weight": weight.detach(), **optimizer.state.get(weight, {})}
+        for what, tensor in tensors.items():
+            found[f"{name}.{what}"] = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor.clone()
+    return found

@@ -1,0 +1,174 @@
+"""Several ranks take the same update as one process: real processes, connected by gloo."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rank_cases
+import rank_processes
+import torch
+from rank_cases import CASES, Result
+
+from vla_trainer.update.ranks import Ranks, backend_of
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """By rank; of 4 processes that are started once."""
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "checkpoints").mkdir()
+    return rank_processes.run(rank_cases.run_all, folder, 4, folder / "checkpoints")
+
+
+def of(results: list[dict[str, Any]], name: str, size: int) -> list[Any]:
+    return [results[rank][f"{name}, {size} ranks"] for rank in range(size)]
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, Result]:
+    """What one process computes."""
+    return {name: rank_cases.run(case, Ranks()) for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("name", CASES)
+def test_metrics_and_weights_are_those_of_one_process(
+    results: list[dict[str, Any]], alone: dict[str, Result], name: str, size: int
+) -> None:
+    # float32 sums in another order differ by some 1e-7 of their size; bfloat16 rounds the products that are summed
+    tolerance = 2e-3 if CASES[name].bf16 else 1e-5
+    for result in of(results, name, size):
+        assert result.metrics == pytest.approx(alone[name].metrics, rel=tolerance, abs=tolerance)
+    weights = of(results, name, size)[0].weights
+    assert weights.keys() == alone[name].weights.keys()
+    for key, weight in alone[name].weights.items():
+        assert torch.isfinite(weights[key]).all()
+        torch.testing.assert_close(weights[key], weight, rtol=0, atol=tolerance)
+    # the comparison is of weights that have moved
+    before = rank_cases.make(CASES[name].rows)[0].state_dict()
+    assert max((weights[key] - before[key]).abs().max().item() for key in before) > 100 * 1e-5
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_all_ranks_return_the_same_numbers(results: list[dict[str, Any]], size: int) -> None:
+    for name in CASES:
+        first, *others = (result.metrics for result in of(results, name, size))
+        assert all(other == first for other in others)
+
+
+def test_the_stop_is_somewhere_in_between(alone: dict[str, Result]) -> None:
+    # or it would not show that ranks stop at the same step: 9 epochs of 3 steps
+    assert 1 < alone["stopped"].metrics["actor/optimizer_steps"] < 27
+
+
+def test_only_the_critic_moves_in_its_warm_up(results: list[dict[str, Any]]) -> None:
+    before = rank_cases.make(29)[0].state_dict()
+    after = of(results, "critic alone", 4)[0].weights
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert moved
+    assert all(key.startswith("critic") for key in moved)
+
+
+def test_frozen_weights_stay(results: list[dict[str, Any]]) -> None:
+    before = rank_cases.make(29)[0].state_dict()
+    after = of(results, "frozen", 4)[0].weights
+    assert torch.equal(after["actor.0.weight"], before["actor.0.weight"])
+    assert not torch.equal(after["actor.2.weight"], before["actor.2.weight"])
+
+
+def test_a_rank_asks_only_for_its_rows(results: list[dict[str, Any]], alone: dict[str, Result]) -> None:
+    # one pass over 29 rows on 4 ranks: 8, 7, 7, 7, all in one micro-batch each; and before it, no reference
+    assert sorted(result.asked for result in of(results, "one pass", 4)) == [[7], [7], [7], [8]]
+    assert alone["one pass"].asked == [29]
+    # 2 epochs of 3 rows on 4 ranks: each rank asks for one row an epoch, the one without rows for one that does not
+    # count; so 8, of which 6 count
+    assert [result.asked for result in of(results, "fewer rows than ranks", 4)] == [[1, 1]] * 4
+    # equally many micro-batches on all ranks: 2 epochs of 10, 10 and 9 rows in 2 passes each
+    assert [len(result.asked) for result in of(results, "ppo", 4)] == [12] * 4
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_gathered_ranks_act_by_themselves(results: list[dict[str, Any]], size: int) -> None:
+    for rank, acted in enumerate(of(results, "acting", size)):
+        assert len(acted.actions) == 2 * rank + 1
+        assert acted.collectives == 0
+        assert acted.collectives_sharded > 0
+        for actions in [*acted.actions, acted.together]:
+            assert actions == pytest.approx(acted.plain, abs=1e-6)
+        assert math.isfinite(acted.metrics["actor/grad_norm"])
+
+
+def test_whole_weights_go_to_rank_0(results: list[dict[str, Any]]) -> None:
+    first, *others = of(results, "acting", 4)
+    expected = rank_cases.make(8)[0].state_dict()
+    assert first.state.keys() == expected.keys()
+    for key, weight in expected.items():
+        torch.testing.assert_close(first.state[key], weight, rtol=0, atol=0)
+    assert first.trainable == expected.keys() - {"actor.0.weight", "actor.0.bias"}
+    assert all(not other.state and not other.trainable for other in others)
+
+
+def test_a_checkpoint_fits_any_number_of_ranks(results: list[dict[str, Any]]) -> None:
+    seen = results[0]["checkpoints"]
+    first = seen["0"]
+    assert {"actor.0.weight.weight", "actor.0.weight.exp_avg", "actor.0.weight.exp_avg_sq"} < first.keys()
+    assert first["actor.0.weight.step"] == 3
+    assert "critic.0.weight.exp_avg" not in first
+    for turn in ("1", "2", "3"):
+        assert seen[turn].keys() == first.keys()
+        for key, tensor in first.items():
+            assert seen[turn][key].dtype == tensor.dtype
+            torch.testing.assert_close(seen[turn][key], tensor, rtol=0, atol=0)
+    assert math.isfinite(seen["after"]["actor/loss"])
+
+
+def test_what_is_no_checkpoint_or_another_policy_s_is_an_error(results: list[dict[str, Any]]) -> None:
+    for rank in range(4):
+        seen = results[rank]["checkpoints"]
+        assert "holds another policy" in seen["other"]
+        assert "(7, 5), and the policy's (6, 5)" in seen["other"]
+        assert "is not a sharded checkpoint: it has no .metadata" in seen["none"]
+
+
+def test_a_policy_that_is_not_sharded_is_an_error(results: list[dict[str, Any]]) -> None:
+    assert all("update on 4 ranks needs a policy that" in result["not sharded"] for result in results)
+
+
+def test_sums_are_over_all_ranks_and_by_name(results: list[dict[str, Any]]) -> None:
+    for result in results:
+        values, tensor = result["sums"]
+        assert values == {"a": 1111.0, "b": 4.0}  # 1 + 10 + 100 + 1000
+        assert tensor.tolist() == [1111.0, 1111.0]
+
+
+def test_one_process_needs_no_group(tmp_path: Path) -> None:
+    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.errors import BackendError
+    from vla_trainer.update.optimizer import make_optimizer
+    from vla_trainer.update.sharding import full_state_dict, is_sharded, reshard, shard, unshard
+
+    ranks = Ranks()
+    assert (ranks.rank, ranks.size) == (0, 1)
+    with pytest.raises(BackendError, match="there is none here"):
+        ranks.mesh()
+    policy, _ = rank_cases.make(4)
+    shard(policy, ranks)
+    unshard(policy)
+    reshard(policy)
+    assert not is_sharded(policy)
+    before = full_state_dict(policy)
+    optimizer = make_optimizer(policy, rank_cases.ACTOR)
+    save(tmp_path / "step", policy, optimizer, ranks)
+    with torch.no_grad():
+        policy.log_std.zero_().add_(7)
+    assert before["log_std"][0] != 7  # a copy
+    load(tmp_path / "step", policy, optimizer, ranks)
+    torch.testing.assert_close(policy.log_std.detach(), before["log_std"], rtol=0, atol=0)
+
+
+def test_gpus_have_gloo_too() -> None:
+    assert backend_of("cpu") == "gloo"
+    assert backend_of("cuda:1") == "cpu:gloo,cuda:nccl"
