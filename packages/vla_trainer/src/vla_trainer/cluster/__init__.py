@@ -12,3 +12,17 @@
 
 Nothing that is large goes through the driver.
 """
+
+import os
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # under `uv run`, workers would each install an environment of their own instead of using the one that is there
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""Environment variables of Ray, here and in workers, where the user has not set them."""
+
+# Ray reads them when it is imported
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)

@@ -8,20 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vla_trainer.cluster import SETTINGS
 from vla_trainer.errors import BackendError, MissingExtraError
 
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Cluster
 
 POLL_SECONDS = 0.5
-
-# read by Ray when it starts
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # workers are to run in the environment that is installed, and not to install one each
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
 
 
 class Machines:
@@ -66,7 +59,7 @@ class Machines:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         variables = {
-            **_SETTINGS,
+            **SETTINGS,
             "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",
             **self._forwarded(),
             **environment,
@@ -107,7 +100,6 @@ class Machines:
             ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
-        os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
         address = self._cluster.address or os.environ.get("RAY_ADDRESS")
         options = {"include_dashboard": False} if address is None else {"address": address}
         if address is None and self._cluster.num_nodes > 1:
@@ -156,8 +148,8 @@ class Machines:
         if not self._group.wait(timeout_seconds=cluster.wait_seconds):
             said = placement_group_table(self._group).get("stats", {}).get("scheduling_state", "unknown")
             raise BackendError(
-                f"{cluster.num_nodes} node(s) with a free processor and {bundle.get('GPU', 0):g} free GPUs each were not "
-                f"to be had within {cluster.wait_seconds:g} s ({said}); is another run using them?"
+                f"{cluster.num_nodes} node(s) with a free processor and {bundle.get('GPU', 0):g} free GPUs each were "
+                f"not to be had within {cluster.wait_seconds:g} s ({said}); is another run using them?"
             )
 
     def _forwarded(self) -> dict[str, str]:

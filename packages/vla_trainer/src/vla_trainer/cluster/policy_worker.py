@@ -92,7 +92,7 @@ class PolicyWorker:
             algorithm: PPO | GRPO = config.algorithm
             warmup = algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0
             self._warmup = warmup
-            options = {"precision": config.policy.precision, "offload": config.actor.offload}
+            options = {"precision": config.policy.precision, "offload": getattr(config.actor, "offload", False)}
             self._reference = frozen_copy(self._policy) if algorithm.kl_coef > 0 else None
             if self._reference is not None:
                 sharding.shard(self._reference, self._ranks, **options)

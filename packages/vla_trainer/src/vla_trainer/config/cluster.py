@@ -1,6 +1,6 @@
 """The section `cluster`: machines, and what runs where on them. `vla_trainer.placement` reads the values."""
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from vla_trainer.config.algorithm import Section
 
@@ -27,7 +27,7 @@ class Cluster(Section):
     """Where the components run."""
 
     backend: str = "local"
-    """local: everything in this process."""
+    """local: everything in this process; ray: processes where `component_placement` puts them."""
     num_nodes: PositiveInt = 1
     """Machines."""
     gpus_per_node: NonNegativeInt = 0
@@ -40,6 +40,20 @@ class Cluster(Section):
     processes without a GPU. docs/placement.md has examples."""
     node_groups: list[NodeGroup] = Field(default_factory=list)
     """Labels for some of the nodes: a list of {label: sim, node_ranks: 2-3}."""
+    address: str | None = None
+    """ray: of a cluster that runs, HOST:PORT or "auto"; null: as RAY_ADDRESS says, else Ray is started here, for one
+    node."""
+    wait_seconds: PositiveFloat = 300.0
+    """ray: how long nodes that are not there yet are waited for."""
+    hang_seconds: PositiveFloat = 600.0
+    """ray: an env process without progress for so long is started again."""
+    restarts: NonNegativeInt = 3
+    """ray: how often lost env processes are started again within an iteration, and how often a run goes on by itself from
+    its last checkpoint after the loss of a rollout or actor process."""
+    forward_env: list[str] = Field(
+        default_factory=lambda: ["LIBERO_*", "MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
+    )
+    """ray: patterns of environment variables that processes on all nodes get from here."""
 
     @field_validator("component_placement", mode="before")
     @classmethod
