@@ -49,9 +49,11 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
     gradients are added up over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
 
     Args:
-        precision: bf16: blocks are gathered in bfloat16, half the traffic and memory; the shards that the optimizer
-            moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type. Autocast is needed
-            all the same.
+        precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory; the shards that the
+            optimizer moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type, so that
+            autocast is needed all the same. Under autocast alone, as on one rank, norms and sums between blocks are
+            float32: log-probabilities differ in the third digit, and those of the policy that acted should come from a
+            policy that is sharded, too, for ratios that begin at 1.
         offload: keep shards, gradients and the optimizer's moments in the host's memory, where the optimizer's step
             then runs. Changes nothing where the policy computes on processors.
 
@@ -67,16 +69,13 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
         raise PolicyError(f"weight {scalars[0]} has the shape (), which cannot be sharded; make it (1,)")
     mesh = ranks.mesh()
     host = CPUOffloadPolicy() if offload else OffloadPolicy()
-    # inputs are not cast: autocast does that where it is right, and a residual stream stays float32 as in one process
     in_blocks = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if precision == "bf16" else None,
         reduce_dtype=torch.float32 if precision == "bf16" else None,
-        cast_forward_inputs=False,
     )
     for block in blocks_of(policy):
         fully_shard(block, mesh=mesh, mp_policy=in_blocks, offload_policy=host)
-    whole = MixedPrecisionPolicy(cast_forward_inputs=False)
-    fully_shard(policy, mesh=mesh, mp_policy=whole, offload_policy=host)
+    fully_shard(policy, mesh=mesh, offload_policy=host)
     for module in _groups(policy):
         module.set_gradient_divide_factor(1.0)
         # a plain sum, which every backend has
