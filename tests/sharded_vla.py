@@ -42,7 +42,6 @@ class Case:
 
 CASES = {
     "whole": Case(PPO(epochs=2)),
-    "recomputed": Case(PPO(epochs=2), gradient_checkpointing=True),
     "adapters": Case(GRPO(epochs=2), lora=2, gradient_checkpointing=True),
     "bf16": Case(PPO(epochs=2), bf16=True),
     "bf16 adapters": Case(GRPO(epochs=2), lora=2, bf16=True),

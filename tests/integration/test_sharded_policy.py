@@ -16,7 +16,7 @@ from vla_trainer.update.ranks import Ranks
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder: Path = tmp_path_factory.mktemp("ranks")
-    return rank_processes.run(sharded_vla.run_all, folder, 2)
+    return rank_processes.run(sharded_vla.run_all, folder, 2, preload=[*rank_processes.PRELOAD, "timm", "vla_policy"])
 
 
 @pytest.mark.parametrize("name", sharded_vla.CASES)

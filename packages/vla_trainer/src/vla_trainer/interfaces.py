@@ -62,7 +62,8 @@ class Policy(Protocol):
     """A `torch.nn.Module` with three more methods.
 
     It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
-    possible.
+    possible, and `fsdp_modules() -> [...]`, the blocks that are gathered one at a time where weights are spread over
+    ranks (see `update.sharding.blocks_of`); every rank that evaluates runs the same of them, whatever the inputs.
     """
 
     def act(
