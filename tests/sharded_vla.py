@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from gymnasium import spaces
 from torch import Tensor
 
 from vla_policy import OpenVLAOFTPolicy
+from vla_trainer.checkpoint_sharded import save
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks
+from vla_trainer.update.sharding import blocks_of, full_state_dict, reshard, shard, unshard
 
 CHUNK, DIMS, ROWS = 2, 7, 5
 OBSERVATIONS = spaces.Dict(
@@ -70,8 +73,22 @@ def observe(rows: int) -> dict[str, Any]:
     }
 
 
-def run(case: Case, ranks: Ranks) -> tuple[dict[str, float], dict[str, Tensor], Any, int]:
-    """Metrics and whole weights of an update of two steps, what the policy then does, and how many blocks it has."""
+@dataclass
+class Result:
+    """Of an update of two steps."""
+
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+    """Whole; only of rank 0."""
+    actions: list[Any]
+    """What the policy then does, asked as often as the rank's number says."""
+    blocks: int = 0
+    trainable: set[str] = field(default_factory=set)
+    """Names in the state that is sent to those who act; only of rank 0."""
+
+
+def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
+    """One update; on several ranks, a checkpoint of it is written to `folder`."""
     policy, generator = make(case), torch.Generator().manual_seed(0)
     autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=case.bf16)
     with autocast():
@@ -87,15 +104,13 @@ def run(case: Case, ranks: Ranks) -> tuple[dict[str, float], dict[str, Tensor], 
         values=out.values,
         returns=out.values + advantages,
     )
-    blocks = 0
+    blocks = len(blocks_of(policy))
     if ranks.size > 1:
-        from vla_trainer.update.sharding import blocks_of, shard
-
-        blocks = len(blocks_of(policy))
         shard(policy, ranks, precision="bf16" if case.bf16 else "fp32")
+    optimizer = make_optimizer(policy, ACTOR)
     metrics = update(
         policy,
-        make_optimizer(policy, ACTOR),
+        optimizer,
         batch,
         case.algorithm,
         ACTOR,
@@ -105,21 +120,16 @@ def run(case: Case, ranks: Ranks) -> tuple[dict[str, float], dict[str, Tensor], 
         autocast=autocast,
         ranks=ranks,
     )
-    if ranks.size == 1:
-        weights = {name: weight.clone() for name, weight in policy.state_dict().items()}
-        acted = [policy.act(observe(3), deterministic=True).actions]
-    else:
-        from vla_trainer.update.sharding import full_state_dict, reshard, unshard
-
-        weights = full_state_dict(policy)
-        unshard(policy)
-        # the ranks act another number of times
-        with autocast():
-            acted = [policy.act(observe(3), deterministic=True).actions for _ in range(ranks.rank + 1)]
-        reshard(policy)
-    return metrics, weights, acted, blocks
+    weights, trainable = full_state_dict(policy), set(full_state_dict(policy, trainable_only=True))
+    if folder is not None:
+        save(folder, policy, optimizer, ranks)
+    unshard(policy)
+    with autocast():
+        actions = [policy.act(observe(3), deterministic=True).actions for _ in range(ranks.rank + 1)]
+    reshard(policy)
+    return Result(metrics, weights, actions, blocks, trainable)
 
 
-def run_all() -> dict[str, Any]:
+def run_all(folder: Path) -> dict[str, Result]:
     """In each of the processes."""
-    return {name: run(case, Ranks(dist.group.WORLD)) for name, case in CASES.items()}
+    return {name: run(case, Ranks(dist.group.WORLD), folder / name) for name, case in CASES.items()}
