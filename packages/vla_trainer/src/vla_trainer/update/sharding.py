@@ -51,19 +51,21 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
     Args:
         precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory; the shards that the
             optimizer moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type, so that
-            autocast is needed all the same. Under autocast alone, as on one rank, norms and sums between blocks are
-            float32: log-probabilities differ in the third digit, and those of the policy that acted should come from a
-            policy that is sharded, too, for ratios that begin at 1.
+            autocast is needed all the same. Unlike under autocast alone, as on one rank, norms and sums inside blocks
+            are bfloat16, too: log-probabilities of the toy VLA differ by 0.01, which is what either differs from
+            float32. For ratios that begin at 1, what acted must have been sharded, too.
         offload: keep shards, gradients and the optimizer's moments in the host's memory, where the optimizer's step
             then runs. Changes nothing where the policy computes on processors.
 
     Raises:
         PolicyError: the policy has a weight that is a single number.
-        BackendError: one rank alone asks for `offload`, without a process group.
+        BackendError: one rank alone asks for `offload`, without a process group; or torch is too old.
     """
     offload = offload and ranks.device.type != "cpu"
     if ranks.size == 1 and not offload:
         return
+    if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
+        raise BackendError(f"torch {torch.__version__} cannot add gradients up over ranks; torch 2.9 and later can")
     assert isinstance(policy, nn.Module)
     if scalars := [name for name, weight in policy.named_parameters() if weight.ndim == 0]:
         raise PolicyError(f"weight {scalars[0]} has the shape (), which cannot be sharded; make it (1,)")
