@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,26 @@ TIMEOUT = timedelta(seconds=120)
 """After which processes that wait for one another are a failure."""
 
 
-def run(function: Callable[..., Any], folder: Path, size: int, *arguments: Any) -> list[Any]:
+PRELOAD = ["torch.distributed.checkpoint.state_dict_loader", "torch.distributed.fsdp", "vla_trainer.policy.gaussian"]
+"""What takes long to import: done once, before the processes are forked."""
+
+
+def run(
+    function: Callable[..., Any], folder: Path, size: int, *arguments: Any, preload: Sequence[str] = PRELOAD
+) -> list[Any]:
     """What `function(*arguments)` returns in each of `size` processes, by rank.
 
     Args:
         function: of a module that a new process can import.
         folder: empty; for what the processes need to find one another.
+        preload: modules that are imported once for all processes; only the first call of a test session decides.
 
     Raises:
         AssertionError: a process failed, with its traceback.
     """
     # the processes are forked from one that has imported torch, so that four cost little more than one
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch.distributed.checkpoint.state_dict", "torch.distributed.fsdp"])
+    context.set_forkserver_preload(list(preload))
     processes = [
         context.Process(target=_process, args=(function, folder, rank, size, arguments)) for rank in range(size)
     ]

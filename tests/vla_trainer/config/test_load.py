@@ -56,6 +56,7 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("enviroment.id=x", r'unknown key "enviroment"; .*allowed: actor, algorithm'),
         ("algorithm.name=grp", r'algorithm.name="grp"; did you mean "grpo"\? allowed: grpo, ppo'),
         ("env.split=trian", r'env.split="trian"; did you mean "train"\? allowed: all, eval, train'),
+        ("actor.offload=true", r'actor.offload is not read by cluster.backend="local"'),
         ("actor.lr=-1", r"actor.lr=-1: Input should be greater than 0"),
         ("algorithm.group_size=4", r'unknown key "algorithm.group_size"'),
         ("rollout.episodes=4", r"rollout.episodes is not read by ppo; use rollout.horizon"),

@@ -15,7 +15,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import _optimizer_steps, update
+from vla_trainer.update.policy_gradient import _Losses, _optimizer_steps, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -291,3 +291,21 @@ def test_under_autocast_weights_stay_float32_and_learn() -> None:
     assert any(not torch.equal(before[name], after[name]) for name in after)
     with pytest.raises(PolicyError, match="bfloat16; allowed: float32"):
         make_optimizer(policy.to(torch.bfloat16), actor)
+
+
+@pytest.mark.parametrize("algorithm", OPTIONS)
+def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO | GRPO) -> None:
+    # a rank without rows goes through the motions, or the others would wait for it
+    policy, batch = make()
+    rubbish = torch.full_like(batch.advantages, torch.nan)
+    batch = replace(batch, log_probs=torch.full_like(batch.log_probs, torch.inf), returns=rubbish, values=rubbish)
+    losses = _Losses(policy, batch, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
+    rows = torch.arange(len(batch))
+    step = losses.prepare(rows, rubbish, torch.full_like(batch.log_probs, torch.nan) if algorithm.kl_coef else None)
+    loss, metrics = losses.of(step, rows, rows[:2], counts=False)
+    loss.backward()
+    assert loss.item() == 0
+    assert set(metrics.values()) == {0.0}
+    gradients = [weight.grad for weight in policy.parameters() if weight.grad is not None]
+    assert gradients
+    assert not any(gradient.any() for gradient in gradients)

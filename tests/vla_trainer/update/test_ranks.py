@@ -146,7 +146,7 @@ def test_sums_are_over_all_ranks_and_by_name(results: list[dict[str, Any]]) -> N
 
 def test_one_process_needs_no_group(tmp_path: Path) -> None:
     from vla_trainer.checkpoint_sharded import load, save
-    from vla_trainer.errors import BackendError
+    from vla_trainer.errors import BackendError, CheckpointError
     from vla_trainer.update.optimizer import make_optimizer
     from vla_trainer.update.sharding import full_state_dict, is_sharded, reshard, shard, unshard
 
@@ -167,6 +167,13 @@ def test_one_process_needs_no_group(tmp_path: Path) -> None:
     assert before["log_std"][0] != 7  # a copy
     load(tmp_path / "step", policy, optimizer, ranks)
     torch.testing.assert_close(policy.log_std.detach(), before["log_std"], rtol=0, atol=0)
+
+    (part,) = (tmp_path / "step").glob("*.distcp")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        save(part / "below a file", policy, optimizer, ranks)
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="cannot read"):
+        load(tmp_path / "step", policy, optimizer, ranks)
 
 
 def test_gpus_have_gloo_too() -> None:

@@ -66,7 +66,8 @@ class Policy(Protocol):
     looked at together, and a run gives the same on one process and on many. Any other policy is given one generator.
 
     It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
-    possible.
+    possible, and `fsdp_modules() -> [...]`, the blocks that are gathered one at a time where weights are spread over
+    ranks (see `update.sharding.blocks_of`); every rank that evaluates runs the same of them, whatever the inputs.
     """
 
     def act(

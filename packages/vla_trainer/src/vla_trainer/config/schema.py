@@ -130,7 +130,10 @@ class Actor(Section):
     global_batch_size: PositiveInt | None = None
     """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
     micro_batch_size: PositiveInt = 64
-    """Decisions that are in memory together; does not change the result."""
+    """Decisions that are in memory together; does not change the result. On several ranks, of each."""
+    offload: bool = False
+    """Keep weights, gradients and AdamW's moments in the host's memory, and step there: slower, for policies that GPUs
+    cannot hold; needs a backend that shards. Nothing changes where the policy computes on processors."""
 
 
 class Toggle(Section):
@@ -286,6 +289,8 @@ class Config(Section):
                 raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
         if isinstance(self.algorithm, SFT):
             self._check_sft()
+        if self.actor.offload and self.cluster.backend == "local":
+            raise ValueError('actor.offload is not read by cluster.backend="local", which does not shard the policy')
         if self.env.num_envs % self.rollout.pipeline_stage_num:
             raise ValueError(
                 f"env.num_envs={self.env.num_envs} is not a multiple of "

@@ -49,34 +49,35 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
     gradients are added up over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
 
     Args:
-        precision: bf16: blocks are gathered in bfloat16, half the traffic and memory; the shards that the optimizer
-            moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type. Autocast is needed
-            all the same.
+        precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory; the shards that the
+            optimizer moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type, so that
+            autocast is needed all the same. Unlike under autocast alone, as on one rank, norms and sums inside blocks
+            are bfloat16, too: log-probabilities of the toy VLA differ by 0.01, which is what either differs from
+            float32. For ratios that begin at 1, what acted must have been sharded, too.
         offload: keep shards, gradients and the optimizer's moments in the host's memory, where the optimizer's step
             then runs. Changes nothing where the policy computes on processors.
 
     Raises:
         PolicyError: the policy has a weight that is a single number.
-        BackendError: one rank alone asks for `offload`, without a process group.
+        BackendError: one rank alone asks for `offload`, without a process group; or torch is too old.
     """
     offload = offload and ranks.device.type != "cpu"
     if ranks.size == 1 and not offload:
         return
+    if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
+        raise BackendError(f"torch {torch.__version__} cannot add gradients up over ranks; torch 2.9 and later can")
     assert isinstance(policy, nn.Module)
     if scalars := [name for name, weight in policy.named_parameters() if weight.ndim == 0]:
         raise PolicyError(f"weight {scalars[0]} has the shape (), which cannot be sharded; make it (1,)")
     mesh = ranks.mesh()
     host = CPUOffloadPolicy() if offload else OffloadPolicy()
-    # inputs are not cast: autocast does that where it is right, and a residual stream stays float32 as in one process
     in_blocks = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if precision == "bf16" else None,
         reduce_dtype=torch.float32 if precision == "bf16" else None,
-        cast_forward_inputs=False,
     )
     for block in blocks_of(policy):
         fully_shard(block, mesh=mesh, mp_policy=in_blocks, offload_policy=host)
-    whole = MixedPrecisionPolicy(cast_forward_inputs=False)
-    fully_shard(policy, mesh=mesh, mp_policy=whole, offload_policy=host)
+    fully_shard(policy, mesh=mesh, offload_policy=host)
     for module in _groups(policy):
         module.set_gradient_divide_factor(1.0)
         # a plain sum, which every backend has

@@ -1,0 +1,135 @@
+"""Updates of the toy VLA that one process and two must agree on, as functions that a new process can import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from gymnasium import spaces
+from torch import Tensor
+
+from vla_policy import OpenVLAOFTPolicy
+from vla_trainer.checkpoint_sharded import save
+from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.config.schema import Actor
+from vla_trainer.records import Batch
+from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.policy_gradient import update
+from vla_trainer.update.ranks import Ranks
+from vla_trainer.update.sharding import blocks_of, full_state_dict, reshard, shard, unshard
+
+CHUNK, DIMS, ROWS = 2, 7, 5
+OBSERVATIONS = spaces.Dict(
+    image=spaces.Box(0, 255, (32, 32, 3), np.uint8), state=spaces.Box(-1, 1, (8,)), instruction=spaces.Text(64)
+)
+ACTIONS = spaces.Box(-1, 1, (CHUNK, DIMS), np.float32)
+# eps: a key's bias moves no attention weight, so that its true gradient is 0; with Adam's default of 1e-8 rounding of
+# that size would become a step of lr. 5 rows in micro-batches of 2: 3 and 2 rows on 2 ranks, the other's second pass
+# does not count.
+ACTOR = Actor(lr=1e-3, eps=1e-3, micro_batch_size=2)
+
+
+@dataclass(frozen=True)
+class Case:
+    algorithm: PPO | GRPO
+    lora: int | None = None
+    bf16: bool = False
+    """Compute in bfloat16; frozen weights are bfloat16, too."""
+    gradient_checkpointing: bool = False
+
+
+CASES = {
+    "whole": Case(PPO(epochs=2)),
+    "adapters": Case(GRPO(epochs=2), lora=2, gradient_checkpointing=True),
+    "bf16": Case(PPO(epochs=2), bf16=True),
+    "bf16 adapters": Case(GRPO(epochs=2), lora=2, bf16=True),
+}
+
+
+def make(case: Case) -> OpenVLAOFTPolicy:
+    policy = OpenVLAOFTPolicy.tiny(
+        OBSERVATIONS, ACTIONS, trunk_width=24, trunk_depth=2, width=32, ffn_width=48, lora=case.lora
+    )
+    if case.gradient_checkpointing:
+        policy.gradient_checkpointing_enable()
+    if case.lora is not None and case.bf16:
+        for weight in policy.parameters():
+            if not weight.requires_grad:
+                weight.data = weight.data.bfloat16()
+    return policy.eval()
+
+
+def observe(rows: int) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    return {
+        "image": rng.integers(0, 255, (rows, 32, 32, 3), np.uint8),
+        "state": rng.uniform(-1, 1, (rows, 8)).astype(np.float32),
+        "instruction": [f"pick up the {'black bowl' if row % 2 else 'plate'}" for row in range(rows)],
+    }
+
+
+@dataclass
+class Result:
+    """Of an update of two steps."""
+
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+    """Whole; only of rank 0."""
+    actions: list[Any]
+    """What the policy then does, asked as often as the rank's number says."""
+    blocks: int = 0
+    trainable: set[str] = field(default_factory=set)
+    """Names in the state that is sent to those who act; only of rank 0."""
+
+
+def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
+    """One update; on several ranks, a checkpoint of it is written to `folder`."""
+    policy, generator = make(case), torch.Generator().manual_seed(0)
+    autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=case.bf16)
+    with autocast():
+        out = policy.act(observe(ROWS), generator=generator)
+    advantages = torch.randn(ROWS, generator=generator)
+    batch = Batch(
+        inputs=out.inputs,
+        tokens=out.tokens,
+        log_probs=out.log_probs,
+        advantages=advantages,
+        episode=torch.arange(ROWS) // 2,
+        lengths=torch.tensor([1, 2, 2, 1, 2]),
+        values=out.values,
+        returns=out.values + advantages,
+    )
+    blocks = len(blocks_of(policy))
+    if ranks.size > 1:
+        shard(policy, ranks, precision="bf16" if case.bf16 else "fp32")
+    optimizer = make_optimizer(policy, ACTOR)
+    metrics = update(
+        policy,
+        optimizer,
+        batch,
+        case.algorithm,
+        ACTOR,
+        temperature=1.0,
+        action_dim=DIMS,
+        generator=torch.Generator().manual_seed(1),
+        autocast=autocast,
+        ranks=ranks,
+    )
+    weights, trainable = full_state_dict(policy), set(full_state_dict(policy, trainable_only=True))
+    if folder is not None:
+        save(folder, policy, optimizer, ranks)
+    unshard(policy)
+    with autocast():
+        actions = [policy.act(observe(3), deterministic=True).actions for _ in range(ranks.rank + 1)]
+    reshard(policy)
+    return Result(metrics, weights, actions, blocks, trainable)
+
+
+def run_all(folder: Path) -> dict[str, Result]:
+    """In each of the processes."""
+    return {name: run(case, Ranks(dist.group.WORLD), folder / name) for name, case in CASES.items()}
