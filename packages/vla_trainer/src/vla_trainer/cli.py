@@ -54,15 +54,7 @@ def _train(
         if check:
             typer.echo(f"{planned.recipe}: ok")
             return
-        with _one_line(ValueError):
-            from vla_trainer.backend import make_backend
-
-            backend = make_backend(planned.config)
-        try:
-            folder = run.run_training(planned, backend, typer.echo)
-        finally:
-            backend.close()
-        typer.echo(f"done: {folder}")
+        typer.echo(f"done: {run.run_supervised(planned, _making, typer.echo)}")
 
 
 def _evaluate(

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TrainerError(ValueError):
@@ -50,6 +54,9 @@ class BackendError(TrainerError):
 
 class ProcessLostError(BackendError):
     """A process of the `ray` backend has died; what it was doing is lost, checkpoints are not."""
+
+    run: "Path | None" = None
+    """The folder of the run that was broken off, once there is one."""
 
 
 class PlacementError(TrainerError):

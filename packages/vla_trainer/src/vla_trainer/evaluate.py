@@ -53,8 +53,9 @@ def evaluate(
     episodes = [rollout.episodes[number] for number in range(len(starts))]
     listed = init_states(envs)
     available = sum(listed.values()) if listed is not None else None
-    said = {"deterministic": deterministic, "split": split, "notices": notices}
-    return summarize(episodes, provenance_of(envs), available, **said), rollout.films
+    found = provenance_of(envs)
+    counted = summarize(episodes, found, available, deterministic=deterministic, split=split, notices=notices)
+    return counted, rollout.films
 
 
 def summarize(

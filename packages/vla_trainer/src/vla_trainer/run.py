@@ -10,7 +10,7 @@ from vla_trainer import checkpoint, durable
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
-from vla_trainer.errors import CheckpointError
+from vla_trainer.errors import CheckpointError, ProcessLostError
 from vla_trainer.provenance import read_provenance
 from vla_trainer.records import FilmRequest
 
@@ -92,6 +92,34 @@ def _run_of(path: Path) -> Path:
     return path.parent.parent if len(path.parts) > 2 else path.absolute().parent.parent
 
 
+def run_supervised(plan: RunPlan, make: "Callable[[Config], Backend | Imitating]", say: Callable[[str], None]) -> Path:
+    """`run_training`, which goes on by itself from the last checkpoint where a process is lost; returns the folder.
+
+    Args:
+        plan: what is run.
+        make: makes a backend, as `make_backend`.
+        say: takes lines for the user.
+
+    Raises:
+        ProcessLostError: processes were lost more often than `cluster.restarts` allows.
+        TrainerError: what `make` and `run_training` raise.
+    """
+    left = plan.config.cluster.restarts
+    while True:
+        backend = make(plan.config)
+        try:
+            return run_training(plan, backend, say)
+        except ProcessLostError as error:
+            if error.run is None or not left:
+                raise
+            left -= 1
+            say(f"note: {error}; going on from the last checkpoint")
+            folder = error.run
+        finally:
+            backend.close()
+        plan = plan_resume(folder, None, [])
+
+
 def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[str], None]) -> Path:
     """Train to the end; returns the run's folder.
 
@@ -136,6 +164,9 @@ def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[s
             else:
                 learning = Reinforcement(config, cast("Backend", backend), films, progress)
             train_loop(config, backend, learning, loggers, folder, films, first)
+    except ProcessLostError as error:
+        error.run = folder
+        raise
     finally:
         loggers.close()
     return folder

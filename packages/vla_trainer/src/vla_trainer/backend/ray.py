@@ -5,8 +5,6 @@ samples, the update the same batch and shuffles. See `vla_trainer.cluster` for t
 """
 
 import logging
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +56,7 @@ class RayBackend:
         self.sync_bytes = 0
         """Sent by the latest weight sync."""
         self._policies: list[Any] = []
+        self._queue: Any = None
         self._machines = Machines(config.cluster)
         try:
             self._start(int(starts_seed))
@@ -183,9 +182,10 @@ class RayBackend:
         if ray.is_initialized():
             if hasattr(self, "_envs"):
                 self._envs.close()
-            for one in [*self._policies, *([self._queue] if hasattr(self, "_queue") else [])]:
-                ray.kill(one)
-            self._policies = []
+            for one in [*self._policies, self._queue]:
+                if one is not None:
+                    ray.kill(one)
+            self._policies, self._queue = [], None
         self._machines.close()
 
     def processes(self) -> dict[str, int]:
@@ -204,7 +204,8 @@ class RayBackend:
         from vla_trainer.cluster.policy_worker import PolicyWorker
 
         config, layout = self._config, self._layout
-        self._queue = ray.remote(EpisodeQueue).options(**self._machines.options(0, (), {})).remote()
+        queue: Any = ray.remote(EpisodeQueue)
+        self._queue = queue.options(**self._machines.options(0, (), {})).remote()
         on_node = layout.per_node()
         cores = {node: self._machines.cores(node) for node in on_node}
         for rank, one in enumerate(layout.policies):
@@ -237,8 +238,9 @@ class RayBackend:
 
     def _names(self) -> dict[str, str]:
         """What each process is called in messages, by Ray's number of it."""
-        named = {handle._actor_id.hex(): one.name for one, handle in zip(self._layout.policies, self._policies)}
-        if hasattr(self, "_queue"):
+        handles = zip([*self._layout.policies], self._policies, strict=False)
+        named = {handle._actor_id.hex(): one.name for one, handle in handles}
+        if self._queue is not None:
             named[self._queue._actor_id.hex()] = "the process with the queue of episodes"
         return named
 

@@ -12,7 +12,7 @@ from vla_trainer.cluster import SETTINGS
 from vla_trainer.errors import BackendError, MissingExtraError
 
 if TYPE_CHECKING:
-    from vla_trainer.config.schema import Cluster
+    from vla_trainer.config.cluster import Cluster
 
 POLL_SECONDS = 0.5
 
@@ -83,7 +83,8 @@ class Machines:
         from ray.util import placement_group_table
 
         where = placement_group_table(self._group)["bundles_to_node_id"][node]
-        found = [each for each in ray.nodes() if each["NodeID"] == where]
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        found = [each for each in nodes if each["NodeID"] == where]
         return int(found[0]["Resources"].get("CPU", 1)) if found else 1
 
     def close(self) -> None:

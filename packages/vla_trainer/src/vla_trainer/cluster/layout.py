@@ -59,10 +59,8 @@ class Layout:
 
     def per_node(self) -> dict[int, int]:
         """How many processes each node has."""
-        counts: dict[int, int] = {}
-        for one in (*self.envs, *self.policies):
-            counts[one.node] = counts.get(one.node, 0) + 1
-        return counts
+        nodes = [one.node for one in self.envs] + [one.node for one in self.policies]
+        return {node: nodes.count(node) for node in nodes}
 
 
 def layout_of(placement: Placement, num_envs: int, stages: int) -> Layout:

@@ -51,6 +51,7 @@ class PolicyWorker:
         self._config, self._place, self._rank = config, place, rank
         torch.set_num_threads(threads)
         self._version = 0
+        self._spaces: Any = None
         self._ranks = Ranks()
         self._sync: Any = None
         self._store = RowStore(ray.put)
@@ -61,7 +62,8 @@ class PolicyWorker:
 
         with socket.socket() as free:
             free.bind(("", 0))
-            return f"tcp://{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
+            here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+            return f"tcp://{here}:{free.getsockname()[1]}"
 
     def open(self, facts: EnvFacts, address: str, learning: int, size: int) -> None:
         """Make the policy and join the others.
@@ -75,10 +77,10 @@ class PolicyWorker:
         config = self._config
         self._action_dim = facts.action_space.shape[-1] if facts.action_space.shape else 1
         torch.manual_seed(config.trainer.seed)
-        spaces: Any = SimpleNamespace(
+        self._spaces = SimpleNamespace(
             single_observation_space=facts.observation_space, single_action_space=facts.action_space
         )
-        self._policy = make_policy(config.policy, spaces)
+        self._policy = make_policy(config.policy, self._spaces)
         if getattr(self._policy, "moments", None) is not None:
             raise PolicyError(
                 "a policy that changes while it acts cannot act in several processes; with GaussianPolicy: "
@@ -92,11 +94,11 @@ class PolicyWorker:
             algorithm: PPO | GRPO = config.algorithm
             warmup = algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0
             self._warmup = warmup
-            options = {"precision": config.policy.precision, "offload": getattr(config.actor, "offload", False)}
+            precision, offload = config.policy.precision, config.actor.offload
             self._reference = frozen_copy(self._policy) if algorithm.kl_coef > 0 else None
             if self._reference is not None:
-                sharding.shard(self._reference, self._ranks, **options)
-            sharding.shard(self._policy, self._ranks, **options)
+                sharding.shard(self._reference, self._ranks, precision=precision, offload=offload)
+            sharding.shard(self._policy, self._ranks, precision=precision, offload=offload)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=warmup > 0)
             self._algorithm = algorithm
         self._samplers = {
@@ -181,9 +183,7 @@ class PolicyWorker:
         """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`."""
         from vla_trainer import checkpoint_sharded
 
-        sharding.unshard(self._policy)
-        if self._rank == 0:
-            self._policy.save_pretrained(Path(folder))
+        self._save_pretrained(Path(folder))
         checkpoint_sharded.save(Path(shards), self._policy, self._optimizer, self._ranks)
         self.make_ready_to_act()
 
@@ -213,6 +213,17 @@ class PolicyWorker:
         if torch.distributed.is_initialized():
             with suppress(RuntimeError):
                 torch.distributed.destroy_process_group()
+
+    def _save_pretrained(self, folder: Path) -> None:
+        if not sharding.is_sharded(self._policy):
+            self._policy.save_pretrained(folder)
+            return
+        whole = sharding.full_state_dict(self._policy)
+        if self._rank == 0:
+            # what is spread over processes cannot write itself
+            here = make_policy(self._config.policy.model_copy(update={"device": "cpu", "path": None}), self._spaces)
+            here.load_state_dict(whole)
+            here.save_pretrained(folder)
 
     @property
     def _learns(self) -> bool:
@@ -264,7 +275,8 @@ class PolicyWorker:
             first = bucket[0][1]
             flat = torch.empty(sum(w.numel() for _, w in bucket), dtype=first.dtype, device=first.device)
             dist.broadcast(flat, src=0, group=self._sync)
-            for (_, weight), part in zip(bucket, flat.split([w.numel() for _, w in bucket]), strict=True):
+            parts = torch.split(flat, [weight.numel() for _, weight in bucket])
+            for (_, weight), part in zip(bucket, parts, strict=True):
                 weight.data.copy_(part.view_as(weight))
         return 0
 

@@ -48,8 +48,8 @@ class Cluster(Section):
     hang_seconds: PositiveFloat = 600.0
     """ray: an env process without progress for so long is started again."""
     restarts: NonNegativeInt = 3
-    """ray: how often lost env processes are started again within an iteration, and how often a run goes on by itself from
-    its last checkpoint after the loss of a rollout or actor process."""
+    """ray: how often lost env processes are started again within an iteration, and how often a run goes on by itself
+    from its last checkpoint after the loss of a rollout or actor process."""
     forward_env: list[str] = Field(
         default_factory=lambda: ["LIBERO_*", "MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
     )
