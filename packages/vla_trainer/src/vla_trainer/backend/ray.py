@@ -214,7 +214,7 @@ class RayBackend:
             options = self._machines.options(one.node, one.gpus, {"OMP_NUM_THREADS": str(threads)})
             self._policies.append(ray.remote(PolicyWorker).options(**options).remote(config, one, rank, threads))
         acting = [self._policies[index] for index in layout.acting()]
-        self._envs = EnvProcesses(config, layout.envs, self._machines, acting, self._queue, starts_seed)
+        self._envs = EnvProcesses(config, layout.envs, self._machines, acting, self._queue, starts_seed, self._names())
         self._facts = self._envs.open()
         space = self._facts.action_space
         if space.shape is None:

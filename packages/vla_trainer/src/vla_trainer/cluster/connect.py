@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -155,8 +156,12 @@ class Machines:
 
     def _forwarded(self) -> dict[str, str]:
         patterns = self._cluster.forward_env
-        return {
+        found = {
             name: value
             for name, value in os.environ.items()
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         }
+        # environments and policies of the user's own are found where they are found here
+        installed = (sys.prefix, sys.base_prefix)
+        own = [place for place in sys.path if os.path.isdir(place) and not place.startswith(installed)]
+        return {**found, "PYTHONPATH": os.pathsep.join(own)} if own else found

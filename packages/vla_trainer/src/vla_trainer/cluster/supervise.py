@@ -39,6 +39,7 @@ class EnvProcesses:
         acting: Sequence[Any],
         queue: Any,
         columns_seed: int,
+        names: Mapping[str, str],
     ) -> None:
         """
         Args:
@@ -48,7 +49,9 @@ class EnvProcesses:
             acting: handles of the policy processes that act, by rollout rank.
             queue: handle of the `EpisodeQueue`.
             columns_seed: of PPO's streams of starts.
+            names: what other processes are called in messages, by Ray's number of them.
         """
+        self._names = names
         self._config, self._places, self._machines = config, places, machines
         self._acting, self._queue, self._columns_seed = acting, queue, columns_seed
         self._evaluation_envs: int | None = None
@@ -90,7 +93,7 @@ class EnvProcesses:
                 try:
                     results[rank] = ray.get(ref)
                 except RayTaskError as error:
-                    raise unwrapped(error, {}) from error
+                    raise unwrapped(error, self._names) from error
                 except RayActorError as error:
                     lost.append((rank, _cause(error)))
             if not done:
@@ -167,11 +170,11 @@ class EnvProcesses:
         return episodes
 
     def _all(self, refs: Sequence[Any]) -> list[Any]:
-        names = {handle._actor_id.hex(): f"env process {rank}" for rank, handle in enumerate(self.handles)}
+        mine = {handle._actor_id.hex(): f"env process {rank}" for rank, handle in enumerate(self.handles)}
         try:
             answers: list[Any] = ray.get(list(refs))
         except RayError as error:
-            raise unwrapped(error, names) from error
+            raise unwrapped(error, {**self._names, **mine}) from error
         return answers
 
 
