@@ -6,8 +6,10 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from rank_processes import PRELOAD
+
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["torch._dynamo", "vla_trainer.backend.local", "vla_trainer.loggers.tensorboard"])
+_context.set_forkserver_preload(PRELOAD)
 
 
 def start(arguments: list[str], log: Path) -> ForkServerProcess:
