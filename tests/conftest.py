@@ -1,8 +1,12 @@
-"""Fixtures of all tests: a cache folder of their own, and where LIBERO's original assets may lie."""
+"""Fixtures of all tests: a cache folder of their own, where LIBERO's original assets may lie, and quick commands."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,3 +35,32 @@ def official_assets() -> Path:
     if not OFFICIAL.is_dir():
         pytest.skip(f"LIBERO's original assets are not at {OFFICIAL}; set LIBERO_GYM_TEST_ASSETS to a folder of them")
     return OFFICIAL
+
+
+@pytest.fixture
+def quick_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `vla-train` or `vla-eval` in this process, which has imported torch already, in a temporary folder."""
+    from vla_trainer import cli
+
+    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+    def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        capsys.readouterr()
+        function = {"vla-train": cli.train, "vla-eval": cli.evaluate}[name]
+        with warnings.catch_warnings():
+            # as Python shows them to a user, on standard error
+            warnings.resetwarnings()
+            for silent in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", silent)
+            monkeypatch.setattr(warnings, "showwarning", show)
+            with pytest.raises(SystemExit) as left:
+                function()
+        shown = capsys.readouterr()
+        return subprocess.CompletedProcess(sys.argv, int(left.value.code or 0), shown.out, shown.err)
+
+    return run

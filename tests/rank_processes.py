@@ -14,8 +14,15 @@ TIMEOUT = timedelta(seconds=120)
 """After which processes that wait for one another are a failure."""
 
 
-PRELOAD = ["torch.distributed.checkpoint.state_dict_loader", "torch.distributed.fsdp", "vla_trainer.policy.gaussian"]
-"""What takes long to import: done once, before the processes are forked."""
+PRELOAD = [
+    "torch._dynamo",  # by the first step of any optimizer
+    "torch.distributed.checkpoint.state_dict_loader",
+    "torch.distributed.fsdp",
+    "vla_trainer.backend.local",
+    "vla_trainer.loggers.tensorboard",
+    "vla_trainer.policy.gaussian",
+]
+"""What takes long to import: done once, before processes are forked, here and in vla_trainer/train_process.py."""
 
 
 def run(

@@ -28,7 +28,7 @@ def command(name, *arguments):
 
 
 @pytest.mark.slow
-def test_a_pole_learns_to_stand_on_a_cart(tmp_path):
+def test_a_pole_learns_to_stand_on_a_cart(tmp_path, quick_command):
     run = tmp_path / "run"
     result = command(
         "vla-train",
@@ -63,6 +63,6 @@ def test_a_pole_learns_to_stand_on_a_cart(tmp_path):
     policy = GaussianPolicy.from_pretrained(run / "checkpoints" / "step_000010")
     # two trunks over 4 features, a mean and a value, and one deviation
     assert sum(weight.numel() for weight in policy.parameters()) == 2 * (4 * 64 + 64 + 64 * 64 + 64 + 64 + 1) + 1
-    evaluated = command("vla-eval", run, "eval.episodes=10")
+    evaluated = quick_command("vla-eval", run, "eval.episodes=10")
     assert evaluated.returncode == 0, evaluated.stderr
     assert json.loads((run / "eval.json").read_text())["reward_mean"] == report["reward_mean"]

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from vla_trainer import cli
-
 BIN = Path(sys.executable).parent
 NAME = "libero/spatial-test-v0"
 RECORD = ["--suite", "spatial", "--task", "0", "--per-task", "1", "--size", "32", "--quality", "fast"]
@@ -44,9 +42,13 @@ def recorded(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(recorded, tmp_path):
+def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(
+    recorded, tmp_path, monkeypatch, quick_command
+):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(recorded))
+    monkeypatch.setenv("LIBERO_GYM_ASSETS", "builtin")
     run = tmp_path / "run"
-    result = command("vla-train", "tiny_spatial_sft", *SHORT, f"output_dir={run}", datasets=recorded, cwd=tmp_path)
+    result = quick_command("vla-train", "tiny_spatial_sft", *SHORT, f"output_dir={run}")
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     # 255 bins: ln 255 = 5.5 nats of a policy that knows nothing
@@ -67,7 +69,7 @@ def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(r
         "trainer.threads=1",
     ]
     grpo += [f"policy.path={run}/checkpoints/step_000002", f"output_dir={tmp_path / 'grpo'}"]
-    result = command("vla-train", *grpo, datasets=recorded, cwd=tmp_path)
+    result = quick_command("vla-train", *grpo)
     assert result.returncode == 0, result.stderr
     kept = json.loads((tmp_path / "grpo/checkpoints/step_000001/dataset_statistics.json").read_text())
     assert kept == statistics
@@ -87,7 +89,7 @@ def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(r
     ],
     ids=["environment", "size", "quality", "orientation", "task", "cut off", "episode cut off"],
 )
-def test_what_does_not_fit_is_one_line(recorded, tmp_path, monkeypatch, capsys, damage, overrides, said):
+def test_what_does_not_fit_is_one_line(recorded, tmp_path, monkeypatch, quick_command, damage, overrides, said):
     datasets = tmp_path / "datasets"
     shutil.copytree(recorded, datasets)
     if damage is not None:
@@ -97,12 +99,9 @@ def test_what_does_not_fit_is_one_line(recorded, tmp_path, monkeypatch, capsys, 
             file.truncate(path.stat().st_size // 2)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(datasets))
     monkeypatch.setenv("LIBERO_GYM_ASSETS", "builtin")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["vla-train", "tiny_spatial_sft", *SHORT, *overrides, "output_dir=run"])
-    with pytest.raises(SystemExit) as left:
-        cli.train()
-    assert left.value.code == 2
-    last = capsys.readouterr().err.strip().splitlines()[-1]
+    result = quick_command("vla-train", "tiny_spatial_sft", *SHORT, *overrides, "output_dir=run")
+    assert result.returncode == 2
+    last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("DatasetError: ")
     assert said in last
     assert not (tmp_path / "run").exists()

@@ -23,7 +23,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, checkpoints: Path) -> list[dict[str, Result]]:
     """By rank."""
-    preload = [*rank_processes.PRELOAD, "timm", "vla_policy"]
+    preload = [*rank_processes.PRELOAD, "timm", "peft", "vla_policy"]
     return rank_processes.run(sharded_vla.run_all, tmp_path_factory.mktemp("ranks"), 2, checkpoints, preload=preload)
 
 

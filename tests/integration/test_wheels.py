@@ -1,4 +1,9 @@
-"""Each wheel is built, installed alone with plain pip into an empty environment, and used there."""
+"""Each wheel is built, installed alone into an empty environment, and used there.
+
+`libero_gym`, whose dependencies are compiled in part, is installed with plain pip. The two with torch are installed by
+uv, outside of this workspace and its settings: it links the gigabytes that the workspace's own environment has from its
+cache, where pip would unpack them once more for each.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+UV = shutil.which("uv") or str(REPOSITORY / ".uv" / "bin" / "uv")
 
 USE = {
     "libero_gym": """
@@ -55,9 +62,8 @@ print("advantage", float(advantages[0, 0]))
 def wheels(tmp_path_factory) -> dict[str, Path]:
     """The three wheels."""
     out = tmp_path_factory.mktemp("wheels")
-    uv = shutil.which("uv") or str(REPOSITORY / ".uv" / "bin" / "uv")
     subprocess.run(
-        [uv, "build", "--all-packages", "--wheel", "--out-dir", str(out), "--quiet"], cwd=REPOSITORY, check=True
+        [UV, "build", "--all-packages", "--wheel", "--out-dir", str(out), "--quiet"], cwd=REPOSITORY, check=True
     )
     return {path.name.split("-")[0]: path for path in out.glob("*.whl")}
 
@@ -73,33 +79,44 @@ def constraints(tmp_path_factory) -> Path:
     return path
 
 
+def install_with_pip(wheel: Path, folder: Path, constraints: Path, environment: dict[str, str]) -> list[str]:
+    """Returns the command that lists what is there."""
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip"]
+    environment |= {"PIP_CONSTRAINT": str(constraints), "PIP_NO_COMPILE": "1"}
+    check([*pip, "install", "--quiet", "--disable-pip-version-check", str(wheel)], environment)
+    return [*pip, "list"]
+
+
+def install_with_uv(wheel: Path, folder: Path, constraints: Path, environment: dict[str, str]) -> list[str]:
+    """Returns the command that lists what is there."""
+    python = str(folder / "bin" / "python")
+    check([UV, "venv", "--quiet", "--no-config", "--python", sys.executable, str(folder)], environment)
+    pip, where = [UV, "pip"], ["--no-config", "--python", python]
+    check([*pip, "install", "--quiet", *where, "--constraint", str(constraints), str(wheel)], environment)
+    return [*pip, "list", *where]
+
+
+def check(command: list[str], environment: dict[str, str]) -> str:
+    """What it prints, if it succeeds; outside of the repository."""
+    result = subprocess.run(
+        command, env=environment, cwd=environment["HERE"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("package", list(USE))
 def test_a_wheel_works_alone(package, wheels, constraints, tmp_path):
     folder = tmp_path / "environment"
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    environment |= {
-        "PIP_CONSTRAINT": str(constraints),
-        "PIP_NO_COMPILE": "1",  # torch's bytecode would take a minute and is used once
-        "LIBERO_GYM_CACHE": str(tmp_path / "cache"),
-    }
-    if package == "vla_policy":
-        # A machine may offer pip a CPU build of torch, which the index's torchvision, that timm brings, cannot go with.
-        environment["PIP_FIND_LINKS"] = str(tmp_path)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheels[package])]
-    result = subprocess.run(install, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-    result = subprocess.run(
-        [str(python), "-c", USE[package]], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    environment |= {"LIBERO_GYM_CACHE": str(tmp_path / "cache"), "HERE": str(tmp_path)}
+    install = install_with_pip if package == "libero_gym" else install_with_uv
+    listing = install(wheels[package], folder, constraints, environment)
+    check([str(folder / "bin" / "python"), "-c", USE[package]], environment)
     others = set(USE) - {package}
-    listed = subprocess.run(
-        [str(python), "-m", "pip", "list"], env=environment, capture_output=True, text=True, check=True
-    )
-    installed = {line.split()[0].replace("-", "_") for line in listed.stdout.splitlines()[2:]}
+    installed = {line.split()[0].replace("-", "_") for line in check(listing, environment).splitlines()[2:]}
     assert package in installed
     assert not installed & others

@@ -42,22 +42,3 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-@pytest.fixture
-def quick_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """As `command`, in this process, which has imported torch already."""
-    from vla_trainer import cli
-
-    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            {"vla-train": cli.train, "vla-eval": cli.evaluate}[name]()
-        shown = capsys.readouterr()
-        return subprocess.CompletedProcess([name, *arguments], int(left.value.code or 0), shown.out, shown.err)
-
-    return run
