@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,12 +99,21 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if not k.startswith(placed)} for row in rows]
 
 
-def train(recipe: str, folder: Path, overrides: list[str], hurt: Callable[[Any, str, int], None] | None = None) -> Any:
-    """Run to the end, as `vla-train` does; `hurt` is told of each stage of the first backend that is made."""
+def train(
+    recipe: str,
+    folder: Path,
+    overrides: list[str],
+    hurt: Callable[[Any, str, int], None] | None = None,
+    mend: Callable[[], None] = lambda: None,
+) -> Any:
+    """Run to the end, as `vla-train` does; `hurt` is told of each stage of the first backend that is made, and `mend` is
+    called before the second is made."""
     made: list[Any] = []
     said: list[str] = []
 
     def make(of: Config) -> Any:
+        if made:
+            mend()
         backend = make_backend(of)
         made.append(backend)
         if hurt is not None and len(made) == 1:
@@ -158,16 +166,10 @@ def test_a_run_goes_on_after_a_process_with_the_policy_was_killed(
 def test_a_run_goes_on_after_a_node_was_lost(cluster: Any, unhurt: list[dict[str, Any]], tmp_path: Path) -> None:
     def kill(backend: Any, now: str, iteration: int) -> None:
         if (now, iteration) == ("collect", 3):
-            node = cluster.worker_nodes and next(iter(cluster.worker_nodes))
+            node = next(iter(cluster.worker_nodes))
+            in_the_middle(lambda: cluster.remove_node(node, allow_graceful=False), 0.1)
 
-            def replace() -> None:
-                cluster.remove_node(node, allow_graceful=False)
-                time.sleep(1)
-                cluster.add_node(num_cpus=2)
-
-            in_the_middle(replace, 0.1)
-
-    made, said = train(slow_toy.GRPO, tmp_path / "run", on(cluster), kill)
+    made, said = train(slow_toy.GRPO, tmp_path / "run", on(cluster), kill, mend=lambda: cluster.add_node(num_cpus=2))
     assert len(made) == 2, said
     same_rows(rows_of(tmp_path / "run"), unhurt)
 

@@ -110,11 +110,11 @@ def run_supervised(plan: RunPlan, make: "Callable[[Config], Backend | Imitating]
         try:
             return run_training(plan, backend, say)
         except ProcessLostError as error:
-            if error.run is None or not left:
+            folder = error.run or plan.folder
+            if folder is None or not left:
                 raise
             left -= 1
             say(f"note: {error}; going on from the last checkpoint")
-            folder = error.run
         finally:
             backend.close()
         plan = plan_resume(folder, None, [])

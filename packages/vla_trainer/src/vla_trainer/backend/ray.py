@@ -51,7 +51,6 @@ class RayBackend:
         self._start_rng = np.random.default_rng(starts_seed)
         self._shuffles = torch.Generator().manual_seed(int(shuffles_seed)).get_state()
         self._version = 0
-        self._evaluating: list[Any] | None = None
         self.env_steps = 0
         self.sync_bytes = 0
         """Sent by the latest weight sync."""

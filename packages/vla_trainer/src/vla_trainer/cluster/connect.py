@@ -78,12 +78,18 @@ class Machines:
             "runtime_env": {"env_vars": variables},
         }
 
+    def lost(self, node: int) -> bool:
+        """Whether a node of the run is there no more."""
+        import ray
+
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return not any(each["Alive"] and each["NodeID"] == self._node_ids[node] for each in nodes)
+
     def cores(self, node: int) -> int:
         """Processors of a node, as Ray counts them."""
         import ray
-        from ray.util import placement_group_table
 
-        where = placement_group_table(self._group)["bundles_to_node_id"][node]
+        where = self._node_ids[node]
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
         found = [each for each in nodes if each["NodeID"] == where]
         return int(found[0]["Resources"].get("CPU", 1)) if found else 1
@@ -153,6 +159,8 @@ class Machines:
                 f"{cluster.num_nodes} node(s) with a free processor and {bundle.get('GPU', 0):g} free GPUs each were "
                 f"not to be had within {cluster.wait_seconds:g} s ({said}); is another run using them?"
             )
+
+        self._node_ids: dict[int, str] = placement_group_table(self._group)["bundles_to_node_id"]
 
     def _forwarded(self) -> dict[str, str]:
         patterns = self._cluster.forward_env

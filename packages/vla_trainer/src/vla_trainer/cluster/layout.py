@@ -32,6 +32,8 @@ class PolicyProcess:
     """Its number among those that act; None: it does not."""
     actor_rank: int | None
     """Its number among those that learn; None: it does not."""
+    offload: bool = False
+    """Whether what only learning needs is moved to the host's memory while others use its GPUs."""
 
     @property
     def name(self) -> str:
@@ -83,13 +85,16 @@ def layout_of(placement: Placement, num_envs: int, stages: int) -> Layout:
         )
         for one in env
     )
+    moved = placement.offloads("actor")
     waiting: dict[tuple[int, tuple[int, ...]], list[Process]] = {}
     for one in rollout:
         waiting.setdefault((one.node, one.gpus), []).append(one)
     policies = []
     for one in actor:
         same = waiting.get((one.node, one.gpus))
-        policies.append(PolicyProcess(one.node, one.gpus, same.pop(0).rank if same else None, one.rank))
+        policies.append(
+            PolicyProcess(one.node, one.gpus, same.pop(0).rank if same else None, one.rank, one.rank in moved)
+        )
     left = sorted((one for same in waiting.values() for one in same), key=lambda one: one.rank)
     policies += [PolicyProcess(one.node, one.gpus, one.rank, None) for one in left]
     return Layout(envs, tuple(policies))

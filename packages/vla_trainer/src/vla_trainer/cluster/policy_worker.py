@@ -28,6 +28,7 @@ from vla_trainer.interfaces import Observation
 from vla_trainer.records import Batch
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.update import sharding
+from vla_trainer.update.moments import move_moments
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks, backend_of
@@ -87,7 +88,9 @@ class PolicyWorker:
                 "policy.kwargs.normalize_observations=false"
             )
         self._autocast = autocast_of(config.policy)
-        device = device_of(config.policy)
+        device = self._device = device_of(config.policy)
+        # what shares the GPU works next
+        self._parks = device.type == "cuda" and self._place.offload and not config.actor.offload
         self._join(address, learning, size, device)
         if self._learns:
             assert not isinstance(config.algorithm, SFT)
@@ -145,6 +148,8 @@ class PolicyWorker:
         generator.set_state(shuffles)
         from dataclasses import replace
 
+        if self._parks:
+            move_moments(self._optimizer, self._device)
         metrics = update(
             self._policy,
             self._optimizer,
@@ -159,6 +164,8 @@ class PolicyWorker:
             autocast=self._autocast,
             ranks=self._ranks,
         )
+        if self._parks:
+            move_moments(self._optimizer, "cpu")
         return metrics, generator.get_state()
 
     def sync(self, version: int) -> int:

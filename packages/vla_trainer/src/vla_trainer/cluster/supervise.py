@@ -102,6 +102,8 @@ class EnvProcesses:
                         del pending[ref]
                         lost.append((rank, f"no progress for {self._config.cluster.hang_seconds:g} s"))
             for rank, cause in lost:
+                if self._machines.lost(self._places[rank].node):
+                    raise ProcessLostError(f"env process {rank} was lost with node {self._places[rank].node}: {cause}")
                 if not left:
                     raise ProcessLostError(f"env process {rank} was lost: {cause}; it was started again often enough")
                 left -= 1
@@ -161,7 +163,10 @@ class EnvProcesses:
         ray.kill(self.handles[rank])
         self.restarts += 1
         handle = self.handles[rank] = self._make(self._places[rank])
-        self._all([handle.open.remote(self._columns_seed)])
+        opened = [handle.open.remote(self._columns_seed)]
+        if not ray.wait(opened, timeout=self._config.cluster.wait_seconds)[0]:
+            raise ProcessLostError(f"env process {rank} could not be started again: is its node lost?")
+        self._all(opened)
         if self._evaluation_envs is not None:
             self._all([handle.open_evaluation.remote(self._evaluation_envs)])
         if self._states[rank] is not None:
