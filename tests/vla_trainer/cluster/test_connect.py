@@ -31,6 +31,7 @@ class FakeRay:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.nodes: list[dict[str, Any]] = [node("10.0.0.1")]
         self.free = True
+        self.table: dict[str, Any] = {"stats": {"scheduling_state": "PENDING"}, "bundles_to_node_id": {}}
         self.running = False
         self.begun: list[dict[str, Any]] = []
         self.reserved: list[tuple[list[dict[str, float]], str]] = []
@@ -45,7 +46,7 @@ class FakeRay:
         }.items():
             monkeypatch.setattr(ray, name, function)
         monkeypatch.setattr(ray.util, "placement_group", self.placement_group)
-        monkeypatch.setattr(ray.util, "placement_group_table", lambda group: {"stats": {"scheduling_state": "PENDING"}})
+        monkeypatch.setattr(ray.util, "placement_group_table", lambda group: self.table)
         monkeypatch.setattr(ray.util, "remove_placement_group", self.remove)
 
     def init(self, **options: Any) -> None:
@@ -195,10 +196,13 @@ def test_variables_that_reach_all_machines(fake: FakeRay, monkeypatch: pytest.Mo
     assert "LIBERO_GYM_ASSETS" not in variables
 
 
-def test_processors_of_a_node(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_node_is_which(fake: FakeRay) -> None:
     fake.nodes = [node("10.0.0.1"), node("10.0.0.2")]
     fake.nodes[1]["Resources"]["CPU"] = 96.0
     placed = {"bundles_to_node_id": {0: "10.0.0.2", 1: "10.0.0.1"}}  # as Ray chose
+    fake.table |= placed
     machines = Machines(cluster(num_nodes=2, address="head:6379"))
-    monkeypatch.setattr(ray.util, "placement_group_table", lambda group: placed)
     assert [machines.cores(0), machines.cores(1)] == [96, 4]
+    assert not machines.lost(0)
+    fake.nodes[1]["Alive"] = False
+    assert [machines.lost(0), machines.lost(1)] == [True, False]

@@ -55,10 +55,10 @@ def test_rollout_and_actor_on_the_same_gpu_are_one_process() -> None:
     # rollout 0 and 1 on GPUs 2 and 3, where actors 2 and 3 are
     found = layout({"env": "0-1", "rollout": "2-3", "actor": "0-3"}, 4)
     assert found.policies == (
-        PolicyProcess(0, (0,), None, 0),
-        PolicyProcess(0, (1,), None, 1),
-        PolicyProcess(0, (2,), 0, 2),
-        PolicyProcess(0, (3,), 1, 3),
+        PolicyProcess(0, (0,), None, 0, True),
+        PolicyProcess(0, (1,), None, 1, True),
+        PolicyProcess(0, (2,), 0, 2, True),
+        PolicyProcess(0, (3,), 1, 3, True),
     )
     assert found.acting() == [2, 3]
     assert found.learning() == [0, 1, 2, 3]
@@ -96,10 +96,10 @@ def test_several_processes_on_one_gpu() -> None:
 def test_the_same_gpus_on_another_node_are_others() -> None:
     # GPU 0 of node 0 and GPU 0 of node 1; and two GPUs are not one of the two
     found = layout({"env": "0", "rollout": "1", "actor": "0"}, 2, nodes=2, gpus=1)
-    assert found.policies == (PolicyProcess(0, (0,), None, 0), PolicyProcess(1, (0,), 0, None))
+    assert found.policies == (PolicyProcess(0, (0,), None, 0, True), PolicyProcess(1, (0,), 0, None))
     assert found.per_node() == {0: 2, 1: 1}
     found = layout({"env": "0", "rollout": "0", "actor": "0-1:0"}, 2)
-    assert found.policies == (PolicyProcess(0, (0, 1), None, 0), PolicyProcess(0, (0,), 0, None))
+    assert found.policies == (PolicyProcess(0, (0, 1), None, 0, True), PolicyProcess(0, (0,), 0, None))
 
 
 def test_processors_only() -> None:

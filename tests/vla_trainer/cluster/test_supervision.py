@@ -106,8 +106,8 @@ def train(
     hurt: Callable[[Any, str, int], None] | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> Any:
-    """Run to the end, as `vla-train` does; `hurt` is told of each stage of the first backend that is made, and `mend` is
-    called before the second is made."""
+    """Run to the end, as `vla-train` does; `hurt` is told of each stage of the first backend, `mend` comes before the
+    second is made."""
     made: list[Any] = []
     said: list[str] = []
 

@@ -218,8 +218,8 @@ class RayBackend:
         space = self._facts.action_space
         if space.shape is None:
             raise EnvError(f"{config.env.id}: its action space is {space}; the trainer needs a Box")
-        address = self._call(self._policies[0].address.remote())
         size, learning = len(self._policies), len(layout.learning())
+        address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
         self._call([one.open.remote(self._facts, address, learning, size) for one in self._policies])
 
     def _synchronize(self) -> None:
@@ -231,6 +231,11 @@ class RayBackend:
         import ray
 
         try:
+            waiting = list(refs) if isinstance(refs, list) else [refs]
+            while waiting:
+                # one after the other as they end: where one is lost, others may wait for it
+                done, waiting = ray.wait(waiting, num_returns=1)
+                ray.get(done)
             return ray.get(refs)
         except ray.exceptions.RayError as error:
             raise unwrapped(error, self._names()) from error

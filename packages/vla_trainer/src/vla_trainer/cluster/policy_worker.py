@@ -9,6 +9,7 @@ Axes: N observations.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,6 +35,8 @@ from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks, backend_of
 from vla_trainer.update.schedule import lr_factor, set_learning_rates
 
+MEETING = timedelta(minutes=5)
+"""How long processes wait for each other at the start."""
 BUCKET_BYTES = 64 * 2**20
 """About how much a weight sync sends at a time."""
 
@@ -57,21 +60,20 @@ class PolicyWorker:
         self._sync: Any = None
         self._store = RowStore(ray.put)
 
-    def address(self) -> str:
-        """Where the processes meet: an address of this machine with a free port."""
-        import socket
+    def address(self, size: int) -> tuple[str, int]:
+        """Where `size` processes meet: an address of this machine, and a port that is listened on from now on."""
+        import torch.distributed as dist
 
-        with socket.socket() as free:
-            free.bind(("", 0))
-            here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-            return f"tcp://{here}:{free.getsockname()[1]}"
+        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        self._meeting = dist.TCPStore(here, 0, size, is_master=True, wait_for_workers=False, timeout=MEETING)
+        return here, self._meeting.port
 
-    def open(self, facts: EnvFacts, address: str, learning: int, size: int) -> None:
+    def open(self, facts: EnvFacts, address: tuple[str, int] | None, learning: int, size: int) -> None:
         """Make the policy and join the others.
 
         Args:
             facts: of the environments.
-            address: what `address` of the first process gave.
+            address: what `address` of the first process gave; None where there is only one.
             learning: how many processes learn.
             size: how many policy processes there are.
         """
@@ -190,8 +192,12 @@ class PolicyWorker:
         """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`."""
         from vla_trainer import checkpoint_sharded
 
+        if self._parks:
+            move_moments(self._optimizer, self._device)
         self._save_pretrained(Path(folder))
         checkpoint_sharded.save(Path(shards), self._policy, self._optimizer, self._ranks)
+        if self._parks:
+            move_moments(self._optimizer, "cpu")
         self.make_ready_to_act()
 
     def load(self, shards: str) -> None:
@@ -236,17 +242,19 @@ class PolicyWorker:
     def _learns(self) -> bool:
         return self._place.actor_rank is not None
 
-    def _join(self, address: str, learning: int, size: int, device: torch.device) -> None:
+    def _join(self, address: tuple[str, int] | None, learning: int, size: int, device: torch.device) -> None:
         # every process makes every group, in the same order, whether it is in it or not
         self._receivers = size - learning
         self._acting_learners = True
-        if size == 1:
+        if address is None:
             return
         import torch.distributed as dist
 
         if device.type == "cuda":
             torch.cuda.set_device(0)  # the only one that this process sees
-        dist.init_process_group(backend_of(device), init_method=address, rank=self._rank, world_size=size)
+        if self._rank:
+            self._meeting = dist.TCPStore(*address, size, is_master=False, timeout=MEETING)
+        dist.init_process_group(backend_of(device), store=self._meeting, rank=self._rank, world_size=size)
         learners = dist.new_group(list(range(learning))) if learning > 1 else None
         if self._receivers:
             self._sync = dist.new_group([0, *range(learning, size)])
