@@ -62,10 +62,10 @@ class PolicyWorker:
 
     def address(self, size: int) -> tuple[str, int]:
         """Where `size` processes meet: an address of this machine, and a port that is listened on from now on."""
-        import torch.distributed as dist
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        self._meeting = dist.TCPStore(here, 0, size, is_master=True, wait_for_workers=False, timeout=MEETING)
+        self._meeting = TCPStore(here, 0, size, is_master=True, wait_for_workers=False, timeout=MEETING)
         return here, self._meeting.port
 
     def open(self, facts: EnvFacts, address: tuple[str, int] | None, learning: int, size: int) -> None:
@@ -253,7 +253,9 @@ class PolicyWorker:
         if device.type == "cuda":
             torch.cuda.set_device(0)  # the only one that this process sees
         if self._rank:
-            self._meeting = dist.TCPStore(*address, size, is_master=False, timeout=MEETING)
+            from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+            self._meeting = TCPStore(*address, size, is_master=False, timeout=MEETING)
         dist.init_process_group(backend_of(device), store=self._meeting, rank=self._rank, world_size=size)
         learners = dist.new_group(list(range(learning))) if learning > 1 else None
         if self._receivers:
