@@ -121,6 +121,15 @@ def test_which_ray_is_used(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> No
     assert (len(fake.begun), fake.stopped, fake.given_back) == (3, 3, 4)
 
 
+def test_workers_make_no_environments_of_their_own(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    # under `uv run`, Ray would have each worker start by `uv run`, too; what it was imported with does not matter
+    from ray._private import ray_constants
+
+    monkeypatch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", True)
+    Machines(cluster()).close()
+    assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV is False
+
+
 def test_nodes_that_do_not_come(fake: FakeRay) -> None:
     fake.nodes = [node("10.0.0.1"), node("10.0.0.2", alive=False)]
     with pytest.raises(BackendError) as caught:

@@ -108,6 +108,7 @@ class Machines:
             ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
+        _no_environments_of_workers()
         address = self._cluster.address or os.environ.get("RAY_ADDRESS")
         options = {"include_dashboard": False} if address is None else {"address": address}
         if address is None and self._cluster.num_nodes > 1:
@@ -173,3 +174,12 @@ class Machines:
         installed = (sys.prefix, sys.base_prefix)
         own = [place for place in sys.path if os.path.isdir(place) and not place.startswith(installed)]
         return {**found, "PYTHONPATH": os.pathsep.join(own)} if own else found
+
+
+def _no_environments_of_workers() -> None:
+    """Hold to `SETTINGS` also where Ray was imported before they were made: it looks at its copy of this one."""
+    from ray._private import ray_constants
+
+    name = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
+    if hasattr(ray_constants, name):
+        setattr(ray_constants, name, os.environ[name] not in ("0", "false", "False"))
