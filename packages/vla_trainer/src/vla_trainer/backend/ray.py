@@ -4,7 +4,6 @@ What it does in an iteration is what the `local` backend does, in the same order
 samples, the update the same batch and shuffles. See `vla_trainer.cluster` for the processes.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,6 @@ from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.envs import evaluation_env, knows_splits
-
-log = logging.getLogger(__name__)
 
 
 class RayBackend:
