@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from ray_nodes import two_nodes
 
-import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import make_backend
 from vla_trainer.config.load import load_config
@@ -25,13 +25,8 @@ TWO_RANKS = "{env: 0, rollout: 1, actor: 2-3}"
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A Ray cluster of two nodes on this machine."""
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    made.add_node(num_cpus=2)
-    yield made
-    made.shutdown()
+    with two_nodes() as made:
+        yield made
 
 
 def three_iterations(algorithm, *overrides):

@@ -55,7 +55,8 @@ def test_values_would_be_others_if_a_truncation_were_a_termination(
     of_a, of_b = trained_values(tmp_path)
     # how many seeds are odd is chance: the share of truncated episodes has a deviation of about 1.5% here
     assert of_a == pytest.approx(1.9, abs=0.15)
-    assert of_b == pytest.approx(2.0, rel=0.02)
+    # nothing about B changes; the noise of A reaches it through the layers that they share
+    assert of_b == pytest.approx(2.0, rel=0.05)
 
 
 def test_values_would_be_others_if_a_truncation_went_on_from_the_next_start(

@@ -32,6 +32,7 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
+        self.repository = official_repository()
         self.cut: str | None = None  # a file whose connection breaks off in the middle, once
         self.spoilt: str | None = None  # a file that is sent with other bytes of the same number
         self.sent: list[tuple[str, int]] = []  # path, first byte
@@ -59,8 +60,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         place = unquote(self.path.partition("?")[0])
-        repository = official_repository()
         hub = self.server
+        repository = hub.repository
         if place in (f"/api/datasets/{repository}", *(f"/api/datasets/{repository}/revision/{r}" for r in (COMMIT,))):
             siblings = [{"rfilename": path, **hub.entry(path)} for path in hub.files]
             self._json({"id": repository, "sha": COMMIT, "siblings": siblings})

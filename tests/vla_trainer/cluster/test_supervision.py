@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import slow_toy
 import torch
+from ray_nodes import two_nodes
 
-import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import run
 from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import make_backend
@@ -28,13 +28,8 @@ LAYOUT = "cluster.component_placement={env: 0-1, rollout: 2, actor: 3}"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A Ray cluster of two nodes on this machine."""
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    made.add_node(num_cpus=2)
-    yield made
-    made.shutdown()
+    with two_nodes() as made:
+        yield made
 
 
 def config(recipe: str, *overrides: str) -> Config:

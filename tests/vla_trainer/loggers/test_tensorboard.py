@@ -1,6 +1,7 @@
 """What TensorBoard reads after a run that was killed."""
 
 import math
+import time
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -21,6 +22,10 @@ def test_a_resume_continues_without_gaps_and_repetitions(tmp_path: Path) -> None
     (file,) = tmp_path.iterdir()
     with file.open("ab") as half:
         half.write(file.read_bytes()[-40:-9])  # killed in the middle of a record
+    # files are read in the order of their names, which begin with the second; a resume comes in a later one
+    written = int(file.name.split(".")[3])
+    while int(time.time()) <= written:
+        time.sleep(0.05)
     resumed = TensorboardLogger(tmp_path)
     for iteration in (3, 4):
         resumed.log(iteration, {"actor/loss": 0.25, "actor/kl": 0.0})

@@ -1,0 +1,22 @@
+"""A Ray cluster of two nodes on this machine."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
+
+
+@contextmanager
+def two_nodes() -> Iterator[Any]:
+    """Two processors each; nothing that another test left running is taken for it."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    assert not ray.is_initialized(), "an earlier test did not close its backend"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})  # type: ignore[no-untyped-call]
+    try:
+        cluster.add_node(num_cpus=2)  # type: ignore[no-untyped-call]
+        yield cluster
+    finally:
+        cluster.shutdown()  # type: ignore[no-untyped-call]
