@@ -25,7 +25,7 @@ SHOVE_RATE, SHOVE_STEPS = 0.04, 3
 """How often a shove begins, and the steps of one. The steps after it show how to come back, which noise that is too
 small to be seen does not."""
 STEADY = 0.02
-"""A turn that is left, radians, below which the wrist is not turned: what it would follow is the controller's tremble."""
+"""Radians; a smaller turn that is left is not made: it would follow the tremble of the controller."""
 
 
 @dataclass

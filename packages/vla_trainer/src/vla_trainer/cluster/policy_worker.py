@@ -28,7 +28,6 @@ from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import Observation
 from vla_trainer.records import Batch
 from vla_trainer.rollout.sampling import PolicySampler
-from vla_trainer.update import sharding
 from vla_trainer.update.moments import move_moments
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
@@ -101,9 +100,10 @@ class PolicyWorker:
             self._warmup = warmup
             precision, offload = config.policy.precision, config.actor.offload
             self._reference = frozen_copy(self._policy) if algorithm.kl_coef > 0 else None
-            if self._reference is not None:
-                sharding.shard(self._reference, self._ranks, precision=precision, offload=offload)
-            sharding.shard(self._policy, self._ranks, precision=precision, offload=offload)
+            if sharding := self._sharding():
+                for spread in (self._reference, self._policy):
+                    if spread is not None:
+                        sharding.shard(spread, self._ranks, precision=precision, offload=offload)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=warmup > 0)
             self._algorithm = algorithm
         self._samplers = {
@@ -181,7 +181,8 @@ class PolicyWorker:
 
     def make_ready_to_act(self) -> None:
         """Gather weights that are sharded, if this process or another of its group acts with them."""
-        if self._learns and self._acting_learners:
+        sharding = self._sharding()
+        if sharding is not None and self._acting_learners:
             sharding.unshard(self._policy)
             if self._place.rollout_rank is None:
                 sharding.reshard(self._policy)
@@ -228,7 +229,8 @@ class PolicyWorker:
                 torch.distributed.destroy_process_group()
 
     def _save_pretrained(self, folder: Path) -> None:
-        if not sharding.is_sharded(self._policy):
+        sharding = self._sharding()
+        if sharding is None:
             self._policy.save_pretrained(folder)
             return
         whole = sharding.full_state_dict(self._policy)
@@ -237,6 +239,15 @@ class PolicyWorker:
             here = make_policy(self._config.policy.model_copy(update={"device": "cpu", "path": None}), self._spaces)
             here.load_state_dict(whole)
             here.save_pretrained(folder)
+
+    def _sharding(self) -> Any:
+        """`vla_trainer.update.sharding` where several processes learn together, of which this is one; its imports take
+        two seconds that others do not need."""
+        if self._ranks.group is None:
+            return None
+        from vla_trainer.update import sharding
+
+        return sharding
 
     @property
     def _learns(self) -> bool:
@@ -273,12 +284,13 @@ class PolicyWorker:
         if not self._receivers:
             return 0
         import torch.distributed as dist
-        from torch.distributed.tensor import DTensor
 
-        sharding.reshard(self._policy)
+        if sharding := self._sharding():
+            sharding.reshard(self._policy)
         sent = 0
         for bucket in _buckets(self._trainable()):
-            whole = [weight.full_tensor() if isinstance(weight, DTensor) else weight for _, weight in bucket]
+            # a DTensor, which is imported where weights are spread alone
+            whole = [weight.full_tensor() if hasattr(weight, "full_tensor") else weight for _, weight in bucket]
             if self._rank == 0:
                 flat = torch.cat([weight.detach().reshape(-1) for weight in whole])
                 dist.broadcast(flat, src=0, group=self._sync)
