@@ -7,10 +7,10 @@ from libero_gym.env import LiberoEnv
 from libero_gym.expert import Expert
 
 
-def solve(suite, task, state, seed=0, shove=0.4):
+def solve(suite, task, state, seed=0, noise=0.05):
     env = LiberoEnv(suite, task=task, cameras=(), assets="builtin")
     env.reset(seed=seed, options={"init_state": state})
-    expert = Expert(env.world, np.random.default_rng(seed), shove=shove)
+    expert = Expert(env.world, np.random.default_rng(seed), noise=noise)
     actions, success = [], False
     for action in expert.actions():
         assert action.shape == (7,)

@@ -21,11 +21,9 @@ OPEN, CLOSED = -1.0, 1.0
 GAIN = 1.5
 """How far the controller is sent for each metre that is left: it is critically damped at 1, and slow at the end."""
 
-SHOVE_RATE, SHOVE_STEPS = 0.04, 3
-"""How often a shove begins, and the steps of one. The steps after it show how to come back, which noise that is too
-small to be seen does not."""
-STEADY = 0.02
-"""Radians; a smaller turn that is left is not made: it would follow the tremble of the controller."""
+SHOVE, SHOVE_RATE, SHOVE_STEPS = 0.3, 0.06, 3
+"""A shove: deviation of what is added to the displacements of so many actions, and how often one begins. The steps
+after it show how to come back, which even noise, too small to be seen, does not."""
 
 
 @dataclass
@@ -34,10 +32,8 @@ class Variation:
 
     speed: float = 1.0
     """Largest displacement of a step, in units of the controller's."""
-    shove: float = 0.0
-    """Deviation of what a shove adds to each displacement of its actions, in units of the action."""
-    fumble: float = 0.0
-    """How often the fingers close too early, notice it, and try again."""
+    noise: float = 0.0
+    """Deviation of what is added to each action's displacement while nothing is delicate; shoves come with it."""
     lift: float = 0.0
     """Added to heights of way-points, metres."""
 
@@ -89,7 +85,6 @@ class Arm:
         steps: int = 60,
         speed: float = 1.0,
         exact: bool = False,
-        calm: float = 0.0,
         through: bool = False,
         as_is: bool = False,
     ) -> Iterator[np.ndarray]:
@@ -101,8 +96,7 @@ class Arm:
             tolerance: how near counts as there, metres.
             steps: at most.
             speed: of the largest displacement.
-            exact: without shoves.
-            calm: how near to the target there are none, metres.
+            exact: without noise.
             through: do not slow down for it.
             as_is: the rotation itself, because of what is held, even if the wrist has to turn further.
         """
@@ -121,7 +115,7 @@ class Arm:
             if still > 4:
                 return
             nearest = min(nearest, left)
-            yield self._action(error, turn, speed, exact or distance < calm)
+            yield self._action(error, turn, speed, exact)
 
     def hold(self, steps: int) -> Iterator[np.ndarray]:
         """Actions that stay where it is, while the fingers move."""
@@ -130,7 +124,7 @@ class Arm:
             yield self._action(target - self.position, np.zeros(3), 1.0, True)
 
     def to(self, target: np.ndarray, rotation: np.ndarray, *, speed: float = 1.0) -> np.ndarray:
-        """One action towards a place (3,) with a rotation (3, 3), without shoves."""
+        """One action towards a place (3,) with a rotation (3, 3), without noise."""
         return self._action(target - self.position, _rotation_vector(rotation @ self.rotation.T), speed, True)
 
     def nearest(self, rotation: np.ndarray) -> np.ndarray:
@@ -144,10 +138,8 @@ class Arm:
         longest = np.abs(move).max()
         if longest > limit:
             move = move * (limit / longest)
-        if not exact and self.variation.shove:
-            move = move + self._shoving()
-        if np.abs(turn).max() < STEADY:
-            turn = np.zeros(3)
+        if not exact and self.variation.noise:
+            move = move + self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
         action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
         # as the environment takes it
         return np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
@@ -155,15 +147,11 @@ class Arm:
     def _shoving(self) -> np.ndarray:
         """(3,), what a shove adds to this action."""
         if not self._shoved and self._rng.random() < SHOVE_RATE:
-            self._shove, self._shoved = self._rng.normal(0.0, self.variation.shove, 3), SHOVE_STEPS
+            self._shove, self._shoved = self._rng.normal(0.0, SHOVE, 3), SHOVE_STEPS
         if not self._shoved:
             return np.zeros(3)
         self._shoved -= 1
         return self._shove
-
-    def fumbles(self) -> bool:
-        """Whether the fingers close too early this time."""
-        return bool(self.variation.fumble and self._rng.random() < self.variation.fumble)
 
     def _fingers(self) -> float:
         """The gripper's action: 0 keeps the fingers where they are."""

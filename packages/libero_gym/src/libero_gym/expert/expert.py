@@ -4,7 +4,7 @@
                                         tried in a copy of the simulation, depth first, until all jobs succeed
                                         done in the real world, looking at its state; planned anew where one failed
 
-The simulation is deterministic, and a way draws the same shoves in the world as in the copy: what succeeded there
+The simulation is deterministic, and a way draws the same noise in the world as in the copy: what succeeded there
 succeeds here, unless somebody else moves things. That is what planning anew is for.
 """
 
@@ -32,7 +32,7 @@ DEAD_ENDS = 4
 """Ways that do a job, of which none leads to the goal, before the job before it is done in another way."""
 
 Step = tuple[Job, Way, list[int]]
-"""Of a plan: a job, the way to do it, and the seed of its shoves."""
+"""Of a plan: a job, the way to do it, and the seed of its noise."""
 
 AT_REST, REST_STEPS = 0.1, 60
 """Metres a second below which things count as at rest, and how many steps that is waited for."""
@@ -41,13 +41,12 @@ AT_REST, REST_STEPS = 0.1, 60
 class Expert:
     """Solves the task of a world from where the world is now."""
 
-    def __init__(self, world: World, rng: np.random.Generator, *, shove: float = 0.4, fumble: float = 0.15) -> None:
+    def __init__(self, world: World, rng: np.random.Generator, *, noise: float = 0.02) -> None:
         """
         Args:
             world: of the environment that carries out the actions.
             rng: draws what makes demonstrations differ.
-            shove: deviation of what shoves on the way add to actions, in units of the action; 0: there are none.
-            fumble: how often the fingers close in the air above what they shall take, and try again.
+            noise: deviation of what is added to actions on the way, in units of the action; shoves come with it.
         """
         self.notes: list[str] = []
         """What was done, and what went wrong."""
@@ -55,10 +54,7 @@ class Expert:
         self._copy = World(world.shared)
         self._rng = rng
         self._variation = Variation(
-            speed=float(rng.uniform(0.95, 1.0)),
-            lift=float(rng.uniform(0.0, 0.03)),
-            shove=shove,
-            fumble=fumble,
+            speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))
         )
         self._sight = Sight(world)
         self._trials, self._most, self._stuck = 0, TRIALS, ""

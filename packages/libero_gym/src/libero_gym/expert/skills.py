@@ -23,10 +23,6 @@ Way = Callable[[Arm], Iterator[np.ndarray]]
 
 APPROACH = 0.09
 """How far above a grasp it is approached from."""
-CALM = 0.025
-"""How near to a grasp nothing shoves the hand any more, metres."""
-TOO_EARLY = 0.05
-"""How far above a grasp a hand that fumbles closes."""
 CLOSING_STEPS, OPENING_STEPS = 9, 5
 RETREAT = 0.10
 DRAG_STEPS, DRAG_AHEAD, DRAG_MOST = 140, 0.03, 0.12
@@ -51,20 +47,7 @@ def reach(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
         through=True,
     )
     yield from arm.go(above, grasp.rotation, tolerance=0.01)
-    if arm.fumbles():
-        yield from _fumble(arm, grasp)
-    yield from arm.go(grasp.position, grasp.rotation, tolerance=0.004, calm=CALM, speed=0.8, steps=45)
-
-
-def _fumble(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
-    """Close the fingers before they are there, rise a little, and open them again: how an empty hand goes on."""
-    opening = arm.opening
-    yield from arm.go(grasp.position - grasp.rotation[:, 2] * TOO_EARLY, grasp.rotation, tolerance=0.01, steps=30)
-    arm.opening = None
-    yield from arm.hold(CLOSING_STEPS)
-    yield from arm.go(arm.position + up(0.5 * TOO_EARLY), grasp.rotation, tolerance=0.02, steps=10)
-    arm.opening = opening
-    yield from arm.hold(OPENING_STEPS)
+    yield from arm.go(grasp.position, grasp.rotation, tolerance=0.004, exact=True, speed=0.8, steps=45)
 
 
 def take(arm: Arm, grasp: Grasp, lift: float, drag: np.ndarray) -> Iterator[np.ndarray]:
@@ -90,7 +73,7 @@ def put(arm: Arm, release: np.ndarray, over: float, spin: float = 0.0) -> Iterat
         yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.01, through=True, as_is=True)
     upright = turned(upright.T, spin).T
     yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012, as_is=True)
-    yield from arm.go(release, upright, tolerance=0.005, calm=CALM, speed=0.6, steps=50, as_is=True)
+    yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50, as_is=True)
     arm.opening = OPENING
     yield from arm.hold(OPENING_STEPS)
     yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25, as_is=True)
