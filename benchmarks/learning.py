@@ -1,0 +1,245 @@
+"""The headline in miniature: one demonstration a task, then reinforcement learning, on this machine's cores.
+
+    demonstrations --> SFT on one a task --> published states --> GRPO or PPO on training states --> published states
+                                             (evaluation)                                            (evaluation)
+
+Each stage is a command of the packages in a process of its own. A benchmark that was broken off goes on: what is done
+is not repeated, training resumes. One JSON holds machine, commands, seconds of each stage, both evaluations and the
+curve; the plot shows success against episodes and against time, which counts from the first demonstration on.
+
+    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
+    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 5 --seed 1 --iterations 40
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SUITES = ("spatial", "object", "goal", "10")
+DATASET = "libero/learning-{suite}-{seed}-v0"
+STAGES = ("demonstrations", "sft", "rl")
+WINDOW = 5
+"""Iterations that a point of the curve is the mean of."""
+
+
+class Stages:
+    """Commands that have ended well, and their seconds; kept in a file, so that they are run once."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.done: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.is_file() else {}
+
+    def run(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        """Run a command unless it has been. Seconds of attempts that were broken off count, too."""
+        record = self.done.get(name, {"seconds": 0.0, "finished": False})
+        if record["finished"]:
+            print(f"{name}: done before, in {record['seconds']:.0f} s")
+            return
+        print(f"{name}: {shlex.join(command)}", flush=True)
+        begin = time.perf_counter()
+        try:
+            code = subprocess.run(command, env={**os.environ, **environment}).returncode
+        finally:
+            record["seconds"] += time.perf_counter() - begin
+            record["command"] = shlex.join(command)
+            self.done[name] = record
+            self._write()
+        if code:
+            sys.exit(f"{name}: exit code {code}; the same command goes on from here")
+        record["finished"] = True
+        self._write()
+
+    def _write(self) -> None:
+        aside = self._file.with_suffix(".tmp")
+        aside.write_text(json.dumps(self.done, indent=2) + "\n")
+        aside.replace(self._file)
+
+
+def train(recipe: str, folder: Path, overrides: list[str]) -> list[str]:
+    """The command that trains into `folder`, or goes on with what is there."""
+    if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").iterdir()):
+        return ["vla-train", "--resume", str(folder)]
+    return ["vla-train", recipe, *overrides, f"output_dir={folder}"]
+
+
+def newest(run: Path) -> Path:
+    """A run's last checkpoint."""
+    return max((run / "checkpoints").glob("step_*"))
+
+
+def benchmark(args: argparse.Namespace) -> dict[str, Any]:
+    """Run what has not been, and read the figures."""
+    out: Path = args.out or Path("runs") / "learning" / "-".join(
+        [args.suite, "all" if args.task is None else str(args.task), args.algorithm, str(args.seed)]
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    out = out.resolve()
+    stages = Stages(out / "stages.json")
+    environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets")}
+    dataset = DATASET.format(suite=args.suite, seed=args.seed)
+    suite = f"env.id=libero/{args.suite.capitalize()}-v0"
+    states = 50 if args.task is not None else 500
+    common = [suite, f"trainer.seed={args.seed}", f"eval.episodes={states}", "video_cfg.save_video=true"]
+    common += [] if args.task is None else [f"env.task={args.task}"]
+    demos = (
+        f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
+    )
+    stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
+    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *args.sft]
+    stages.run("sft", train("tiny_spatial_sft", out / "sft", told), environment)
+    if args.algorithm != "none":
+        recipe = f"tiny_spatial_{args.algorithm}_from_sft"
+        told = [*common, f"policy.path={newest(out / 'sft')}", *args.rl]
+        told += [] if args.iterations is None else [f"trainer.iterations={args.iterations}"]
+        stages.run("rl", train(recipe, out / "rl", told), environment)
+    return figures(args, out, stages)
+
+
+def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, Any]:
+    """What the runs' files say."""
+    seconds = {name: stages.done[name]["seconds"] for name in STAGES if name in stages.done}
+    result: dict[str, Any] = {
+        "suite": args.suite,
+        "task": args.task,
+        "algorithm": args.algorithm,
+        "seed": args.seed,
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "assets": os.environ.get("LIBERO_GYM_ASSETS", "auto"),
+        "commands": {name: record["command"].replace(str(out), "RUN") for name, record in stages.done.items()},
+        "seconds": {**seconds, "all": sum(seconds.values())},
+        "sft": evaluation(out / "sft"),
+    }
+    if args.algorithm != "none":
+        result["rl"] = evaluation(out / "rl")
+        result["gain"] = result["rl"]["success_rate"] - result["sft"]["success_rate"]
+        result["curve"] = curve(out / "rl", sum(seconds.values()) - seconds["rl"])
+        result["throughput"] = throughput(result["curve"])
+    return result
+
+
+def evaluation(run: Path) -> dict[str, Any]:
+    """Of `eval.json`, without its episodes."""
+    read = json.loads((run / "eval.json").read_text())
+    kept = ("heading", "episodes", "successes", "success_rate", "interval")
+    return {**{name: read[name] for name in kept}, "by_task": [task["successes"] for task in read["tasks"]]}
+
+
+def curve(run: Path, before: float) -> list[dict[str, float]]:
+    """An entry an iteration: success of the episodes that were sampled for it, before the update; `before` are the
+    seconds of the stages before."""
+    entries, episodes, env_steps, seconds = [], 0.0, 0.0, before
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        spent = row["time/iteration"] - row.get("time/eval", 0.0)
+        seconds += spent
+        episodes += row["rollout/episodes"]
+        env_steps += row["throughput/env_steps_per_second"] * row["time/rollout"]
+        entries.append(
+            {
+                "iteration": row["iteration"],
+                "seconds": seconds,
+                "episodes": episodes,
+                "env_steps": env_steps,
+                "success_rate": row["rollout/success_rate"],
+                "iteration_episodes": row["rollout/episodes"],
+                "iteration_seconds": spent,
+                "entropy": row.get("actor/entropy", math.nan),
+                "approx_kl": row.get("actor/approx_kl", math.nan),
+            }
+        )
+    return entries
+
+
+def throughput(entries: list[dict[str, float]]) -> dict[str, float]:
+    """Environment steps a second of collect and update together."""
+    seconds = sum(entry["iteration_seconds"] for entry in entries)
+    return {"env_steps_per_second": entries[-1]["env_steps"] / seconds}
+
+
+def wilson(successes: float, episodes: float) -> tuple[float, float]:
+    """95% interval of a rate."""
+    z = 1.959964
+    rate, scale = successes / episodes, 1 + z**2 / episodes
+    middle = (rate + z**2 / (2 * episodes)) / scale
+    half = z / scale * math.sqrt(rate * (1 - rate) / episodes + z**2 / (4 * episodes**2))
+    return middle - half, middle + half
+
+
+def plot(result: dict[str, Any], file: Path) -> None:
+    """Success against episodes and against minutes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    entries = result["curve"]
+    points = []
+    for index in range(len(entries)):
+        window = entries[max(index - WINDOW + 1, 0) : index + 1]
+        episodes = sum(entry["iteration_episodes"] for entry in window)
+        successes = sum(entry["success_rate"] * entry["iteration_episodes"] for entry in window)
+        points.append((successes / episodes, *wilson(successes, episodes)))
+    rate, low, high = zip(*points, strict=True)
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+    what = f"libero_{result['suite']}" + ("" if result["task"] is None else f", task {result['task']}")
+    for axis, name, scale, label in (
+        (axes[0], "episodes", 1, "training episodes"),
+        (axes[1], "seconds", 60, "minutes since the first demonstration"),
+    ):
+        places = [entry[name] / scale for entry in entries]
+        axis.fill_between(places, low, high, alpha=0.25, linewidth=0)
+        axis.plot(places, rate, label=f"sampled while training, {WINDOW} iterations")
+        for stage, marker, place in (("sft", "o", places[0]), ("rl", "s", places[-1])):
+            of = result[stage]
+            errors = [[of["success_rate"] - of["interval"][0]], [of["interval"][1] - of["success_rate"]]]
+            axis.errorbar(
+                [place], [of["success_rate"]], yerr=errors, fmt=marker, capsize=3, label=f"published states, {stage}"
+            )
+        axis.set(xlabel=label, ylim=(-0.02, 1.02))
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("success rate")
+    axes[0].legend(loc="lower right", fontsize=8)
+    figure.suptitle(f"{what}: one demonstration a task, then {result['algorithm'].upper()} (seed {result['seed']})")
+    figure.savefig(file, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("--task", type=int, help="one task of the suite; all of them by one policy where not given")
+    parser.add_argument("--algorithm", choices=("grpo", "ppo", "none"), default="grpo", help="none: only the start")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--iterations", type=int, help="of reinforcement learning; the recipe's")
+    parser.add_argument("--sft", nargs="*", default=[], metavar="KEY=VALUE", help="further overrides of the SFT recipe")
+    parser.add_argument("--rl", nargs="*", default=[], metavar="KEY=VALUE", help="further overrides of the RL recipe")
+    parser.add_argument("--out", type=Path, help="folder of the runs; goes on with what is there")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
+    args = parser.parse_args()
+    result = benchmark(args)
+    start = result["sft"]
+    print(f"after SFT: {start['successes']} of {start['episodes']} published states ({start['success_rate']:.1%})")
+    if "rl" in result:
+        end = result["rl"]
+        print(
+            f"after {args.algorithm.upper()}: {end['successes']} of {end['episodes']} ({end['success_rate']:.1%}), "
+            f"{result['throughput']['env_steps_per_second']:.0f} env steps/s, {result['seconds']['all'] / 60:.1f} min"
+        )
+        if args.plot is not None:
+            plot(result, args.plot)
+    if args.json is not None:
+        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""benchmarks/learning.py: what it runs once, what it reads, what it draws. The runs themselves take an hour."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def learning() -> ModuleType:
+    file = Path(__file__).parents[1] / "benchmarks" / "learning.py"
+    spec = importlib.util.spec_from_file_location("learning_benchmark", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_stage_that_ended_well_is_run_once(learning: ModuleType, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    command = [sys.executable, "-c", f"open({str(marks)!r}, 'a').write('x')"]
+    for _ in range(2):
+        learning.Stages(tmp_path / "stages.json").run("sft", command, {})
+    assert marks.read_text() == "x"
+    record = json.loads((tmp_path / "stages.json").read_text())["sft"]
+    assert record["finished"]
+    assert record["seconds"] > 0
+
+
+def test_a_stage_that_failed_is_run_again_and_its_seconds_add_up(learning: ModuleType, tmp_path: Path) -> None:
+    file = tmp_path / "stages.json"
+    with pytest.raises(SystemExit, match="sft: exit code 3"):
+        learning.Stages(file).run("sft", [sys.executable, "-c", "raise SystemExit(3)"], {})
+    failed = json.loads(file.read_text())["sft"]
+    assert not failed["finished"]
+    learning.Stages(file).run("sft", [sys.executable, "-c", ""], {})
+    record = json.loads(file.read_text())["sft"]
+    assert record["finished"]
+    assert record["seconds"] > failed["seconds"]
+
+
+def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_path: Path) -> None:
+    run = tmp_path / "rl"
+    assert learning.train("recipe", run, ["a=1"]) == ["vla-train", "recipe", "a=1", f"output_dir={run}"]
+    (run / "checkpoints" / "step_000005").mkdir(parents=True)
+    (run / "checkpoints" / "step_000010").mkdir()
+    assert learning.train("recipe", run, ["a=1"]) == ["vla-train", "--resume", str(run)]
+    assert learning.newest(run).name == "step_000010"
+
+
+def rows(folder: Path) -> None:
+    """Two iterations of 64 episodes: 6,400 steps in 8 s of collecting, then 4,800 in 6 s; an update takes 2 s."""
+    folder.mkdir()
+    made = [
+        {"rollout/success_rate": 0.5, "throughput/env_steps_per_second": 800.0, "time/rollout": 8.0},
+        {
+            "rollout/success_rate": 0.75,
+            "throughput/env_steps_per_second": 800.0,
+            "time/rollout": 6.0,
+            "time/eval": 30.0,
+        },
+    ]
+    lines = []
+    for number, row in enumerate(made, 1):
+        seconds = row["time/rollout"] + 2.0 + row.get("time/eval", 0.0)
+        lines.append(json.dumps({"iteration": number, "rollout/episodes": 64, "time/iteration": seconds, **row}))
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_the_curve_counts_what_was_spent_before_and_no_evaluation(learning: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    first, second = learning.curve(tmp_path / "rl", before=100.0)
+    assert (first["seconds"], second["seconds"]) == (110.0, 118.0)  # 100 + 8 + 2; then + 6 + 2
+    assert (second["episodes"], second["env_steps"]) == (128, 11200.0)
+    # 11,200 steps in 18 s
+    assert learning.throughput([first, second])["env_steps_per_second"] == pytest.approx(622.2, abs=0.1)
+
+
+def test_wilson_s_interval(learning: ModuleType) -> None:
+    # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662
+    assert learning.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+
+
+def test_the_plot_is_a_picture(learning: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    evaluated = {"success_rate": 0.5, "interval": [0.4, 0.6]}
+    result = {
+        "suite": "spatial",
+        "task": 5,
+        "algorithm": "grpo",
+        "seed": 0,
+        "sft": evaluated,
+        "rl": evaluated,
+        "curve": learning.curve(tmp_path / "rl", 0.0),
+    }
+    learning.plot(result, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
