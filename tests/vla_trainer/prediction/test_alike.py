@@ -52,7 +52,7 @@ def test_without_gpus_a_policy_shares_the_cores_of_its_machine() -> None:
     # machine 0 has environments, machine 1 policies: two groups share both
     part = part_of(placement.parse({"env": "0:0-1", "rollout": "1:0-1"}, 2, 0))
     assert (part.copies, part.sharing) == (2, (2, 2))
-    # group 0 has its policy on machine 1, group 1 on machine 0: each machine is one thing to one and another to the other
+    # group 0 has its policy on machine 1, group 1 on machine 0: a machine is not the same to both
     part = part_of(placement.parse({"env": "0-1", "rollout": "1:0,0:1"}, 2, 0))
     assert part.copies == 1
 

@@ -13,14 +13,13 @@ from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PlacementError
 from vla_trainer.prediction.amounts import amounts_of
+from vla_trainer.prediction.costs import Line, Transfer
 from vla_trainer.prediction.iteration import Prediction, predict
 from vla_trainer.prediction.suggest import Layout, suggest
 from vla_trainer.prediction.table import describe_predictions, heading
-from vla_trainer.prediction.times import Line, StageTimes, Transfer
+from vla_trainer.prediction.times import StageTimes
 
-ASSUMED = (
-    "the recipe's section plan: assumed speeds, not measurements; exchanging gradients and offloading are left out"
-)
+ASSUMED = "the recipe's section plan: assumed speeds, not measurements; without exchange of gradients and offloading"
 SIZES = (8, 16, 32, 64)
 """Numbers of GPUs for which layouts are compared, besides the recipe's own."""
 
@@ -92,9 +91,10 @@ def assumed_times(config: Config) -> StageTimes | None:
     Weights are sent where all are trained, in their own type; of adapters the number is not known.
     """
     plan = config.plan
-    if None in (plan.parameters, plan.tokens, plan.flops_per_second, plan.env_steps_per_second):
+    if plan.parameters is None or plan.tokens is None:
         return None
-    assert plan.parameters and plan.tokens and plan.flops_per_second and plan.env_steps_per_second
+    if plan.flops_per_second is None or plan.env_steps_per_second is None:
+        return None
     forward = 2 * plan.parameters * plan.tokens / plan.flops_per_second
     sync = Transfer()
     if config.policy.lora is None and plan.sync_bytes_per_second is not None:

@@ -100,7 +100,7 @@ def simulate(
 
 
 def _continued(last: Sequence[RolloutPrediction], rounds: int) -> RolloutPrediction | None:
-    """What `rounds` rounds of episodes take, from three that take one more each; None: they do not repeat themselves."""
+    """`rounds` rounds of episodes, from rollouts of one more round each; None: rounds do not repeat themselves."""
     values = [(one.seconds, one.decisions, one.env_busy, one.rollout_busy) for one in last]
     before, step = ([b - a for a, b in zip(*pair, strict=True)] for pair in (values[:2], values[1:]))
     if any(abs(b - a) > 1e-9 * values[2][0] for a, b in zip(before, step, strict=True)):
