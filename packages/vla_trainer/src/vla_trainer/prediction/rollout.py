@@ -4,8 +4,9 @@
     rollout process first come first served, one request at a time; those on one GPU take turns
     machine         steps and resets share its cores; without GPUs acting does, too
 
-The order is that of `vla_trainer.rollout.collector`. Left out: looking at the final observations of truncated episodes
-(PPO), further groups (GRPO, `rollout.resample_groups`), and what messages between processes take unless `act` has it.
+The order is that of `vla_trainer.rollout.collector`. A message takes the time of the env process that waits for it, and
+a core. Left out: looking at the final observations of truncated episodes (PPO), further groups (GRPO,
+`rollout.resample_groups`).
 """
 
 from collections import Counter
@@ -63,7 +64,7 @@ def check_divisible(num_envs: int, env_processes: int, rollout_processes: int, s
 
 
 def simulate(
-    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: int | None = None
+    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: float | None = None
 ) -> RolloutPrediction:
     """Simulate one rollout.
 
@@ -146,7 +147,7 @@ class _Rollout:
     def __init__(self, times: StageTimes, amounts: Amounts, part: Part, stages: int, cores_per_node: float) -> None:
         env, rollout = part.placement["env"].processes, part.placement["rollout"].processes
         self._times, self._amounts, self._stages, self._env = times, amounts, stages, env
-        self._timeline = Timeline()
+        self._timeline, self._messages = Timeline(), Busy()
         # as all groups on a machine want cores at the same times, each has an equal share of them
         self._nodes = [Clock(cores_per_node / groups) for groups in part.sharing]
         self._threads = amounts.workers or cores_per_node
@@ -246,6 +247,8 @@ class _Rollout:
                 break
             stage.begin(decisions)
             begun += 1
+        if begun and self._times.episode:
+            yield self._message(e, begun * self._times.episode)
         if begun and stage.fresh:
             stage.fresh = False
             # every environment is reset before its first episode; those of a horizon go on with the one before
@@ -272,6 +275,8 @@ class _Rollout:
 
     def _act(self, e: int, stage: _Stage) -> timeline.Process:
         ranks = asked(e, len(self._env), len(self._queues))
+        if (request := self._times.request) != Line():
+            yield self._message(e, sum(request.seconds(rows) for rows in stage.active if rows))
         yield from [
             self._timeline.ask(
                 self._queues[r], self._times.act.seconds(rows), self._act_cores[r], self._rollout_busy[r]
@@ -285,3 +290,7 @@ class _Rollout:
         threads = min(self._threads, n)
         clock = self._nodes[self._env[e].node]
         return self._timeline.start(clock, line.seconds(n / threads), threads, self._env_busy[e])
+
+    def _message(self, e: int, seconds: float) -> Job:
+        """Let env process e wait for messages, which keep one core of its machine busy."""
+        return self._timeline.start(self._nodes[self._env[e].node], seconds, 1.0, self._messages)
