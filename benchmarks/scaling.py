@@ -1,12 +1,16 @@
-"""What the ray backend costs and how it scales, on this machine's cores: LIBERO with the tiny policy.
+"""What the ray backend costs, how it scales and how well that is predicted, on this machine's cores: LIBERO with the
+tiny policy.
 
 1. The collector on Ray, everything on one node, against the `local` backend: the same recipe, weights and episodes, in
    turns. Bar: at least 0.9 of local's environment steps a second.
 2. The three shapes of a placement on four logical devices of a Ray cluster of two nodes, and one, two and four env
    processes: seconds of collecting and of updating, and bytes of a weight sync. All of them share this machine's cores,
    so that these are times of the mechanism and not of devices.
+3. Stage times, measured on the same cluster before the layouts (stage_times.py), and beside each layout's seconds those
+   that `vla_trainer.prediction` makes of the stage times. Bar: within 15% of the measured iteration.
 
-    LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json
+    LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json \
+        --stage-times benchmarks/results/stage_times.json
 """
 
 from __future__ import annotations
@@ -17,16 +21,23 @@ import os
 import platform
 import statistics
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import stage_times
+
 import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
+from vla_trainer import placement
 from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import make_backend
 from vla_trainer.config.load import load_config
+from vla_trainer.config.schema import Config
+from vla_trainer.prediction import Amounts, StageTimes, amounts_of, predict
 
 RECIPE = "tiny_spatial_grpo"
 BAR = 0.9
+NEAR = 0.15
 LAYOUTS = {
     "collocated": '{"env,rollout,actor": all}',
     "hybrid": "{env: 0-1, rollout: 2-3, actor: 0-3}",
@@ -69,46 +80,82 @@ def against_local(rounds: int, episodes: int) -> dict[str, Any]:
     }
 
 
-def layouts(chosen: list[str], iterations: int, episodes: int) -> list[dict[str, Any]]:
-    """Iterations on a cluster of two nodes with two logical devices each."""
+def layouts(chosen: list[str], iterations: int, episodes: int, rounds: int) -> tuple[StageTimes, dict[str, Any]]:
+    """Stage times, and iterations measured and predicted, on a cluster of two nodes with two logical devices each."""
     from ray.cluster_utils import Cluster
 
-    cores = os.cpu_count() or 1
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": cores})
-    cluster.add_node(num_cpus=cores)
+    processors = os.cpu_count() or 1
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": processors})
+    cluster.add_node(num_cpus=processors)
+
+    def config_of(component_placement: str, *more: str) -> Config:
+        return load_config(
+            RECIPE,
+            [
+                f"rollout.episodes={episodes}",
+                "cluster.backend=ray",
+                "cluster.num_nodes=2",
+                "cluster.gpus_per_node=2",
+                f"cluster.address={cluster.address}",
+                f"cluster.component_placement={component_placement}",
+                "trainer.threads=1",
+                *more,
+            ],
+        )
+
     results = []
     try:
+        times, cores = measured_stages(config_of(stage_times.PLACEMENT, stage_times.ONE_THREAD), rounds)
         for name in chosen:
-            config = load_config(
-                RECIPE,
-                [
-                    f"rollout.episodes={episodes}",
-                    "cluster.backend=ray",
-                    "cluster.num_nodes=2",
-                    "cluster.gpus_per_node=2",
-                    f"cluster.address={cluster.address}",
-                    f"cluster.component_placement={LAYOUTS[name]}",
-                    "trainer.threads=1",
-                ],
+            config = config_of(LAYOUTS[name])
+            measured, amounts = measure(config, iterations)
+            predicted = predicted_parts(times, config, amounts, cores)
+            ratio = {part: predicted[part] / measured[part] for part in predicted}
+            results.append(
+                {
+                    "layout": name,
+                    "component_placement": LAYOUTS[name],
+                    **measured,
+                    "predicted": predicted,
+                    "predicted_over_measured": ratio,
+                }
             )
-            results.append({"layout": name, "component_placement": LAYOUTS[name], **measure(config, iterations)})
-            last = results[-1]
             print(
-                f"{name}: started in {last['start']:.1f} s, collect {last['collect']:.2f} s, update "
-                f"{last['update']:.2f} s, {last['env_steps_per_second']:.0f} env steps/s, {last['sync_bytes']:,} bytes "
-                "a weight sync"
+                f"{name}: started in {measured['start']:.1f} s, {measured['env_steps_per_second']:.0f} env steps/s, "
+                f"{measured['sync_bytes']:,} bytes a weight sync"
             )
+            for part in predicted:
+                print(
+                    f"  {part}: measured {measured[part]:.2f} s, predicted {predicted[part]:.2f} s, "
+                    f"ratio {ratio[part]:.2f}"
+                )
     finally:
         cluster.shutdown()
-    return results
+    within = sum(abs(each["predicted_over_measured"]["iteration"] - 1) <= NEAR for each in results)
+    print(f"prediction: {within} of {len(results)} iterations within {NEAR:.0%}")
+    return times, {"cores": cores, "bar": NEAR, "within_bar": within, "layouts": results}
 
 
-def measure(config: Any, iterations: int) -> dict[str, Any]:
-    """Medians over iterations, after one that warms up."""
+def measured_stages(config: Config, rounds: int) -> tuple[StageTimes, float]:
+    """Stage times of the processes of a backend, and cores; see `stage_times.measure`."""
+    backend: Any = make_backend(config)
+    try:
+        times, cores = stage_times.measure(backend, config, rounds)
+    finally:
+        backend.close()
+    print(f"stage times in seconds; the processors do {cores:.2f} times what one does alone")
+    for name, value in asdict(times).items():
+        print(f"  {name}: {json.dumps(value)}")
+    return times, cores
+
+
+def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amounts]]:
+    """Medians over iterations, after one that warms up, and what each iteration did."""
     begin = time.perf_counter()
-    backend = make_backend(config)
+    backend: Any = make_backend(config)
     start = time.perf_counter() - begin
-    collect, update, speed = [], [], []
+    seconds: dict[str, list[float]] = {"collect": [], "update": [], "iteration": []}
+    speed, amounts = [], []
     try:
         for iteration in range(1, iterations + 2):
             begin = time.perf_counter()
@@ -118,39 +165,60 @@ def measure(config: Any, iterations: int) -> dict[str, Any]:
             backend.update(batch, iteration)
             updated = time.perf_counter()
             if iteration > 1:
-                collect.append(collected - begin)
-                update.append(updated - collected)
+                for part, taken in zip(seconds, (collected - begin, updated - collected, updated - begin), strict=True):
+                    seconds[part].append(taken)
                 speed.append(rollout.env_steps / (collected - begin))
+                lengths = [rollout.episodes[number].decisions for number in sorted(rollout.episodes)]
+                done = amounts_of(config, lengths, learned=len(batch) / sum(lengths))
+                amounts.append(replace(done, seed=None, workers=config.env.workers or os.cpu_count()))
         sent, trained = backend.sync_bytes, backend.trainable_bytes()
     finally:
         backend.close()
-    return {
+    measured = {
         "start": start,
-        "collect": statistics.median(collect),
-        "update": statistics.median(update),
+        **{part: statistics.median(taken) for part, taken in seconds.items()},
+        "all": seconds,
         "env_steps_per_second": statistics.median(speed),
         "sync_bytes": sent,
         "trainable_bytes": trained,
+    }
+    return measured, amounts
+
+
+def predicted_parts(times: StageTimes, config: Config, amounts: list[Amounts], cores: float) -> dict[str, float]:
+    """Medians over iterations of these amounts; nodes and devices are names, cores those of this machine."""
+    placed = placement.place(config)
+    of = [predict(times, each, placed, cores_per_node=cores, one_machine=True) for each in amounts]
+    return {
+        "collect": statistics.median(each.rollout for each in of),
+        "update": statistics.median(each.update + each.sync for each in of),
+        "iteration": statistics.median(each.total for each in of),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="pairs of collections of the first part")
+    parser.add_argument("--rounds", type=int, default=7, help="pairs of collections of the first part; 0: none")
     parser.add_argument("--iterations", type=int, default=3, help="timed iterations of a layout")
     parser.add_argument("--episodes", type=int, default=32, help="of a collection")
     parser.add_argument(
         "--layouts", nargs="*", choices=LAYOUTS, default=list(LAYOUTS), help="none: only the first part"
     )
+    parser.add_argument("--stage-rounds", type=int, default=5, help="repetitions of each stage in the third part")
+    parser.add_argument("--stage-times", type=Path, help="where stage times are written, for `plan.times`")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     result: dict[str, Any] = {
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "recipe": RECIPE,
-        "collector": against_local(args.rounds, args.episodes),
     }
+    if args.rounds:
+        result["collector"] = against_local(args.rounds, args.episodes)
     if args.layouts:
-        result["layouts"] = layouts(args.layouts, args.iterations, args.episodes)
+        times, found = layouts(args.layouts, args.iterations, args.episodes, args.stage_rounds)
+        result |= {"stage_times": asdict(times), **found}
+        if args.stage_times is not None:
+            times.write(args.stage_times)
     if args.json is not None:
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -62,6 +62,7 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         (["tiny_spatial_po"], 'UnknownRecipeError: unknown recipe "tiny_spatial_po"; did you mean "tiny_spatial_ppo"?'),
         (["tiny_spatial_ppo", "algorithm.gama=1"], 'ConfigError: unknown key "algorithm.gama"; did you mean "gamma"?'),
         (["tiny_spatial_ppo", "env.split=trian", "--check"], 'ConfigError: env.split="trian"; did you mean "train"?'),
+        (["tiny_spatial_ppo", "--plan", "plan.times=nowhere.json"], "MeasurementError: nowhere.json: cannot be read"),
         (["tiny_spatial_ppo", "--plan", "cluster.component_placement={env: 5}"], "PlacementError: "),
         (["libero_10_ppo_openvlaoft", "--check", "env.num_envs=9"], "ConfigError: env.num_envs=9"),
         (

@@ -1,6 +1,7 @@
 """What a plan says, of which nothing is made."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_time_of_an_earlier_run_comes_first(tmp_path: Path) -> None:
 def test_stages(override: str, words: str) -> None:
     said = plan("libero_goal_ppo_openvlaoft", *([override] if override else []))
     assert f"from 64 x libero/Goal-v0{words}\n" in said
+
+
+def test_predictions_are_quick() -> None:
+    # half a second on one core; five seconds are what one waits for
+    begin = time.process_time()
+    assert "a prediction, not a measurement" in plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
+    assert time.process_time() - begin < 4.0
+    assert "prediction" not in plan("tiny_spatial_grpo")

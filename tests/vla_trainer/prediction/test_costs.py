@@ -49,3 +49,6 @@ def test_transfers() -> None:
     assert weights.all_reduce_seconds(1) == 0.0
     # each of 4 ranks sends 2 * 3/4 of 8 GB
     assert weights.all_reduce_seconds(4) == pytest.approx(0.5 + 12e9 / 2e9)
+    # half of that gathers them
+    assert weights.ring_seconds(1) == 0.0
+    assert weights.ring_seconds(4) == pytest.approx(0.5 + 6e9 / 2e9)

@@ -34,6 +34,39 @@ def test_an_update() -> None:
     assert update_seconds(reduced, amounts, 0, placed(COLLOCATED)) == 0.0
 
 
+def test_what_actor_processes_exchange() -> None:
+    # two micro-batches over 4 processes: 2 x (1 + 3/4 x 8 / 4) s; one of 3 decisions over 1 process: nothing
+    amounts = Amounts(num_envs=4, horizon=1, micro_batch_size=2)
+    exchanged = times(exchange=Transfer(8.0, 4.0, 1.0))
+    assert update_seconds(exchanged, amounts, 10, placed(COLLOCATED)) == 1.75 + 2 * 2.5
+    assert update_seconds(exchanged, amounts, 2, placed({"env,rollout": "0", "actor": "1"})) == 0.5 + 0.5
+    # then a third of it, as weights are gathered to act: 2.5 / 3
+    assert predict(exchanged, amounts, placed(COLLOCATED)).sync == pytest.approx(2.5 / 3)
+
+
+def test_what_an_iteration_takes_besides() -> None:
+    # 4 environments, 2 decisions: 9 s as below, and 1 + 8 x 0.5 to collect 8; half of them are learned from, twice:
+    # 2 x (0.5 + 2 x 0.25), after 3 + 4 x 0.25 for the batch
+    amounts = Amounts(num_envs=4, horizon=2, workers=1, learned=0.5, epochs=2)
+    found = predict(times(collect=Line(1.0, 0.5), batch=Line(3.0, 0.25)), amounts, placed(SEPARATED))
+    assert (found.rollout, found.update) == (9.0 + 5.0, 4.0 + 2.0)
+
+
+def test_nodes_and_gpus_that_are_names() -> None:
+    # 2 env processes of 2 environments each, an episode of one decision, on 2 nodes of 2 GPUs: act 1 s, step 3 s.
+    # On the one core that all of them are, 2 s and 6 s; then 4 actor processes, one decision each, 0.75 s, take turns
+    amounts = Amounts(num_envs=4, episodes=4, episode_lengths=(1,), workers=1)
+    across = placed(HYBRID, gpus=2, nodes=2)
+    apart = predict(times(), amounts, across, cores_per_node=1)
+    assert (apart.rollout, apart.update) == (1.0 + 6.0, 0.75)
+    found = predict(times(offload=9.0), amounts, across, cores_per_node=1, one_machine=True)
+    assert (found.rollout, found.update, found.offload) == (2.0 + 6.0, 4 * 0.75, 0.0)
+    # with a core and a half, half as much more is done where two want one: 2 / 1.5 and 6 / 1.5; 4 / 1.5
+    found = predict(times(), amounts, across, cores_per_node=1.5, one_machine=True)
+    assert found.rollout == pytest.approx(8.0 / 1.5)
+    assert found.update == pytest.approx(3.0 / 1.5)
+
+
 def test_epochs_and_optimizer_steps() -> None:
     # 10 in parts of at most 4: 4, 3, 3, over 2 processes 2, 2, 2: 0.5 + 2 x 0.25 s and a step of 1 s; two epochs
     amounts = Amounts(num_envs=4, horizon=1, global_batch_size=4, epochs=2)

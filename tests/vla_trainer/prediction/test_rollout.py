@@ -131,6 +131,24 @@ def test_resets_of_a_horizon() -> None:
     assert rollout(**four).seconds == 4 * 4 + 1
 
 
+def test_messages() -> None:
+    pair: dict[str, Any] = {"e": Line(0, 1), "r": Line(0, 1), "num_envs": 2, "episodes": 2, "episode_lengths": (1,)}
+    # two episodes are taken, and the policy is asked about two environments: 2 x 0.5, 0.25 + 2 x 0.125, 2 + 2
+    times: dict[str, Any] = {"episode": 0.5, "request": Line(0.25, 0.125)}
+    assert rollout(**pair, times=times).seconds == 1.0 + 0.5 + 4.0
+    # of two rollout processes each is asked about one: 2 (0.25 + 0.125), 1 + 2
+    assert rollout("0", "1-2", **pair, times=times).seconds == 1.0 + 0.75 + 3.0
+    # two env processes on one core, an environment each: 0.5, 0.375 and the step take twice as long
+    assert rollout("0:0-1", "1-2", **pair, cores=1, times=times).seconds == 2 * (0.5 + 0.375) + 1.0 + 2.0
+
+
+def test_a_policy_without_a_gpu_on_a_machine_that_has_some() -> None:
+    # rollout processes on processors: both want the one core, as the environments then do
+    placed = placement.parse({"env": "0-1", "rollout": {"node_group": "node", "placement": "0:0-1"}}, 1, 4)
+    amounts = Amounts(num_envs=2, episodes=2, episode_lengths=(1,), workers=1)
+    assert simulate(StageTimes(Line(3), Line(1), Line()), amounts, placed, cores_per_node=1).seconds == 2 + 6
+
+
 def test_threads_and_cores() -> None:
     four = {"e": Line(0.5, 1), "r": Line(1), "num_envs": 4, "episodes": 4, "episode_lengths": (1,)}
     assert rollout(**four, workers=1).seconds == 1 + 0.5 + 4

@@ -16,6 +16,7 @@ from vla_trainer import placement
 from vla_trainer.config.algorithm import GRPO, SFT
 from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.schema import Config
+from vla_trainer.prediction.recipe import describe_recipe
 
 GIB = 2**30
 
@@ -30,8 +31,10 @@ def describe_plan(config: Config, recipe: str, logs: Path = Path("logs")) -> str
 
     Raises:
         PlacementError: `cluster.component_placement` is wrong, or does not fit the amounts.
+        MeasurementError: the file `plan.times` cannot be read as measured times.
     """
     lines = [*_components(config), *_amounts(config), *_memory(config), *_time(config, recipe, logs)]
+    lines += describe_recipe(config, episode_limit(config))
     return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
 
 

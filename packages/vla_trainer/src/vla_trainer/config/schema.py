@@ -243,6 +243,10 @@ class Plan(Section):
     """Processor cores of a machine; null: as many as this one has."""
     flops_per_second: PositiveFloat | None = None
     """Floating-point operations a second that one device reaches on this policy."""
+    sync_bytes_per_second: PositiveFloat | None = None
+    """Bytes of weights a second that reach rollout processes of their own; null: that takes no time."""
+    times: str | None = None
+    """A JSON file of measured stage times, docs/prediction.md; predictions take them instead of these speeds."""
     iteration_seconds: PositiveFloat | None = None
     """Seconds of an iteration as measured elsewhere; comes before the estimate from the other keys."""
 

@@ -48,6 +48,15 @@ class Transfer:
             return 0.0
         return self.latency + 2 * (ranks - 1) / ranks * self.bytes / self.bytes_per_second
 
+    def ring_seconds(self, ranks: int) -> float:
+        """Of gathering on each rank the bytes that are spread over all: each sends (ranks - 1) / ranks of them.
+
+        Scattering sums of them over the ranks takes as long; the two after each other are the all-reduce above.
+        """
+        if ranks == 1:
+            return 0.0
+        return self.latency + (ranks - 1) / ranks * self.bytes / self.bytes_per_second
+
 
 def fit(points: Sequence[tuple[float, float]]) -> Line:
     """The line through measured points (n, seconds): least squares with neither coefficient below 0.

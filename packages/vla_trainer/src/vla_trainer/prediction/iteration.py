@@ -5,9 +5,9 @@ rollout (simulated) --> update: micro-batches, all-reduce --> sync of the weight
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vla_trainer.placement import Placement
+from vla_trainer.placement import ComponentPlacement, Placement
 from vla_trainer.prediction.amounts import Amounts
 from vla_trainer.prediction.rollout import simulate
 from vla_trainer.prediction.times import StageTimes
@@ -46,7 +46,13 @@ class Prediction:
 
 
 def predict(
-    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: int | None = None
+    times: StageTimes,
+    amounts: Amounts,
+    placement: Placement,
+    *,
+    stages: int = 1,
+    cores_per_node: float | None = None,
+    one_machine: bool = False,
 ) -> Prediction:
     """Predict one iteration.
 
@@ -56,19 +62,25 @@ def predict(
         placement: of `env`, `rollout` and `actor`.
         stages: `rollout.pipeline_stage_num`.
         cores_per_node: that the processes of a machine share; None: there are always enough.
+        one_machine: nodes and GPUs of the placement are names only, and all processes share the cores of one machine.
 
     Raises:
         PlacementError: a component is not placed, or numbers do not divide.
     """
-    rollout = simulate(times, amounts, placement, stages=stages, cores_per_node=cores_per_node)
-    update = update_seconds(times, amounts, rollout.decisions, placement, cores_per_node)
-    sync = times.sync.seconds if needs_sync(placement) else 0.0
-    shared = placement.shared_gpus("env", "actor") | placement.shared_gpus("rollout", "actor")
+    machines = on_one_machine(placement) if one_machine else placement
+    rollout = simulate(times, amounts, machines, stages=stages, cores_per_node=cores_per_node)
+    collected = rollout.seconds + times.collect.seconds(rollout.decisions)
+    update = update_seconds(times, amounts, rollout.decisions, machines, cores_per_node)
+    # sharded weights are gathered once to be sent or to act with; of three thirds of an exchange
+    actors = len(placement["actor"].processes)
+    sync = times.exchange.ring_seconds(actors) / 3 * slowdown_of_actors(times, machines, cores_per_node)
+    sync += times.sync.seconds if needs_sync(placement) else 0.0
+    shared = machines.shared_gpus("env", "actor") | machines.shared_gpus("rollout", "actor")
     offload = times.offload + times.load if shared else 0.0
-    total = rollout.seconds + update + sync + offload
+    total = collected + update + sync + offload
     whole = total if total > 0 else 1.0
     return Prediction(
-        rollout=rollout.seconds,
+        rollout=collected,
         update=update,
         sync=sync,
         offload=offload,
@@ -81,21 +93,29 @@ def predict(
 
 
 def update_seconds(
-    times: StageTimes, amounts: Amounts, decisions: int, placement: Placement, cores_per_node: int | None = None
+    times: StageTimes, amounts: Amounts, decisions: int, placement: Placement, cores_per_node: float | None = None
 ) -> float:
     """Seconds of the update after `decisions` were collected; the actor process with the most rows sets the pace."""
     actors = placement["actor"].processes
-    seconds = 0.0
-    for rows in amounts.optimizer_steps(decisions):
+    slowdown = slowdown_of_actors(times, placement, cores_per_node)
+    steps = amounts.optimizer_steps(decisions)
+    seconds = times.batch.seconds(sum(steps) / amounts.epochs) if steps else 0.0
+    for rows in steps:
         mine = -(-rows // len(actors))
         micro_batches = -(-mine // amounts.micro_batch_size)
         passes = times.update.fixed * micro_batches + times.update.each * mine
-        if not placement.gpus_per_node and cores_per_node is not None:
-            # without GPUs the actor processes of a machine share its cores
-            most = max(Counter(process.node for process in actors).values())
-            passes *= max(1.0, most * times.update_cores / cores_per_node)
-        seconds += passes + times.optimizer_step + times.all_reduce.all_reduce_seconds(len(actors))
+        exchange = times.exchange.ring_seconds(len(actors)) * micro_batches
+        seconds += (passes + exchange + times.optimizer_step) * slowdown
+        seconds += times.all_reduce.all_reduce_seconds(len(actors)) * slowdown
     return seconds
+
+
+def slowdown_of_actors(times: StageTimes, placement: Placement, cores_per_node: float | None) -> float:
+    """How many times longer actor processes take because those of a machine without GPUs share its cores."""
+    here = Counter(process.node for process in placement["actor"].processes if not process.gpus)
+    if not here or cores_per_node is None:
+        return 1.0
+    return max(1.0, max(here.values()) * times.update_cores / cores_per_node)
 
 
 def needs_sync(placement: Placement) -> bool:
@@ -103,3 +123,12 @@ def needs_sync(placement: Placement) -> bool:
     rollouts = Counter((process.node, process.gpus) for process in placement["rollout"].processes)
     actors = Counter((process.node, process.gpus) for process in placement["actor"].processes)
     return bool(rollouts - actors)
+
+
+def on_one_machine(placement: Placement) -> Placement:
+    """The placement where its nodes and GPUs are names only: everything computes on the processors of one machine."""
+    components = {
+        name: ComponentPlacement(name, tuple(replace(one, node=0, gpus=()) for one in placement[name].processes))
+        for name in placement
+    }
+    return Placement(components, num_nodes=1, gpus_per_node=0)

@@ -4,23 +4,28 @@
     rollout process first come first served, one request at a time; those on one GPU take turns
     machine         steps and resets share its cores; without GPUs acting does, too
 
-The order is that of `vla_trainer.rollout.collector`. Left out: looking at the final observations of truncated episodes
-(PPO), further groups (GRPO, `rollout.resample_groups`), and what messages between processes take unless `act` has it.
+The order is that of `vla_trainer.rollout.collector`. A message takes the time of the env process that waits for it, and
+a core. Left out: looking at the final observations of truncated episodes (PPO), further groups (GRPO,
+`rollout.resample_groups`).
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf
 
 from vla_trainer.errors import PlacementError
 from vla_trainer.placement import Placement, Process
 from vla_trainer.prediction import timeline
+from vla_trainer.prediction.alike import Part, asked, part_of, whole
 from vla_trainer.prediction.amounts import Amounts
 from vla_trainer.prediction.costs import Line
 from vla_trainer.prediction.timeline import Busy, Clock, Job, Queue, Timeline
 from vla_trainer.prediction.times import StageTimes
+
+ROUNDS = 3
+"""Episodes of each environment after which it is looked whether they repeat themselves."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,12 @@ def check_divisible(num_envs: int, env_processes: int, rollout_processes: int, s
 
 
 def simulate(
-    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: int | None = None
+    times: StageTimes, amounts: Amounts, placement: Placement, *, stages: int = 1, cores_per_node: float | None = None
 ) -> RolloutPrediction:
     """Simulate one rollout.
+
+    Where all episodes are equally long, of processes that keep step one is simulated, and of the episodes that follow
+    one another in an environment so many as it takes until they repeat themselves.
 
     Args:
         times: of the stages.
@@ -73,7 +81,36 @@ def simulate(
     Raises:
         PlacementError: a component is not placed, or numbers do not divide.
     """
-    return _Rollout(times, amounts, placement, stages, inf if cores_per_node is None else cores_per_node).run()
+    check_divisible(amounts.num_envs, len(placement["env"].processes), len(placement["rollout"].processes), stages)
+    cores = inf if cores_per_node is None else cores_per_node
+    rounds, left = divmod(amounts.episodes or 0, amounts.num_envs)
+    if left or (amounts.episodes is None and times.env_reset != Line()) or len(set(amounts.episode_lengths)) > 1:
+        return _Rollout(times, amounts, whole(placement), stages, cores).run()
+    part = part_of(placement)
+    mine = replace(amounts, num_envs=amounts.num_envs // part.copies)
+
+    def run(rounds: int) -> RolloutPrediction:
+        episodes = rounds * mine.num_envs if rounds else None
+        found = _Rollout(times, replace(mine, episodes=episodes), part, stages, cores).run()
+        return replace(found, decisions=found.decisions * part.copies)
+
+    if rounds <= ROUNDS:
+        return run(rounds)
+    last = [run(each) for each in (ROUNDS - 2, ROUNDS - 1, ROUNDS)]
+    return _continued(last, rounds) or run(rounds)
+
+
+def _continued(last: Sequence[RolloutPrediction], rounds: int) -> RolloutPrediction | None:
+    """`rounds` rounds of episodes, from rollouts of one more round each; None: rounds do not repeat themselves."""
+    values = [(one.seconds, one.decisions, one.env_busy, one.rollout_busy) for one in last]
+    before, step = ([b - a for a, b in zip(*pair, strict=True)] for pair in (values[:2], values[1:]))
+    if any(abs(b - a) > 1e-9 * values[2][0] for a, b in zip(before, step, strict=True)):
+        return None
+    more = rounds - ROUNDS
+    seconds, decisions, env_busy, rollout_busy = (
+        value + more * each for value, each in zip(values[2], step, strict=True)
+    )
+    return RolloutPrediction(seconds, round(decisions), env_busy, rollout_busy)
 
 
 class _Stage:
@@ -107,17 +144,15 @@ class _Stage:
 
 
 class _Rollout:
-    def __init__(
-        self, times: StageTimes, amounts: Amounts, placement: Placement, stages: int, cores_per_node: float
-    ) -> None:
-        env, rollout = placement["env"].processes, placement["rollout"].processes
-        check_divisible(amounts.num_envs, len(env), len(rollout), stages)
+    def __init__(self, times: StageTimes, amounts: Amounts, part: Part, stages: int, cores_per_node: float) -> None:
+        env, rollout = part.placement["env"].processes, part.placement["rollout"].processes
         self._times, self._amounts, self._stages, self._env = times, amounts, stages, env
-        self._timeline = Timeline()
-        self._nodes = [Clock(cores_per_node) for _ in range(placement.num_nodes)]
+        self._timeline, self._messages = Timeline(), Busy()
+        # as all groups on a machine want cores at the same times, each has an equal share of them
+        self._nodes = [Clock(cores_per_node / groups) for groups in part.sharing]
         self._threads = amounts.workers or cores_per_node
-        self._queues = self._make_queues(rollout, on_gpus=placement.gpus_per_node > 0)
-        self._act_cores = 0.0 if placement.gpus_per_node else times.act_cores
+        self._queues = self._make_queues(rollout)
+        self._act_cores = [0.0 if process.gpus else times.act_cores for process in rollout]
         self._rollout_busy = [Busy() for _ in rollout]
         self._env_busy = [self._env_busy_of(process, rollout) for process in env]
         self._drawing: Counter[Clock] = Counter()
@@ -136,10 +171,8 @@ class _Rollout:
             sum(busy.seconds for busy in self._rollout_busy) / len(self._rollout_busy),
         )
 
-    def _make_queues(self, rollout: tuple[Process, ...], on_gpus: bool) -> list[Queue]:
+    def _make_queues(self, rollout: tuple[Process, ...]) -> list[Queue]:
         """One for each rollout process; those that have a GPU in common have a queue in common."""
-        if not on_gpus:
-            return [Queue(self._nodes[process.node]) for process in rollout]
         queue_of: dict[tuple[int, int], Queue] = {}
         for process in rollout:
             gpus = [(process.node, gpu) for gpu in process.gpus]
@@ -147,7 +180,10 @@ class _Rollout:
             queue = Queue(Clock())
             queue_of |= {gpu: queue for gpu, known in queue_of.items() if id(known) in joined}
             queue_of |= dict.fromkeys(gpus, queue)
-        return [queue_of[process.node, process.gpus[0]] for process in rollout]
+        return [
+            queue_of[process.node, process.gpus[0]] if process.gpus else Queue(self._nodes[process.node])
+            for process in rollout
+        ]
 
     def _env_busy_of(self, process: Process, rollout: tuple[Process, ...]) -> Busy:
         """While it steps, acting on its GPUs takes longer, if it was measured to."""
@@ -211,6 +247,8 @@ class _Rollout:
                 break
             stage.begin(decisions)
             begun += 1
+        if begun and self._times.episode:
+            yield self._message(e, begun * self._times.episode)
         if begun and stage.fresh:
             stage.fresh = False
             # every environment is reset before its first episode; those of a horizon go on with the one before
@@ -236,16 +274,23 @@ class _Rollout:
         yield from self._fill(e, stage)
 
     def _act(self, e: int, stage: _Stage) -> timeline.Process:
-        first = e * len(self._queues) // len(self._env)
-        asked = [
-            self._timeline.ask(self._queues[r], self._times.act.seconds(rows), self._act_cores, self._rollout_busy[r])
-            for r, rows in enumerate(stage.active, first)
+        ranks = asked(e, len(self._env), len(self._queues))
+        if (request := self._times.request) != Line():
+            yield self._message(e, sum(request.seconds(rows) for rows in stage.active if rows))
+        yield from [
+            self._timeline.ask(
+                self._queues[r], self._times.act.seconds(rows), self._act_cores[r], self._rollout_busy[r]
+            )
+            for r, rows in zip(ranks, stage.active, strict=True)
             if rows
         ]
-        yield from asked
 
     def _on_cores(self, e: int, line: Line, n: int) -> Job:
         """Start what env process e does with n environments."""
         threads = min(self._threads, n)
         clock = self._nodes[self._env[e].node]
         return self._timeline.start(clock, line.seconds(n / threads), threads, self._env_busy[e])
+
+    def _message(self, e: int, seconds: float) -> Job:
+        """Let env process e wait for messages, which keep one core of its machine busy."""
+        return self._timeline.start(self._nodes[self._env[e].node], seconds, 1.0, self._messages)

@@ -61,13 +61,18 @@ def render(found: Mapping[int, Sequence[Candidate]], source: str, measured_on: s
         ).rstrip()
         for row in cells
     ]
-    where = source + (f" ({measured_on})" if measured_on else "")
     said = [
-        f"a prediction, not a measurement: an iteration simulated with the stage times of {where}",
+        heading(source, measured_on),
         "* suggested; iteration = rollout + update + sync + offload, in seconds; env, policy, actor: share of it in "
         "which they are busy",
     ]
     return "\n".join([*said, *lines])
+
+
+def heading(source: str, measured_on: str = "") -> str:
+    """What comes before any prediction."""
+    where = source + (f" ({measured_on})" if measured_on else "")
+    return f"a prediction, not a measurement: an iteration simulated with the stage times of {where}"
 
 
 def _row(gpus: int, candidate: Candidate) -> tuple[str, ...]:

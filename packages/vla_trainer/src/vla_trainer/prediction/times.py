@@ -27,10 +27,20 @@ class StageTimes:
     """Of the forward and backward pass of a micro-batch of n decisions, in one actor process."""
     env_reset: Line = field(default_factory=Line)
     """Of beginning an episode in n environments on one thread."""
+    request: Line = field(default_factory=Line)
+    """Of asking a rollout process about n environments and getting its answer, besides what acting takes."""
+    episode: NonNegativeFloat = 0.0
+    """Seconds that an env process takes to get an episode from the queue and to report its end."""
+    collect: Line = field(default_factory=Line)
+    """Of beginning a rollout, and of bringing together the n decisions of all env processes."""
+    batch: Line = field(default_factory=Line)
+    """Of bringing n decisions to the actor processes, once an iteration."""
     optimizer_step: NonNegativeFloat = 0.0
     """Seconds of one optimizer step without its micro-batches."""
     all_reduce: Transfer = field(default_factory=Transfer)
-    """Of the gradients of one optimizer step, between actor processes."""
+    """Of what is summed once an optimizer step over actor processes."""
+    exchange: Transfer = field(default_factory=Transfer)
+    """Of the weights that actor processes gather and the gradients that they scatter in one micro-batch."""
     sync: Transfer = field(default_factory=Transfer)
     """Of the new weights, to rollout processes that do not share a process with an actor."""
     offload: NonNegativeFloat = 0.0

@@ -1,0 +1,285 @@
+"""Stage times of this machine, measured in the processes of the Ray backend, for `vla_trainer.prediction`.
+
+A backend is opened with one env process, one rollout process and two actor processes. They work one after the other,
+but for what actor processes exchange, and each looks at its clock:
+
+    env process       collects episodes in n environments on one thread: seconds of resets, decisions and questions;
+                      then on as many threads as there are cores, which says how much these do at once
+    rollout process   meanwhile, seconds of acting on n observations; what a question takes more is the request.
+                      Then forward and backward passes of n decisions and optimizer steps, as the network is whole there
+    actor processes   the same passes on both at once, with sharded weights; what these take more is the exchange
+    driver            what an iteration takes besides
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+
+from vla_trainer.advantage.batch import BATCHES
+from vla_trainer.config.schema import Config
+from vla_trainer.prediction import Line, StageTimes, Transfer, fit
+from vla_trainer.records import Batch
+from vla_trainer.rollout import starts
+from vla_trainer.rollout.collector import Collector
+from vla_trainer.rollout.envs import make_envs
+from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.policy_gradient import update
+
+PLACEMENT = "{env: 0, rollout: 1, actor: 2-3}"
+ONE_THREAD = "env.workers=1"
+"""`StageTimes.env_step` is of one thread."""
+
+Points = list[tuple[float, float]]
+"""(n, seconds)."""
+
+
+def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, float]:
+    """Stage times, and how many times more the cores of this machine do at once than one does alone.
+
+    `backend` is a `RayBackend` of `config`, which has `PLACEMENT` and `ONE_THREAD`.
+    """
+    env = backend._envs.handles[0]
+    acting = backend._policies[backend._layout.acting()[0]]
+    learning = [backend._policies[index] for index in backend._layout.learning()]
+
+    ask(acting, watch)
+    collected = ask(env, env_times, sizes(config.env.num_envs), rounds)
+    acted = ask(acting, watched)
+    act = [(rows, wall) for rows, wall, _ in acted]
+    request = [(n, max(asked - wall, 0.0)) for (n, asked), (_, wall) in zip(collected["asked"], act, strict=True)]
+    counted = collected["counted"]
+    step, cores = fit(collected["step"]), float(os.cpu_count() or 1)
+    on_all = step.each * config.env.num_envs / max(collected["on all threads"] - step.fixed, 1e-6)
+
+    around, batch = iteration_times(backend, config, learning, rounds)
+    most = min(config.actor.micro_batch_size, len(batch) // len(learning))
+    rows = [most // 4, most // 2, most]
+    alone = ask(acting, update_times, batch, rows, rounds)
+    passes = fit(alone["update"])
+    at_once = ray.get([one.__ray_call__.remote(shared_update_times, batch, rows, rounds) for one in learning])
+    summed, rate = at_once[0]["sum"], at_once[0]["bytes_per_second"]
+    trained = backend.trainable_bytes()
+    # weights are gathered for either pass, gradients scattered once
+    moved = Transfer(3 * trained, rate)
+    longer = statistics.median(max(each["update"][n] for each in at_once) - passes.seconds(n) for n in rows)
+    exchange = replace(moved, latency=max(longer - summed - moved.ring_seconds(len(learning)), 0.0))
+    times = StageTimes(
+        env_step=step,
+        env_reset=fit(collected["reset"]),
+        act=fit([point for point, counts in zip(act, counted, strict=True) if counts]),
+        request=fit([point for point, counts in zip(request, counted, strict=True) if counts]),
+        episode=collected["episode"],
+        **around,
+        update=Line(max(passes.fixed - alone["optimizer_step"], 0.0), passes.each),
+        optimizer_step=alone["optimizer_step"],
+        all_reduce=Transfer(bytes_per_second=rate, latency=summed),
+        exchange=exchange,
+        sync=sync_times(backend, exchange.ring_seconds(len(learning)) / 3, rounds),
+        act_cores=sum(cpu for _, _, cpu in acted) / sum(wall for _, wall, _ in acted),
+        update_cores=alone["cores"],
+        measured_on=f"{cores:g} cores, {platform.machine()}: {config.env.num_envs} environments, {trained:,} bytes of "
+        "trained weights",
+    )
+    return times, min(max(on_all, 1.0), cores)
+
+
+def sizes(most: int) -> list[int]:
+    """Powers of 2 up to `most`."""
+    return [2**power for power in range(most.bit_length()) if 2**power <= most]
+
+
+def ask(process: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """What `function`, called with the worker of a process and `args` in that process, returns."""
+    return ray.get(process.__ray_call__.remote(function, *args))
+
+
+def mean_seconds(call: Callable[[], Any], times: int) -> float:
+    """Of one call, after one that is not counted."""
+    call()
+    begin = time.perf_counter()
+    for _ in range(times):
+        call()
+    return (time.perf_counter() - begin) / times
+
+
+class Watched:
+    """A sampler and when it was asked."""
+
+    def __init__(self, sampler: Any) -> None:
+        self._sampler = sampler
+        self.calls: list[tuple[int, float, float, float]] = []
+        """Rows, begin and end of each question, and the processors' seconds of this process in between."""
+
+    @property
+    def version(self) -> int:
+        return self._sampler.version
+
+    def act(self, obs: Any, seeds: Sequence[int] | None) -> Any:
+        begin, used = time.perf_counter(), time.process_time()
+        out = self._sampler.act(obs, seeds)
+        self.calls.append((len(obs["state"]), begin, time.perf_counter(), time.process_time() - used))
+        return out
+
+
+# in the env process
+
+
+def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Seconds of decisions, of resets and of questions of n environments, on one thread but for "on all threads", which
+    is of a decision of most of them; and of the messages of an episode.
+
+    Of questions, "counted" says which are; the first episodes are not.
+    """
+    rng = np.random.default_rng(0)
+    found: dict[str, Any] = {"step": [], "reset": [], "asked": [], "counted": []}
+    for n, threads in [*((n, 1) for n in counts), (counts[-1], None)]:
+        envs = make_envs(worker._config.env.model_copy(update={"workers": threads}), n)
+        watched = Watched(worker._sampler(evaluation=False))
+        collector = Collector(envs, watched)
+        steps: Points = []
+        for each in range(rounds + 1):
+            first = len(watched.calls)
+            begin = time.perf_counter()
+            # as groups of GRPO begin
+            collector.episodes([starts.draw(rng, starts.init_states(envs))] * n)
+            calls = watched.calls[first:]
+            # a decision lasts from an answer to the next question, the last one to the end
+            following = [*(call[1] for call in calls[1:]), time.perf_counter()]
+            if each:
+                found["reset"] += [(n, calls[0][1] - begin)] if threads else []
+                steps += [(call[0], until - call[2]) for call, until in zip(calls, following, strict=True)]
+            found["asked"] += [(rows, end - begin) for rows, begin, end, _ in calls]
+            found["counted"] += [each > 0] * len(calls)
+        if threads:
+            found["step"] += steps
+        else:
+            found["on all threads"] = statistics.fmean(seconds for rows, seconds in steps if rows == n)
+        collector.close()
+        envs.close()
+    # an episode is taken and reported; another message of that size
+    found["episode"] = 2 * mean_seconds(lambda: ray.get(worker._queue.progress.remote()), 20 * rounds)
+    return found
+
+
+# in the rollout process
+
+
+def watch(worker: Any) -> None:
+    """Note the time of acting from now on."""
+    worker._samplers[False] = Watched(worker._samplers[False])
+
+
+def watched(worker: Any) -> list[tuple[int, float, float]]:
+    """Rows, seconds and processors' seconds of each time it has acted since `watch`, of which nothing is kept."""
+    sampler = worker._samplers[False]
+    worker._samplers[False] = sampler._sampler
+    worker.seal()
+    return [(rows, end - begin, cpu) for rows, begin, end, cpu in sampler.calls]
+
+
+def update_times(worker: Any, batch: Batch, rows: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Seconds of an optimizer step of one micro-batch of n decisions, and of the step alone, on the whole network."""
+    worker._optimizer = make_optimizer(worker._policy, worker._config.actor, needs_critic=False)
+    worker._algorithm = worker._config.algorithm
+    batch = opened(batch)
+    wall, used = time.perf_counter(), time.process_time()
+    found = [(n, mean_seconds(lambda n=n: step_on(worker, batch, n, n), 2 * rounds)) for n in rows]
+    cores = (time.process_time() - used) / (time.perf_counter() - wall)
+    return {"update": found, "optimizer_step": mean_seconds(worker._optimizer.step, rounds), "cores": cores}
+
+
+# in an actor process
+
+
+def shared_update_times(worker: Any, batch: Batch, rows: Sequence[int], rounds: int) -> dict[str, Any]:
+    """As above, with n decisions on each actor process; and what their messages take."""
+    batch, ranks = opened(batch), worker._ranks
+    update = {n: mean_seconds(lambda n=n: step_on(worker, batch, n * ranks.size, n), 2 * rounds) for n in rows}
+    summed = mean_seconds(lambda: ranks.sum({"loss": 0.0}), 10 * rounds)
+    some = torch.zeros(2**22)
+    seconds = mean_seconds(lambda: ranks.sum_tensor(some), rounds)
+    return {"update": update, "sum": summed, "bytes_per_second": some.nbytes / max(seconds - summed, 1e-6)}
+
+
+def opened(batch: Batch) -> Batch:
+    """The batch with its inputs at hand."""
+    every = torch.arange(len(batch))
+    return replace(batch, inputs={key: refs.open(ray.get)[every] for key, refs in batch.inputs.items()})
+
+
+def step_on(worker: Any, batch: Batch, rows: int, micro_batch_size: int) -> None:
+    """One optimizer step on the first `rows` decisions."""
+    parts = {one.name: getattr(batch, one.name) for one in fields(batch)}
+    first = {name: part[:rows] for name, part in parts.items() if isinstance(part, torch.Tensor)}
+    config = worker._config
+    update(
+        worker._policy,
+        worker._optimizer,
+        replace(batch, inputs={key: value[:rows] for key, value in batch.inputs.items()}, **first),
+        worker._algorithm.model_copy(update={"epochs": 1}),
+        config.actor.model_copy(update={"micro_batch_size": micro_batch_size, "global_batch_size": None}),
+        temperature=config.rollout.temperature,
+        action_dim=worker._action_dim,
+        generator=torch.Generator().manual_seed(0),
+        autocast=worker._autocast,
+        ranks=worker._ranks,
+    )
+
+
+# in the driver
+
+
+def iteration_times(
+    backend: Any, config: Config, learning: Sequence[Any], rounds: int
+) -> tuple[dict[str, Line], Batch]:
+    """What an iteration takes besides its stages, by name in `StageTimes`, and a batch."""
+    run, inside = backend._envs.run, []
+
+    def timed(*args: Any) -> Any:
+        begin = time.perf_counter()
+        parts = run(*args)
+        inside.append(time.perf_counter() - begin)
+        return parts
+
+    backend._envs.run = timed
+    collect, bring = [], []
+    for _ in range(max(rounds // 2, 2)):
+        begin = time.perf_counter()
+        rollout = backend.collect()
+        batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
+        collect.append(time.perf_counter() - begin - inside[-1])
+        # pictures are fetched the first time that they are read
+        begin = time.perf_counter()
+        ask(learning[0], opened_in, batch)
+        first = time.perf_counter() - begin
+        bring.append(max(first - ask(learning[0], opened_in, batch), 0.0))
+    backend._envs.run = run
+    decisions = int(rollout.mask.sum())
+    return {
+        "collect": Line(each=statistics.median(collect) / decisions),
+        "batch": Line(each=statistics.median(bring) / len(batch)),
+    }, batch
+
+
+def opened_in(worker: Any, batch: Batch) -> float:
+    """Seconds of reading all of a batch."""
+    begin = time.perf_counter()
+    opened(batch)
+    return time.perf_counter() - begin
+
+
+def sync_times(backend: Any, gathering: float, rounds: int) -> Transfer:
+    """Of the trained weights to one rollout process; `gathering` is what they take to be whole in an actor process."""
+    seconds = mean_seconds(backend._synchronize, 5 * rounds) - gathering
+    empty = mean_seconds(lambda: ray.get([one.pid.remote() for one in backend._policies]), 5 * rounds)
+    return Transfer(backend.sync_bytes, backend.sync_bytes / max(seconds - empty, 1e-6), max(min(empty, seconds), 0.0))
