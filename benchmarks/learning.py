@@ -1,7 +1,7 @@
 """The headline in miniature: one demonstration a task, then reinforcement learning, on this machine's cores.
 
     demonstrations --> SFT on one a task --> published states --> GRPO or PPO on training states --> published states
-                                             (evaluation)                                            (evaluation)
+    of the suite                             (evaluation)         of all tasks or one                (evaluation)
 
 Each stage is a command of the packages in a process of its own. A benchmark that was broken off goes on: what is done
 is not repeated, training resumes. One JSON holds machine, commands, seconds of each stage, both evaluations and the
@@ -27,7 +27,7 @@ from typing import Any
 
 SUITES = ("spatial", "object", "goal", "10")
 DATASET = "libero/learning-{suite}-{seed}-v0"
-STAGES = ("demonstrations", "sft", "rl")
+STAGES = ("demonstrations", "sft", "start", "rl")
 WINDOW = 5
 """Iterations that a point of the curve is the mean of."""
 
@@ -88,18 +88,19 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets")}
     dataset = DATASET.format(suite=args.suite, seed=args.seed)
     suite = f"env.id=libero/{args.suite.capitalize()}-v0"
-    states = 50 if args.task is not None else 500
-    common = [suite, f"trainer.seed={args.seed}", f"eval.episodes={states}", "video_cfg.save_video=true"]
-    common += [] if args.task is None else [f"env.task={args.task}"]
+    common = [suite, f"trainer.seed={args.seed}"]
+    which = ["eval.episodes=500"] if args.task is None else [f"env.task={args.task}", "eval.episodes=50"]
     demos = (
         f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
     )
     stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
     told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *args.sft]
+    told += ["eval.episodes=null"]
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told), environment)
+    stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
     if args.algorithm != "none":
         recipe = f"tiny_spatial_{args.algorithm}_from_sft"
-        told = [*common, f"policy.path={newest(out / 'sft')}", *args.rl]
+        told = [*common, *which, f"policy.path={newest(out / 'sft')}", *args.rl]
         told += [] if args.iterations is None else [f"trainer.iterations={args.iterations}"]
         stages.run("rl", train(recipe, out / "rl", told), environment)
     return figures(args, out, stages)
