@@ -3,9 +3,10 @@
 A backend is opened with one env process, one rollout process and two actor processes. They work one after the other,
 but for what actor processes exchange, and each looks at its clock:
 
-    env process       collects episodes in n environments on one thread: seconds of resets, decisions and questions;
-                      then on as many threads as there are cores, which says how much these do at once
-    rollout process   meanwhile, seconds of acting on n observations; what a question takes more is the request.
+    env process       collects episodes in n environments on one thread: seconds of resets, of steps, and besides, which
+                      are questions and writing down what happened; then on as many threads as there are cores. Steps
+                      again while the rollout process is busy, which says how much cores do at once
+    rollout process   meanwhile, seconds of acting on n observations; what "besides" takes more is the request.
                       Then forward and backward passes of n decisions and optimizer steps, as the network is whole there
     actor processes   the same passes on both at once, with sharded weights; what these take more is the exchange
     driver            what an iteration takes besides
@@ -44,7 +45,7 @@ Points = list[tuple[float, float]]
 
 
 def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, float]:
-    """Stage times, and how many times more the cores of this machine do at once than one does alone.
+    """Stage times, and how much the cores of this machine do at once, in units of what one does alone.
 
     `backend` is a `RayBackend` of `config`, which has `PLACEMENT` and `ONE_THREAD`.
     """
@@ -56,16 +57,18 @@ def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, floa
     collected = ask(env, env_times, sizes(config.env.num_envs), rounds)
     acted = ask(acting, watched)
     act = [(rows, wall) for rows, wall, _ in acted]
-    request = [(n, max(asked - wall, 0.0)) for (n, asked), (_, wall) in zip(collected["asked"], act, strict=True)]
+    request = [(n, max(took - wall, 0.0)) for (n, took), (_, wall) in zip(collected["besides"], act, strict=True)]
     counted = collected["counted"]
-    step, cores = fit(collected["step"]), float(os.cpu_count() or 1)
-    on_all = step.each * config.env.num_envs / max(collected["on all threads"] - step.fixed, 1e-6)
 
     around, batch = iteration_times(backend, config, learning, rounds)
     most = min(config.actor.micro_batch_size, len(batch) // len(learning))
     rows = [most // 4, most // 2, most]
     alone = ask(acting, update_times, batch, rows, rounds)
     passes = fit(alone["update"])
+    step_alone = ask(env, step_seconds, rounds)
+    busy = acting.__ray_call__.remote(update_times, batch, rows[-1:], 2 * rounds)
+    slowdown = max(ask(env, step_seconds, rounds) / step_alone, 1.0)
+    ray.get(busy)
     at_once = ray.get([one.__ray_call__.remote(shared_update_times, batch, rows, rounds) for one in learning])
     summed, rate = at_once[0]["sum"], at_once[0]["bytes_per_second"]
     trained = backend.trainable_bytes()
@@ -73,8 +76,14 @@ def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, floa
     moved = Transfer(3 * trained, rate)
     longer = statistics.median(max(each["update"][n] for each in at_once) - passes.seconds(n) for n in rows)
     exchange = replace(moved, latency=max(longer - summed - moved.ring_seconds(len(learning)), 0.0))
+    cores, most = os.cpu_count() or 1, config.env.num_envs
+    step, threads = fit(collected["step"]), min(cores, most)
+    # of the time on one thread; 1 / threads where they divide it
+    left = (collected["on all threads"] - step.fixed) / max(step.each * most, 1e-9)
+    serial = (left - 1 / threads) / (1 - 1 / threads) if threads > 1 else 0.0
     times = StageTimes(
         env_step=step,
+        env_serial=min(max(serial, 0.0), 1.0),
         env_reset=fit(collected["reset"]),
         act=fit([point for point, counts in zip(act, counted, strict=True) if counts]),
         request=fit([point for point, counts in zip(request, counted, strict=True) if counts]),
@@ -87,10 +96,10 @@ def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, floa
         sync=sync_times(backend, exchange.ring_seconds(len(learning)) / 3, rounds),
         act_cores=sum(cpu for _, _, cpu in acted) / sum(wall for _, wall, _ in acted),
         update_cores=alone["cores"],
-        measured_on=f"{cores:g} cores, {platform.machine()}: {config.env.num_envs} environments, {trained:,} bytes of "
+        measured_on=f"{cores} cores, {platform.machine()}: {config.env.num_envs} environments, {trained:,} bytes of "
         "trained weights",
     )
-    return times, min(max(on_all, 1.0), cores)
+    return times, cores / slowdown
 
 
 def sizes(most: int) -> list[int]:
@@ -134,41 +143,80 @@ class Watched:
 # in the env process
 
 
-def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Seconds of decisions, of resets and of questions of n environments, on one thread but for "on all threads", which
-    is of a decision of most of them; and of the messages of an episode.
+class Steps:
+    """Notes when the steps of a collector's only stage begin and end."""
 
-    Of questions, "counted" says which are; the first episodes are not.
+    def __init__(self, collector: Collector) -> None:
+        stage = collector._stages[0]
+        self._launch, self._wait = stage.launch, stage.wait
+        stage.launch, stage.wait = self.launch, self.wait  # type: ignore[method-assign]
+        self.seconds: list[float] = []
+
+    def launch(self, actions: Any) -> None:
+        self._begin = time.perf_counter()
+        self._launch(actions)
+
+    def wait(self) -> Any:
+        result = self._wait()
+        self.seconds.append(time.perf_counter() - self._begin)
+        return result
+
+
+def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]:
+    """Seconds of steps and of resets of n environments on one thread; "besides": of a decision without its step; of
+    steps of the most environments "on all threads"; and of the messages of an episode.
+
+    "counted" says which of "besides" are; the first episodes are not.
     """
     rng = np.random.default_rng(0)
-    found: dict[str, Any] = {"step": [], "reset": [], "asked": [], "counted": []}
+    found: dict[str, Any] = {"step": [], "reset": [], "besides": [], "counted": []}
+    on_all: list[float] = []
     for n, threads in [*((n, 1) for n in counts), (counts[-1], None)]:
         envs = make_envs(worker._config.env.model_copy(update={"workers": threads}), n)
         watched = Watched(worker._sampler(evaluation=False))
         collector = Collector(envs, watched)
-        steps: Points = []
+        steps = Steps(collector)
         for each in range(rounds + 1):
             first = len(watched.calls)
             begin = time.perf_counter()
             # as groups of GRPO begin
             collector.episodes([starts.draw(rng, starts.init_states(envs))] * n)
-            calls = watched.calls[first:]
-            # a decision lasts from an answer to the next question, the last one to the end
-            following = [*(call[1] for call in calls[1:]), time.perf_counter()]
-            if each:
-                found["reset"] += [(n, calls[0][1] - begin)] if threads else []
-                steps += [(call[0], until - call[2]) for call, until in zip(calls, following, strict=True)]
-            found["asked"] += [(rows, end - begin) for rows, begin, end, _ in calls]
+            calls, stepped = watched.calls[first:], steps.seconds[first:]
+            # a decision lasts from a question to the next, the last one to the end
+            ends = [*(call[1] for call in calls[1:]), time.perf_counter()]
+            found["besides"] += [
+                (rows, end - asked - step) for (rows, asked, _, _), step, end in zip(calls, stepped, ends, strict=True)
+            ]
             found["counted"] += [each > 0] * len(calls)
-        if threads:
-            found["step"] += steps
-        else:
-            found["on all threads"] = statistics.fmean(seconds for rows, seconds in steps if rows == n)
+            if each and threads:
+                found["reset"].append((n, calls[0][1] - begin))
+                found["step"] += [(call[0], step) for call, step in zip(calls, stepped, strict=True)]
+            elif each:
+                on_all += [step for call, step in zip(calls, stepped, strict=True) if call[0] == n]
         collector.close()
         envs.close()
+    found["on all threads"] = statistics.fmean(on_all)
     # an episode is taken and reported; another message of that size
     found["episode"] = 2 * mean_seconds(lambda: ray.get(worker._queue.progress.remote()), 20 * rounds)
     return found
+
+
+def step_seconds(worker: Any, rounds: int) -> float:
+    """Of a step of two environments on one thread; always the same steps."""
+    envs, rng = make_envs(worker._config.env, 2), np.random.default_rng(0)
+    start = starts.draw(rng, starts.init_states(envs))
+    options = {"task": np.full(2, start.task), "init_state": np.full(2, start.init_state)}
+    shape = envs.action_space.shape
+    actions = [rng.uniform(-0.2, 0.2, shape).astype(np.float32) for _ in range(5)]
+    seconds = []
+    for _ in range(rounds + 1):
+        envs.reset(seed=[start.seed] * 2, options=options)
+        begin = time.perf_counter()
+        for action in actions:
+            envs.step(action)
+        seconds.append(time.perf_counter() - begin)
+    envs.close()
+    return statistics.fmean(seconds[1:]) / len(actions)
 
 
 # in the rollout process

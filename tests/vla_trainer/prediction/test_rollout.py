@@ -154,6 +154,11 @@ def test_threads_and_cores() -> None:
     assert rollout(**four, workers=1).seconds == 1 + 0.5 + 4
     assert rollout(**four, workers=2).seconds == 1 + 0.5 + 4 / 2
     assert rollout(**four, workers=8).seconds == 1 + 0.5 + 1
+    # a half of each environment on one thread, the other on two: 0.5 + 4 (1/2 + 1/4); so 2 s on one core, 1.5 s on two
+    serial = {"env_serial": 0.5}
+    assert rollout(**four, workers=2, times=serial).seconds == 1 + 3.5
+    # on one core 0.5 s and 1 s, which want two, take twice as long
+    assert rollout(**four, workers=2, cores=1, times=serial).seconds == 1 + 2 * 1.5 + 2
     # two threads on one core: half the speed
     assert rollout(**four, workers=2, cores=1).seconds == 1 + 2 * (0.5 + 4 / 2)
     # as many threads as there are cores

@@ -18,6 +18,7 @@ def test_round_trip(tmp_path: Path) -> None:
         env_step=Line(0.1, 0.2),
         act=Line(0.3, 0.4),
         update=Line(0.5, 0.6),
+        env_serial=0.25,
         env_reset=Line(0.7, 0.8),
         request=Line(0.01, 0.02),
         episode=0.03,

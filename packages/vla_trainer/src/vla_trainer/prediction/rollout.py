@@ -261,7 +261,7 @@ class _Rollout:
         yield from self._fill(e, stage)
         if any(stage.active):
             yield from self._act(e, stage)
-            stage.stepping = self._on_cores(e, self._times.env_step, sum(stage.active))
+            stage.stepping = self._on_cores(e, self._times.env_step, sum(stage.active), self._times.env_serial)
 
     def _finish(self, e: int, stage: _Stage) -> timeline.Process:
         """End the step of a stage, if one is under way, and begin what comes next."""
@@ -285,11 +285,14 @@ class _Rollout:
             if rows
         ]
 
-    def _on_cores(self, e: int, line: Line, n: int) -> Job:
-        """Start what env process e does with n environments."""
+    def _on_cores(self, e: int, line: Line, n: int, serial: float = 0.0) -> Job:
+        """Start what env process e does with n environments; a share of it, `serial`, on one thread."""
         threads = min(self._threads, n)
         clock = self._nodes[self._env[e].node]
-        return self._timeline.start(clock, line.seconds(n / threads), threads, self._env_busy[e])
+        alone = line.each * n * serial
+        seconds = alone + line.seconds(n * (1 - serial) / threads)
+        cores = threads - (threads - 1) * alone / seconds if alone else threads  # mean over the time
+        return self._timeline.start(clock, seconds, cores, self._env_busy[e])
 
     def _message(self, e: int, seconds: float) -> Job:
         """Let env process e wait for messages, which keep one core of its machine busy."""

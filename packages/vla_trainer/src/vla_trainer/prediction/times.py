@@ -20,15 +20,18 @@ class StageTimes:
 
     env_step: Line
     """Of one decision (a chunk of steps, and its pictures) of n environments on one thread; more threads divide the
-    part of each environment."""
+    part of each environment, but for `env_serial`."""
     act: Line
     """Of the policy looking at n environments, in one rollout process."""
     update: Line
     """Of the forward and backward pass of a micro-batch of n decisions, in one actor process."""
+    env_serial: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of `env_step.each` that threads do not divide, as in Amdahl's law."""
     env_reset: Line = field(default_factory=Line)
     """Of beginning an episode in n environments on one thread."""
     request: Line = field(default_factory=Line)
-    """Of asking a rollout process about n environments and getting its answer, besides what acting takes."""
+    """Of a decision of n environments besides stepping and acting: asking a rollout process, and writing down what
+    happened. Threads do not divide it."""
     episode: NonNegativeFloat = 0.0
     """Seconds that an env process takes to get an episode from the queue and to report its end."""
     collect: Line = field(default_factory=Line)
