@@ -19,6 +19,7 @@ import math
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -48,7 +49,9 @@ class Stages:
         print(f"{name}: {shlex.join(command)}", flush=True)
         begin = time.perf_counter()
         try:
-            code = subprocess.run(command, env={**os.environ, **environment}).returncode
+            variables = {**os.environ, **environment}
+            found = shutil.which(command[0], path=variables["PATH"]) or command[0]
+            code = subprocess.run([found, *command[1:]], env=variables).returncode
         finally:
             record["seconds"] += time.perf_counter() - begin
             record["command"] = shlex.join(command)
@@ -85,7 +88,9 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     out.mkdir(parents=True, exist_ok=True)
     out = out.resolve()
     stages = Stages(out / "stages.json")
-    environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets")}
+    # the commands that belong to this Python, whether or not its environment is activated
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets"), "PATH": path}
     dataset = DATASET.format(suite=args.suite, seed=args.seed)
     suite = f"env.id=libero/{args.suite.capitalize()}-v0"
     common = [suite, f"trainer.seed={args.seed}"]
@@ -95,7 +100,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     )
     stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
     told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *args.sft]
-    told += ["eval.episodes=null"]
+    told += ["eval.episodes=null"]  # which states matter is up to `start`
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
     if args.algorithm != "none":
