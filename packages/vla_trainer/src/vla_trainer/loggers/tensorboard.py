@@ -1,5 +1,6 @@
 """TensorBoard event files."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,7 @@ class TensorboardLogger:
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         if self._writer is None:
+            _wait_for_a_later_name(self._folder)
             # after a resume TensorBoard forgets what an interrupted run wrote from here on
             self._writer = SummaryWriter(str(self._folder), purge_step=iteration)
         try:
@@ -29,3 +31,14 @@ class TensorboardLogger:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _wait_for_a_later_name(folder: Path) -> None:
+    """Waits, at most a second, until a new event file is read after those in `folder`.
+
+    TensorBoard reads files in the order of their names, which begin with the second that they were made in; what
+    follows the second (host, process, a count) has no order in time.
+    """
+    made = {file.name.split(".")[3] for file in folder.glob("events.out.tfevents.*")}
+    while f"{int(time.time()):010d}" in made:
+        time.sleep(0.02)
