@@ -15,7 +15,8 @@ class Pusher:
     """Closes the open top drawer of libero_90 task 0 with the closed hand, which really succeeds."""
 
     def __init__(self, world, rng):
-        self.world, self.notes = world, []
+        self.world, self.rng, self.notes = world, rng, []
+        self.meant = None
         # Where the drawer is pushed differs a little, so that each demonstration has its own actions.
         self.aside = rng.uniform(-0.02, 0.02)
 
@@ -26,7 +27,8 @@ class Pusher:
         for target, steps in (((x + self.aside, y + 0.2, z + 0.05), 25), ((x + self.aside, y - 0.2, z + 0.02), 60)):
             for _ in range(steps):
                 move = np.clip((np.array(target) - world.eef_position()) / METRES, -0.6, 0.6)
-                yield np.array([*move, 0, 0, 0, 1.0])
+                self.meant = np.array([*move, 0, 0, 0, 1.0])
+                yield self.meant + np.eye(7)[0] * self.rng.normal(0.0, 0.05)
         self.notes.append("it did not close")
 
 

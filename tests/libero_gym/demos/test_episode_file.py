@@ -21,6 +21,7 @@ def make(steps=5, size=32):
         terminations=np.eye(steps)[-1] > 0,
         truncations=np.zeros(steps, dtype=bool),
         sim_states=rng.random((steps + 1, 20)),
+        meant_actions=rng.random((steps, 7), dtype=np.float32),
         attributes={"seed": 3, "instruction": "do it", "success": True},
     )
 
@@ -30,13 +31,20 @@ def test_everything_comes_back(tmp_path):
     write_episode(path, episode)
     with h5py.File(path) as file:
         read = read_episode(file["episode"])
-    for name in ("actions", "rewards", "terminations", "truncations", "sim_states"):
+    for name in ("actions", "rewards", "terminations", "truncations", "sim_states", "meant_actions"):
         np.testing.assert_array_equal(getattr(read, name), getattr(episode, name))
         assert getattr(read, name).dtype == getattr(episode, name).dtype
     for key, array in episode.observations.items():
         np.testing.assert_array_equal(read.observations[key], array)
     assert read.attributes == {**episode.attributes, "total_steps": 5}
     assert [entry.name for entry in path.parent.iterdir()] == ["episode.hdf5"]
+
+
+def test_what_was_meant_may_be_unknown(tmp_path):
+    path = tmp_path / "episode.hdf5"
+    write_episode(path, Episode(**{**vars(make()), "meant_actions": None}))
+    with h5py.File(path) as file:
+        assert read_episode(file["episode"]).meant_actions is None
 
 
 def test_a_steady_camera_takes_little_room(tmp_path):
@@ -67,6 +75,9 @@ def test_a_part_that_is_too_short(tmp_path):
     path = tmp_path / "episode.hdf5"
     write_episode(path, Episode(**{**vars(make()), "rewards": np.zeros(4)}))
     with pytest.raises(DatasetError, match="rewards is for 4 control steps, not 5"):
+        read_attributes(path)
+    write_episode(path, Episode(**{**vars(make()), "meant_actions": np.zeros((6, 7), np.float32)}))
+    with pytest.raises(DatasetError, match="meant_action is for 6 control steps, not 5"):
         read_attributes(path)
 
 

@@ -87,7 +87,7 @@ def test_ours_come_back_whole(orientation, recorded, exported, tmp_path):
     dataset = read(exported.parent, tmp_path, orientation=orientation)
     for record in recorded.records:
         before, after = recorded.episode(record.id), dataset.episode(record.id)
-        for name in ("actions", "rewards", "terminations", "truncations", "sim_states"):
+        for name in ("actions", "meant_actions", "rewards", "terminations", "truncations", "sim_states"):
             np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
         np.testing.assert_array_equal(before.observations["state"], after.observations["state"])
         raw = orient(before.observations["wrist_image"], "rot180")

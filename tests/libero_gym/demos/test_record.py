@@ -68,6 +68,7 @@ def test_failures_are_recorded_when_asked_for(plan, record_into, tmp_path):
     assert (episode.rewards == 0).all()
     assert episode.truncations.tolist() == [False, False, True]  # broken off, not ended by success
     assert not episode.terminations.any()
+    assert episode.meant_actions is None  # this expert does not say
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def buffer(steps: int, seed: int) -> Any:
         rewards=[float(end) for end in ended],
         terminations=list(map(bool, ended)),
         truncations=[False] * steps,
+        infos={"meant_action": np.full((steps, DIMS), 0.5, np.float32)} if seed == 0 else None,
     )
 
 
@@ -186,3 +187,16 @@ def test_an_episode_that_lacks_a_part_is_named(datasets):
         next(found)
     with pytest.raises(DatasetError, match=rf"{NAME}: episode 4 is cut off or damaged"):
         next(found)
+
+
+def test_what_was_meant_is_read_where_it_was_recorded(datasets):
+    first, *others = open_demonstrations(SFT(dataset=NAME), Acting())
+    assert first.meant is not None
+    assert first.meant.tolist() == [[0.5] * DIMS] * 3
+    assert all(one.meant is None for one in others)
+    with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
+        infos = file["episode_0"]["infos"]
+        del infos["meant_action"]
+        infos["meant_action"] = np.zeros((2, DIMS), np.float32)
+    with pytest.raises(DatasetError, match=r"episode 0 .*meant_action.* has shape \(2, "):
+        list(open_demonstrations(SFT(dataset=NAME), Acting()))

@@ -7,7 +7,7 @@ import pytest
 
 from vla_trainer.errors import DatasetError
 from vla_trainer.imitation.dataset import Demonstration
-from vla_trainer.imitation.decisions import Decisions, chunk_targets, kept_steps
+from vla_trainer.imitation.decisions import Decisions, chunk_targets, foreseeable, kept_steps
 
 
 def test_a_chunk_is_the_next_actions_and_the_last_one_is_repeated_past_the_end():
@@ -62,6 +62,29 @@ def test_decisions_are_gathered_as_a_vector_environment_batches_them():
     assert taken["words"] == ["11", "0"]
     # a chunk ends with its episode: after 2 comes 2, not 10
     assert decisions.chunks[:, :, 0].tolist() == [[0, 1], [1, 2], [2, 2], [10, 11], [11, 11]]
+
+
+def test_what_follows_a_disturbance_cannot_be_foreseen():
+    meant = np.zeros((5, 2))
+    actions = meant.copy()
+    actions[1, 0], actions[2, 1], actions[4, 0] = 0.05, 0.3, -0.2  # a tremor, and shoves at 2 and 4
+    # C = 3: up to the first shove what was meant there still answers to what is seen; past the end nothing is shoved
+    expected = [[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0]]
+    assert foreseeable(actions, meant, 3).tolist() == np.array(expected, dtype=bool).tolist()
+    assert foreseeable(actions, meant, 1).all()
+
+
+def test_what_was_meant_is_imitated_where_it_is_known():
+    known = demonstration(0, 3)
+    meant = known.actions + np.array([0.0, 0.25], np.float32)
+    demonstrations = [Demonstration(known.observations, known.actions, meant), demonstration(10, 2)]
+    decisions = Decisions.read(demonstrations, 5, chunk=2, keys=["state"])
+    assert decisions.chunks[:, 0].tolist() == [[0, 0.25], [1, 1.25], [2, 2.25], [10, 10], [11, 11]]
+    # each step of the first was disturbed
+    assert decisions.learned.tolist() == [[True, False]] * 3 + [[True, True]] * 2
+    executed = Decisions.read(demonstrations, 5, chunk=2, keys=["state"], imitate="executed")
+    assert executed.chunks[:, 0].tolist() == [[n, n] for n in (0, 1, 2, 10, 11)]
+    assert executed.learned.all()
 
 
 def test_steps_that_are_left_out_are_not_seen():

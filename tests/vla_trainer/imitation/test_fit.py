@@ -30,7 +30,12 @@ def policy() -> TokenPolicy:
 def batch() -> DemoBatch:
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(0, BINS, (SIZE, CHUNK * DIMS), generator=generator)
-    return DemoBatch({"state": torch.randn((SIZE, 4), generator=generator)}, tokens, 1.0)
+    state = torch.randn((SIZE, 4), generator=generator)
+    learned = torch.ones((SIZE, CHUNK), dtype=torch.bool)
+    # of some decisions only the first actions
+    for row in range(0, SIZE, 3):
+        learned[row, 1 + row % CHUNK :] = False
+    return DemoBatch({"state": state}, tokens, learned, 1.0)
 
 
 def one_step(micro: int) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
@@ -44,12 +49,14 @@ def one_step(micro: int) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
 def test_the_loss_is_the_cross_entropy_of_the_demonstrated_tokens():
     made, data = policy(), batch()
     logits = made.head(made.trunk(data.inputs["state"])).unflatten(-1, (-1, BINS))
-    # torch's own, mean over all B K tokens, nats
-    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), data.targets.flatten())
+    # torch's own, mean over the tokens of the actions that are learned from, nats
+    rows = data.learned.repeat_interleave(DIMS, dim=1)
+    assert 0 < (~rows).sum() < rows.numel() / 2
+    expected = torch.nn.functional.cross_entropy(logits[rows], data.targets[rows])
     metrics, _ = one_step(SIZE)
     assert metrics["actor/loss"] == pytest.approx(expected.item(), rel=1e-6)
     probabilities = logits.softmax(-1)
-    entropy = -(probabilities * probabilities.log()).sum(-1).mean()
+    entropy = -(probabilities * probabilities.log()).sum(-1)[rows].mean()
     assert metrics["actor/entropy"] == pytest.approx(entropy.item(), rel=1e-5)
 
 
@@ -97,8 +104,19 @@ def test_l1_is_the_mean_distance_in_normalized_units():
     actor = Actor(lr=1e-3, global_batch_size=4, micro_batch_size=3)
     settings = SFT(dataset="d", loss="l1", optimizer_steps=1)
     optimizer = torch.optim.AdamW([{"name": "actor", "params": list(made.parameters()), "lr": 1e-3}])
-    metrics = fit(made, optimizer, iter([DemoBatch({"x": torch.zeros(4)}, targets, 1.0)]), settings, actor)
-    assert metrics["actor/loss"] == pytest.approx(0.25)  # |0 - 0.25|
+    targets[1, 1] = 9.0
+    learned = torch.tensor([[True, True], [True, False], [True, True], [True, True]])
+    metrics = fit(made, optimizer, iter([DemoBatch({"x": torch.zeros(4)}, targets, learned, 1.0)]), settings, actor)
+    assert metrics["actor/loss"] == pytest.approx(0.25)  # |0 - 0.25|; the action of 9 is not learned from
+
+
+def test_tokens_that_cannot_be_told_apart_by_action_are_refused():
+    class Joint(Regressing):
+        def encode(self, actions):
+            return torch.zeros((len(actions), 3), dtype=torch.int64)
+
+    with pytest.raises(PolicyError, match="encodes 2 actions as 3 tokens"):
+        targets_of(Joint(), "cross_entropy", np.zeros((1, 2, 3), np.float32))
 
 
 def test_a_policy_that_cannot_imitate_is_named_with_what_it_lacks():

@@ -4,6 +4,7 @@
   observations/       each key of the observation space, (T+1, ...); pictures compressed without loss
   actions (T, 7) float32      rewards (T,) float64      terminations, truncations (T,) bool
   infos/sim_state     (T+1, 1 + nq + nv) float64, LIBERO's flat [time, qpos, qvel] at each observation
+  infos/meant_action  (T, 7) float32, actions without what the expert added to them; not where nobody knows
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Episode:
     """(T,) bool"""
     sim_states: np.ndarray
     """(T+1, 1 + nq + nv) float64"""
+    meant_actions: np.ndarray | None = None
+    """(T, 7) float32, without what the expert added to them; None where nobody knows."""
     attributes: dict[str, Any] = field(default_factory=dict)
     """What Minari calls the episode's metadata."""
 
@@ -73,7 +76,10 @@ def write_episode(path: Path, episode: Episode) -> None:
             observations.create_dataset("instruction", data=[episode.instruction] * (len(episode) + 1), dtype=text)
             for name in ("actions", "rewards", "terminations", "truncations"):
                 group.create_dataset(name, data=getattr(episode, name))
-            group.create_group("infos").create_dataset("sim_state", data=episode.sim_states)
+            infos = group.create_group("infos")
+            infos.create_dataset("sim_state", data=episode.sim_states)
+            if episode.meant_actions is not None:
+                infos.create_dataset("meant_action", data=episode.meant_actions)
         sync(work)
         work.replace(path)
     except OSError as error:
@@ -128,6 +134,8 @@ def check_group(group: Any, place: str) -> None:
     lengths = {name: len(group[name]) for name in ("actions", "rewards", "terminations", "truncations")}
     lengths |= {key: len(member) - 1 for key, member in group["observations"].items()}
     lengths["sim_state"] = len(group["infos"]["sim_state"]) - 1
+    if "meant_action" in group["infos"]:
+        lengths["meant_action"] = len(group["infos"]["meant_action"])
     for name, length in lengths.items():
         if length != steps:
             raise DatasetError(f"{place} is not whole: {name} is for {length} control steps, not {steps}")
@@ -145,6 +153,7 @@ def read_episode(group: Any) -> Episode:
         terminations=group["terminations"][()],
         truncations=group["truncations"][()],
         sim_states=group["infos"]["sim_state"][()],
+        meant_actions=group["infos"]["meant_action"][()] if "meant_action" in group["infos"] else None,
         attributes=attributes,
     )
 

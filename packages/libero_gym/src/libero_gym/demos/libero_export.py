@@ -155,6 +155,8 @@ def _write(group: Any, episode: Episode, orientation: str) -> None:
     done, reward = np.zeros(steps, dtype=np.uint8), np.zeros(steps, dtype=np.uint8)
     done[-1], reward[-1] = 1, bool(episode.attributes["success"])
     group.create_dataset("actions", data=episode.actions.astype(np.float64))
+    if episode.meant_actions is not None:
+        group.create_dataset("meant_actions", data=episode.meant_actions)
     group.create_dataset("states", data=episode.sim_states[:-1])
     group.create_dataset("robot_states", data=robot[:-1])
     group.create_dataset("rewards", data=reward)

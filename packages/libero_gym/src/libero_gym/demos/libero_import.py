@@ -184,8 +184,12 @@ def _read(group: Any, task: Task, place: str, orientation: str) -> Episode:
         group["rewards"][()].astype(np.float64) if "rewards" in group else np.eye(1, len(actions), len(actions) - 1)[0]
     )
     unknown_state = np.full(width, np.nan)
+    meant = group["meant_actions"][()] if "meant_actions" in group else None
+    if meant is not None and meant.shape != actions.shape:
+        raise DatasetError(f"{place} has meant_actions of shape {meant.shape}; expected {actions.shape}")
     if _seen_after(states, obs["joint_states"][()]):
         actions, rewards, states = actions[1:], rewards[1:], np.concatenate([states[1:], unknown_state[None]])
+        meant = None if meant is None else meant[1:]
     else:
         last = _final(group, {key: array[-1] for key, array in seen.items()}, unknown_state, orientation)
         seen = {key: np.concatenate([array, last[key][None]]) for key, array in seen.items()}
@@ -200,6 +204,7 @@ def _read(group: Any, task: Task, place: str, orientation: str) -> Episode:
         terminations=ends & success,
         truncations=ends & (not success),
         sim_states=states.astype(np.float64),
+        meant_actions=meant,
         attributes=_attributes(group, task, success),
     )
 

@@ -24,7 +24,11 @@ from libero_gym.render.renderer import Renderer
 
 
 class Acting(Protocol):
-    """What an expert is here."""
+    """What an expert is here.
+
+    It may have `notes`, sentences on what it did, and `meant` (7,): the latest action without what was added to it to
+    make demonstrations differ.
+    """
 
     def actions(self) -> Iterable[np.ndarray]:
         """Actions (7,) in [-1, 1], each for the world as it is when it is asked for; they end when it gives up."""
@@ -120,14 +124,14 @@ class Performer:
             return Result(attempt, 0, False, reason=str(error), impossible=True)
         except Exception as error:
             return Result(attempt, 0, False, reason=_mistake(error))
-        actions, failure = _act(episode, expert)
+        actions, meant, failure = _act(episode, expert)
         notes = [str(note) for note in getattr(expert, "notes", [])]
         if not episode.success:
             failure = failure or (notes[-1] if notes else _how_it_ended(episode))
         if not len(actions) or not (episode.success or self._plan.keep_failures):
             return Result(attempt, len(actions), False, reason=failure)
         reached = episode.world.get_sim_state()
-        shown = self._show(attempt, actions, notes)
+        shown = self._show(attempt, actions, meant, notes)
         if not np.array_equal(shown.sim_states[-1], reached):
             raise LiberoGymError(
                 f"{attempt} went another way when it was executed again; the simulation does not repeat"
@@ -140,7 +144,7 @@ class Performer:
         """Free the pictures' memory."""
         self._stage.close()
 
-    def _show(self, attempt: Attempt, actions: np.ndarray, notes: list[str]) -> Demonstration:
+    def _show(self, attempt: Attempt, actions: np.ndarray, meant: np.ndarray | None, notes: list[str]) -> Demonstration:
         """Execute the actions with pictures."""
         episode = self._stage.begin(attempt.task, attempt.seed, init_state=attempt.init_state)
         options, world = self._stage.options, episode.world
@@ -173,6 +177,7 @@ class Performer:
             terminations=terminated,
             truncations=truncated,
             sim_states=np.stack(states),
+            meant_actions=meant,
             attributes=attributes,
         )
 
@@ -199,12 +204,18 @@ def describe_episode(episode: Episode, options: EnvOptions) -> dict[str, Any]:
     }
 
 
-def _act(episode: Episode, expert: Acting) -> tuple[np.ndarray, str]:
-    """Execute an expert's actions until they or the episode end; those executed, (T, 7) float32, and what failed."""
+def _act(episode: Episode, expert: Acting) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Execute an expert's actions until they or the episode end.
+
+    Returns those executed and, if the expert says so, those meant, (T, 7) float32 each, and what failed.
+    """
     done: list[np.ndarray] = []
+    meant: list[np.ndarray] = []
     try:
         for wanted in expert.actions():
-            action = np.clip(check_action(wanted, (ACTION_SIZE,)), -1.0, 1.0).astype(np.float32)
+            action = _action(wanted)
+            if (latest := getattr(expert, "meant", None)) is not None:
+                meant.append(_action(latest))
             done.append(action)
             episode.advance(action)
             if episode.over:
@@ -212,7 +223,12 @@ def _act(episode: Episode, expert: Acting) -> tuple[np.ndarray, str]:
         failure = ""
     except Exception as error:
         failure = _mistake(error)
-    return np.array(done, dtype=np.float32).reshape(-1, ACTION_SIZE), failure
+    executed, intended = (np.array(rows, dtype=np.float32).reshape(-1, ACTION_SIZE) for rows in (done, meant))
+    return executed, intended if len(intended) == len(executed) else None, failure
+
+
+def _action(wanted: np.ndarray) -> np.ndarray:
+    return np.clip(check_action(wanted, (ACTION_SIZE,)), -1.0, 1.0).astype(np.float32)
 
 
 def _mistake(error: Exception) -> str:

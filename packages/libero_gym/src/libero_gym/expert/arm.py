@@ -46,6 +46,8 @@ class Arm:
         self.variation = variation
         self.opening: float | None = None
         """What the fingers are brought to, metres between the pads; None: closed as far as they go."""
+        self.meant: np.ndarray | None = None
+        """(7,), the latest action without what was added to it."""
         self._rng = rng
         self._shove, self._shoved = np.zeros(3), 0
         robot = world.scene.table.robot
@@ -138,11 +140,11 @@ class Arm:
         longest = np.abs(move).max()
         if longest > limit:
             move = move * (limit / longest)
-        if not exact and self.variation.noise:
-            move = move + self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
         action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
-        # as the environment takes it
-        return np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
+        self.meant = _as_taken(action)
+        if not exact and self.variation.noise:
+            action[:3] += self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
+        return _as_taken(action)
 
     def _shoving(self) -> np.ndarray:
         """(3,), what a shove adds to this action."""
@@ -166,6 +168,11 @@ class Arm:
 def pointing_down(yaw: float) -> np.ndarray:
     """A rotation (3, 3) whose fingers close along the direction `yaw`, radians from the x axis, and point down."""
     return np.stack([[np.cos(yaw), np.sin(yaw), 0.0], [np.sin(yaw), -np.cos(yaw), 0.0], [0.0, 0.0, -1.0]], 1)
+
+
+def _as_taken(action: np.ndarray) -> np.ndarray:
+    """As the environment takes it."""
+    return np.clip(action, -1.0, 1.0).astype(np.float32).astype(np.float64)
 
 
 def _rotation_vector(rotation: np.ndarray) -> np.ndarray:

@@ -50,6 +50,8 @@ class Expert:
         """
         self.notes: list[str] = []
         """What was done, and what went wrong."""
+        self.meant: np.ndarray | None = None
+        """(7,), the latest of `actions` without noise and shoves: what is to be imitated."""
         self._world = world
         self._copy = World(world.shared)
         self._rng = rng
@@ -65,7 +67,9 @@ class Expert:
             yield from self._rest()
             seed = int(self._rng.integers(2**31))
             for job, way, own in self._plan(seed):
-                for action in way(Arm(self._world, np.random.default_rng(own), self._variation)):
+                arm = Arm(self._world, np.random.default_rng(own), self._variation)
+                for action in way(arm):
+                    self.meant = arm.meant
                     yield action
                     if self._world.success():
                         return
@@ -83,7 +87,9 @@ class Expert:
         for _ in range(REST_STEPS):
             if self._sight.fastest(self._world) < AT_REST:
                 return
-            yield from arm.hold(1)
+            for action in arm.hold(1):
+                self.meant = arm.meant
+                yield action
 
     def _plan(self, seed: int) -> list[Step]:
         """Ways that together succeed in the copy; else those that get furthest."""

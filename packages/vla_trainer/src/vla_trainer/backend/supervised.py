@@ -74,6 +74,7 @@ class SupervisedBackend:
             chunk=action_space.shape[0] if len(action_space.shape) == 2 else None,
             keys=list(space.spaces) if hasattr(space, "spaces") else None,
             noop_threshold=settings.noop_threshold,
+            imitate=settings.imitate,
             on_episode=on_episode,
         )
         if demonstrations.statistics is not None and hasattr(self._policy, "use_statistics"):

@@ -34,6 +34,8 @@ class Demonstration:
     """(T, ...), an array or a dict of them; what was seen before each action."""
     actions: NDArray[np.floating]
     """(T, A), as executed."""
+    meant: NDArray[np.floating] | None = None
+    """(T, A), without what the demonstrator added to them; None where the dataset has no infos["meant_action"]."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,10 @@ class Demonstrations:
                 if lost := set(_parts(self.dataset.observation_space)) - set(_parts(episode.observations)):
                     raise KeyError(f"no observations[{lost.pop()!r}]")
                 observations = _until(episode.observations, len(actions))
+                meant = _meant(episode.infos, actions)
             except BROKEN as error:
                 raise DatasetError(f"{self.name}: episode {number} is cut off or damaged ({_short(error)})") from error
-            yield Demonstration(observations, actions)
+            yield Demonstration(observations, actions, meant)
 
     def __str__(self) -> str:
         return f"{self.name}: {len(self.episodes)} demonstrations of {self.tasks} task(s), {self.steps:,} steps"
@@ -215,6 +218,15 @@ def _statistics(path: Path) -> tuple[str, dict[str, Any]] | None:
     except BROKEN as error:
         raise DatasetError(f"{path} is not one dataset's statistics ({_short(error)})") from error
     return str(key), entry
+
+
+def _meant(infos: Any, actions: NDArray[np.floating]) -> NDArray[np.floating] | None:
+    if not infos or "meant_action" not in infos:
+        return None
+    meant = np.asarray(infos["meant_action"])
+    if meant.shape != actions.shape:
+        raise ValueError(f'infos["meant_action"] has shape {meant.shape}, actions have {actions.shape}')
+    return meant
 
 
 def _until(observations: Any, steps: int) -> Any:

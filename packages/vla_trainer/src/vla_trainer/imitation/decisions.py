@@ -7,13 +7,16 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vla_trainer.errors import DatasetError
 from vla_trainer.imitation.dataset import Demonstration
+
+DISTURBED = 0.1
+"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor."""
 
 OnEpisode = Callable[[int], None]
 """Takes how many episodes have been read."""
@@ -42,6 +45,19 @@ def chunk_targets(actions: NDArray[np.floating], chunk: int) -> NDArray[np.float
     return np.asarray(actions[np.minimum(at, len(actions) - 1)], dtype=np.float32)
 
 
+def foreseeable(actions: NDArray[np.floating], meant: NDArray[np.floating], chunk: int) -> NDArray[np.bool_]:
+    """(T, C): which actions of each step's chunk answer to what is seen there.
+
+    What a demonstrator means to do at a disturbed step still does; what comes after it answers to the disturbance,
+    which nobody could foresee.
+    """
+    disturbed = np.abs(actions - meant).max(axis=-1) > DISTURBED
+    at = np.arange(len(actions))[:, None] + np.arange(chunk)
+    # past the end nothing is disturbed
+    before = np.append(disturbed, False)[np.minimum(at, len(actions))].cumsum(axis=1)
+    return np.concatenate([np.ones((len(actions), 1), dtype=bool), before[:, :-1] == 0], axis=1)
+
+
 class Decisions:
     """All decisions of some demonstrations, to be gathered in any order.
 
@@ -49,11 +65,15 @@ class Decisions:
     what fits, and it is gone when the process is, however it ends.
     """
 
-    def __init__(self, columns: Mapping[str | None, Any], chunks: NDArray[np.float32]) -> None:
+    def __init__(
+        self, columns: Mapping[str | None, Any], chunks: NDArray[np.float32], learned: NDArray[np.bool_]
+    ) -> None:
         """Use `read`."""
         self._columns = columns
         self.chunks = chunks
         """(F, C, A) float32, in the environment's units."""
+        self.learned = learned
+        """(F, C) bool: which of these actions are learned from."""
 
     def __len__(self) -> int:
         return len(self.chunks)
@@ -67,6 +87,7 @@ class Decisions:
         chunk: int | None,
         keys: Sequence[str] | None,
         noop_threshold: float | None = None,
+        imitate: Literal["meant", "executed"] = "meant",
         on_episode: OnEpisode | None = None,
     ) -> "Decisions":
         """Read demonstrations once.
@@ -77,6 +98,7 @@ class Decisions:
             chunk: C; None for an environment without chunks, whose actions are then (F, 1, A).
             keys: which parts of a dict of observations are kept; None: of observations that are no dict.
             noop_threshold: see `kept_steps`.
+            imitate: "meant": where demonstrations say what was meant, that, as far as it is `foreseeable`.
             on_episode: called after each.
 
         Raises:
@@ -85,6 +107,7 @@ class Decisions:
         """
         columns: dict[str | None, Any] = {}
         chunks: list[NDArray[np.float32]] = []
+        learned: list[NDArray[np.bool_]] = []
         filled = 0
         for number, one in enumerate(demonstrations, 1):
             rows = kept_steps(one.actions, noop_threshold)
@@ -98,13 +121,16 @@ class Decisions:
                 else:
                     columns.setdefault(key, []).extend(_text(values[row]) for row in rows)
             if len(rows):
-                chunks.append(chunk_targets(one.actions[rows], chunk or 1))
+                executed = one.actions[rows]
+                shown = executed if one.meant is None or imitate == "executed" else one.meant[rows]
+                chunks.append(chunk_targets(shown, chunk or 1))
+                learned.append(foreseeable(executed, shown, chunk or 1))
             filled += len(rows)
             if on_episode is not None:
                 on_episode(number)
         if not filled:
             raise DatasetError("the demonstrations have no step that is not a no-op; see algorithm.noop_threshold")
-        return cls(columns, np.concatenate(chunks))
+        return cls(columns, np.concatenate(chunks), np.concatenate(learned))
 
     def observations(self, rows: NDArray[np.intp]) -> Any:
         """The observations of some decisions, batched as a vector environment's; arrays are copies."""

@@ -35,6 +35,11 @@ def targets_of(policy: Policy, loss: str, chunks: NDArray[np.float32]) -> Tensor
             f"algorithm.loss={loss}: a {type(policy).__name__} has no {', '.join(f'{name}()' for name in missing)}"
         )
     made: Tensor = (policy.encode if loss == "cross_entropy" else policy.normalize_actions)(chunks)  # type: ignore[attr-defined]
+    if made.shape[1] % chunks.shape[1]:
+        raise PolicyError(
+            f"a {type(policy).__name__} encodes {chunks.shape[1]} actions as {made.shape[1]} tokens; expected as many "
+            "for each action"
+        )
     return made
 
 
@@ -69,10 +74,11 @@ def fit(
         waited += time.perf_counter() - asked
         optimizer.zero_grad(set_to_none=True)
         for part in torch.split(torch.arange(len(batch.targets)), actor.micro_batch_size):
-            share = len(part) / len(batch.targets)
+            # every decision has an action that is learned from
+            share = float(batch.learned[part].sum() / batch.learned.sum())
             inputs = {key: value[part] for key, value in batch.inputs.items()}
             with autocast():
-                loss, measured = _loss(policy, settings.loss, inputs, batch.targets[part])
+                loss, measured = _loss(policy, settings.loss, inputs, batch.targets[part], batch.learned[part])
             (loss * share).backward()  # type: ignore[no-untyped-call]
             for name, value in ({"loss": loss.item()} | measured).items():
                 sums[f"actor/{name}"] += value * share
@@ -90,11 +96,18 @@ def fit(
     }
 
 
-def _loss(policy: Policy, kind: str, inputs: dict[str, Tensor], targets: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Mean over the decisions, and metrics of the same."""
+def _loss(
+    policy: Policy, kind: str, inputs: dict[str, Tensor], targets: Tensor, learned: Tensor
+) -> tuple[Tensor, dict[str, float]]:
+    """Mean over what is learned, and metrics of the same."""
     if kind == "l1":
         given: Tensor = policy.regress(inputs)  # type: ignore[attr-defined]
-        return (given.float() - targets.to(given.device)).abs().mean(), {}
+        return _mean((given.float() - targets.to(given.device)).abs(), learned), {}
     out = policy.evaluate(inputs, targets)
     # the mean negative log-probability of the demonstrated tokens is their cross-entropy
-    return -out.log_probs.float().mean(), {"entropy": out.entropy.float().mean().item()}
+    return -_mean(out.log_probs.float(), learned), {"entropy": _mean(out.entropy.float(), learned).item()}
+
+
+def _mean(values: Tensor, learned: Tensor) -> Tensor:
+    """Of numbers (B, K) or (B, C, A), those of one action after those of the other, over the actions learned (B, C)."""
+    return values.reshape(*learned.shape, -1)[learned.to(values.device)].mean()

@@ -36,6 +36,8 @@ class DemoBatch:
     """What the policy reads: CPU tensors (B, ...)."""
     targets: Tensor
     """(B, K) tokens, or (B, C, A) normalized actions for an L1 head."""
+    learned: Tensor
+    """(B, C) bool: which actions of a decision are learned from."""
     epochs: float
     """Passes over all decisions, this batch included."""
 
@@ -94,7 +96,9 @@ class Loader:
             observations = _augmented(observations, self._augmentation, torch.Generator().manual_seed(int(seed >> 1)))
         inputs = self._policy.observe(observations)
         epochs = (number + 1) * self._size / len(self._decisions)
-        return DemoBatch(inputs, self._targets[torch.from_numpy(rows)], epochs)
+        return DemoBatch(
+            inputs, self._targets[torch.from_numpy(rows)], torch.from_numpy(self._decisions.learned[rows]), epochs
+        )
 
     def rows(self, number: int) -> NDArray[np.intp]:
         """(B,) the decisions of batch `number`: one random order of all after the other, cut into batches."""
