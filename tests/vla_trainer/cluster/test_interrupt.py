@@ -50,6 +50,8 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(slow_toy.__file__).parent), "MARK": mark},
         start_new_session=True,
+        # shells start what runs in the background without it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         rows = run / "metrics.jsonl"
