@@ -1,8 +1,7 @@
 """Each wheel is built, installed alone into an empty environment, and used there.
 
-`libero_gym`, whose dependencies are compiled in part, is installed with plain pip. The two with torch are installed by
-uv, outside of this workspace and its settings: it links the gigabytes that the workspace's own environment has from its
-cache, where pip would unpack them once more for each.
+They are installed by uv, outside of this workspace and its settings: it links the gigabytes that the workspace's own
+environment has from its cache, where pip would unpack them once more for each.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
@@ -79,16 +77,7 @@ def constraints(tmp_path_factory) -> Path:
     return path
 
 
-def install_with_pip(wheel: Path, folder: Path, constraints: Path, environment: dict[str, str]) -> list[str]:
-    """Returns the command that lists what is there."""
-    venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip"]
-    environment |= {"PIP_CONSTRAINT": str(constraints), "PIP_NO_COMPILE": "1"}
-    check([*pip, "install", "--quiet", "--disable-pip-version-check", str(wheel)], environment)
-    return [*pip, "list"]
-
-
-def install_with_uv(wheel: Path, folder: Path, constraints: Path, environment: dict[str, str]) -> list[str]:
+def install(wheel: Path, folder: Path, constraints: Path, environment: dict[str, str]) -> list[str]:
     """Returns the command that lists what is there."""
     python = str(folder / "bin" / "python")
     check([UV, "venv", "--quiet", "--no-config", "--python", sys.executable, str(folder)], environment)
@@ -113,7 +102,6 @@ def test_a_wheel_works_alone(package, wheels, constraints, tmp_path):
     folder = tmp_path / "environment"
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment |= {"LIBERO_GYM_CACHE": str(tmp_path / "cache"), "HERE": str(tmp_path)}
-    install = install_with_pip if package == "libero_gym" else install_with_uv
     listing = install(wheels[package], folder, constraints, environment)
     check([str(folder / "bin" / "python"), "-c", USE[package]], environment)
     others = set(USE) - {package}
