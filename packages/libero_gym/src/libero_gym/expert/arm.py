@@ -47,7 +47,7 @@ class Arm:
         self.opening: float | None = None
         """What the fingers are brought to, metres between the pads; None: closed as far as they go."""
         self.meant: np.ndarray | None = None
-        """(7,), the latest action without what was added to it."""
+        """(7,), the latest action at full speed, without what was added to it."""
         self._rng = rng
         self._shove, self._shoved = np.zeros(3), 0
         robot = world.scene.table.robot
@@ -135,16 +135,12 @@ class Arm:
         return rotation if np.trace(rotation @ self.home.T) >= np.trace(exchanged @ self.home.T) else exchanged
 
     def _action(self, error: np.ndarray, turn: np.ndarray, speed: float, exact: bool) -> np.ndarray:
-        limit = speed * self.variation.speed
-        move = error * (GAIN / MOVE_UNIT)
-        longest = np.abs(move).max()
-        if longest > limit:
-            move = move * (limit / longest)
-        action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
-        self.meant = _as_taken(action)
+        rest = [*turn / TURN_UNIT, self._fingers()]
+        self.meant = _as_taken(np.array([*_move(error, speed), *rest]))
+        move = _move(error, speed * self.variation.speed)
         if not exact and self.variation.noise:
-            action[:3] += self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
-        return _as_taken(action)
+            move = move + self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
+        return _as_taken(np.array([*move, *rest]))
 
     def _shoving(self) -> np.ndarray:
         """(3,), what a shove adds to this action."""
@@ -168,6 +164,13 @@ class Arm:
 def pointing_down(yaw: float) -> np.ndarray:
     """A rotation (3, 3) whose fingers close along the direction `yaw`, radians from the x axis, and point down."""
     return np.stack([[np.cos(yaw), np.sin(yaw), 0.0], [np.sin(yaw), -np.cos(yaw), 0.0], [0.0, 0.0, -1.0]], 1)
+
+
+def _move(error: np.ndarray, limit: float) -> np.ndarray:
+    """(3,), the displacement, at most `limit`, towards what is so far off (3,)."""
+    move = error * (GAIN / MOVE_UNIT)
+    longest = np.abs(move).max()
+    return move * (limit / longest) if longest > limit else move
 
 
 def _as_taken(action: np.ndarray) -> np.ndarray:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from vla_trainer.errors import DatasetError
 from vla_trainer.imitation.dataset import Demonstration
 
-DISTURBED = 0.1
-"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor."""
+DISTURBED = 0.2
+"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor or a
+speed."""
 
 OnEpisode = Callable[[int], None]
 """Takes how many episodes have been read."""
