@@ -49,6 +49,7 @@ class Arm:
         self.meant: np.ndarray | None = None
         """(7,), the latest action at full speed, without what was added to it."""
         self._rng = rng
+        self._sent: np.ndarray | None = None
         self._shove, self._shoved = np.zeros(3), 0
         robot = world.scene.table.robot
         self._site = robot.eef_site
@@ -73,6 +74,11 @@ class Arm:
         return self.world.data.site_xmat[self._site].reshape(3, 3).copy()
 
     @property
+    def sent(self) -> np.ndarray:
+        """(3, 3): the rotation that it was last sent to, which it holds; as it is where it was sent to none."""
+        return self.rotation if self._sent is None else self._sent
+
+    @property
     def width(self) -> float:
         """Between the pads."""
         first, second = (self.world.data.geom_xpos[pad] for pad in self._pads)
@@ -94,7 +100,7 @@ class Arm:
 
         Args:
             target: (3,).
-            rotation: (3, 3) that it shall have, or its like with the fingers exchanged; None: as it is.
+            rotation: (3, 3) that it shall have, or its like with the fingers exchanged; None: what it was last sent to.
             tolerance: how near counts as there, metres.
             steps: at most.
             speed: of the largest displacement.
@@ -102,7 +108,8 @@ class Arm:
             through: do not slow down for it.
             as_is: the rotation itself, because of what is held, even if the wrist has to turn further.
         """
-        goal = self.rotation if rotation is None else rotation if as_is else self.nearest(rotation)
+        goal = self.sent if rotation is None else rotation if as_is else self.nearest(rotation)
+        self._sent = goal
         nearest = np.inf
         still = 0
         for _ in range(steps):
@@ -121,9 +128,9 @@ class Arm:
 
     def hold(self, steps: int) -> Iterator[np.ndarray]:
         """Actions that stay where it is, while the fingers move."""
-        target = self.position
+        target, goal = self.position, self.sent
         for _ in range(steps):
-            yield self._action(target - self.position, np.zeros(3), 1.0, True)
+            yield self._action(target - self.position, _rotation_vector(goal @ self.rotation.T), 1.0, True)
 
     def to(self, target: np.ndarray, rotation: np.ndarray, *, speed: float = 1.0) -> np.ndarray:
         """One action towards a place (3,) with a rotation (3, 3), without noise."""
