@@ -35,37 +35,13 @@ def test_without_variation_what_is_done_is_meant(env):
     np.testing.assert_array_equal(executed, meant)
 
 
-def test_a_slow_hand_means_to_be_fast(env):
-    executed, meant, _ = way(env, Variation(speed=0.8), steps=5)
-    # far away the largest displacement is the limit
-    assert np.abs(executed[:, :3]).max(axis=1) == pytest.approx(0.8)
-    assert np.abs(meant[:, :3]).max(axis=1) == pytest.approx(1.0)
-    # in the same direction
-    assert executed[:, :3] / 0.8 == pytest.approx(meant[:, :3], abs=1e-6)
-
-
 def test_noise_and_shoves_are_not_meant_and_are_made_good(env):
     executed, meant, off = way(env, Variation(noise=0.02), steps=80)
     added = (executed - meant)[:, :3]
-    assert (np.abs(added).max(axis=1) > 0.2).any()  # a shove
+    assert (np.abs(added).max(axis=1) > 0.1).any()  # a shove
     assert 0 < np.median(np.abs(added)) < 0.04
     assert off < 0.02
     again, _, _ = way(env, Variation(noise=0.02), steps=80)
     np.testing.assert_array_equal(executed, again)
     exact, as_meant, _ = way(env, Variation(noise=0.02), exact=True)
     np.testing.assert_array_equal(exact[:, :3], as_meant[:, :3])
-
-
-def test_the_wrist_keeps_the_rotation_that_it_was_sent_to(env):
-    env.reset(seed=0, options={"init_state": 0})
-    arm = Arm(env.world, np.random.default_rng(0), Variation())
-    np.testing.assert_array_equal(arm.sent, arm.rotation)  # sent to none yet
-    for action in arm.go(arm.position + np.array([0.1, 0.15, -0.05]), arm.home):
-        env.step(action.astype(np.float32))
-    # fast ways tilt the hand; on the next one it goes back to where it was sent
-    for action in arm.go(arm.position + np.array([-0.1, -0.2, 0.0])):
-        env.step(action.astype(np.float32))
-    for action in arm.hold(10):
-        env.step(action.astype(np.float32))
-    np.testing.assert_array_equal(arm.sent, arm.home)
-    assert arm.rotation == pytest.approx(arm.home, abs=0.01)

@@ -78,11 +78,11 @@ def test_what_was_meant_is_imitated_where_it_is_known():
     known = demonstration(0, 3)
     meant = known.actions + np.array([0.0, 0.25], np.float32)
     demonstrations = [Demonstration(known.observations, known.actions, meant), demonstration(10, 2)]
-    decisions = Decisions.read(demonstrations, 5, chunk=2, keys=["state"])
+    decisions = Decisions.read(demonstrations, 5, chunk=2, keys=["state"], imitate="meant")
     assert decisions.chunks[:, 0].tolist() == [[0, 0.25], [1, 1.25], [2, 2.25], [10, 10], [11, 11]]
     # each step of the first was disturbed
     assert decisions.learned.tolist() == [[True, False]] * 3 + [[True, True]] * 2
-    executed = Decisions.read(demonstrations, 5, chunk=2, keys=["state"], imitate="executed")
+    executed = Decisions.read(demonstrations, 5, chunk=2, keys=["state"])
     assert executed.chunks[:, 0].tolist() == [[n, n] for n in (0, 1, 2, 10, 11)]
     assert executed.learned.all()
 

@@ -47,9 +47,8 @@ class Arm:
         self.opening: float | None = None
         """What the fingers are brought to, metres between the pads; None: closed as far as they go."""
         self.meant: np.ndarray | None = None
-        """(7,), the latest action at full speed, without what was added to it."""
+        """(7,), the latest action without what was added to it."""
         self._rng = rng
-        self._sent: np.ndarray | None = None
         self._shove, self._shoved = np.zeros(3), 0
         robot = world.scene.table.robot
         self._site = robot.eef_site
@@ -74,11 +73,6 @@ class Arm:
         return self.world.data.site_xmat[self._site].reshape(3, 3).copy()
 
     @property
-    def sent(self) -> np.ndarray:
-        """(3, 3): the rotation that it was last sent to, which it holds; as it is where it was sent to none."""
-        return self.rotation if self._sent is None else self._sent
-
-    @property
     def width(self) -> float:
         """Between the pads."""
         first, second = (self.world.data.geom_xpos[pad] for pad in self._pads)
@@ -100,7 +94,7 @@ class Arm:
 
         Args:
             target: (3,).
-            rotation: (3, 3) that it shall have, or its like with the fingers exchanged; None: what it was last sent to.
+            rotation: (3, 3) that it shall have, or its like with the fingers exchanged; None: as it is.
             tolerance: how near counts as there, metres.
             steps: at most.
             speed: of the largest displacement.
@@ -108,8 +102,7 @@ class Arm:
             through: do not slow down for it.
             as_is: the rotation itself, because of what is held, even if the wrist has to turn further.
         """
-        goal = self.sent if rotation is None else rotation if as_is else self.nearest(rotation)
-        self._sent = goal
+        goal = self.rotation if rotation is None else rotation if as_is else self.nearest(rotation)
         nearest = np.inf
         still = 0
         for _ in range(steps):
@@ -128,9 +121,9 @@ class Arm:
 
     def hold(self, steps: int) -> Iterator[np.ndarray]:
         """Actions that stay where it is, while the fingers move."""
-        target, goal = self.position, self.sent
+        target = self.position
         for _ in range(steps):
-            yield self._action(target - self.position, _rotation_vector(goal @ self.rotation.T), 1.0, True)
+            yield self._action(target - self.position, np.zeros(3), 1.0, True)
 
     def to(self, target: np.ndarray, rotation: np.ndarray, *, speed: float = 1.0) -> np.ndarray:
         """One action towards a place (3,) with a rotation (3, 3), without noise."""
@@ -142,12 +135,16 @@ class Arm:
         return rotation if np.trace(rotation @ self.home.T) >= np.trace(exchanged @ self.home.T) else exchanged
 
     def _action(self, error: np.ndarray, turn: np.ndarray, speed: float, exact: bool) -> np.ndarray:
-        rest = [*turn / TURN_UNIT, self._fingers()]
-        self.meant = _as_taken(np.array([*_move(error, speed), *rest]))
-        move = _move(error, speed * self.variation.speed)
+        limit = speed * self.variation.speed
+        move = error * (GAIN / MOVE_UNIT)
+        longest = np.abs(move).max()
+        if longest > limit:
+            move = move * (limit / longest)
+        action = np.concatenate([move, turn / TURN_UNIT, [self._fingers()]])
+        self.meant = _as_taken(action)
         if not exact and self.variation.noise:
-            move = move + self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
-        return _as_taken(np.array([*move, *rest]))
+            action[:3] += self._rng.normal(0.0, self.variation.noise, 3) + self._shoving()
+        return _as_taken(action)
 
     def _shoving(self) -> np.ndarray:
         """(3,), what a shove adds to this action."""
@@ -171,13 +168,6 @@ class Arm:
 def pointing_down(yaw: float) -> np.ndarray:
     """A rotation (3, 3) whose fingers close along the direction `yaw`, radians from the x axis, and point down."""
     return np.stack([[np.cos(yaw), np.sin(yaw), 0.0], [np.sin(yaw), -np.cos(yaw), 0.0], [0.0, 0.0, -1.0]], 1)
-
-
-def _move(error: np.ndarray, limit: float) -> np.ndarray:
-    """(3,), the displacement, at most `limit`, towards what is so far off (3,)."""
-    move = error * (GAIN / MOVE_UNIT)
-    longest = np.abs(move).max()
-    return move * (limit / longest) if longest > limit else move
 
 
 def _as_taken(action: np.ndarray) -> np.ndarray:

@@ -55,7 +55,9 @@ class Expert:
         self._world = world
         self._copy = World(world.shared)
         self._rng = rng
-        self._variation = Variation(speed=float(rng.uniform(0.9, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.01)))
+        self._variation = Variation(
+            speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))
+        )
         self._sight = Sight(world)
         self._trials, self._most, self._stuck = 0, TRIALS, ""
 

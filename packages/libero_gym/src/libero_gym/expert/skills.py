@@ -68,7 +68,7 @@ def put(arm: Arm, release: np.ndarray, over: float, spin: float = 0.0) -> Iterat
         over: height at which the gripper travels.
         spin: by how much it turns about the vertical on the way, radians.
     """
-    here, upright = arm.position, arm.sent
+    here, upright = arm.position, arm.rotation
     if here[2] < over - 0.01:
         yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.01, through=True, as_is=True)
     upright = turned(upright.T, spin).T

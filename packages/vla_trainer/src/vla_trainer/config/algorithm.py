@@ -113,10 +113,10 @@ class SFT(Section):
     noop_threshold: PositiveFloat | None = None
     """Leave out steps that move nothing: the norm of the action's numbers but the last, the gripper's, is below this,
     and the last is the step's before. OpenVLA: 1e-4, for human demonstrations. null: keep all."""
-    imitate: Literal["meant", "executed"] = "meant"
-    """meant: where a dataset has infos["meant_action"], what its expert meant to do, without the disturbances that were
-    added; the actions of a chunk that come after a disturbance are left out, as nobody could foresee it. executed: what
-    was done."""
+    imitate: Literal["executed", "meant"] = "executed"
+    """executed: what was done. meant: where a dataset has infos["meant_action"], what its expert meant to do, without
+    the disturbances that were added; the actions of a chunk that come after a disturbance are left out, as nobody could
+    foresee it. Better with many demonstrations of a task, worse with one."""
     augmentation: Augmentation | None = None
     """Change pictures; null: show them as they are."""
     loader_threads: PositiveInt = 2

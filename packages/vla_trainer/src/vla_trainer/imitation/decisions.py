@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from vla_trainer.errors import DatasetError
 from vla_trainer.imitation.dataset import Demonstration
 
-DISTURBED = 0.2
-"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor or a
-speed."""
+DISTURBED = 0.1
+"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor."""
 
 OnEpisode = Callable[[int], None]
 """Takes how many episodes have been read."""
@@ -88,7 +87,7 @@ class Decisions:
         chunk: int | None,
         keys: Sequence[str] | None,
         noop_threshold: float | None = None,
-        imitate: Literal["meant", "executed"] = "meant",
+        imitate: Literal["executed", "meant"] = "executed",
         on_episode: OnEpisode | None = None,
     ) -> "Decisions":
         """Read demonstrations once.
