@@ -17,6 +17,25 @@ def test_log_prob_and_entropy_by_hand():
     assert distribution.mode().item() == 11
 
 
+def test_the_median_is_the_first_id_with_half_of_the_probability_up_to_it():
+    # sums 0.4, 0.4, 0.7, 1: the third, though the first is the most likely; 0.2, 0.5, 0.8, 1: the second has just half
+    probabilities = torch.tensor([[[0.4, 0.0, 0.3, 0.3], [0.25, 0.25, 0.25, 0.25]]])
+    distribution = ActionTokenDistribution(torch.log(probabilities), first_id=10)
+    assert distribution.mode().tolist() == [[10, 10]]
+    assert distribution.median().tolist() == [[12, 11]]
+    # all mass on the last id, and all on the first
+    certain = ActionTokenDistribution(torch.tensor([[[0.0, 0.0, 100.0], [100.0, 0.0, 0.0]]]))
+    assert certain.median().tolist() == [[2, 0]]
+
+
+def test_the_median_has_the_least_expected_distance():
+    logits = torch.randn(4, 7, 256, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
+    distribution = ActionTokenDistribution(logits)
+    ids = torch.arange(256, dtype=torch.float64)
+    expected = ((ids[:, None] - ids).abs() * logits.softmax(-1)[..., None, :]).sum(-1)  # (4, 7, 256): of each choice
+    assert torch.equal(distribution.median(), expected.argmin(-1))
+
+
 def test_temperature_divides_logits():
     # ln 9 / 2 = ln 3: temperature 2 turns odds of 9 into odds of 3.
     logits = torch.tensor([[[0.0, math.log(9.0)]]])

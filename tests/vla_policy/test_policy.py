@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from vla_policy import OpenVLAOFTPolicy
 from vla_policy.errors import ActionError, ConfigError, ObservationError, TokenError
 
 
@@ -85,6 +86,25 @@ def test_deterministic_is_the_mode(tiny, make_observation):
             other = tiny.evaluate(output.inputs, torch.full_like(output.tokens, token))
             assert (other.log_probs <= every.log_probs + 1e-6).all()
     np.testing.assert_array_equal(output.actions, tiny.predict(make_observation(3)))
+
+
+def test_deterministic_is_the_median_where_that_is_chosen(build_tiny, make_observation, tmp_path):
+    policy = build_tiny(decoding="median")
+    observation = make_observation(3)
+    output = policy.act(observation, deterministic=True)
+    with torch.no_grad():
+        probabilities = policy._distribution(policy._network(output.inputs), 1.0).log_probs.double().exp()
+    index = output.tokens - policy.action_tokenizer.first_id
+    up_to = probabilities.cumsum(-1).gather(-1, index[..., None]).squeeze(-1)
+    its_own = probabilities.gather(-1, index[..., None]).squeeze(-1)
+    assert (up_to >= 0.5 - 1e-6).all()
+    assert (up_to - its_own <= 0.5 + 1e-6).all()
+    np.testing.assert_array_equal(output.actions, policy.predict(observation))
+    # a choice that goes along with the weights
+    policy.save_pretrained(tmp_path)
+    assert OpenVLAOFTPolicy.from_pretrained(tmp_path).config.decoding == "median"
+    with pytest.raises(ConfigError, match='decoding is \'mean\'; allowed: "mode", "median"'):
+        build_tiny(decoding="mean")
 
 
 def test_every_input_matters(tiny, make_observation):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from vla_trainer.cluster.episodes import EpisodeQueue, GroupOrder, ListOrder
+from vla_trainer.cluster.episodes import EndedGroup, EpisodeQueue, GroupOrder, ListOrder
 from vla_trainer.records import Episode, Start, Ticket
 
 EPISODE = Episode(Start(0), episode_return=0.0, decisions=1, env_steps=1, terminated=False, success=False)
@@ -112,6 +112,40 @@ def test_a_group_s_returns_are_not_mixed_with_those_of_a_second_run() -> None:
     assert queue.resampled() == 0
     end(queue, 1, 0.0)  # 1 and 0: a signal
     assert queue.resampled() == 0
+
+
+def test_groups_that_have_ended_are_told_in_their_order() -> None:
+    queue = grouped(groups=2, starts=2)
+    take_all(queue, 0)
+    for number in (2, 3, 1):
+        queue.keep(0, number, [f"rows of {number}"])
+        end(queue, number, float(number))
+    assert queue.ended_groups(0, 2) == []  # episode 0 is still running
+    queue.keep(0, 0, ["rows of 0"])
+    assert queue.ended_groups(0, 2) == []  # and so it is until its return is known
+    end(queue, 0, 7.0)
+    assert queue.ended_groups(0, 2) == [
+        EndedGroup([7.0, 1.0], ["rows of 0", "rows of 1"]),
+        EndedGroup([2.0, 3.0], ["rows of 2", "rows of 3"]),
+    ]
+    assert queue.ended_groups(1, 2) == [EndedGroup([2.0, 3.0], ["rows of 2", "rows of 3"])]
+    assert queue.ended_groups(2, 2) == []
+
+
+def test_what_a_lost_process_kept_is_told_again_when_it_was_run_again() -> None:
+    queue = grouped(groups=1, starts=1)
+    for worker, number in ((0, 0), (1, 1)):
+        queue.take(worker, 0)
+        queue.keep(worker, number, [f"first rows of {number}"])
+        end(queue, number, float(number))
+    queue.lost(1)
+    assert queue.ended_groups(0, 2) == []
+    assert numbers(take_all(queue, 0)) == [1]
+    queue.keep(0, 1, ["second rows of 1"])
+    end(queue, 1, 1.0)
+    assert queue.ended_groups(0, 2) == [EndedGroup([0.0, 1.0], ["first rows of 0", "second rows of 1"])]
+    queue.begin(GroupOrder(STARTS[:1], 1, 2, 0, None))
+    assert queue.ended_groups(0, 2) == []
 
 
 def test_further_groups_stay_within_the_budget() -> None:

@@ -57,6 +57,10 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("algorithm.name=grp", r'algorithm.name="grp"; did you mean "grpo"\? allowed: grpo, ppo'),
         ("env.split=trian", r'env.split="trian"; did you mean "train"\? allowed: all, eval, train'),
         ("actor.offload=true", r'actor.offload is not read by cluster.backend="local"'),
+        ("actor.batch_order=groups", r'actor.batch_order="groups" is not read by ppo, which has no groups'),
+        ("rollout.max_staleness=1", r'rollout.max_staleness=1 is not read by cluster.backend="local"'),
+        ("rollout.max_staleness=2", r"rollout.max_staleness=2: Input should be 0 or 1"),
+        ("rollout.importance_cap=2", r"rollout.importance_cap is not read by rollout.max_staleness=0"),
         ("actor.lr=-1", r"actor.lr=-1: Input should be greater than 0"),
         ("algorithm.group_size=4", r'unknown key "algorithm.group_size"'),
         ("rollout.episodes=4", r"rollout.episodes is not read by ppo; use rollout.horizon"),
@@ -91,6 +95,16 @@ def test_grpo_has_no_critic_and_whole_groups() -> None:
         parse_config(reach_toy.GRPO_RECIPE, ["actor.critic_lr=1e-3"])
     with pytest.raises(ConfigError, match="not a multiple of"):
         parse_config(reach_toy.GRPO_RECIPE, ["rollout.episodes=6"])
+
+
+def test_a_batch_in_the_order_of_groups_is_cut_and_learned_from_after_it_was_collected() -> None:
+    groups = "actor.batch_order=groups"
+    with pytest.raises(ConfigError, match=r"needs actor.global_batch_size"):
+        parse_config(reach_toy.GRPO_RECIPE, [groups, "actor.global_batch_size=null"])
+    size = "actor.global_batch_size=8"
+    assert parse_config(reach_toy.GRPO_RECIPE, [groups, size]).actor.batch_order == "groups"
+    with pytest.raises(ConfigError, match=r"give one of the two"):
+        parse_config(reach_toy.GRPO_RECIPE, [groups, size, "cluster.backend=ray", "rollout.max_staleness=1"])
 
 
 def test_unknown_recipes() -> None:

@@ -134,6 +134,36 @@ def test_the_components_are_the_three() -> None:
     assert str(caught.value) == "component_placement: rollout, actor missing; needed: env, rollout, actor"
 
 
+@pytest.mark.parametrize(
+    ("env", "rollout", "actor", "message"),
+    [
+        ("0-7", "0-7", "8-15", None),
+        ("0-3", "4-7", "8-15", None),
+        ("0-7", "8-15", "8-15", r"rollout and actor share GPU\(s\) 8, 9, 10, 11, 12, 13, 14, 15, and what collects"),
+        ("0-7", "8-15", "0-3", r"env and actor share GPU\(s\) 0, 1, 2, 3"),
+    ],
+)
+def test_who_collects_ahead_shares_nothing_with_who_learns(
+    env: str, rollout: str, actor: str, message: str | None
+) -> None:
+    if message is None:
+        check(env, rollout, actor, "rollout.max_staleness=1")
+    else:
+        with pytest.raises(PlacementError, match=message):
+            check(env, rollout, actor, "rollout.max_staleness=1")
+
+
+def test_without_gpus_a_process_cannot_do_both() -> None:
+    overrides = ["cluster.backend=ray", "rollout.max_staleness=1", "env.num_envs=64", "cluster.gpus_per_node=0"]
+    nodes = [*overrides, "cluster.num_nodes=2", "actor.global_batch_size=64"]
+    with pytest.raises(PlacementError, match="rollout and actor share a process"):
+        placement.place(load_config(GRPO, [*nodes, 'cluster.component_placement={"env,rollout,actor": all}']))
+    apart = "{env: {node_group: node, placement: 0}, rollout: {node_group: node, placement: 0}, "
+    placement.place(
+        load_config(GRPO, [*nodes, f"cluster.component_placement={apart}actor: {{node_group: node, placement: 1}}}}"])
+    )
+
+
 def test_grpo_has_as_many_decisions_as_its_episodes_last() -> None:
     # nothing is known of the number of decisions, only of a step's
     ray = ["cluster.backend=ray", "cluster.gpus_per_node=8", "actor.global_batch_size=8", "env.num_envs=64"]

@@ -121,3 +121,21 @@ def test_more_gpus_are_never_slower_where_all_is_proportional() -> None:
     totals = [predict(measured, amounts, placed(COLLOCATED, gpus=gpus)).total for gpus in (1, 2, 4, 8)]
     assert totals == sorted(totals, reverse=True)
     assert totals[3] >= totals[0] / 8
+
+
+def test_learning_beside_a_rollout() -> None:
+    # 4 environments, 2 decisions each: 9 s, 8 decisions. In parts of 4, 2 for each of 2 actors: 2 x (0.5 + 2 x 0.25)
+    # an epoch, 4 s in two epochs
+    def amounts(learns: str) -> Amounts:
+        return Amounts(num_envs=4, horizon=2, workers=1, global_batch_size=4, epochs=2, learns=learns)
+
+    assert predict(times(), amounts("after"), placed(SEPARATED)).total == 9 + 4
+    # all of the update while the next rollout is collected
+    ahead = predict(times(), amounts("ahead"), placed(SEPARATED))
+    assert (ahead.beside, ahead.total) == (4, 9)
+    # of the first epoch's two steps the first, 1 s
+    early = predict(times(), amounts("early"), placed(SEPARATED))
+    assert (early.beside, early.total) == (1, 12)
+    # who also acts cannot; without GPUs all work on the same processors
+    for elsewhere in (placed(COLLOCATED), placed(HYBRID), placed({"env,rollout": "0", "actor": "0"}, gpus=0)):
+        assert predict(times(), amounts("early"), elsewhere).beside == 0

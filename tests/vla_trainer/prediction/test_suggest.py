@@ -63,6 +63,13 @@ def test_shortest_first_and_legal() -> None:
         assert used == set(range(16))
 
 
+def test_who_collects_ahead_has_gpus_apart_from_who_learns() -> None:
+    times = StageTimes(Line(1, 1), Line(1, 1), Line(1, 1))
+    found = suggest(times, Amounts(num_envs=64, horizon=2, learns="ahead"), 8, 1)
+    assert {candidate.layout.name for candidate in found} == {"separated"}
+    assert all(candidate.prediction.beside > 0 for candidate in found)
+
+
 def test_few_gpus_and_few_environments() -> None:
     assert [one.component_placement for one in layouts(4, 1, 1)] == [{"env,rollout,actor": "all"}] * 2
     assert [one.stages for one in layouts(3, 0, 1)] == [1]

@@ -108,6 +108,24 @@ def test_the_mask_ends_with_the_episode(env_id: str) -> None:
     assert rollout.slots == 12
 
 
+@BOTH
+def test_each_episode_s_decisions_are_there_when_it_ends(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    ended = {}
+    # 2, 3, 1 and 4 decisions in two environments
+    rollout = collector.episodes(seeds(12, 13, 11, 14), ended.__setitem__)
+    assert list(ended) == [0, 1, 2, 3] or list(ended) == [0, 2, 1, 3]
+    lengths = torch.from_numpy(rollout.lengths[rollout.mask])
+    for number, rows in ended.items():
+        mine = torch.from_numpy(rollout.episode[rollout.mask] == number)
+        assert len(rows.tokens) == rollout.episodes[number].decisions
+        torch.testing.assert_close(rows.tokens, rollout.tokens[mine])
+        torch.testing.assert_close(rows.log_probs, rollout.log_probs[mine])
+        torch.testing.assert_close(rows.inputs["state"], rollout.inputs["state"][mine])
+        torch.testing.assert_close(rows.lengths, lengths[mine])
+        assert rows.chunk == rollout.action_rewards.shape[-1]
+
+
 def test_groups_without_a_signal_are_dropped() -> None:
     _, _, collector = make("toy/CountVector-v0", 2, critic=False)
     # group 0: returns 3 and 6; group 1: 3 and 3

@@ -15,7 +15,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import _Losses, _optimizer_steps, update
+from vla_trainer.update.policy_gradient import Update, _Began, _Losses, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -102,16 +102,6 @@ def test_learning_rates_are_per_group() -> None:
     without = reach_toy.TokenPolicy(*SPACES, critic=False)
     with pytest.raises(PolicyError, match="names no critic"):
         make_optimizer(without, Actor(critic_lr=1e-2))
-
-
-def test_every_epoch_has_every_row_in_another_order_and_equal_parts() -> None:
-    steps = list(_optimizer_steps(10, 2, 4, torch.Generator().manual_seed(0)))
-    assert [epoch for epoch, _ in steps] == [1, 1, 1, 2, 2, 2]
-    parts = [rows for _, rows in steps]
-    assert [len(part) for part in parts] == [4, 3, 3, 4, 3, 3]
-    first, second = torch.cat(parts[:3]), torch.cat(parts[3:])
-    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
-    assert not torch.equal(first, second)
 
 
 def test_the_batch_is_not_changed() -> None:
@@ -299,13 +289,86 @@ def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO 
     policy, batch = make()
     rubbish = torch.full_like(batch.advantages, torch.nan)
     batch = replace(batch, log_probs=torch.full_like(batch.log_probs, torch.inf), returns=rubbish, values=rubbish)
-    losses = _Losses(policy, batch, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
-    rows = torch.arange(len(batch))
-    step = losses.prepare(rows, rubbish, torch.full_like(batch.log_probs, torch.nan) if algorithm.kl_coef else None)
-    loss, metrics = losses.of(step, rows, rows[:2], counts=False)
+    losses = _Losses(policy, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
+    rows, unknown = torch.arange(len(batch)), torch.full_like(batch.log_probs, torch.nan)
+    step = losses.prepare(batch, rows, rubbish, unknown if algorithm.kl_coef else None, _Began(unknown, 2.0))
+    loss, metrics = losses.of(batch, step, rows, rows[:2], counts=False)
     loss.backward()
     assert loss.item() == 0
     assert set(metrics.values()) == {0.0}
     gradients = [weight.grad for weight in policy.parameters() if weight.grad is not None]
     assert gradients
     assert not any(gradient.any() for gradient in gradients)
+
+
+def in_groups(size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch, GRPO, Actor]:
+    """Episodes of 5 decisions, the last of 4, in groups of two: 10, 10 and 4 decisions; a step is full with 8."""
+    policy, batch = make(size=size)
+    return policy, batch, GRPO(group_size=2, epochs=2), Actor(lr=1e-2, global_batch_size=8, batch_order="groups")
+
+
+def test_steps_taken_early_are_those_taken_afterwards() -> None:
+    results = []
+    for early in (0, 1, 2, 3):
+        policy, batch, algorithm, actor = in_groups()
+        one = Update(
+            policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS
+        )
+        for rows in [slice(0, 10), slice(10, 20), slice(20, 24)][:early]:
+            cut = {
+                name: getattr(batch, name)[rows] for name in ("tokens", "log_probs", "advantages", "episode", "lengths")
+            }
+            one.begin(Batch(inputs={key: value[rows] for key, value in batch.inputs.items()}, **cut))
+        metrics = one.run(batch, torch.Generator().manual_seed(1))
+        assert metrics.pop("actor/early_steps") == early
+        assert metrics["actor/optimizer_steps"] == 3 + 3  # one a group; then 24 decisions in parts of at most 8
+        results.append((metrics, policy.state_dict()))
+    for metrics, weights in results[1:]:
+        assert metrics == results[0][0]
+        for name, weight in weights.items():
+            torch.testing.assert_close(weight, results[0][1][name], rtol=0, atol=0)
+
+
+def test_early_steps_beyond_the_target_are_not_taken_either() -> None:
+    policy, batch, algorithm, actor = in_groups()
+    algorithm = algorithm.model_copy(update={"target_kl": 1e-9})
+    # a batch of other weights is far from these at once
+    with torch.no_grad():
+        policy.head.bias.add_(torch.randn(policy.head.bias.shape, generator=torch.Generator().manual_seed(2)))
+    before = copy.deepcopy(policy.state_dict())
+    one = Update(policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS)
+    one.begin(batch)
+    assert one.run(batch, torch.Generator())["actor/optimizer_steps"] == 0
+    for name, weight in policy.state_dict().items():
+        torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("cap", [1.05, 100.0])
+def test_samples_of_older_weights_weigh_as_their_probabilities(cap: float) -> None:
+    policy, batch = make()
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)))
+    # At the first step the ratio to the weights that the update begins with is 1. The loss is then the mean of
+    # -min(p_now / p_acted, cap) A log p_now in its gradient, whatever the trust interval says.
+    twin = copy.deepcopy(policy)
+    out = twin.evaluate(batch.inputs, batch.tokens)
+    importance = (out.log_probs - batch.log_probs).exp().detach()
+    expected = -(importance.clamp(max=cap) * batch.advantages[:, None] * out.log_probs).mean()
+    expected.backward()
+    actor = Actor(lr=1e-9, max_grad_norm=1e9, micro_batch_size=7)
+    metrics = Update(
+        policy,
+        make_optimizer(policy, actor),
+        GRPO(clip_low=1e-3, clip_high=1e-3),
+        actor,
+        temperature=1.0,
+        action_dim=reach_toy.DIMS,
+    ).run(batch, torch.Generator(), importance_cap=cap)
+    for (name, weight), other in zip(policy.named_parameters(), twin.parameters(), strict=True):
+        if other.grad is not None and not name.startswith("critic"):
+            torch.testing.assert_close(weight.grad, other.grad, atol=1e-6, rtol=1e-4)
+    assert metrics["actor/clip_fraction"] == 0
+    assert metrics["actor/importance_weight"] == pytest.approx(importance.mean().item(), abs=1e-5)
+    assert metrics["actor/importance_capped"] == pytest.approx((importance > cap).float().mean().item(), abs=1e-6)
+    assert (metrics["actor/importance_capped"] > 0) == (cap < 2)

@@ -4,7 +4,7 @@ Axes: B batch, K = C A action tokens, V bins.
 
 RL on VLAs has gone wrong where log-probs were computed on another distribution than the one that was sampled from
 (another temperature, another order of top-k and temperature, another slice of the vocabulary). Here `sample`, `mode`,
-`log_prob` and `entropy` read the same normalized log-probabilities, made once in float32
+`median`, `log_prob` and `entropy` read the same normalized log-probabilities, made once in float32
 (float64 stays float64, for gradient checks).
 """
 
@@ -79,6 +79,16 @@ class ActionTokenDistribution:
     def mode(self) -> Tensor:
         """(B, K) the most likely ids; the lowest id where several are equal."""
         return self.log_probs.argmax(-1) + self.first_id
+
+    def median(self) -> Tensor:
+        """(B, K) the first ids up to which half of the probability lies.
+
+        Ids stand in the order of their actions, so that this has the least expected absolute error. Where many
+        neighbours are nearly equally likely, which of them leads is chance, and the mode jumps from one to the other.
+        """
+        below = self.log_probs.exp().cumsum(-1) < 0.5
+        # rounding may leave the sum of all below a half only where nothing has mass
+        return below.sum(-1).clamp(max=self.log_probs.shape[-1] - 1) + self.first_id
 
     def log_prob(self, tokens: Tensor) -> Tensor:
         """(B, K) log-probabilities of ids.

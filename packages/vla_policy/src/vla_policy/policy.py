@@ -183,7 +183,7 @@ class OpenVLAOFTPolicy(nn.Module):
         Args:
             observation: batched dict: `image` (N, H, W, 3) uint8, `instruction` N strings, and as the policy was built
                 `wrist_image` and `state` (N, 8).
-            deterministic: take the most likely token instead of sampling.
+            deterministic: instead of sampling take the mode or median of each token, as `config.decoding` says.
             temperature: of the distribution, above 0; also that of the log-probs returned.
             generator: the source of randomness; N of them, if an observation's actions shall not depend on what it
                 is batched with; None is torch's global one.
@@ -204,18 +204,18 @@ class OpenVLAOFTPolicy(nn.Module):
             tokens = self.encode(actions)
             return PolicyOutput(actions, tokens, torch.full(tokens.shape, torch.nan), values, inputs)
         distribution = self._distribution(output, temperature)
-        tokens = distribution.mode() if deterministic else distribution.sample(generator)
+        tokens = self._decided(distribution) if deterministic else distribution.sample(generator)
         log_probs = distribution.log_prob(tokens).cpu()
         return PolicyOutput(self.decode(tokens), tokens.cpu(), log_probs, values, inputs)
 
     @torch.no_grad()
     def predict(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
-        """(N, C, A) deterministic actions in env units: of the L1 head where there is one, else the most likely
-        tokens."""
+        """(N, C, A) deterministic actions in env units: of the L1 head where there is one, else of the tokens that
+        `config.decoding` chooses."""
         output = self._network(self.observe(observation))
         if output.actions is not None:
             return self.stats.to_env(output.actions.double().cpu().numpy()).astype(np.float32)
-        return self.decode(self._distribution(output, 1.0).mode())
+        return self.decode(self._decided(self._distribution(output, 1.0)))
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, temperature: float = 1.0) -> PolicyEvaluation:
         """Score tokens that `act` chose: (B, K) ids against `inputs` with B rows, in any order or concatenation.
@@ -365,6 +365,9 @@ class OpenVLAOFTPolicy(nn.Module):
     def _distribution(self, output: OpenVLAOFTOutput, temperature: float) -> ActionTokenDistribution:
         first = self.action_tokenizer.first_id
         return ActionTokenDistribution(output.logits, temperature, self.config.top_k, first_id=first)
+
+    def _decided(self, distribution: ActionTokenDistribution) -> Tensor:
+        return distribution.median() if self.config.decoding == "median" else distribution.mode()
 
     def _values(self, output: OpenVLAOFTOutput) -> Tensor | None:
         return None if self.value_head is None else self.value_head(output.hidden)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from vla_policy.action_stats import Bounds, Gripper
 from vla_policy.errors import ConfigError
@@ -12,6 +12,8 @@ from vla_policy.observation import IMAGE_KEYS
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PUBLISHED_TEMPLATE
 from vla_policy.value_head import ValueHeadConfig
+
+Decoding = Literal["mode", "median"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,15 @@ class PolicyConfig:
     gripper: Gripper = "libero"
     top_k: int | None = None
     """Sample from, and score on, the k most likely ids of each token; None: all."""
+    decoding: Decoding = "mode"
+    """What is taken instead of sampling. mode: the most likely id of each token, as published. median: the id up to
+    which half of the probability lies; better where a policy learned from few demonstrations is unsure between
+    neighbours."""
     value_head: ValueHeadConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.decoding not in get_args(Decoding):
+            raise ConfigError(f'decoding is {self.decoding!r}; allowed: "mode", "median"')
 
 
 def policy_config_to_dict(config: PolicyConfig) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from vla_policy.errors import ConfigError, names
 from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
 from vla_policy.model.language import DecoderLayer
 from vla_policy.model.openvla_oft import OpenVLAOFTModel
-from vla_policy.policy_config import PolicyConfig, value_head_config
+from vla_policy.policy_config import Decoding, PolicyConfig, value_head_config
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import TOY_VOCAB, toy_tokenizer
 from vla_policy.spaces import read_spaces
@@ -70,6 +70,8 @@ class TinySizes:
     """Of the first action distribution in each dimension, in units where actions span [-1, 1]."""
     action_head: Literal["tokens", "l1"] = "tokens"
     """l1: numbers from a regression head, as OpenVLA-OFT's continuous checkpoints; for imitation, not for RL."""
+    decoding: Decoding = "mode"
+    """What is taken instead of sampling, see `PolicyConfig`."""
     lora: int | dict[str, Any] | None = None
     """Train adapters of this rank (or `{"rank":, "alpha":}`) and freeze the rest."""
     prompt_template: str = "{instruction}"
@@ -137,6 +139,7 @@ def build_tiny(
         prompt_template=sizes.prompt_template,
         max_prompt_length=sizes.max_prompt_length,
         gripper="none",
+        decoding=sizes.decoding,
         value_head=head,
     )
     with torch.random.fork_rng(devices=[]):  # modules draw from the global generator; leave the caller's state alone

@@ -21,6 +21,11 @@ METRICS: dict[str, str] = {
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",
+    "actor/early_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
+    "batch_order=groups only.",
+    "actor/importance_weight": "Probability under the weights that the update began with over that under those that "
+    "acted, before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
+    "actor/importance_capped": "Share of these weights above importance_cap.",
     "data/epochs": "Passes over the demonstrations since the run began; SFT only.",
     "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
     "rollout/reward_std": "Its deviation over the same episodes.",
@@ -32,6 +37,7 @@ METRICS: dict[str, str] = {
     "rollout/batch_fraction": "Share of the collected decisions that enter the update.",
     "rollout/informative_groups": "Share of the groups that carry a signal; GRPO only.",
     "rollout/resampled_groups": "Groups that were collected in the place of ones without signal; GRPO only.",
+    "rollout/staleness": "Updates between the weights that acted and those that learn; with max_staleness=1 only.",
     "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",
     "rollout/advantage_std": "Deviation of the batch's advantages before they are normalized.",
     "env/success_rate": "Share of successes among the last 100 finished episodes, over iterations.",

@@ -58,6 +58,22 @@ class Episode:
 
 
 @dataclass(frozen=True)
+class EpisodeRows:
+    """The decisions of one finished episode, in their order. T of them here."""
+
+    inputs: "Mapping[str, Tensor]"
+    """Each (T, ...)."""
+    tokens: "Tensor"
+    """(T, K)."""
+    log_probs: "Tensor"
+    """(T, K), of the policy that acted."""
+    lengths: "Tensor"
+    """(T,) int64: actions of each chunk that were carried out, 1 to C."""
+    chunk: int
+    """C."""
+
+
+@dataclass(frozen=True)
 class Frame:
     """One picture of a film, with what is written beside it."""
 

@@ -59,7 +59,7 @@ class Reinforcement:
         config, backend = self._config, self._backend
         with _timed(times, "rollout"):
             due = (number - 1) % config.video_cfg.every == 0
-            rollout = backend.collect(_films(config) if due else None)
+            rollout = backend.collect(_films(config) if due else None, number)
         with _timed(times, "advantage"):
             batch = BATCHES[self._algorithm.name](rollout, self._algorithm)
             metrics = rollout_metrics(rollout, batch, self._recent)

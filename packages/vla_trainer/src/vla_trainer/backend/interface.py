@@ -50,8 +50,11 @@ class Backend(Common, Protocol):
     def env_steps(self) -> int:
         """Environment steps collected since the run began, resumes included."""
 
-    def collect(self, films: FilmRequest | None = None) -> Rollout:
-        """One iteration's rollout with the present weights; `films` asks for pictures of the next episodes."""
+    def collect(self, films: FilmRequest | None = None, iteration: int | None = None) -> Rollout:
+        """One iteration's rollout with the present weights, or with those of before as `rollout.max_staleness` says.
+
+        `films` asks for pictures of the next episodes; `iteration` is needed to begin its update early.
+        """
 
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:
         """Move the weights; returns `actor/*`."""

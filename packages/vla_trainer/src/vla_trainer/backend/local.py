@@ -73,7 +73,7 @@ class LocalBackend:
     def provenance(self) -> Provenance:
         return provenance_of(self._envs[0])
 
-    def collect(self, films: FilmRequest | None = None) -> Rollout:
+    def collect(self, films: FilmRequest | None = None, iteration: int | None = None) -> Rollout:
         config, algorithm = self._config.rollout, self._algorithm
         self._collector.film(films)
         if isinstance(algorithm, GRPO):

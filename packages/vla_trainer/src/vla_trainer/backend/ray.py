@@ -4,6 +4,7 @@ What it does in an iteration is what the `local` backend does, in the same order
 samples, the update the same batch and shuffles. See `vla_trainer.cluster` for the processes.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from vla_trainer import checkpoint
 from vla_trainer.backend.components import write_checkpoint
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.cluster.connect import Machines
+from vla_trainer.cluster.early import POLL_SECONDS, EarlySteps
 from vla_trainer.cluster.episodes import EpisodeQueue, GroupOrder, ListOrder
 from vla_trainer.cluster.layout import layout_of
 from vla_trainer.cluster.merge import merge
@@ -28,6 +30,9 @@ from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.envs import evaluation_env, knows_splits
+
+IMPORTANCE_CAP = 2.0
+"""Where `rollout.importance_cap` is null."""
 
 
 class RayBackend:
@@ -53,6 +58,15 @@ class RayBackend:
         """Sent by the latest weight sync."""
         self._policies: list[Any] = []
         self._queue: Any = None
+        self._early: EarlySteps | None = None
+        self._background = ThreadPoolExecutor(1, "collect")
+        self._ahead: Rollout | None = None
+        """The next iteration's rollout, where it was collected during this one's update."""
+        self._before: Any = None
+        """Where it began."""
+        self._films: FilmRequest | None = None
+        self._acted = 0
+        """The version of the weights that collected the latest rollout."""
         self._machines = Machines(config.cluster)
         try:
             self._start(int(starts_seed))
@@ -68,7 +82,18 @@ class RayBackend:
     def provenance(self) -> Provenance:
         return self._facts.provenance
 
-    def collect(self, films: FilmRequest | None = None) -> Rollout:
+    def collect(self, films: FilmRequest | None = None, iteration: int | None = None) -> Rollout:
+        if self._ahead is None:
+            rollout = self._collect(films, iteration)
+        else:
+            rollout, self._ahead = self._ahead, None
+            self._films = films  # of what is collected next
+        # one version in all of a rollout: weights are sent when nothing is being collected
+        self._acted = int(rollout.version[rollout.mask].max())
+        self.env_steps += rollout.env_steps
+        return rollout
+
+    def _collect(self, films: FilmRequest | None, iteration: int | None) -> Rollout:
         config, algorithm = self._config.rollout, self._algorithm
         available = self._facts.init_states
         if isinstance(algorithm, GRPO):
@@ -81,7 +106,12 @@ class RayBackend:
                     GroupOrder(drawn, count, algorithm.group_size, seed, algorithm.keep_mean_return)
                 )
             )
-            parts = self._envs.run(lambda worker, rank: worker.collect_episodes.remote(_of_first(films, rank)))
+            early = self._early = self._early_steps(algorithm, iteration)
+            parts = self._envs.run(
+                lambda worker, rank: worker.collect_episodes.remote(_of_first(films, rank), early is not None),
+                None if early is None else early.look,
+                POLL_SECONDS,
+            )
         else:
             parts = self._envs.run(
                 lambda worker, rank: worker.collect_horizon.remote(config.horizon, _of_first(films, rank))
@@ -90,14 +120,25 @@ class RayBackend:
             self._envs.remember()
         sealed = self._call([self._policies[index].seal.remote() for index in self._layout.acting()])
         resampled = self._call(self._queue.resampled.remote()) if isinstance(algorithm, GRPO) else 0
-        rollout = merge(parts, self._layout.envs, dict(enumerate(sealed)), resampled)
-        self.env_steps += rollout.env_steps
-        return rollout
+        return merge(parts, self._layout.envs, dict(enumerate(sealed)), resampled)
 
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:
-        learning = [self._policies[index] for index in self._layout.learning()]
-        done = self._call([one.update.remote(batch, iteration, self._shuffles) for one in learning])
+        settings = self._config.rollout
+        ahead = None
+        if settings.max_staleness and iteration < self._config.trainer.iterations:
+            # a checkpoint of this iteration goes on from here, and collects again
+            self._before = (self._start_rng.bit_generator.state, *self._envs.running())
+            ahead = self._background.submit(self._collect, self._films, None)
+        if self._early is not None:
+            self._call(self._early.under_way)
+        staleness = self._version - self._acted
+        cap = (settings.importance_cap or IMPORTANCE_CAP) if staleness else None
+        done = self._call([one.update.remote(batch, iteration, self._shuffles, cap) for one in self._learning()])
         metrics, self._shuffles = done[0]
+        if settings.max_staleness:
+            metrics = {**metrics, "rollout/staleness": float(staleness)}
+        if ahead is not None:
+            self._ahead, self._films = ahead.result(), None
         self._version += 1
         self._synchronize()
         return dict(metrics)
@@ -137,13 +178,15 @@ class RayBackend:
         return evaluation, [film for part in rollouts for film in part.films]
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
-        running, begun = self._envs.running()
+        if self._ahead is None:
+            self._before = (self._start_rng.bit_generator.state, *self._envs.running())
+        start_rng, running, begun = self._before
         state: dict[str, Any] = {
             "iteration": iteration,
             "progress": progress,
             "running": running,
             "env_steps": self.env_steps,
-            "start_rng": self._start_rng.bit_generator.state,
+            "start_rng": start_rng,
             "shuffles": self._shuffles,
             "begun": begun,
             "version": self._version,
@@ -155,7 +198,7 @@ class RayBackend:
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         path = checkpoint.follow(path).absolute()
         state = checkpoint.read_state(path)
-        learning = [self._policies[index] for index in self._layout.learning()]
+        learning = self._learning()
         if state["policy"] is None:
             self._call([one.load.remote(str(path / checkpoint.SHARDS)) for one in learning])
         elif len(learning) == 1:
@@ -182,6 +225,7 @@ class RayBackend:
                 if one is not None:
                     ray.kill(one)
             self._policies, self._queue = [], None
+        self._background.shutdown()
         self._machines.close()
 
     def processes(self) -> dict[str, int]:
@@ -219,6 +263,20 @@ class RayBackend:
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
         self._call([one.open.remote(self._facts, address, learning, size) for one in self._policies])
 
+    def _learning(self) -> list[Any]:
+        """Those that learn, by actor rank."""
+        return [self._policies[index] for index in self._layout.learning()]
+
+    def _early_steps(self, algorithm: GRPO, iteration: int | None) -> EarlySteps | None:
+        """Where those that learn have nothing else to do, they begin with the groups that end first."""
+        layout, actor = self._layout, self._config.actor
+        acting, learning = layout.acting(), layout.learning()
+        if actor.batch_order != "groups" or iteration is None or set(acting) & set(learning):
+            return None
+        assert actor.global_batch_size is not None
+        policies = [self._policies[index] for index in acting]
+        return EarlySteps(self._queue, policies, self._learning(), algorithm, actor.global_batch_size, iteration)
+
     def _synchronize(self) -> None:
         """All processes act with the present weights from now on."""
         self.sync_bytes = sum(self._call([one.sync.remote(self._version) for one in self._policies]))
@@ -254,8 +312,7 @@ class _Remote:
 
     def save_pretrained(self, folder: Path) -> None:
         backend, here = self._backend, folder.absolute()
-        learning = [backend._policies[index] for index in backend._layout.learning()]
-        backend._call([one.save.remote(str(here), str(here / checkpoint.SHARDS)) for one in learning])
+        backend._call([one.save.remote(str(here), str(here / checkpoint.SHARDS)) for one in backend._learning()])
 
     def state_dict(self) -> None:
         """Is in `checkpoint.SHARDS`."""

@@ -16,9 +16,9 @@ from vla_trainer.cluster.layout import EnvProcess
 from vla_trainer.config.schema import Config
 from vla_trainer.interfaces import Observation
 from vla_trainer.provenance import Provenance, provenance_of
-from vla_trainer.records import Episode, FilmRequest, Rollout, Ticket
+from vla_trainer.records import Episode, EpisodeRows, FilmRequest, Rollout, Ticket
 from vla_trainer.rollout import starts
-from vla_trainer.rollout.collector import Collector
+from vla_trainer.rollout.collector import Collector, OnRows
 from vla_trainer.rollout.envs import evaluation_env, make_envs, take
 from vla_trainer.rollout.queue import Columns
 from vla_trainer.video import fps_of
@@ -91,10 +91,13 @@ class EnvWorker:
             fps_of(first, config.env.action_chunk or 1),
         )
 
-    def collect_episodes(self, films: FilmRequest | None) -> Rollout | None:
-        """Run episodes of the queue until it has no more; None if it had none at all."""
+    def collect_episodes(self, films: FilmRequest | None, early: bool = False) -> Rollout | None:
+        """Run episodes of the queue until it has no more; None if it had none at all.
+
+        `early`: let the queue know where each episode's decisions are when it ends.
+        """
         assert self._collector is not None
-        return _episodes(self, self._collector, films)
+        return _episodes(self, self._collector, films, self._keep if early else None)
 
     def collect_horizon(self, decisions: int, films: FilmRequest | None) -> Rollout:
         """`decisions` of each environment, going on where the last call stopped."""
@@ -157,6 +160,10 @@ class EnvWorker:
             self._evaluation.close()
             self._evaluation_envs.close()
 
+    def _keep(self, number: int, rows: EpisodeRows) -> None:
+        # before `finished`, which comes from here, too: Ray keeps the order
+        self._queue.keep.remote(self._place.rank, number, [ray.put(rows)])
+
     def _mine(self) -> list[int]:
         each = self._place.envs_per_stage
         return [first + n for first in self._place.first_columns for n in range(each)]
@@ -191,14 +198,16 @@ class _RemoteSampler:
         return answers[0] if len(answers) == 1 else _joined(answers)
 
 
-def _episodes(worker: EnvWorker, collector: Collector, films: FilmRequest | None) -> Rollout | None:
+def _episodes(
+    worker: EnvWorker, collector: Collector, films: FilmRequest | None, on_rows: OnRows | None = None
+) -> Rollout | None:
     queue = _Queue(worker)
     first = queue.take(0)
     if first is None:
         return None
     queue.put_back(first)
     collector.film(films)
-    return collector.episodes(queue)
+    return collector.episodes(queue, on_rows)
 
 
 class _Queue:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from vla_trainer.advantage.grpo import carries_signal
 from vla_trainer.records import Episode, Start, Ticket
@@ -28,6 +29,15 @@ class ListOrder:
     seed: int
 
 
+@dataclass(frozen=True)
+class EndedGroup:
+    """A group of which all episodes have ended."""
+
+    returns: Sequence[float]
+    rows: Sequence[Any]
+    """References to the `EpisodeRows` of each episode."""
+
+
 class EpisodeQueue:
     """Hands out each episode once, and again if the process that had it is lost.
 
@@ -40,6 +50,7 @@ class EpisodeQueue:
         self._taken: dict[int, list[Ticket]] = {}
         self._returned: list[Ticket] = []
         self._ended: set[int] = set()
+        self._rows: dict[int, tuple[int, Any, float | None]] = {}
         self.successes = 0
 
     def begin(self, order: GroupOrder | ListOrder) -> None:
@@ -55,6 +66,7 @@ class EpisodeQueue:
                 carries_signal=partial(carries_signal, keep_mean_return=order.keep_mean_return),
             )
         self._taken, self._returned, self._ended, self.successes = {}, [], set(), 0
+        self._rows = {}
 
     def take(self, worker: int, column: int) -> Ticket | None:
         """The next episode for env process `worker`."""
@@ -64,9 +76,16 @@ class EpisodeQueue:
             self._taken.setdefault(worker, []).append(ticket)
         return ticket
 
+    def keep(self, worker: int, number: int, rows: Sequence[Any]) -> None:
+        """Where the decisions of an episode are that is about to end, in env process `worker`: one reference, in a list
+        so that Ray does not send what it refers to."""
+        self._rows[number] = (worker, rows[0], None)
+
     def finished(self, number: int, episode: Episode) -> None:
         """An episode has ended; a second time is not counted."""
         assert self._queue is not None
+        if number in self._rows:
+            self._rows[number] = (*self._rows[number][:2], episode.episode_return)
         if number not in self._ended:
             self._ended.add(number)
             self.successes += bool(episode.success)
@@ -74,9 +93,23 @@ class EpisodeQueue:
 
     def lost(self, worker: int) -> int:
         """Env process `worker` is gone: what it had taken is to be run again; returns how many episodes."""
+        # what it had kept is gone, too
+        self._rows = {number: kept for number, kept in self._rows.items() if kept[0] != worker}
         back = sorted(self._taken.pop(worker, []), key=lambda ticket: ticket.number)
         self._returned += back
         return len(back)
+
+    def ended_groups(self, first: int, group_size: int) -> list[EndedGroup]:
+        """From group `first` on those that have ended and are kept, up to the first that is not."""
+        ended: list[EndedGroup] = []
+        while True:
+            members = range(first * group_size, (first + 1) * group_size)
+            kept = [self._rows[number] for number in members if number in self._rows]
+            returns = [total for _, _, total in kept if total is not None]
+            if len(returns) < group_size:
+                return ended
+            ended.append(EndedGroup(returns, [reference for _, reference, _ in kept]))
+            first += 1
 
     def progress(self) -> tuple[int, int]:
         """Episodes that have ended, and successes among them."""

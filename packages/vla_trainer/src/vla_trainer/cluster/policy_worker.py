@@ -9,6 +9,7 @@ Axes: N observations.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,7 +31,7 @@ from vla_trainer.records import Batch
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.update.moments import move_moments
 from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import update
+from vla_trainer.update.policy_gradient import Update
 from vla_trainer.update.ranks import Ranks, backend_of
 from vla_trainer.update.schedule import lr_factor, set_learning_rates
 
@@ -58,6 +59,7 @@ class PolicyWorker:
         self._ranks = Ranks()
         self._sync: Any = None
         self._store = RowStore(ray.put)
+        self._update: Update | None = None
 
     def address(self, size: int) -> tuple[str, int]:
         """Where `size` processes meet: an address of this machine, and a port that is listened on from now on."""
@@ -129,46 +131,57 @@ class PolicyWorker:
         values = None if out.values is None else out.values.cpu()
         return Acted(out.actions, out.tokens.cpu(), out.log_probs.float().cpu(), values, where, self._version)
 
+    def so_far(self) -> list[Chunk]:
+        """Where the rows are that were kept since the last `seal`; they are kept on."""
+        return self._store.so_far()
+
     def seal(self) -> list[Chunk]:
         """Where the rows are that were kept since the last call."""
         return self._store.seal()
 
     # learning
 
-    def update(self, batch: Batch, iteration: int, shuffles: Tensor) -> tuple[dict[str, float], Tensor]:
+    def begin(self, batch: Batch, iteration: int) -> None:
+        """Take an iteration's next step before the rest of its batch is there; see `Update.begin`."""
+        self._updating(iteration).begin(_opened(batch))
+
+    def update(
+        self, batch: Batch, iteration: int, shuffles: Tensor, importance_cap: float | None = None
+    ) -> tuple[dict[str, float], Tensor]:
         """One iteration's update, on all processes that learn at once; returns metrics and what `shuffles` became.
 
-        `batch.inputs` are `RowRefs`; `shuffles` is the state of the generator that shuffles.
+        `batch.inputs` are `RowRefs`; `shuffles` is the state of the generator that shuffles; `importance_cap` as in
+        `Update.run`.
         """
-        config = self._config
-        set_learning_rates(self._optimizer, config.actor, lr_factor(config.actor, iteration, config.trainer.iterations))
-        inputs: dict[str, Any] = {}
-        for key, refs in batch.inputs.items():
-            assert isinstance(refs, RowRefs)
-            inputs[key] = refs.open(ray.get)
         generator = torch.Generator()
         generator.set_state(shuffles)
-        from dataclasses import replace
-
-        if self._parks:
-            move_moments(self._optimizer, self._device)
-        metrics = update(
-            self._policy,
-            self._optimizer,
-            replace(batch, inputs=inputs),
-            self._algorithm,
-            config.actor,
-            temperature=config.rollout.temperature,
-            action_dim=self._action_dim,
-            generator=generator,
-            reference=self._reference,
-            critic_only=iteration <= self._warmup,
-            autocast=self._autocast,
-            ranks=self._ranks,
-        )
+        metrics = self._updating(iteration).run(_opened(batch), generator, importance_cap)
+        self._update = None
         if self._parks:
             move_moments(self._optimizer, "cpu")
         return metrics, generator.get_state()
+
+    def _updating(self, iteration: int) -> Update:
+        """The update of this iteration, begun if it was not."""
+        config = self._config
+        if self._update is None:
+            factor = lr_factor(config.actor, iteration, config.trainer.iterations)
+            set_learning_rates(self._optimizer, config.actor, factor)
+            if self._parks:
+                move_moments(self._optimizer, self._device)
+            self._update = Update(
+                self._policy,
+                self._optimizer,
+                self._algorithm,
+                config.actor,
+                temperature=config.rollout.temperature,
+                action_dim=self._action_dim,
+                reference=self._reference,
+                critic_only=iteration <= self._warmup,
+                autocast=self._autocast,
+                ranks=self._ranks,
+            )
+        return self._update
 
     def sync(self, version: int) -> int:
         """Bring the weights of processes that only act up to date, on all at once; returns the bytes that were sent."""
@@ -308,6 +321,15 @@ class PolicyWorker:
             for (_, weight), part in zip(bucket, parts, strict=True):
                 weight.data.copy_(part.view_as(weight))
         return 0
+
+
+def _opened(batch: Batch) -> Batch:
+    """With rows that can be read here."""
+    inputs: dict[str, Any] = {}
+    for key, refs in batch.inputs.items():
+        assert isinstance(refs, RowRefs)
+        inputs[key] = refs.open(ray.get)
+    return replace(batch, inputs=inputs)
 
 
 def _buckets(weights: Sequence[tuple[str, Tensor]]) -> Iterator[list[tuple[str, Tensor]]]:

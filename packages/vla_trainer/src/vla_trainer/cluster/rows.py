@@ -58,6 +58,11 @@ class RowStore:
             self._close_chunk()
         return numbers
 
+    def so_far(self) -> list[Chunk]:
+        """All that was added since the last `seal`; goes on."""
+        self._close_chunk()
+        return list(self._chunks)
+
     def seal(self) -> list[Chunk]:
         """All that was added; the store is empty afterwards and counts from 0 again."""
         self._close_chunk()

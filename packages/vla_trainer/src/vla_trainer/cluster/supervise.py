@@ -56,6 +56,7 @@ class EnvProcesses:
         self._acting, self._queue, self._columns_seed = acting, queue, columns_seed
         self._evaluation_envs: int | None = None
         self._states: list[Mapping[str, Any] | None] = [None] * len(places)
+        self._closed = False
         self.restarts = 0
         """Processes that were started again."""
         self.handles = [self._make(place) for place in places]
@@ -71,12 +72,18 @@ class EnvProcesses:
         facts: list[EnvFacts] = self._all([handle.open_evaluation.remote(num_envs) for handle in self.handles])
         return facts[0]
 
-    def run(self, start: Callable[[Any, int], Any], tell: Callable[[], None] | None = None) -> list[Rollout | None]:
+    def run(
+        self,
+        start: Callable[[Any, int], Any],
+        tell: Callable[[], None] | None = None,
+        every: float = POLL_SECONDS,
+    ) -> list[Rollout | None]:
         """Let each process work, and return what they return, by rank.
 
         Args:
             start: takes a handle and its rank, calls a method of it and returns the reference.
             tell: called now and then.
+            every: seconds, after which `tell` is called at the latest.
 
         Raises:
             ProcessLostError: a process that is not one of these is lost, or these are lost again and again.
@@ -86,7 +93,7 @@ class EnvProcesses:
         beats = _Beats(self._config.cluster.hang_seconds)
         left = self._config.cluster.restarts
         while pending:
-            done, _ = ray.wait(list(pending), num_returns=1, timeout=POLL_SECONDS)
+            done, _ = ray.wait(list(pending), num_returns=1, timeout=every)
             lost: list[tuple[int, str]] = []
             for ref in done:
                 rank = pending.pop(ref)
@@ -102,6 +109,8 @@ class EnvProcesses:
                         del pending[ref]
                         lost.append((rank, f"no progress for {self._config.cluster.hang_seconds:g} s"))
             for rank, cause in lost:
+                if self._closed:
+                    raise ProcessLostError(f"env process {rank} was ended")
                 if self._machines.lost(self._places[rank].node):
                     raise ProcessLostError(f"env process {rank} was lost with node {self._places[rank].node}: {cause}")
                 if not left:
@@ -145,6 +154,7 @@ class EnvProcesses:
 
     def close(self) -> None:
         """End them."""
+        self._closed = True
         closing = [handle.close.remote() for handle in self.handles]
         try:
             ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)

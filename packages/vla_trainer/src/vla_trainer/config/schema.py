@@ -104,6 +104,12 @@ class RolloutConfig(Section):
     """Divides the logits, both when actions are sampled and when they are scored."""
     pipeline_stage_num: Literal[1, 2] = 1
     """2: the environments are two halves; one steps while the policy looks at the other."""
+    max_staleness: Literal[0, 1] = 0
+    """1: while an iteration is learned from, the next is collected already, with the weights of before ("one step
+    off-policy"); for actor processes that do not act. 0: what is learned from was sampled with the present weights."""
+    importance_cap: PositiveFloat | None = None
+    """With `max_staleness=1`: what older weights sampled counts by its probability under the weights that an update
+    begins with over that under the older ones, at most this much; null: 2."""
 
 
 class Actor(Section):
@@ -129,6 +135,9 @@ class Actor(Section):
     """Gradients are scaled down to this norm."""
     global_batch_size: PositiveInt | None = None
     """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
+    batch_order: Literal["shuffled", "groups"] = "shuffled"
+    """groups: the first epoch takes whole groups one after the other, a step as soon as they have `global_batch_size`
+    decisions, so that actor processes that do not act begin while other groups are still running; for grpo."""
     micro_batch_size: PositiveInt = 64
     """Decisions that are in memory together; does not change the result. On several ranks, of each."""
     offload: bool = False
@@ -200,7 +209,7 @@ class Eval(Section):
     num_envs: PositiveInt | None = None
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
-    """Take the most probable action; false: sample."""
+    """Take the most probable action, or what else the policy takes for certain; false: sample."""
     temperature: PositiveFloat = 1.0
     """Where actions are sampled."""
     max_episode_steps: PositiveInt | None = None
@@ -293,6 +302,7 @@ class Config(Section):
                 raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
         if isinstance(self.algorithm, SFT):
             self._check_sft()
+        self._check_overlap()
         if self.actor.offload and self.cluster.backend == "local":
             raise ValueError('actor.offload is not read by cluster.backend="local", which does not shard the policy')
         if self.env.num_envs % self.rollout.pipeline_stage_num:
@@ -312,6 +322,31 @@ class Config(Section):
         if not is_score(metric := self.trainer.best_metric):
             raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
+
+    def _check_overlap(self) -> None:
+        """Of collecting and learning."""
+        if self.actor.batch_order == "groups":
+            if not isinstance(self.algorithm, GRPO):
+                raise ValueError(
+                    f'actor.batch_order="groups" is not read by {self.algorithm.name}, which has no groups'
+                )
+            if self.actor.global_batch_size is None:
+                raise ValueError(
+                    'actor.batch_order="groups" needs actor.global_batch_size: a step of all waits for all'
+                )
+        if self.rollout.importance_cap is not None and not self.rollout.max_staleness:
+            raise ValueError("rollout.importance_cap is not read by rollout.max_staleness=0, where no sample is older")
+        if not self.rollout.max_staleness:
+            return
+        if self.cluster.backend == "local":
+            raise ValueError(
+                'rollout.max_staleness=1 is not read by cluster.backend="local", which acts and learns in one process'
+            )
+        if self.actor.batch_order == "groups":
+            raise ValueError(
+                'rollout.max_staleness=1 with actor.batch_order="groups": when an update begins, all groups are there; '
+                "give one of the two"
+            )
 
     def _check_sft(self) -> None:
         for name, field in RolloutConfig.model_fields.items():

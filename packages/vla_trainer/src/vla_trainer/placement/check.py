@@ -33,7 +33,8 @@ def check(placement: Placement, config: "Config") -> None:
     optimizer step; they may get one more or less than each other, but none of them nothing.
 
     Raises:
-        PlacementError: an unknown or a missing component, or amounts that cannot be shared out like that.
+        PlacementError: an unknown or a missing component, amounts that cannot be shared out like that, or components
+            that cannot work at the same time as `rollout.max_staleness` asks.
     """
     for name in placement:
         if name not in COMPONENTS:
@@ -44,6 +45,8 @@ def check(placement: Placement, config: "Config") -> None:
     env, rollout, actor = (len(placement[name].processes) for name in COMPONENTS)
     _check_environments(config.env.num_envs, config.rollout.pipeline_stage_num, env, rollout)
     _check_batch(config, actor)
+    if config.rollout.max_staleness:
+        _check_apart(placement)
 
 
 def _check_environments(num_envs: int, stages: int, env: int, rollout: int) -> None:
@@ -64,6 +67,19 @@ def _check_environments(num_envs: int, stages: int, env: int, rollout: int) -> N
             f"env.num_envs={num_envs}: each of {env} env process(es) has {num_envs // (env * stages)} environment(s) a "
             f"stage, which {each} rollout processes cannot share; allowed: multiples of {rollout * stages}"
         )
+
+
+def _check_apart(placement: Placement) -> None:
+    """Who collects while others learn has nothing in common with them."""
+    learning = {(one.node, one.gpus) for one in placement["actor"].processes}
+    for name in ("env", "rollout"):
+        shared = sorted(placement.shared_gpus(name, "actor"))
+        if shared or (name == "rollout" and any((one.node, one.gpus) in learning for one in placement[name].processes)):
+            where = f"GPU(s) {', '.join(map(str, shared))}" if shared else "a process"
+            raise PlacementError(
+                f"rollout.max_staleness=1: {name} and actor share {where}, and what collects cannot learn meanwhile; "
+                "allowed: an actor apart from env and rollout"
+            )
 
 
 def _check_batch(config: "Config", actor: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
+from typing import Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
@@ -37,6 +38,9 @@ class Amounts:
     """Decisions of one optimizer step, at most; None: all."""
     micro_batch_size: PositiveInt = 64
     """Decisions that an actor process looks at together."""
+    learns: Literal["after", "early", "ahead"] = "after"
+    """When the update is: after the rollout; its first epoch as groups end (early); or beside the next rollout (ahead).
+    The latter two where actor processes do not act."""
     workers: PositiveInt | None = None
     """Threads of one stage's environments in one env process; None: one each core of its machine."""
 
@@ -80,6 +84,7 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         raise MeasurementError("algorithm.name=sft collects nothing; predictions are for ppo and grpo")
     if not episode_lengths and isinstance(algorithm, GRPO):
         raise MeasurementError("episode_lengths is empty: the time of grpo's episodes depends on it")
+    learns = "ahead" if config.rollout.max_staleness else "early" if config.actor.batch_order == "groups" else "after"
     return Amounts(
         num_envs=config.env.num_envs,
         episodes=config.rollout.episodes,
@@ -90,5 +95,6 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         epochs=algorithm.epochs,
         global_batch_size=config.actor.global_batch_size,
         micro_batch_size=config.actor.micro_batch_size,
+        learns=learns,
         workers=config.env.workers,
     )

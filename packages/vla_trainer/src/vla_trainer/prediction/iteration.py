@@ -15,7 +15,7 @@ from vla_trainer.prediction.times import StageTimes
 
 @dataclass(frozen=True)
 class Prediction:
-    """Seconds of the parts of an iteration, which follow one another."""
+    """Seconds of the parts of an iteration, which follow one another but for what is `beside`."""
 
     rollout: float
     update: float
@@ -23,6 +23,8 @@ class Prediction:
     """Of sending weights to rollout processes."""
     offload: float
     """Of moving between GPUs and host memory, both ways."""
+    beside: float
+    """Of the update while environments are stepped."""
     env_busy: float
     """Share of the iteration in which an env process steps or resets, mean over them."""
     rollout_busy: float
@@ -37,7 +39,7 @@ class Prediction:
     @property
     def total(self) -> float:
         """Seconds of the iteration."""
-        return self.rollout + self.update + self.sync + self.offload
+        return self.rollout + self.update + self.sync + self.offload - self.beside
 
     @property
     def env_steps_per_second(self) -> float:
@@ -77,13 +79,15 @@ def predict(
     sync += times.sync.seconds if needs_sync(placement) else 0.0
     shared = machines.shared_gpus("env", "actor") | machines.shared_gpus("rollout", "actor")
     offload = times.offload + times.load if shared else 0.0
-    total = collected + update + sync + offload
+    beside = seconds_beside(amounts, collected, update, rollout.decisions) if apart(machines) else 0.0
+    total = collected + update + sync + offload - beside
     whole = total if total > 0 else 1.0
     return Prediction(
         rollout=collected,
         update=update,
         sync=sync,
         offload=offload,
+        beside=beside,
         env_busy=rollout.env_busy / whole,
         rollout_busy=rollout.rollout_busy / whole,
         actor_busy=update / whole,
@@ -108,6 +112,27 @@ def update_seconds(
         seconds += (passes + exchange + times.optimizer_step) * slowdown
         seconds += times.all_reduce.all_reduce_seconds(len(actors)) * slowdown
     return seconds
+
+
+def seconds_beside(amounts: Amounts, collected: float, update: float, decisions: int) -> float:
+    """Seconds of the update that pass while something is collected, for actor processes that are `apart`.
+
+    Groups are taken to end evenly over the rollout, and steps to be equally long: of the S steps of the first epoch all
+    but the last begin before the rollout has ended.
+    """
+    if amounts.learns == "after":
+        return 0.0
+    if amounts.learns == "ahead":
+        return min(collected, update)
+    steps = len(amounts.optimizer_steps(decisions)) // amounts.epochs
+    return min(collected, update / amounts.epochs) * (steps - 1) / steps if steps else 0.0
+
+
+def apart(placement: Placement) -> bool:
+    """Whether actor processes have GPUs for themselves. Without GPUs all share processors, and nothing is saved."""
+    if not all(process.gpus for process in placement["actor"].processes):
+        return False
+    return not (placement.shared_gpus("env", "actor") | placement.shared_gpus("rollout", "actor"))
 
 
 def slowdown_of_actors(times: StageTimes, placement: Placement, cores_per_node: float | None) -> float:

@@ -117,6 +117,7 @@ def overrides(layout: Layout) -> str:
 def _said(of: Prediction) -> str:
     parts = [("rollout", of.rollout), ("update", of.update), ("sync", of.sync), ("offload", of.offload)]
     seconds = " + ".join(f"{name} {value:.4g}" for name, value in parts if value or name in ("rollout", "update"))
+    seconds += f" - {of.beside:.4g} beside a rollout" if of.beside else ""
     return (
         f"{of.total:.4g} s an iteration ({seconds}); env busy {of.env_busy:.0%}, policy {of.rollout_busy:.0%}, "
         f"actor {of.actor_busy:.0%}"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from vla_trainer import placement
 from vla_trainer.errors import PlacementError
 from vla_trainer.prediction.amounts import Amounts
-from vla_trainer.prediction.iteration import Prediction, predict
+from vla_trainer.prediction.iteration import Prediction, apart, predict
 from vla_trainer.prediction.rollout import check_divisible
 from vla_trainer.prediction.times import StageTimes
 
@@ -56,6 +56,8 @@ def suggest(
     candidates = []
     for layout in layouts(amounts.num_envs, gpus_per_node, num_nodes):
         placed = placement.parse(layout.component_placement, num_nodes, gpus_per_node)
+        if amounts.learns == "ahead" and not apart(placed):
+            continue
         predicted = predict(times, amounts, placed, stages=layout.stages, cores_per_node=cores_per_node)
         candidates.append(Candidate(layout, predicted))
     if not candidates:

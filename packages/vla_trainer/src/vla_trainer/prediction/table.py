@@ -61,10 +61,11 @@ def render(found: Mapping[int, Sequence[Candidate]], source: str, measured_on: s
         ).rstrip()
         for row in cells
     ]
+    beside = any(candidate.prediction.beside for candidates in found.values() for candidate in candidates[:rows])
     said = [
         heading(source, measured_on),
         "* suggested; iteration = rollout + update + sync + offload, in seconds; env, policy, actor: share of it in "
-        "which they are busy",
+        "which they are busy" + ("; less what of the update is beside a rollout" if beside else ""),
     ]
     return "\n".join([*said, *lines])
 

@@ -14,7 +14,7 @@ Stages take turns in a fixed order, so that what is sampled does not depend on w
 Axes: T decisions, N environments, K tokens a decision, C actions a chunk, B = decisions taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any
@@ -26,13 +26,16 @@ from numpy.typing import NDArray
 
 from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import ActOutput
-from vla_trainer.records import Episode, FilmRequest, Rollout, Start, Ticket
+from vla_trainer.records import Episode, EpisodeRows, FilmRequest, Rollout, Start, Ticket
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.filming import Camera
 from vla_trainer.rollout.queue import Groups, Listed, StartQueue
-from vla_trainer.rollout.recording import Steps, join
+from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
+
+OnRows = Callable[[int, EpisodeRows], None]
+"""Takes an episode's number and its decisions."""
 
 
 @dataclass
@@ -96,12 +99,15 @@ class Collector:
             collection.finish(turn)
         return collection.rollout()
 
-    def episodes(self, starts: Sequence[Start] | StartQueue) -> Rollout:
-        """One episode from each start; of a list, numbers of episodes in the rollout are indices into it."""
+    def episodes(self, starts: Sequence[Start] | StartQueue, on_rows: OnRows | None = None) -> Rollout:
+        """One episode from each start; of a list, numbers of episodes in the rollout are indices into it.
+
+        `on_rows` gets each episode's decisions when it ends, before the queue is told that it has.
+        """
         queue = Listed(starts) if isinstance(starts, Sequence) else starts
         for stage in self._stages:
             stage.forget()
-        collection = _Collection(self, queue, bootstrap=False)
+        collection = _Collection(self, queue, bootstrap=False, on_rows=on_rows)
         collection.begin()
         while collection.busy():
             for turn in collection.turns:
@@ -145,8 +151,12 @@ class Collector:
 class _Collection:
     """One call of `horizon` or `episodes`."""
 
-    def __init__(self, collector: Collector, queue: StartQueue, *, bootstrap: bool) -> None:
+    def __init__(
+        self, collector: Collector, queue: StartQueue, *, bootstrap: bool, on_rows: OnRows | None = None
+    ) -> None:
         self._collector = collector
+        self._on_rows = on_rows
+        self._recorder = EpisodeRecorder()
         self._camera = collector._camera
         self._queue = queue
         self._bootstrap = bootstrap
@@ -192,6 +202,8 @@ class _Collection:
         for row, n in enumerate(active):
             lengths[n] = int(info_of(infos, "chunk_length", n) or 1)
             self._count(stage, int(n), chosen[row], float(rewards[n]), int(lengths[n]), infos)
+            if self._on_rows is not None:
+                self._recorder.add(int(numbers[n]), out, row, int(lengths[n]))
         ends = {"terminated": terminated & mask, "truncated": truncated & mask}
         turn.steps.add(
             mask=mask,
@@ -265,6 +277,8 @@ class _Collection:
         )
         self._episodes[running.number] = episode
         self._camera.ends(stage.first + int(n), episode)
+        if self._on_rows is not None:
+            self._on_rows(running.number, self._recorder.end(running.number, stage.chunk))
         self._queue.finished(running.number, episode)
 
     def _state_values(

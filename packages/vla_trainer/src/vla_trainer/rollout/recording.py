@@ -1,4 +1,5 @@
-"""The rows of a rollout while it grows: one list a stage, joined into one grid at the end.
+"""The rows of a rollout while it grows: one list a stage, joined into one grid at the end; or one list an episode, for
+those who want it before that end.
 
 Axes: T decisions, N environments of all stages, K tokens a decision, C actions a chunk, B decisions taken.
 """
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_trainer.interfaces import ActOutput
-from vla_trainer.records import Episode, Film, Rollout
+from vla_trainer.records import Episode, EpisodeRows, Film, Rollout
 
 
 class Steps:
@@ -36,6 +37,30 @@ class Steps:
         self.inputs.append(dict(out.inputs))
         self.tokens.append(out.tokens.cpu())
         self.log_probs.append(out.log_probs.float().cpu())
+
+
+class EpisodeRecorder:
+    """The decisions of the episodes that are running, episode by episode."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, list[tuple[dict[str, Tensor], Tensor, Tensor, int]]] = {}
+
+    def add(self, number: int, out: ActOutput, row: int, length: int) -> None:
+        """A decision of episode `number`: `row` of what the policy gave, of which `length` actions were carried out."""
+        inputs = {key: value[row] for key, value in out.inputs.items()}
+        recorded = (inputs, out.tokens[row].cpu(), out.log_probs[row].float().cpu(), length)
+        self._rows.setdefault(number, []).append(recorded)
+
+    def end(self, number: int, chunk: int) -> EpisodeRows:
+        """All of an episode, which is forgotten; `chunk`: C."""
+        inputs, tokens, log_probs, lengths = zip(*self._rows.pop(number), strict=True)
+        return EpisodeRows(
+            {key: torch.stack([each[key] for each in inputs]) for key in inputs[0]},
+            torch.stack(tokens),
+            torch.stack(log_probs),
+            torch.tensor(lengths),
+            chunk,
+        )
 
 
 def join(
