@@ -62,6 +62,7 @@ def test_rollout_and_actor_on_the_same_gpu_are_one_process() -> None:
     )
     assert found.acting() == [2, 3]
     assert found.learning() == [0, 1, 2, 3]
+    assert not found.apart()  # two of them act, too
     assert [one.name for one in found.policies[1:3]] == ["actor process 1", "rollout process 0 and actor process 2"]
     assert found.per_node() == {0: 2 + 4}
 
@@ -75,6 +76,7 @@ def test_apart_those_that_learn_come_first() -> None:
     ]
     assert found.acting() == [1, 2]
     assert found.learning() == [0]
+    assert found.apart()
     assert found.policies[1].name == "rollout process 0"
 
 

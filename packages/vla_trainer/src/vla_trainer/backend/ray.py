@@ -269,12 +269,11 @@ class RayBackend:
 
     def _early_steps(self, algorithm: GRPO, iteration: int | None) -> EarlySteps | None:
         """Where those that learn have nothing else to do, they begin with the groups that end first."""
-        layout, actor = self._layout, self._config.actor
-        acting, learning = layout.acting(), layout.learning()
-        if actor.batch_order != "groups" or iteration is None or set(acting) & set(learning):
+        actor = self._config.actor
+        if actor.batch_order != "groups" or iteration is None or not self._layout.apart():
             return None
         assert actor.global_batch_size is not None
-        policies = [self._policies[index] for index in acting]
+        policies = [self._policies[index] for index in self._layout.acting()]
         return EarlySteps(self._queue, policies, self._learning(), algorithm, actor.global_batch_size, iteration)
 
     def _synchronize(self) -> None:

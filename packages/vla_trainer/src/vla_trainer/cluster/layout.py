@@ -59,6 +59,10 @@ class Layout:
         """Indices into `policies` by actor rank."""
         return [index for index, one in enumerate(self.policies) if one.actor_rank is not None]
 
+    def apart(self) -> bool:
+        """Whether no process both acts and learns, so that some can learn while others act."""
+        return all(one.rollout_rank is None or one.actor_rank is None for one in self.policies)
+
     def per_node(self) -> dict[int, int]:
         """How many processes each node has."""
         nodes = [one.node for one in self.envs] + [one.node for one in self.policies]

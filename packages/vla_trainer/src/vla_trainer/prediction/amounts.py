@@ -12,6 +12,8 @@ from vla_trainer.config.algorithm import GRPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import MeasurementError
 
+Learns = Literal["after", "early", "ahead"]
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Amounts:
@@ -38,7 +40,7 @@ class Amounts:
     """Decisions of one optimizer step, at most; None: all."""
     micro_batch_size: PositiveInt = 64
     """Decisions that an actor process looks at together."""
-    learns: Literal["after", "early", "ahead"] = "after"
+    learns: Learns = "after"
     """When the update is: after the rollout; its first epoch as groups end (early); or beside the next rollout (ahead).
     The latter two where actor processes do not act."""
     workers: PositiveInt | None = None
@@ -84,7 +86,9 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         raise MeasurementError("algorithm.name=sft collects nothing; predictions are for ppo and grpo")
     if not episode_lengths and isinstance(algorithm, GRPO):
         raise MeasurementError("episode_lengths is empty: the time of grpo's episodes depends on it")
-    learns = "ahead" if config.rollout.max_staleness else "early" if config.actor.batch_order == "groups" else "after"
+    learns: Learns = "early" if config.actor.batch_order == "groups" else "after"
+    if config.rollout.max_staleness:
+        learns = "ahead"
     return Amounts(
         num_envs=config.env.num_envs,
         episodes=config.rollout.episodes,
