@@ -31,6 +31,18 @@ def test_amounts_of_ppo() -> None:
     assert "then 8 optimizer step(s) of at most 64 decisions" in said
 
 
+def test_learning_while_others_collect() -> None:
+    said = plan("tiny_spatial_grpo", "actor.batch_order=groups", "actor.global_batch_size=64")
+    assert "in the first epoch of whole groups, so many decisions or more, begun as groups end" in said
+    apart = [
+        "cluster.backend=ray",
+        "cluster.gpus_per_node=2",
+        "cluster.component_placement={env: 0, rollout: 0, actor: 1}",
+    ]
+    assert "while the next iteration is collected" in plan("tiny_spatial_grpo", "rollout.max_staleness=1", *apart)
+    assert "while the next iteration is collected" not in plan("tiny_spatial_grpo", *apart)
+
+
 def test_memory() -> None:
     # 16 bytes a weight over 8 processes: 7.54e9 x 2 / 2^30 = 14.0; 151,980 bytes x 66,560 = 9.4 GiB
     said = plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")

@@ -108,6 +108,10 @@ def _amounts(config: Config) -> Iterator[str]:
         whole = config.actor.global_batch_size or decisions
         steps = config.algorithm.epochs * -(-decisions // whole)
         yield f"  then {at_most}{steps} optimizer step(s) of at most {min(whole, decisions):,} decisions"
+        if config.actor.batch_order == "groups":
+            yield "  in the first epoch of whole groups, so many decisions or more, begun as groups end"
+        if config.rollout.max_staleness:
+            yield "  while the next iteration is collected with the weights of before"
     yield _run_amounts(config)
 
 
