@@ -11,7 +11,7 @@ from reach_toy import BINS, CHUNK, DIMS, TokenPolicy
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
-from vla_trainer.imitation.fit import fit, targets_of
+from vla_trainer.imitation.fit import fit
 from vla_trainer.imitation.loader import DemoBatch
 from vla_trainer.update.optimizer import make_optimizer
 
@@ -99,8 +99,7 @@ class Regressing(torch.nn.Module):
 
 def test_l1_is_the_mean_distance_in_normalized_units():
     made = Regressing()
-    targets = targets_of(made, "l1", np.full((4, 2, 3), 0.5, np.float32))
-    assert torch.equal(targets, torch.full((4, 2, 3), 0.25))
+    targets = torch.full((4, 2, 3), 0.25)
     actor = Actor(lr=1e-3, global_batch_size=4, micro_batch_size=3)
     settings = SFT(dataset="d", loss="l1", optimizer_steps=1)
     optimizer = torch.optim.AdamW([{"name": "actor", "params": list(made.parameters()), "lr": 1e-3}])
@@ -108,17 +107,3 @@ def test_l1_is_the_mean_distance_in_normalized_units():
     learned = torch.tensor([[True, True], [True, False], [True, True], [True, True]])
     metrics = fit(made, optimizer, iter([DemoBatch({"x": torch.zeros(4)}, targets, learned, 1.0)]), settings, actor)
     assert metrics["actor/loss"] == pytest.approx(0.25)  # |0 - 0.25|; the action of 9 is not learned from
-
-
-def test_tokens_that_cannot_be_told_apart_by_action_are_refused():
-    class Joint(Regressing):
-        def encode(self, actions):
-            return torch.zeros((len(actions), 3), dtype=torch.int64)
-
-    with pytest.raises(PolicyError, match="encodes 2 actions as 3 tokens"):
-        targets_of(Joint(), "cross_entropy", np.zeros((1, 2, 3), np.float32))
-
-
-def test_a_policy_that_cannot_imitate_is_named_with_what_it_lacks():
-    with pytest.raises(PolicyError, match=r"loss=l1: a Linear has no observe\(\), normalize_actions\(\), regress\(\)"):
-        targets_of(torch.nn.Linear(1, 1), "l1", np.zeros((1, 1, 1), np.float32))

@@ -11,6 +11,7 @@ from vla_trainer.config.algorithm import Augmentation
 from vla_trainer.imitation.dataset import Demonstration
 from vla_trainer.imitation.decisions import Decisions
 from vla_trainer.imitation.loader import Loader
+from vla_trainer.imitation.targets import Targets
 
 COUNT = 10
 
@@ -22,7 +23,7 @@ class Watching:
         return {"images": torch.from_numpy(obs["image"]), "state": torch.from_numpy(obs["state"])}
 
     def encode(self, actions):
-        raise NotImplementedError("targets are made once, not here")
+        return torch.from_numpy(actions[:, :, 0]).long()
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +35,14 @@ def decisions():
     )
 
 
-def loader(decisions, **changes):
-    targets = torch.arange(COUNT)[:, None]
+def numbered(decisions, noise=0.0):
+    """Each decision's number is its target."""
+    return Targets(Watching(), "cross_entropy", decisions.chunks, noise)
+
+
+def loader(decisions, noise=0.0, **changes):
     options = {"batch_size": 4, "seed": 5, "augmentation": Augmentation(), "threads": 2, **changes}
-    return Loader(decisions, Watching(), targets, **options)
+    return Loader(decisions, Watching(), numbered(decisions, noise), **options)
 
 
 def taken(made, first, count):
@@ -68,8 +73,8 @@ def test_a_batch_larger_than_the_demonstrations_is_several_passes(decisions):
 
 
 def test_batches_do_not_depend_on_threads_or_on_where_a_run_goes_on(decisions):
-    whole = taken(loader(decisions, threads=1), 0, 6)
-    later = taken(loader(decisions, threads=3), 3, 3)
+    whole = taken(loader(decisions, noise=1.0, threads=1), 0, 6)
+    later = taken(loader(decisions, noise=1.0, threads=3), 3, 3)
     for one, other in zip(whole[3:], later, strict=True):
         assert torch.equal(one.targets, other.targets)
         assert torch.equal(one.inputs["images"], other.inputs["images"])
@@ -94,7 +99,7 @@ def test_an_error_in_a_thread_arrives_where_the_batch_is_asked_for(decisions):
         def observe(self, obs):
             raise ValueError("cannot see")
 
-    made = Loader(decisions, Failing(), torch.arange(COUNT)[:, None], batch_size=2, seed=0, threads=2)
+    made = Loader(decisions, Failing(), numbered(decisions), batch_size=2, seed=0, threads=2)
     batches = made.batches(0)
     with pytest.raises(ValueError, match="cannot see"):
         next(batches)

@@ -15,8 +15,9 @@ from vla_trainer.evaluate import OnEpisode
 from vla_trainer.imitation.dataset import Demonstrations, open_demonstrations
 from vla_trainer.imitation.decisions import Decisions
 from vla_trainer.imitation.decisions import OnEpisode as OnDemonstration
-from vla_trainer.imitation.fit import fit, targets_of
+from vla_trainer.imitation.fit import fit
 from vla_trainer.imitation.loader import Loader
+from vla_trainer.imitation.targets import Targets
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Film, FilmRequest
 from vla_trainer.result import Evaluation
@@ -82,8 +83,8 @@ class SupervisedBackend:
         assert self._config.actor.global_batch_size is not None
         self._loader = Loader(
             decisions,
-            self._policy,  # type: ignore[arg-type]  # targets_of has found what it needs
-            targets_of(self._policy, settings.loss, decisions.chunks),
+            self._policy,  # type: ignore[arg-type]  # Targets has found what it needs
+            Targets(self._policy, settings.loss, decisions.chunks, settings.target_noise),
             batch_size=self._config.actor.global_batch_size,
             seed=self._config.trainer.seed,
             augmentation=settings.augmentation,

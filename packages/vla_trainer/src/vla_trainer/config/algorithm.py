@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 Level = Literal["token_level", "action_level", "chunk_level"]
 """What a quantity is about: one token, one action (A tokens) or one decision (K = C A tokens)."""
@@ -117,6 +117,10 @@ class SFT(Section):
     """executed: what was done. meant: where a dataset has infos["meant_action"], what its expert meant to do, without
     the disturbances that were added; the actions of a chunk that come after a disturbance are left out, as nobody could
     foresee it. Better with many demonstrations of a task, worse with one."""
+    target_noise: NonNegativeFloat = 0.0
+    """Deviation of the noise on demonstrated actions, drawn anew each time they are learned, in units of half the distance
+    from the 1% to the 99% quantile of each number: how far apart what the policy then samples is, from which
+    reinforcement learning learns."""
     augmentation: Augmentation | None = None
     """Change pictures; null: show them as they are."""
     loader_threads: PositiveInt = 2

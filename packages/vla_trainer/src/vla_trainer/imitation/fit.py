@@ -8,39 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Actor
-from vla_trainer.errors import PolicyError
 from vla_trainer.imitation.loader import DemoBatch
 from vla_trainer.interfaces import Policy
 
 Autocast = Callable[[], AbstractContextManager[object]]
-
-
-def targets_of(policy: Policy, loss: str, chunks: NDArray[np.float32]) -> Tensor:
-    """What a policy is to give for demonstrated actions (F, C, A): tokens (F, K), or normalized actions for an L1 head.
-
-    Raises:
-        PolicyError: the policy cannot learn from demonstrations, or not with this loss.
-    """
-    needed = ("observe", "encode") if loss == "cross_entropy" else ("observe", "normalize_actions", "regress")
-    missing = [name for name in needed if not hasattr(policy, name)]
-    if missing:
-        raise PolicyError(
-            f"algorithm.loss={loss}: a {type(policy).__name__} has no {', '.join(f'{name}()' for name in missing)}"
-        )
-    made: Tensor = (policy.encode if loss == "cross_entropy" else policy.normalize_actions)(chunks)  # type: ignore[attr-defined]
-    if made.shape[1] % chunks.shape[1]:
-        raise PolicyError(
-            f"a {type(policy).__name__} encodes {chunks.shape[1]} actions as {made.shape[1]} tokens; expected as many "
-            "for each action"
-        )
-    return made
 
 
 def fit(

@@ -1,6 +1,6 @@
 """Batches of demonstrated decisions, prepared by threads ahead of the trainer.
 
-Which decisions a batch has and how its pictures are changed follow from the seed and the batch's number alone, whatever
+Which decisions a batch has and how its pictures and actions are changed follow from the seed and the batch's number alone, whatever
 the number of threads and wherever a run goes on.
 
 Axes: F decisions, B of a batch, K tokens of a decision.
@@ -22,6 +22,7 @@ from torch import Tensor
 from vla_trainer.config.algorithm import Augmentation
 from vla_trainer.imitation.augment import augment
 from vla_trainer.imitation.decisions import Decisions
+from vla_trainer.imitation.targets import Targets
 from vla_trainer.interfaces import Demonstrable
 
 AHEAD = 2
@@ -49,7 +50,7 @@ class Loader:
         self,
         decisions: Decisions,
         policy: Demonstrable,
-        targets: Tensor,
+        targets: Targets,
         *,
         batch_size: int,
         seed: int,
@@ -60,9 +61,9 @@ class Loader:
         Args:
             decisions: what was demonstrated.
             policy: makes its inputs of observations.
-            targets: (F, ...), one for each decision.
+            targets: what the policy is to give for each decision.
             batch_size: B.
-            seed: of order and augmentation.
+            seed: of order, augmentation and noise.
             augmentation: None: pictures are shown as they are.
             threads: that prepare batches.
         """
@@ -96,9 +97,8 @@ class Loader:
             observations = _augmented(observations, self._augmentation, torch.Generator().manual_seed(int(seed >> 1)))
         inputs = self._policy.observe(observations)
         epochs = (number + 1) * self._size / len(self._decisions)
-        return DemoBatch(
-            inputs, self._targets[torch.from_numpy(rows)], torch.from_numpy(self._decisions.learned[rows]), epochs
-        )
+        targets = self._targets.of(rows, np.random.default_rng((self._seed, 2, number)))
+        return DemoBatch(inputs, targets, torch.from_numpy(self._decisions.learned[rows]), epochs)
 
     def rows(self, number: int) -> NDArray[np.intp]:
         """(B,) the decisions of batch `number`: one random order of all after the other, cut into batches."""
