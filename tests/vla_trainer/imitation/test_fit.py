@@ -10,7 +10,6 @@ from reach_toy import BINS, CHUNK, DIMS, TokenPolicy
 
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Actor
-from vla_trainer.errors import PolicyError
 from vla_trainer.imitation.fit import fit
 from vla_trainer.imitation.loader import DemoBatch
 from vla_trainer.update.optimizer import make_optimizer

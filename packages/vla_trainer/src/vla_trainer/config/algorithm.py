@@ -118,9 +118,9 @@ class SFT(Section):
     the disturbances that were added; the actions of a chunk that come after a disturbance are left out, as nobody could
     foresee it. Better with many demonstrations of a task, worse with one."""
     target_noise: NonNegativeFloat = 0.0
-    """Deviation of the noise on demonstrated actions, drawn anew each time they are learned, in units of half the distance
-    from the 1% to the 99% quantile of each number: how far apart what the policy then samples is, from which
-    reinforcement learning learns."""
+    """Deviation of noise on demonstrated actions, drawn anew each time they are learned, in units of half the distance
+    from the 1% to the 99% quantile of each number. What the policy then samples is that far apart, which reinforcement
+    learning learns from."""
     augmentation: Augmentation | None = None
     """Change pictures; null: show them as they are."""
     loader_threads: PositiveInt = 2

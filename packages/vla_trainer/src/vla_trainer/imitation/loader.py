@@ -1,7 +1,7 @@
 """Batches of demonstrated decisions, prepared by threads ahead of the trainer.
 
-Which decisions a batch has and how its pictures and actions are changed follow from the seed and the batch's number alone, whatever
-the number of threads and wherever a run goes on.
+Which decisions a batch has and how its pictures and actions are changed follow from the seed and the batch's number
+alone, whatever the number of threads and wherever a run goes on.
 
 Axes: F decisions, B of a batch, K tokens of a decision.
 """

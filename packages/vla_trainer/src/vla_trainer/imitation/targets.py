@@ -15,9 +15,9 @@ from vla_trainer.interfaces import Policy
 class Targets:
     """Tokens of demonstrated actions, or normalized actions for an L1 head; with noise that is drawn anew each time.
 
-    A policy that learns few demonstrations by heart puts nearly all of a token's probability on one of its 256 bins, and
-    what it then tries out is chance: the rare bin far off. Noise on the actions that it learns spreads its distributions
-    over the bins around, so that what it samples differs by small amounts and probabilities of neighbours go together.
+    A policy that learns few demonstrations by heart puts nearly all of a token's probability on one of its 256 bins,
+    and what it then tries out is chance: the rare bin far off. Noise on the actions that it learns spreads its
+    distributions over the bins around: what it samples differs by small amounts, and neighbours become likely together.
     """
 
     def __init__(self, policy: Policy, loss: str, chunks: NDArray[np.float32], noise: float = 0.0) -> None:
