@@ -1,23 +1,26 @@
 """benchmarks/learning.py: what it runs once, what it reads, what it draws. The runs themselves take an hour."""
 
-import importlib.util
+import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import h5py
 import pytest
 
 
 @pytest.fixture(scope="module")
-def learning() -> ModuleType:
-    file = Path(__file__).parents[1] / "benchmarks" / "learning.py"
-    spec = importlib.util.spec_from_file_location("learning_benchmark", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def learning() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+        yield importlib.import_module("learning")
+
+
+@pytest.fixture(scope="module")
+def report(learning: ModuleType) -> ModuleType:
+    return importlib.import_module("learning_report")
 
 
 def test_a_stage_that_ended_well_is_run_once(learning: ModuleType, tmp_path: Path) -> None:
@@ -52,6 +55,15 @@ def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_
     assert learning.newest(run).name == "step_000010"
 
 
+def test_training_episodes_have_a_limit_of_their_own(learning: ModuleType, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "main_data.hdf5", "w") as file:
+        for number, (task, steps) in enumerate([(0, 94), (1, 103), (0, 88), (4, 140)]):
+            file.create_group(f"episode_{number}").attrs.update({"task_id": task, "total_steps": steps})
+    # 1.6 x 94 = 150.4, in chunks of 8: 152; of 1.6 x 140 = 224 only the suite's 220
+    assert learning.training_limit(tmp_path / "main_data.hdf5", [0], 220) == 152
+    assert learning.training_limit(tmp_path / "main_data.hdf5", range(10), 220) == 220
+
+
 def rows(folder: Path) -> None:
     """Two iterations of 64 episodes: 6,400 steps in 8 s of collecting, then 4,800 in 6 s; an update takes 2 s."""
     folder.mkdir()
@@ -80,22 +92,49 @@ def test_the_curve_counts_what_was_spent_before_and_no_evaluation(learning: Modu
     assert learning.throughput([first, second])["env_steps_per_second"] == pytest.approx(622.2, abs=0.1)
 
 
-def test_wilson_s_interval(learning: ModuleType) -> None:
+def test_wilson_s_interval(report: ModuleType) -> None:
     # Newcombe (1998), table I: 81 of 263 gives 0.2553 to 0.3662
-    assert learning.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert report.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
-def test_the_plot_is_a_picture(learning: ModuleType, tmp_path: Path) -> None:
-    rows(tmp_path / "rl")
-    evaluated = {"success_rate": 0.5, "interval": [0.4, 0.6]}
-    result = {
+def result_of(learning: ModuleType, run: Path, **changes: object) -> dict[str, object]:
+    """A run as its JSON has it."""
+    curve = learning.curve(run, 0.0)
+    return {
         "suite": "spatial",
         "task": 5,
         "algorithm": "grpo",
+        "variant": "",
         "seed": 0,
-        "sft": evaluated,
-        "rl": evaluated,
-        "curve": learning.curve(tmp_path / "rl", 0.0),
+        "seconds": {"all": 90.0},
+        "sft": {"successes": 20, "episodes": 50, "success_rate": 0.4, "interval": [0.28, 0.54]},
+        "rl": {"successes": 48, "episodes": 50, "success_rate": 0.96, "interval": [0.87, 0.99]},
+        "curve": curve,
+        "throughput": learning.throughput(curve),
+        **changes,
     }
-    learning.plot(result, tmp_path / "plot.png")
+
+
+def test_a_point_of_the_curve_is_the_mean_of_the_last_iterations(
+    learning: ModuleType, report: ModuleType, tmp_path: Path
+) -> None:
+    rows(tmp_path / "rl")
+    first, second = report.smoothed(learning.curve(tmp_path / "rl", 0.0))
+    assert first[0] == 0.5
+    assert second == (0.625, *report.wilson(80, 128))  # 32 and 48 of 64
+
+
+def test_the_table_has_a_row_a_run(learning: ModuleType, report: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    runs = [result_of(learning, tmp_path / "rl", **more) for more in ({}, {"task": None, "variant": "chunks of 4"})]
+    head, _, one, all_tasks = report.table(runs).splitlines()
+    assert one == "| libero_spatial 5 | GRPO | 0 | 20 of 50, 40.0% | 48 of 50, 96.0% | 128 | 622 | 1.5 min |"
+    assert all_tasks.startswith("| libero_spatial | GRPO, chunks of 4 | 0 |")
+    assert head.count("|") == one.count("|")
+
+
+def test_the_plot_is_a_picture(learning: ModuleType, report: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    runs = [result_of(learning, tmp_path / "rl", seed=seed) for seed in range(3)]
+    report.plot(runs, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
