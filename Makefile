@@ -11,9 +11,8 @@ help: ## list the targets
 setup: ## install uv, the OpenGL libraries and the locked packages, as far as they are missing
 	@sh scripts/setup.sh
 
-demo: setup ## train a tiny OpenVLA-OFT on a LIBERO task by PPO, then by GRPO: no GPU, no download, under 6 minutes
-	@$(RUN) vla-train tiny_spatial_ppo
-	@$(RUN) vla-train tiny_spatial_grpo
+demo: setup ## one demonstration a task, then GRPO on one task: its success before and after, no GPU, under 10 minutes
+	@$(RUN) python benchmarks/learning.py spatial --task 8 --iterations 14 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: ## style, types and all tests, the slow ones too
 	@sh scripts/setup.sh test

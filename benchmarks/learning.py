@@ -99,12 +99,16 @@ def training_limit(file: Path, tasks: Container[int], published: int, chunk: int
     return min(math.ceil(LIMIT_FACTOR * longest / chunk) * chunk, published)
 
 
-def benchmark(args: argparse.Namespace) -> dict[str, Any]:
-    """Run what has not been, and read the figures."""
+def folder_of(args: argparse.Namespace) -> Path:
+    """Where a benchmark's runs are."""
     named = [args.variant.replace(" ", "-")] if args.variant else []
-    out: Path = args.out or Path("runs") / "learning" / "-".join(
-        [args.suite, "all" if args.task is None else str(args.task), args.algorithm, *named, str(args.seed)]
-    )
+    tasks = "all" if args.task is None else str(args.task)
+    given: Path | None = args.out
+    return given or Path("runs", "learning", "-".join([args.suite, tasks, args.algorithm, *named, str(args.seed)]))
+
+
+def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    """Run what has not been, and read the figures."""
     out.mkdir(parents=True, exist_ok=True)
     out = out.resolve()
     stages = Stages(out / "stages.json")
@@ -146,7 +150,7 @@ def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, An
         "algorithm": args.algorithm,
         "variant": args.variant,
         "seed": args.seed,
-        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "machine": {"processor": processor(), "cores": os.cpu_count()},
         "assets": os.environ.get("LIBERO_GYM_ASSETS", "auto"),
         "commands": {name: record["command"].replace(str(out), "RUN") for name, record in stages.done.items()},
         "seconds": {**seconds, "all": sum(seconds.values())},
@@ -158,6 +162,16 @@ def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, An
         result["curve"] = curve(out / "rl", sum(seconds.values()) - seconds["rl"])
         result["throughput"] = throughput(result["curve"])
     return result
+
+
+def processor() -> str:
+    """The machine's, by name where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def evaluation(run: Path) -> dict[str, Any]:
@@ -213,7 +227,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     args = parser.parse_args()
-    result = benchmark(args)
+    out = folder_of(args)
+    result = benchmark(args, out)
     start = result["sft"]
     print(f"after SFT: {start['successes']} of {start['episodes']} published states ({start['success_rate']:.1%})")
     if "rl" in result:
@@ -222,6 +237,9 @@ def main() -> None:
             f"after {args.algorithm.upper()}: {end['successes']} of {end['episodes']} ({end['success_rate']:.1%}), "
             f"{result['throughput']['env_steps_per_second']:.0f} env steps/s, {result['seconds']['all'] / 60:.1f} min"
         )
+        for when, run in (("before", "sft"), ("after", "rl")):
+            for film in sorted((out / run / "video" / "eval").glob("*_state00_*.mp4"))[:1]:
+                print(f"film of published state 0 {when}: {film}")
         if args.plot is not None:
             plot([result], args.plot)
     if args.json is not None:
