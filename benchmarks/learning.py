@@ -39,9 +39,9 @@ SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 LIMIT_FACTOR = 1.6
 DATASET = "libero/learning-{suite}-{seed}-v0"
 STAGES = ("demonstrations", "sft", "start", "rl")
-SFT = ("algorithm.target_noise=0.05", "trainer.iterations=8", "trainer.save_every=4")
+SFT = ("algorithm.target_noise=0.05", "trainer.iterations=5", "trainer.save_every=5")
 """What the start of reinforcement learning has that imitation for its own sake has not: a policy that tries out small
-changes, and half the optimizer steps, with which it succeeds as often."""
+changes, and a third of the optimizer steps, with which it succeeds as often."""
 
 
 class Stages:
