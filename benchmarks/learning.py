@@ -118,7 +118,8 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     dataset = DATASET.format(suite=args.suite, seed=args.seed)
     suite = f"env.id=libero/{args.suite.capitalize()}-v0"
     common = [suite, f"trainer.seed={args.seed}"]
-    which = ["eval.episodes=500"] if args.task is None else [f"env.task={args.task}", "eval.episodes=50"]
+    which = [] if args.task is None else [f"env.task={args.task}"]
+    which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]
     demos = (
         f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
     )
@@ -220,6 +221,7 @@ def main() -> None:
     parser.add_argument("--algorithm", choices=("grpo", "ppo", "none"), default="grpo", help="none: only the start")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, help="of reinforcement learning; the recipe's")
+    parser.add_argument("--states", type=int, help="published states of each evaluation; all where not given")
     parser.add_argument("--sft", nargs="*", default=[], metavar="KEY=VALUE", help="further overrides of the SFT recipe")
     parser.add_argument("--rl", nargs="*", default=[], metavar="KEY=VALUE", help="further overrides of the RL recipe")
     parser.add_argument("--out", type=Path, help="folder of the runs; goes on with what is there")
