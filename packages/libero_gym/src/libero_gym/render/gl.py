@@ -77,6 +77,10 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
         device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
+    # Mesa's software driver (seen in 22.3) forgets the textures of a picture in its own threads while the thread that
+    # draws looks through their list, and crashes the process once in some 50,000 pictures. Without threads of its own,
+    # each of ours draws by itself, which is no slower.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     with _creating:
         _load_triton_first()
         if device is not None:
