@@ -39,9 +39,6 @@ SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 LIMIT_FACTOR = 1.6
 DATASET = "libero/learning-{suite}-{seed}-v0"
 STAGES = ("demonstrations", "sft", "start", "rl")
-SFT = ("algorithm.target_noise=0.05", "trainer.iterations=8", "trainer.save_every=4")
-"""What the start of reinforcement learning has that imitation for its own sake has not: a policy that tries out small
-changes, and half of the optimizer steps, with which it succeeds as often."""
 
 
 class Stages:
@@ -124,7 +121,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
         f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
     )
     stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
-    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *SFT, *args.sft]
+    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *args.sft]
     told += ["eval.episodes=null"]  # which states matter is up to `start`
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
