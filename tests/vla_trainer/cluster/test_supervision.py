@@ -35,7 +35,7 @@ def test_env_processes_that_die_or_hang_are_started_again(cluster: Any, recipe: 
                 number = named[f"env process {rank}"]
                 in_the_middle(lambda number=number, sign=sign: os.kill(number, sign))
             expected, got = local.collect(), lost.collect()
-            assert facts(got) == pytest.approx(facts(expected))
+            assert facts(got) == pytest.approx(facts(expected), abs=1e-6)  # float32, whose sums differ by order
             assert lost._envs.restarts == iteration - 1
             # rows that the lost process had taken are in no batch: each decision is there once
             first, second = (BATCHES[lost._algorithm.name](each, lost._algorithm) for each in (expected, got))
