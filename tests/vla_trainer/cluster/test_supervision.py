@@ -42,7 +42,7 @@ def test_env_processes_that_die_or_hang_are_started_again(cluster: Any, recipe: 
             torch.testing.assert_close(second.tokens, first.tokens, atol=1e-5, rtol=0)
             torch.testing.assert_close(second.advantages, first.advantages, atol=1e-5, rtol=0)
             measured = [backend.update(batch, iteration) for backend, batch in ((local, first), (lost, second))]
-            assert measured[1] == pytest.approx(measured[0], abs=1e-6)
+            assert measured[1] == pytest.approx(measured[0], abs=1e-5)
             # whose weights sampled each decision
             assert set(got.version[got.mask]) == {iteration - 1}
     finally:
