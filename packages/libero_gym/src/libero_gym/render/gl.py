@@ -77,9 +77,9 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
         device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
-    # Mesa's software driver (seen in 22.3) forgets the textures of a picture in its own threads while the thread that
-    # draws looks through their list, which crashes the process once in a long while. Without threads of its own each of
-    # ours draws by itself, and four of them 1.4 times as fast.
+    # A run crashed once inside Mesa's software driver 22.3, looking through the list of a picture's textures. Its own
+    # threads free that list, so that a race is likely, though it could not be repeated. Without them each of our threads
+    # draws by itself, and four of them were 1.4 times as fast.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     with _creating:
         _load_triton_first()
