@@ -78,7 +78,7 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
     # A run crashed once inside Mesa's software driver 22.3, looking through the list of a picture's textures. Its own
-    # threads free that list, so that a race is likely, though it could not be repeated. Without them each thread of ours
+    # threads free that list, so that a race is likely, though it could not be repeated. Without them each of ours
     # draws by itself, and four of them were 1.4 times as fast.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     with _creating:
