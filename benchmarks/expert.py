@@ -3,7 +3,7 @@
 Each episode is played without pictures, within the suite's time limit, with the state's number as the seed. The file
 has of every asset set, suite and task: how many states were tried and solved, control steps of those that were, wall
 seconds, and each failure's state and reason. It is written after every task; an episode that is in it is not played
-again, unless `--again` says so of those that another version of the expert played.
+again; `--again` drops a task's episodes that another version of the expert played.
 """
 
 from __future__ import annotations
@@ -109,9 +109,9 @@ def merged(before: list[Episode], after: list[Episode]) -> list[Episode]:
     return [by_state[state] for state in sorted(by_state)]
 
 
-def left(episodes: list[Episode], states: list[int], expert: str | None) -> list[int]:
-    """States that are still to be played; with `expert`, also those that another version of it played."""
-    have = {episode["state"] for episode in episodes if expert in (None, episode["expert"])}
+def left(episodes: list[Episode], states: list[int]) -> list[int]:
+    """States that are still to be played."""
+    have = {episode["state"] for episode in episodes}
     return [state for state in states if state not in have]
 
 
@@ -227,7 +227,9 @@ def measure(figures: Figures, given: argparse.Namespace, states: list[int]) -> N
                     if given.tasks and task.index not in given.tasks:
                         continue
                     old = figures.get(name, {}).get(suite, {}).get(str(task.index), {}).get("episodes", [])
-                    todo = left(old, states, expert if given.again else None)
+                    if given.again:
+                        old = [episode for episode in old if episode["expert"] == expert]
+                    todo = left(old, states)
                     if todo:
                         job = pool.submit(play, assets, suite, task.index, todo, expert)
                         jobs[job] = (name, suite, task, old, len(todo))
@@ -251,7 +253,7 @@ def main() -> None:
     parser.add_argument("--per-task", type=int, default=5, help="else so many, evenly among the 50")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, default=RESULTS, help="the figures, kept and added to")
-    parser.add_argument("--again", action="store_true", help="what another version of the expert played, too")
+    parser.add_argument("--again", action="store_true", help="instead of what another version of it played")
     parser.add_argument("--markdown", action="store_true", help="play nothing; print the figures as tables of a page")
     given = parser.parse_args()
     try:

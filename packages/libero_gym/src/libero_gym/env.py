@@ -36,8 +36,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
     step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
 
-    `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`
-    and `render_quality`.
+    `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,
+    `render_quality` and `physics_quality`.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
@@ -51,6 +51,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         image_size: int = 256,
         image_orientation: str = "rot180",
         render_quality: str = "reference",
+        physics_quality: str = "reference",
         assets: str | Path = "auto",
         engine: str = "native",
         max_episode_steps: int | None = None,
@@ -71,6 +72,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             image_size: height and width of the pictures, pixels.
             image_orientation: "rot180", the published policies' convention, or "upright".
             render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
+            physics_quality: "reference" takes LIBERO's 25 physics steps of 2 ms in a control step, "fast" 10 of 5 ms:
+                for training, never for a reported result.
             assets: "auto", "official", "builtin", a folder of assets, or a bundle's; see `libero_gym.scene.source`.
             engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
@@ -95,6 +98,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             image_size=image_size,
             image_orientation=image_orientation,
             render_quality=render_quality,
+            physics_quality=physics_quality,
             assets=assets,
             engine=engine,
             max_episode_steps=max_episode_steps,
@@ -110,6 +114,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             **type(self).metadata,
             "image_orientation": self._options.image_orientation,
             "render_quality": self._options.render_quality,
+            "physics_quality": self._options.physics_quality,
             **provenance(self._options),
         }
         self.observation_space = spaces.observation_space(self._options)

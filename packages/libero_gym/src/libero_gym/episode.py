@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
+from libero_gym.engine.world import ACTION_SIZE, FAST_STEPS, SharedModel, Snapshot, World, check_action
 from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
 from libero_gym.options import EnvOptions
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
@@ -50,7 +50,11 @@ class SharedModels:
         """The model of a task."""
         if task.id not in self._models:
             scene = self._options.scenes.scene(task)
-            self._models[task.id] = SharedModel.load(scene, decimated=self._options.render_quality == "fast")
+            self._models[task.id] = SharedModel.load(
+                scene,
+                decimated=self._options.render_quality == "fast",
+                physics_steps=FAST_STEPS if self._options.physics_quality == "fast" else None,
+            )
         return self._models[task.id]
 
     def make_world(self, task: Task) -> World:

@@ -16,6 +16,7 @@ from libero_gym.tasks.suites import Suite, Task
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
+PHYSICS = ("reference", "fast")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
 NO_LIMIT = 1_000_000_000
@@ -32,6 +33,7 @@ class EnvOptions:
     image_size: int
     image_orientation: str
     render_quality: str
+    physics_quality: str
     scenes: SceneSource
     engine: str
     max_episode_steps: int
@@ -52,6 +54,7 @@ def check_options(
     image_size: int = 256,
     image_orientation: str = "rot180",
     render_quality: str = "reference",
+    physics_quality: str = "reference",
     assets: str | Path = "auto",
     engine: str = "native",
     max_episode_steps: int | None = None,
@@ -78,6 +81,8 @@ def check_options(
     tasks = scenes.select(chosen, task)
     if _among("engine", engine, ENGINES, place) == "robosuite":
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
+        if physics_quality == "fast":
+            raise OptionError(f"physics_quality 'fast' in {place}; engine 'robosuite' allows only 'reference'")
     return EnvOptions(
         suite=chosen,
         tasks=tasks,
@@ -86,6 +91,7 @@ def check_options(
         image_size=_count("image_size", image_size, 16, MAX_IMAGE_SIZE, place),
         image_orientation=_among("image_orientation", image_orientation, ORIENTATIONS, place),
         render_quality=_among("render_quality", render_quality, QUALITIES, place),
+        physics_quality=_among("physics_quality", physics_quality, PHYSICS, place),
         scenes=scenes,
         engine=engine,
         max_episode_steps=_limit(max_episode_steps, chosen),

@@ -31,6 +31,8 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
         found.append("the staged reward is not LIBERO's")
     if options.render_quality != "reference":
         found.append(f"render_quality {options.render_quality!r} draws other pictures than LIBERO")
+    if options.physics_quality != "reference":
+        found.append(f"physics_quality {options.physics_quality!r} simulates with other time steps than LIBERO")
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
     published = {SUITES[task.suite][1] for task in options.tasks}
     if others := sorted(published - {options.max_episode_steps}):

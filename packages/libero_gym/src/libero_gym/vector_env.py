@@ -105,6 +105,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
             "render_quality": options.render_quality,
+            "physics_quality": options.physics_quality,
             **provenance(options),
             # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
             "init_states": {

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Change of the fingers' normalized targets in a physics step.
+#: Change of the fingers' normalized targets in one of robosuite's physics steps, 2 ms.
 SPEED = 0.01
 
 
 @njit(cache=True, nogil=True)
-def move_targets(action: float, targets: np.ndarray) -> None:
-    """Move both fingers' normalized targets (2,) one physics step: -1 opens, +1 closes, 0 holds."""
-    change = SPEED * np.sign(action)
+def move_targets(action: float, steps: float, targets: np.ndarray) -> None:
+    """Move both fingers' normalized targets (2,) by so many of robosuite's steps: -1 opens, +1 closes, 0 holds."""
+    change = SPEED * steps * np.sign(action)
     targets[0] = min(max(targets[0] - change, -1.0), 1.0)
     targets[1] = min(max(targets[1] + change, -1.0), 1.0)

@@ -32,7 +32,7 @@ class RobosuiteWorld(World):
         import_libero(assets.folder)
         self._env: Any = make_libero_env(task)
         self._env.reset()
-        super().__init__(SharedModel(scene, self._env.sim.model._model))
+        super().__init__(SharedModel(scene, self._env.sim.model._model, scene.table.control_substeps))
 
     def _make_data(self) -> mujoco.MjData:
         data: mujoco.MjData = self._env.sim.data._data

@@ -15,6 +15,7 @@ def control_step(
     model: int,
     data: int,
     substeps: int,
+    step_ratio: float,
     action: np.ndarray,
     qpos: np.ndarray,
     qvel: np.ndarray,
@@ -44,12 +45,13 @@ def control_step(
     """Advance a world by one action.
 
     The positions that `site_xpos` and its like hold afterwards are those of the last physics step's beginning, 2 ms
-    before `qpos`: robosuite observes and judges success on them too.
+    (or the fast physics' 5) before `qpos`: robosuite observes and judges success on them too.
 
     Args:
         model: address of the `mjModel`.
         data: address of the `mjData`.
         substeps: physics steps of a control step.
+        step_ratio: length of a physics step, in those of robosuite; 1 where they are the same.
         action: (7,) float64, pose change (6) and gripper.
         qpos, qvel, ctrl: MuJoCo's own (nq,), (nv,), (nu,).
         site_xpos, site_xmat: MuJoCo's own (nsite, 3), (nsite, 9).
@@ -107,7 +109,7 @@ def control_step(
         for i in range(n):
             actuator = arm_actuators[i]
             ctrl[actuator] = min(max(torque[i], ctrl_range[actuator, 0]), ctrl_range[actuator, 1])
-        move_targets(action[6], gripper_targets)
+        move_targets(action[6], step_ratio, gripper_targets)
         for i in range(2):
             actuator = gripper_actuators[i]
             low, high = ctrl_range[actuator, 0], ctrl_range[actuator, 1]

@@ -214,6 +214,8 @@ class Eval(Section):
     """Where actions are sampled."""
     max_episode_steps: PositiveInt | None = None
     """Environment steps until the time limit; null: `env.max_episode_steps`."""
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    """What the environments are given in the place of what `env` says, by name."""
 
 
 class Video(Section):

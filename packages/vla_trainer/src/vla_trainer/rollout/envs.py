@@ -24,7 +24,7 @@ def knows_splits(env_id: str) -> bool:
 
 
 def evaluation_env(env: Env, settings: Eval) -> Env:
-    """What an evaluation runs in: `env`, but for the start states and the time limit.
+    """What an evaluation runs in: `env`, but for the start states, the time limit and what `eval.kwargs` names.
 
     Start states are those of `eval.split`; where that is null and the environment knows splits, "eval".
     """
@@ -33,6 +33,7 @@ def evaluation_env(env: Env, settings: Eval) -> Env:
         changes["split"] = settings.split if settings.split is not None else "eval"
     if settings.max_episode_steps is not None:
         changes["max_episode_steps"] = settings.max_episode_steps
+    changes["kwargs"] = {**env.kwargs, **settings.kwargs}
     return env.model_copy(update=changes)
 
 
