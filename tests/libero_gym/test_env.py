@@ -243,6 +243,8 @@ def test_a_chunk_equals_its_steps():
         ({"cameras": ["front"]}, OptionError, "unknown camera 'front'.*allowed: agentview, wrist"),
         ({"reward": "dense"}, OptionError, "allowed: sparse, staged"),
         ({"render_quality": "high"}, OptionError, "allowed: reference, fast"),
+        ({"physics_quality": "quick"}, OptionError, "allowed: reference, fast"),
+        ({"physics_quality": "fast", "engine": "robosuite"}, OptionError, "'robosuite' allows only 'reference'"),
         ({"image_orientation": "up"}, OptionError, "allowed: rot180, upright"),
         ({"engine": "mjx"}, OptionError, "allowed: native, robosuite"),
         ({"image_size": 4}, OptionError, "image_size 4 .*from 16"),

@@ -34,6 +34,7 @@ def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
         ({"split": "train"}, "initial states"),
         ({"reward": "staged"}, "staged reward"),
         ({"render_quality": "fast"}, "other pictures"),
+        ({"physics_quality": "fast"}, "other time steps"),
         ({"max_episode_steps": 7}, "the time limit is 7, not 300 steps"),
     ],
 )

@@ -59,3 +59,28 @@ def test_a_diverging_simulation_truncates_the_episode():
     assert np.isfinite(observation["state"]).all()
     assert not env.step(np.zeros((4, 7), dtype=np.float32))[4]["diverged"]
     env.close()
+
+
+def test_fast_physics_keeps_the_control_step_and_what_it_does():
+    actions = np.zeros((30, 7), dtype=np.float32)
+    actions[:, :3] = np.random.default_rng(0).uniform(-0.5, 0.5, (6, 3)).repeat(5, axis=0)
+    actions[:, 6] = np.where(np.arange(30) < 15, -1, 1)
+    seen = {}
+    for quality in ("reference", "fast"):
+        env = gymnasium.make("libero/Spatial-v0", task=8, assets="builtin", cameras=(), physics_quality=quality)
+        env.reset(seed=0)
+        begin = env.unwrapped.data.time
+        path = np.array([env.step(action)[0]["state"] for action in actions])
+        # 30 control steps of 50 ms, whether of 25 physics steps of 2 ms or of 10 of 5
+        assert env.unwrapped.data.time - begin == pytest.approx(1.5)
+        assert env.unwrapped.model.opt.timestep == pytest.approx({"reference": 0.002, "fast": 0.005}[quality])
+        seen[quality] = path
+        env.close()
+    difference = np.abs(seen["fast"] - seen["reference"]).max(axis=0)
+    travelled = np.ptp(seen["reference"], axis=0)
+    assert travelled[:3].min() > 0.02  # it moves, by centimetres, and the fingers close
+    assert travelled[6] > 0.02
+    # Observations are of the last physics step's beginning, up to 3 ms earlier here, and the hand goes 0.5 m/s at most.
+    assert difference[:3].max() < 0.0015 + 0.001
+    # A finger crosses its 4 cm in some 10 control steps, so 3 ms are 0.3 mm; and it starts a little otherwise.
+    assert difference[6:].max() < 0.0015

@@ -5,9 +5,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from vla_trainer.config.schema import Env
+from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
-from vla_trainer.rollout.envs import info_of, make_envs, neutral_action, success_of, take
+from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, success_of, take
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:
@@ -15,6 +15,13 @@ def test_an_environment_that_the_trainer_never_heard_of() -> None:
     assert envs.num_envs == 3
     np.testing.assert_array_equal(neutral_action(envs), [0.0])
     envs.close()
+
+
+def test_what_evaluation_says_takes_the_place_of_what_training_says() -> None:
+    env = Env(id="Pendulum-v1", kwargs={"g": 5.0, "render_mode": None}, max_episode_steps=50)
+    chosen = evaluation_env(env, Eval(kwargs={"g": 9.81}, max_episode_steps=200))
+    assert chosen.make_kwargs() == {"g": 9.81, "render_mode": None, "max_episode_steps": 200}
+    assert evaluation_env(env, Eval()).make_kwargs() == env.make_kwargs()
 
 
 def test_what_cannot_be_made_is_named() -> None:
