@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,14 @@ def test_what_tasks_share_is_stored_once(bundle):
 
 def test_environments_equal_those_of_the_assets(bundle):
     assert walk(sys.executable, bundle)["digest"] == walk(sys.executable, "builtin")["digest"]
+
+
+def test_it_travels_to_processes_by_its_folder(bundle):
+    scenes = BundledScenes.open(bundle)
+    scenes.scene(scenes.tasks[0])  # loaded, which must not travel
+    sent = pickle.dumps(scenes)
+    assert len(sent) < 4096  # what the smallest pipe holds, so that starting a process does not wait for it
+    assert pickle.loads(sent).tasks == scenes.tasks
 
 
 def test_the_union_has_the_tasks_that_it_has_by_their_numbers_among_all(bundle):

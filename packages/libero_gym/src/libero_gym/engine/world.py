@@ -37,9 +37,7 @@ class SharedModel:
     holder: World | None = None
 
     @classmethod
-    def load(
-        cls, scene: CompiledScene, *, decimated: bool = False, physics_steps: int | None = None
-    ) -> SharedModel:
+    def load(cls, scene: CompiledScene, *, decimated: bool = False, physics_steps: int | None = None) -> SharedModel:
         """Read a scene's model from disk, with coarser visual meshes and other time steps if asked for.
 
         Args:

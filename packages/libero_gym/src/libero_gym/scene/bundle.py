@@ -16,7 +16,7 @@ import functools
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -108,6 +108,11 @@ class BundledScenes:
             f"the bundle {folder} was compiled with MuJoCo {compiled_with}, this is {mujoco.__version__}; install "
             f"mujoco=={compiled_with}, or write it again with this one: libero-gym bundle --help"
         )
+
+    def __reduce__(self) -> tuple[Callable[[Path], BundledScenes], tuple[Path]]:
+        """By its folder. Scenes that were loaded are a megabyte, more than a pipe holds, so that a new process would
+        have to be waited for before the next could be started."""
+        return type(self).open, (self.folder,)
 
     @property
     def assets(self) -> NoReturn:
