@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import torch
 from learning_report import plot
 
 SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
@@ -154,7 +155,7 @@ def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, An
         "algorithm": args.algorithm,
         "variant": args.variant,
         "seed": args.seed,
-        "machine": {"processor": processor(), "cores": os.cpu_count()},
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "gpu": gpu()},
         "assets": os.environ.get("LIBERO_GYM_ASSETS", "auto"),
         "commands": {name: record["command"].replace(str(out), "RUN") for name, record in stages.done.items()},
         "seconds": {**seconds, "all": sum(seconds.values())},
@@ -176,6 +177,11 @@ def processor() -> str:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def gpu() -> str | None:
+    """The first one's name."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def evaluation(run: Path) -> dict[str, Any]:

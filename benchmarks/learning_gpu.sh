@@ -12,9 +12,10 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- spatial object goal
 envs=${ENVS:-128} cores=${CORES:-$(nproc)}
 for suite in "$@"; do
+    # processes: sixteen threads would wait for each other in Python
     python benchmarks/learning.py "$suite" --iterations "${ITERATIONS:-100}" \
-        --sft eval.num_envs="$envs" env.workers="$cores" \
-        --rl env.num_envs="$envs" eval.num_envs="$envs" env.workers="$cores" rollout.pipeline_stage_num=2 \
-        rollout.episodes=256 actor.global_batch_size=1024 actor.micro_batch_size=512 \
+        --sft eval.num_envs="$envs" env.workers="$cores" env.kwargs.worker_kind=process \
+        --rl env.num_envs="$envs" eval.num_envs="$envs" env.workers="$cores" env.kwargs.worker_kind=process \
+        rollout.episodes=256 actor.global_batch_size=512 actor.micro_batch_size=512 \
         --json "benchmarks/results/learning_gpu_$suite.json" --plot "docs/images/learning_gpu_$suite.png"
 done

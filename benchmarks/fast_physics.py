@@ -1,0 +1,125 @@
+"""What `physics_quality="fast"` gives, and what it changes: `python benchmarks/fast_physics.py [--policy CHECKPOINT]`.
+
+Control steps a second without pictures, both qualities in turn, A B A B ..., as the ratio's median with its range; the
+scripted expert on published states of each task of libero_spatial, with both; and, with a checkpoint of a tiny recipe,
+`vla-eval` of the suite's published states with both. That is what training with it rests on: what solves a task in one
+solves it in the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from libero_gym.env import LiberoEnv
+from libero_gym.expert import Expert
+
+SUITE, STATES = "libero_spatial", 50
+QUALITIES = ("reference", "fast")
+RECIPE = "tiny_spatial_grpo_from_sft"
+
+
+def play(env: LiberoEnv, state: int) -> tuple[bool, int, float]:
+    """The expert's episode from a published state: success, control steps, seconds of them."""
+    env.reset(seed=state, options={"init_state": state})
+    steps, seconds, solved = 0, 0.0, False
+    for action in Expert(env.world, np.random.default_rng(state)).actions():
+        begin = time.perf_counter()
+        *_, solved, truncated, _ = env.step(action.astype(np.float32))
+        seconds += time.perf_counter() - begin
+        steps += 1
+        if solved or truncated:
+            break
+    return bool(solved), steps, seconds
+
+
+def expert(assets: str, per_task: int) -> dict[str, Any]:
+    """Both qualities in turn, state by state; a state's ratio is of its control steps a second."""
+    solved: dict[str, list[int]] = {quality: [] for quality in QUALITIES}
+    steps: dict[str, list[int]] = {quality: [] for quality in QUALITIES}
+    ratios = []
+    for task in range(10):
+        envs = {
+            quality: LiberoEnv(SUITE, task=task, cameras=(), assets=assets, physics_quality=quality)
+            for quality in QUALITIES
+        }
+        won = dict.fromkeys(QUALITIES, 0)
+        for state in (round(i * STATES / per_task) for i in range(per_task)):
+            rate = {}
+            for quality, env in envs.items():
+                success, taken, seconds = play(env, state)
+                won[quality] += success
+                steps[quality] += [taken] if success else []
+                rate[quality] = taken / seconds
+            ratios.append(rate["fast"] / rate["reference"])
+        for quality, env in envs.items():
+            solved[quality].append(won[quality])
+            env.close()
+    return {
+        "control_steps_a_second_fast_over_reference": {
+            "median": statistics.median(ratios),
+            "range": [min(ratios), max(ratios)],
+            "pairs": len(ratios),
+        },
+        "states_a_task": per_task,
+        "solved_by_task": solved,
+        "mean_steps": {quality: statistics.mean(steps[quality]) for quality in QUALITIES},
+    }
+
+
+def policy(checkpoint: Path, assets: str, states: int) -> dict[str, Any]:
+    """Successes of `vla-eval` with both."""
+    found: dict[str, Any] = {}
+    for quality in QUALITIES:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [
+                str(Path(sys.executable).parent / "vla-eval"),
+                RECIPE,
+                f"policy.path={checkpoint}",
+                f"eval.episodes={states}",
+                f"eval.kwargs.physics_quality={quality}",
+                "video_cfg.save_video=false",
+                f"output_dir={folder}",
+            ]
+            subprocess.run(command, check=True, env={**os.environ, "LIBERO_GYM_ASSETS": assets})
+            read = json.loads(next(Path(folder).rglob("eval.json")).read_text())
+            found[quality] = {
+                **{key: read[key] for key in ("episodes", "successes", "interval")},
+                "by_task": [task["successes"] for task in read["tasks"]],
+            }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--assets", default="builtin")
+    parser.add_argument("--per-task", type=int, default=5, help="published states of a task that the expert plays")
+    parser.add_argument("--policy", type=Path, help="a checkpoint's folder")
+    parser.add_argument("--states", type=int, default=500, help="published states that the policy plays")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    figures: dict[str, Any] = {
+        "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+        "assets": given.assets,
+        "expert": expert(given.assets, given.per_task),
+    }
+    if given.policy is not None:
+        figures["policy"] = policy(given.policy, given.assets, given.states)
+    print(json.dumps(figures, indent=2))
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
