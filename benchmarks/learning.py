@@ -240,6 +240,8 @@ def main() -> None:
     args = parser.parse_args()
     out = folder_of(args)
     result = benchmark(args, out)
+    if args.json is not None:
+        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     start = result["sft"]
     print(f"after SFT: {start['successes']} of {start['episodes']} published states ({start['success_rate']:.1%})")
     if "rl" in result:
@@ -253,8 +255,6 @@ def main() -> None:
                 print(f"film of published state 0 {when}: {film}")
         if args.plot is not None:
             plot([result], args.plot)
-    if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ def plot(results: Sequence[Result], file: Path) -> None:
             axis.plot(places, rate, color=color, label=None if label in said else label, linewidth=1.4)
             for each, marker, place in zip(_evaluated(one), "os", (places[0], places[-1]), strict=True):
                 at = each["success_rate"]
-                errors = [[at - each["interval"][0]], [each["interval"][1] - at]]
+                # at 0 and 100% the interval ends there, but for rounding
+                errors = [[max(at - each["interval"][0], 0.0)], [max(each["interval"][1] - at, 0.0)]]
                 axis.errorbar([place], [at], yerr=errors, fmt=marker, capsize=3, color=color)
         said.add(label)
     axes[0].set(xlabel="training episodes", ylabel="success rate", ylim=(-0.02, 1.02))

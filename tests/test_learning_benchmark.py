@@ -136,5 +136,7 @@ def test_the_table_has_a_row_a_run(learning: ModuleType, report: ModuleType, tmp
 def test_the_plot_is_a_picture(learning: ModuleType, report: ModuleType, tmp_path: Path) -> None:
     rows(tmp_path / "rl")
     runs = [result_of(learning, tmp_path / "rl", seed=seed) for seed in range(3)]
+    all_of_50 = {"successes": 50, "episodes": 50, "success_rate": 1.0, "interval": [0.93, 1.0 - 1e-16]}
+    runs.append(result_of(learning, tmp_path / "rl", rl=all_of_50))
     report.plot(runs, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
