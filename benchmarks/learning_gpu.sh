@@ -1,7 +1,7 @@
 #!/bin/sh
 # The ten tasks of libero_spatial, libero_object and libero_goal, each suite by one policy, on one GPU and 16 cores:
 # one demonstration a task, then GRPO on success alone; the bar is 95% of the published states within 25 minutes a suite.
-# Ready to run; no figures of it have been published yet.
+# Only libero_spatial's first minutes have been run: docs/results.md.
 #
 #     libero-gym bundle --suite spatial --suite object --suite goal --assets builtin --out scenes   # where LIBERO is
 #     LIBERO_GYM_ASSETS=scenes sh benchmarks/learning_gpu.sh [SUITE ...]                            # where the GPU is
