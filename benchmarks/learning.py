@@ -10,9 +10,9 @@ curve; the plot shows success against episodes and against time, which counts fr
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 8 --seed 1 --iterations 40
 
-Training episodes end after LIMIT_FACTOR times the steps of the longest demonstration of the tasks, those of an
-evaluation at the suite's own limit: what has not succeeded by then hardly ever does, and would be most of what is
-simulated and learned from.
+Training episodes end after LIMIT_FACTOR times the steps of their task's demonstration, those of an evaluation at the
+suite's own limit: what has not succeeded by then hardly ever does, and would be most of what is simulated and learned
+from.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +88,12 @@ def newest(run: Path) -> Path:
     return max((run / "checkpoints").glob("step_*"))
 
 
-def training_limit(file: Path, tasks: Container[int], published: int, chunk: int = 8) -> int:
-    """Steps of a training episode, whole chunks of them, by the demonstrations in a dataset's `main_data.hdf5`."""
+def training_limits(file: Path, published: int, chunk: int = 8) -> dict[int, int]:
+    """Steps of a training episode of each task, whole chunks of them, by the demonstrations in a dataset's
+    `main_data.hdf5`."""
     with h5py.File(file) as data:
-        steps = [(int(group.attrs["task_id"]), int(group.attrs["total_steps"])) for group in data.values()]
-    longest = max(count for task, count in steps if task in tasks)
-    return min(math.ceil(LIMIT_FACTOR * longest / chunk) * chunk, published)
+        steps = sorted((int(group.attrs["task_id"]), int(group.attrs["total_steps"])) for group in data.values())
+    return {task: min(math.ceil(LIMIT_FACTOR * count / chunk) * chunk, published) for task, count in steps}
 
 
 def folder_of(args: argparse.Namespace) -> Path:
@@ -128,12 +127,18 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
     if args.algorithm != "none":
         recipe = f"tiny_spatial_{args.algorithm}_from_sft"
-        tasks = range(10) if args.task is None else [args.task]
         file = Path(environment["MINARI_DATASETS_PATH"], dataset, "data", "main_data.hdf5")
-        limits = [
-            f"env.max_episode_steps={training_limit(file, tasks, SUITES[args.suite])}",
-            f"eval.max_episode_steps={SUITES[args.suite]}",
-        ]
+        by_task = training_limits(file, SUITES[args.suite])
+        if args.task is None:
+            pairs = ", ".join(f"{task}: {steps}" for task, steps in by_task.items())
+            limits = [
+                f"env.max_episode_steps={max(by_task.values())}",
+                f"env.kwargs.max_steps_by_task={{{pairs}}}",
+                "eval.kwargs.max_steps_by_task=null",
+            ]
+        else:
+            limits = [f"env.max_episode_steps={by_task[args.task]}"]
+        limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
         told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}", *args.rl]
         told += [] if args.iterations is None else [f"trainer.iterations={args.iterations}"]
         stages.run("rl", train(recipe, out / "rl", told), environment)

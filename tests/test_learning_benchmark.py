@@ -57,11 +57,10 @@ def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_
 
 def test_training_episodes_have_a_limit_of_their_own(learning: ModuleType, tmp_path: Path) -> None:
     with h5py.File(tmp_path / "main_data.hdf5", "w") as file:
-        for number, (task, steps) in enumerate([(0, 94), (1, 103), (0, 88), (4, 140)]):
+        for number, (task, steps) in enumerate([(0, 94), (4, 140), (0, 88), (1, 100)]):
             file.create_group(f"episode_{number}").attrs.update({"task_id": task, "total_steps": steps})
-    # 1.6 x 94 = 150.4, in chunks of 8: 152; of 1.6 x 140 = 224 only the suite's 220
-    assert learning.training_limit(tmp_path / "main_data.hdf5", [0], 220) == 152
-    assert learning.training_limit(tmp_path / "main_data.hdf5", range(10), 220) == 220
+    # by each task's longest: 1.6 x 94 = 150.4, in chunks of 8: 152; 1.6 x 100 = 160; of 1.6 x 140 = 224 the suite's 220
+    assert learning.training_limits(tmp_path / "main_data.hdf5", 220) == {0: 152, 1: 160, 4: 220}
 
 
 def rows(folder: Path) -> None:

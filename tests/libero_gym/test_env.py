@@ -23,6 +23,7 @@ from libero_gym.errors import (
 )
 
 SPATIAL = "libero/Spatial-v0"
+BESIDE = "pick_up_the_black_bowl_next_to_the_ramekin_and_place_it_on_the_plate"
 
 
 def make(**kwargs):
@@ -210,6 +211,16 @@ def test_time_limit_truncates_and_counts_control_steps():
     env.close()
 
 
+def test_a_task_may_have_a_time_limit_of_its_own():
+    name = "pick_up_the_black_bowl_from_table_center_and_place_it_on_the_plate"  # task 2
+    env = make(task=None, cameras=[], max_episode_steps=5, max_steps_by_task={1: 2, name: 3})
+    for task, limit in ((0, 5), (1, 2), (2, 3)):
+        env.reset(seed=0, options={"task": task})
+        ended = [env.step(np.zeros(7, dtype=np.float32))[3] for _ in range(limit)]
+        assert ended == [False] * (limit - 1) + [True]
+    env.close()
+
+
 def test_time_limit_may_exceed_the_suites():
     for kwargs in ({"max_episode_steps": 230}, {"max_episode_steps": -1}):
         env = make(action_chunk=8, cameras=[], **kwargs)
@@ -249,6 +260,11 @@ def test_a_chunk_equals_its_steps():
         ({"engine": "mjx"}, OptionError, "allowed: native, robosuite"),
         ({"image_size": 4}, OptionError, "image_size 4 .*from 16"),
         ({"action_chunk": 0}, OptionError, "action_chunk 0 .*from 1"),
+        ({"max_steps_by_task": 9}, OptionError, "max_steps_by_task 9 .*allowed: a mapping"),
+        ({"max_steps_by_task": {12: 9}}, TaskError, r"unknown task 12 .*allowed: 0\.\.9"),
+        ({"max_steps_by_task": {2: 9}}, OptionError, "names task 2; chosen in .*: 1$"),
+        ({"max_steps_by_task": {1: 0}}, OptionError, r"max_steps_by_task\[1\] 0 .*from 1"),
+        ({"max_steps_by_task": {1: 9, BESIDE: 9}}, OptionError, "names task 1 of .* twice"),
         ({"assets": "buildin"}, AssetError, "did you mean 'builtin'.*allowed: auto, official, builtin"),
         ({"assets": "/no/such/folder"}, AssetError, "is not a folder"),
         ({"assets": "."}, AssetError, "not laid out as LIBERO's assets: it lacks articulated_objects"),

@@ -36,6 +36,7 @@ def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
         ({"render_quality": "fast"}, "other pictures"),
         ({"physics_quality": "fast"}, "other time steps"),
         ({"max_episode_steps": 7}, "the time limit is 7, not 300 steps"),
+        ({"max_steps_by_task": {3: 7}}, "the time limit is 7, not 300 steps"),
     ],
 )
 def test_each_departure_from_the_published_evaluation_is_named(change, said, official_assets):
@@ -52,6 +53,7 @@ def test_each_departure_from_the_published_evaluation_is_named(change, said, off
         ({"task": [30, 39]}, ()),  # of libero_10, whose limit is 520
         ({"task": 21}, ("the time limit is 520, not 300 steps",)),  # of libero_goal
         ({"task": 21, "max_episode_steps": 300}, ()),
+        ({"task": [21, 39], "max_steps_by_task": {21: 300}}, ()),
     ],
 )
 def test_the_union_s_time_limit_is_held_against_those_of_the_tasks_own_suites(kwargs, said, official_assets):

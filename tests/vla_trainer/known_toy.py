@@ -93,7 +93,7 @@ class SkilledPolicy(torch.nn.Module):
         raise NotImplementedError
 
     def save_pretrained(self, directory: Any) -> None:
-        raise NotImplementedError
+        torch.save(self.state_dict(), directory / "weights.pt")
 
 
 gymnasium.register("toy/KnownVector-v0", vector_entry_point=KnownVectorEnv)

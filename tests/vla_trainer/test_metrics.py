@@ -32,7 +32,7 @@ def test_every_metric_of_the_contract_is_defined_and_in_the_docs_table() -> None
 
 
 def test_an_unknown_metric_is_an_error() -> None:
-    check({"actor/loss": 0.0, "eval/success_rate/open the drawer": 1.0})
+    check({"actor/loss": 0.0, "eval/success_rate/open the drawer": 1.0, "rollout/success_rate/open the drawer": 1.0})
     with pytest.raises(UnknownMetricError, match='did you mean "actor/loss"'):
         check({"actor/los": 0.0})
 

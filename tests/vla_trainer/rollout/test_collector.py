@@ -82,6 +82,18 @@ def test_a_batch_is_the_grid_under_the_mask_in_order(env_id: str) -> None:
 
 
 @BOTH
+def test_a_time_limit_that_belongs_to_the_task_ends_what_follows(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
+    told = PPO(gamma=1.0, lam=1.0, normalize_advantages=False, bootstrap_time_limit=False)
+    batch = ppo_batch(rollout, told)
+    # lambda 1, gamma 1: A is what is still to come less V. Seed 13 was cut after rewards 1, 2, 3, with V 1300, 1301,
+    # 1302: nothing follows. Seeds 23 and 15 go on beyond the horizon, where V is 2302 and 1501.
+    assert batch.advantages[[1, 3, 5]].tolist() == [6 - 1300, 5 - 1301, 3 - 1302]
+    assert batch.advantages[[4, 6, 7]].tolist() == [3 + 2302 - 2300, 2 + 2302 - 2301, 1 + 1501 - 1500]
+
+
+@BOTH
 def test_episodes_share_environments_and_finished_ones_are_not_looked_at(env_id: str) -> None:
     # three episodes of 1, 4 and 3 decisions in two environments: 0 takes the third when it has finished the first
     _envs, policy, collector = make(env_id, 2, critic=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         assets: str | Path = "auto",
         engine: str = "native",
         max_episode_steps: int | None = None,
+        max_steps_by_task: Mapping[int | str, int] | None = None,
         settle_steps: int = 10,
         action_chunk: int | None = None,
         reward: str = "sparse",
@@ -77,6 +78,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             assets: "auto", "official", "builtin", a folder of assets, or a bundle's; see `libero_gym.scene.source`.
             engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
+            max_steps_by_task: time limits of single tasks, by index or name, in place of `max_episode_steps`.
             settle_steps: control steps of keeping still at a reset, not counted in the episode.
             action_chunk: None, or the number of actions in a decision.
             reward: "sparse", or "staged", which adds progress in [0, 1) at every control step: for learning from
@@ -102,6 +104,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             assets=assets,
             engine=engine,
             max_episode_steps=max_episode_steps,
+            max_steps_by_task=max_steps_by_task,
             settle_steps=settle_steps,
             action_chunk=action_chunk,
             reward=reward,

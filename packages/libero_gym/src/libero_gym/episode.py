@@ -196,6 +196,7 @@ class Episode:
         shape = (ACTION_SIZE,) if chunk is None else (chunk, ACTION_SIZE)
         actions = check_action(action, shape).reshape(-1, ACTION_SIZE)
         world, rewards, length = self.world, np.zeros(len(actions)), 0
+        limit = self._options.limit(self.task)
         truncated = False
         for number, single in enumerate(actions):
             self.diverged = not world.step(single)
@@ -206,7 +207,7 @@ class Episode:
                 rewards[number] = self._progress.value(world.data)
             if self.success:
                 rewards[number] += self._options.reward_scale
-            truncated = self.diverged or (not self.success and self.elapsed_steps >= self._options.max_episode_steps)
+            truncated = self.diverged or (not self.success and self.elapsed_steps >= limit)
             if self.success or truncated:
                 break
         self.over = self.success or truncated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +37,17 @@ class EnvOptions:
     scenes: SceneSource
     engine: str
     max_episode_steps: int
+    task_limits: Mapping[int, int]
     settle_steps: int
     action_chunk: int | None
     reward: str
     reward_scale: float
     render_mode: str | None
     render_device: int | None
+
+    def limit(self, task: Task) -> int:
+        """Control steps of an episode of a task."""
+        return self.task_limits.get(task.id, self.max_episode_steps)
 
 
 def check_options(
@@ -58,6 +63,7 @@ def check_options(
     assets: str | Path = "auto",
     engine: str = "native",
     max_episode_steps: int | None = None,
+    max_steps_by_task: Mapping[int | str, int] | None = None,
     settle_steps: int = 10,
     action_chunk: int | None = None,
     reward: str = "sparse",
@@ -95,6 +101,7 @@ def check_options(
         scenes=scenes,
         engine=engine,
         max_episode_steps=_limit(max_episode_steps, chosen),
+        task_limits=_task_limits(max_steps_by_task, tasks, scenes, chosen),
         settle_steps=_count("settle_steps", settle_steps, 0, 10_000, place),
         action_chunk=None if action_chunk is None else _count("action_chunk", action_chunk, 1, 1_000, place),
         reward=_among("reward", reward, REWARDS, place),
@@ -123,6 +130,26 @@ def _limit(max_episode_steps: int | None, suite: Suite) -> int:
     if max_episode_steps == -1:
         return NO_LIMIT
     return _count("max_episode_steps", max_episode_steps, 1, NO_LIMIT, suite.env_id)
+
+
+def _task_limits(
+    by_task: Mapping[int | str, int] | None, tasks: Sequence[Task], scenes: SceneSource, suite: Suite
+) -> dict[int, int]:
+    """Control steps of an episode, of the tasks that have a limit of their own."""
+    if by_task is None:
+        return {}
+    what, place = "max_steps_by_task", suite.env_id
+    if not isinstance(by_task, Mapping):
+        raise OptionError(f"{what} {by_task!r} in {place}; allowed: a mapping of tasks to control steps")
+    limits: dict[int, int] = {}
+    for key, steps in by_task.items():
+        (task,) = scenes.select(suite, [key])
+        if task not in tasks:
+            raise OptionError(f"{what} names task {key!r}; chosen in {place}: {', '.join(str(t.id) for t in tasks)}")
+        if task.id in limits:
+            raise OptionError(f"{what} names task {task.id} of {place} twice")
+        limits[task.id] = _count(f"{what}[{key!r}]", steps, 1, NO_LIMIT, place)
+    return limits
 
 
 def _count(what: str, value: int, low: int, high: int, place: str) -> int:

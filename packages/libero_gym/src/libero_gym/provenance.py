@@ -34,9 +34,12 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     if options.physics_quality != "reference":
         found.append(f"physics_quality {options.physics_quality!r} simulates with other time steps than LIBERO")
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
-    published = {SUITES[task.suite][1] for task in options.tasks}
-    if others := sorted(published - {options.max_episode_steps}):
-        found.append(f"the time limit is {options.max_episode_steps}, not {' or '.join(map(str, others))} steps")
+    published: dict[int, set[int]] = {}
+    for task in options.tasks:
+        published.setdefault(options.limit(task), set()).add(SUITES[task.suite][1])
+    for limit, suites in sorted(published.items()):
+        if others := sorted(suites - {limit}):
+            found.append(f"the time limit is {limit}, not {' or '.join(map(str, others))} steps")
     return tuple(found)
 
 

@@ -61,12 +61,15 @@ METRICS: dict[str, str] = {
 }
 
 PER_TASK = "eval/success_rate/"
-"""Prefix of a success rate per task; the task's name follows."""
+"""Prefix of a success rate per task in an evaluation; the task's name follows."""
+ROLLOUT_PER_TASK = "rollout/success_rate/"
+"""Prefix of a success rate per task among an iteration's episodes; the task's name follows."""
 
 
 def is_known(name: str) -> bool:
     """Whether the table defines it."""
-    return name in METRICS or (name.startswith(PER_TASK) and name != PER_TASK)
+    prefixes = (PER_TASK, ROLLOUT_PER_TASK)
+    return name in METRICS or (name.startswith(prefixes) and name not in prefixes)
 
 
 def is_score(name: str) -> bool:
@@ -102,6 +105,10 @@ def table() -> str:
     """The table of metrics in Markdown."""
     rows = [f"| `{name}` | {meaning} |" for name, meaning in METRICS.items()]
     rows.append(f"| `{PER_TASK}<task>` | Success rate of one task in an evaluation. |")
+    rows.append(
+        f"| `{ROLLOUT_PER_TASK}<task>` | Success rate of one task among the episodes that finished in the iteration; "
+        "where they are of several tasks. |"
+    )
     return "\n".join(["| metric | definition |", "|---|---|", *rows])
 
 

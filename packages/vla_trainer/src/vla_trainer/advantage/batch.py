@@ -18,7 +18,8 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     """GAE over the (T, N) grid; every decision that was taken is kept.
 
     With `reward_type` action_level a decision is as many steps as it carried out actions: its reward is the sum of
-    gamma^i r_i over them, and what follows is discounted by gamma to their number.
+    gamma^i r_i over them, and what follows is discounted by gamma to their number. Without `bootstrap_time_limit`
+    nothing follows an episode that the time limit broke off.
     """
     assert isinstance(algorithm, PPO)
     assert rollout.values is not None
@@ -28,12 +29,15 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     if by_action:
         rewards = rollout.action_rewards @ algorithm.gamma ** np.arange(rollout.action_rewards.shape[-1])
         gamma = algorithm.gamma ** rollout.lengths.astype(float)
+    terminated, truncated = rollout.terminated, rollout.truncated
+    if not algorithm.bootstrap_time_limit:
+        terminated, truncated = terminated | truncated, np.zeros_like(truncated)
     advantages, returns = gae(
         rewards,
         rollout.values,
         rollout.next_values,
-        rollout.terminated,
-        rollout.truncated,
+        terminated,
+        truncated,
         gamma,
         algorithm.lam,
     )

@@ -22,6 +22,7 @@ from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.queue import Columns, Groups
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.update.optimizer import make_optimizer
@@ -63,6 +64,7 @@ class LocalBackend:
         self._collector = Collector(self._envs, self._sampler)
         self._available = starts.init_states(self._envs[0])
         self._columns = Columns(int(starts_seed), self._available, config.env.num_envs)
+        self._tasks = TaskSampler(self._available, config.rollout.task_sampling)
         self.env_steps = 0
 
     @property
@@ -80,13 +82,14 @@ class LocalBackend:
             assert config.episodes is not None
             count = config.episodes // algorithm.group_size
             groups = Groups(
-                [starts.draw(self._start_rng, self._available) for _ in range(count + config.resample_groups)],
+                self._tasks.draw(self._start_rng, count, config.resample_groups),
                 groups=count,
                 group_size=algorithm.group_size,
                 seed=int(self._start_rng.integers(2**31)),
                 carries_signal=partial(carries_signal, keep_mean_return=algorithm.keep_mean_return),
             )
             rollout = self._collector.episodes(groups)
+            self._tasks.note(rollout.episodes)
         else:
             assert config.horizon is not None
             self._columns.begin_rollout()
@@ -128,6 +131,7 @@ class LocalBackend:
             "env_steps": self.env_steps,
             "optimizer": self._optimizer.state_dict(),
             "start_rng": self._start_rng.bit_generator.state,
+            "tasks": self._tasks.state(),
             "begun": self._columns.begun,
             "version": self._sampler.version,
             "shuffles": self._shuffles.get_state(),
@@ -138,6 +142,7 @@ class LocalBackend:
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy, self._optimizer)
         self._start_rng.bit_generator.state = state["start_rng"]
+        self._tasks.restore(state["tasks"])
         self._columns.begun = list(state["begun"])
         self._sampler.version = int(state["version"])
         self._shuffles.set_state(state["shuffles"])

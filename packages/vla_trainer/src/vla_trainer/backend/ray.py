@@ -30,6 +30,7 @@ from vla_trainer.records import Batch, Film, FilmRequest, Rollout
 from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.envs import evaluation_env, knows_splits
+from vla_trainer.rollout.priorities import TaskSampler
 
 IMPORTANCE_CAP = 2.0
 """Where `rollout.importance_cap` is null."""
@@ -90,16 +91,16 @@ class RayBackend:
             self._films = films  # of what is collected next
         # one version in all of a rollout: weights are sent when nothing is being collected
         self._acted = int(rollout.version[rollout.mask].max())
+        self._tasks.note(rollout.episodes)
         self.env_steps += rollout.env_steps
         return rollout
 
     def _collect(self, films: FilmRequest | None, iteration: int | None) -> Rollout:
         config, algorithm = self._config.rollout, self._algorithm
-        available = self._facts.init_states
         if isinstance(algorithm, GRPO):
             assert config.episodes is not None
             count = config.episodes // algorithm.group_size
-            drawn = [starts.draw(self._start_rng, available) for _ in range(count + config.resample_groups)]
+            drawn = self._tasks.draw(self._start_rng, count, config.resample_groups)
             seed = int(self._start_rng.integers(2**31))
             self._call(
                 self._queue.begin.remote(
@@ -187,6 +188,7 @@ class RayBackend:
             "running": running,
             "env_steps": self.env_steps,
             "start_rng": start_rng,
+            "tasks": self._tasks.state(),
             "shuffles": self._shuffles,
             "begun": begun,
             "version": self._version,
@@ -209,6 +211,7 @@ class RayBackend:
                 "Continue with one actor process, whose checkpoints any number can read"
             )
         self._start_rng.bit_generator.state = state["start_rng"]
+        self._tasks.restore(state["tasks"])
         self._shuffles = state["shuffles"]
         self.env_steps, self._version = int(state["env_steps"]), int(state["version"])
         self._envs.go_on(state["running"], state["begun"])
@@ -256,6 +259,7 @@ class RayBackend:
         acting = [self._policies[index] for index in layout.acting()]
         self._envs = EnvProcesses(config, layout.envs, self._machines, acting, self._queue, starts_seed, self._names())
         self._facts = self._envs.open()
+        self._tasks = TaskSampler(self._facts.init_states, self._config.rollout.task_sampling)
         space = self._facts.action_space
         if space.shape is None:
             raise EnvError(f"{config.env.id}: its action space is {space}; the trainer needs a Box")

@@ -51,6 +51,10 @@ class PPO(PolicyGradient):
     """Discount per decision, or per action where `reward_type` is action_level."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
     """GAE's lambda."""
+    bootstrap_time_limit: bool = True
+    """true: an episode that the time limit broke off is worth what the value head says of its last observation, as if
+    it went on (Pardo et al. 2018, arXiv:1712.00378). false: it has failed, the limit belongs to the task. With `gamma`
+    1 and a reward for success alone a failure costs nothing where this is true."""
     normalize_advantages: bool = True
     """Shift and scale advantages to mean 0 and deviation 1 over the whole batch of an iteration."""
     value_coef: PositiveFloat = 1.0

@@ -100,6 +100,9 @@ class RolloutConfig(Section):
     resample_groups: NonNegativeInt = 0
     """GRPO, dynamic sampling (DAPO): at most this many further groups an iteration, each in the place of one without
     signal; 0: an iteration learns from the groups that have one."""
+    task_sampling: Literal["uniform", "prioritized"] = "uniform"
+    """GRPO: uniform draws each group's task by itself; prioritized draws a task in proportion to 1 - its success rate
+    among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly."""
     temperature: PositiveFloat = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
     pipeline_stage_num: Literal[1, 2] = 1
@@ -290,6 +293,10 @@ class Config(Section):
                 raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
             if self.rollout.resample_groups:
                 raise ValueError("rollout.resample_groups is not read by ppo, which has no groups")
+            if self.rollout.task_sampling != "uniform":
+                raise ValueError(
+                    f'rollout.task_sampling="{self.rollout.task_sampling}" is not read by ppo; allowed: uniform'
+                )
         if isinstance(self.algorithm, GRPO):
             if self.rollout.episodes is None:
                 raise ValueError("rollout.episodes is missing: grpo collects that many episodes")

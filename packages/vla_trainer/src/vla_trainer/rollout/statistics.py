@@ -1,10 +1,12 @@
 """What a rollout says about itself, as metrics."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
-from vla_trainer.records import Batch, Rollout
+from vla_trainer.metrics import ROLLOUT_PER_TASK
+from vla_trainer.records import Batch, Episode, Rollout
 
 WINDOW = 100
 """Episodes of `env/success_rate`."""
@@ -44,4 +46,15 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
     if successes:
         metrics["rollout/success_rate"] = float(np.mean(successes))
         metrics["env/success_rate"] = float(np.mean(recent_successes))
-    return metrics
+    return metrics | _by_task(episodes)
+
+
+def _by_task(episodes: Sequence[Episode]) -> dict[str, float]:
+    """Success rate of each task that had an episode; nothing where all are of one."""
+    successes: dict[str, list[bool]] = {}
+    for episode in episodes:
+        if episode.task_name is not None and episode.success is not None:
+            successes.setdefault(episode.task_name, []).append(episode.success)
+    if len(successes) < 2:
+        return {}
+    return {f"{ROLLOUT_PER_TASK}{task}": float(np.mean(successes[task])) for task in sorted(successes)}

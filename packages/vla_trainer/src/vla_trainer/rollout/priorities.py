@@ -1,0 +1,72 @@
+"""Which tasks training draws: each as often as the others, or those that fail more often."""
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+from vla_trainer.records import Episode, Start
+from vla_trainer.rollout import starts
+
+WINDOW = 64
+"""Episodes of a task that its success rate is of."""
+FLOOR = 0.2
+"""The least weight of a task, which success does not take below this: what is mastered stays practised."""
+
+
+class TaskSampler:
+    """Draws where groups begin.
+
+    "uniform" draws each start by itself. "prioritized" weighs a task by 1 - its success rate among the latest episodes
+    (prioritized sampling, Kimi k1.5, arXiv:2501.12599, section 2.3), at least `FLOOR`, and gives each task its share of
+    the groups, rounded up or down (systematic sampling), so that no iteration leaves a task out by chance that has a
+    share of one group or more.
+    """
+
+    def __init__(self, available: Mapping[int, int] | None, sampling: str) -> None:
+        """`available`: see `starts.init_states`; environments that choose by seed have no tasks, and draw uniformly."""
+        self._available = available
+        self._prioritized = sampling == "prioritized" and available is not None
+        self._recent: dict[int, deque[bool]] = {task: deque(maxlen=WINDOW) for task in available or ()}
+
+    def weights(self) -> dict[int, float]:
+        """Of each task: 1 - (s + 1) / (n + 2) after s successes in n episodes (Laplace's rule), at least `FLOOR`."""
+        rates = {task: (sum(of) + 1) / (len(of) + 2) for task, of in self._recent.items()}
+        return {task: max(1.0 - rate, FLOOR) for task, rate in rates.items()}
+
+    def draw(self, rng: np.random.Generator, groups: int, reserve: int) -> list[Start]:
+        """Starts of `groups` groups, and then of `reserve` further ones."""
+        if not self._prioritized:
+            return [starts.draw(rng, self._available) for _ in range(groups + reserve)]
+        return [start for count in (groups, reserve) for start in self._shares(rng, count)]
+
+    def _shares(self, rng: np.random.Generator, count: int) -> list[Start]:
+        """`count` starts; a task has its share of them."""
+        assert self._available is not None
+        weights = self.weights()
+        ends = np.cumsum(list(weights.values())) / sum(weights.values())
+        picks = np.searchsorted(ends, (np.arange(count) + rng.random()) / max(count, 1), side="right")
+        tasks = [list(weights)[min(pick, len(weights) - 1)] for pick in picks]
+        return [
+            Start(int(rng.integers(starts.SEEDS)), task, int(rng.integers(self._available[task])))
+            for task in (tasks[i] for i in rng.permutation(count))
+        ]
+
+    def note(self, episodes: Mapping[int, Episode]) -> None:
+        """Remember how the episodes of a rollout ended, in the order of their numbers."""
+        if not self._prioritized:
+            return
+        for number in sorted(episodes):
+            episode = episodes[number]
+            assert episode.start.task is not None
+            self._recent[episode.start.task].append(bool(episode.success))
+
+    def state(self) -> dict[int, list[bool]]:
+        """What a checkpoint keeps."""
+        return {task: list(of) for task, of in self._recent.items()}
+
+    def restore(self, state: Mapping[int, list[bool]]) -> None:
+        """Go on from a `state`."""
+        for task, of in state.items():
+            if task in self._recent:
+                self._recent[task] = deque(of, maxlen=WINDOW)
