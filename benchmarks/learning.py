@@ -32,13 +32,15 @@ from typing import Any
 
 import h5py
 import torch
-from learning_report import plot
+from learning_report import plot, plot_tasks
 
 SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Steps of an episode in published evaluations."""
 LIMIT_FACTOR = 1.6
 DATASET = "libero/learning-{suite}-{seed}-v0"
 STAGES = ("demonstrations", "sft", "start", "rl")
+PER_TASK = "rollout/success_rate/"
+"""Prefix of the metric that has a task's success in an iteration."""
 
 
 class Stages:
@@ -148,7 +150,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
 def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, Any]:
     """What the runs' files say."""
     seconds = {name: stages.done[name]["seconds"] for name in STAGES if name in stages.done}
-    points: list[dict[str, float]] = []
+    points: list[dict[str, Any]] = []
     if args.algorithm != "none":
         before = sum(seconds.values()) - seconds["rl"]
         points = curve(out / "rl", before)
@@ -193,12 +195,18 @@ def evaluation(run: Path) -> dict[str, Any]:
     """Of `eval.json`, without its episodes."""
     read = json.loads((run / "eval.json").read_text())
     kept = ("heading", "episodes", "successes", "success_rate", "interval")
-    return {**{name: read[name] for name in kept}, "by_task": [task["successes"] for task in read["tasks"]]}
+    tasks = {name: [task[name] for task in read["tasks"]] for name in ("task", "successes", "episodes")}
+    return {
+        **{name: read[name] for name in kept},
+        "tasks": tasks["task"],
+        "by_task": tasks["successes"],
+        "episodes_by_task": tasks["episodes"],
+    }
 
 
-def curve(run: Path, before: float) -> list[dict[str, float]]:
-    """An entry an iteration: success of the episodes that were sampled for it, before the update; `before` are the
-    seconds of the stages before."""
+def curve(run: Path, before: float) -> list[dict[str, Any]]:
+    """An entry an iteration: success of the episodes that were sampled for it, before the update, in all and of each
+    task where they are of several; `before` are the seconds of the stages before."""
     entries, episodes, env_steps, seconds = [], 0.0, 0.0, before
     for line in (run / "metrics.jsonl").read_text().splitlines():
         row = json.loads(line)
@@ -217,12 +225,13 @@ def curve(run: Path, before: float) -> list[dict[str, float]]:
                 "iteration_seconds": spent,
                 "entropy": row.get("actor/entropy", math.nan),
                 "approx_kl": row.get("actor/approx_kl", math.nan),
+                "by_task": {name.removeprefix(PER_TASK): row[name] for name in row if name.startswith(PER_TASK)},
             }
         )
     return entries
 
 
-def throughput(entries: list[dict[str, float]]) -> dict[str, float]:
+def throughput(entries: list[dict[str, Any]]) -> dict[str, float]:
     """Environment steps a second of collect and update together."""
     seconds = sum(entry["iteration_seconds"] for entry in entries)
     return {"env_steps_per_second": entries[-1]["env_steps"] / seconds}
@@ -241,7 +250,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the runs; goes on with what is there")
     parser.add_argument("--variant", default="", help="what is different by --sft and --rl, in words, for the results")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("--plot", type=Path, help="success against episodes and minutes")
+    parser.add_argument("--plot-tasks", type=Path, help="success of each task against episodes, where they are several")
     args = parser.parse_args()
     out = folder_of(args)
     result = benchmark(args, out)
@@ -260,6 +270,8 @@ def main() -> None:
                 print(f"film of published state 0 {when}: {film}")
         if args.plot is not None:
             plot([result], args.plot)
+        if args.plot_tasks is not None:
+            plot_tasks(result, args.plot_tasks)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def wilson(successes: float, episodes: float) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def smoothed(entries: Sequence[dict[str, float]]) -> list[tuple[float, float, float]]:
+def smoothed(entries: Sequence[dict[str, Any]]) -> list[tuple[float, float, float]]:
     """Of a curve, at each iteration: success of the last WINDOW, and its interval as if episodes were independent."""
     points = []
     for index in range(len(entries)):
@@ -108,6 +108,66 @@ def plot(results: Sequence[Result], file: Path) -> None:
     pyplot.close(figure)
 
 
+def plot_tasks(result: Result, file: Path) -> None:
+    """Success of each task against the episodes of all, where a policy has several."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    tasks = result["sft"]["tasks"]
+    columns = min(len(tasks), 5)
+    rows = math.ceil(len(tasks) / columns)
+    figure, axes = pyplot.subplots(
+        rows,
+        columns,
+        figsize=(2.6 * columns, 2.4 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    shared = _shared_words(tasks)
+    for number, (axis, task) in enumerate(zip(axes.flat, tasks, strict=False)):
+        sampled = [(entry["episodes"], entry["by_task"][task]) for entry in result["curve"] if task in entry["by_task"]]
+        if sampled:
+            places, rates = zip(*sampled, strict=True)
+            means = [sum(rates[max(i - WINDOW + 1, 0) : i + 1]) / min(i + 1, WINDOW) for i in range(len(rates))]
+            axis.plot(places, means, linewidth=1.2)
+        ends = (0, result["curve"][-1]["episodes"])
+        for each, marker, place in zip(_evaluated(result), "os", ends, strict=True):
+            axis.plot([place], [each["by_task"][number] / each["episodes_by_task"][number]], marker, color="C1")
+        axis.set(ylim=(-0.05, 1.05))
+        axis.set_title(f"{number}: {_without(task, shared)}", fontsize=8)
+        axis.grid(alpha=0.3)
+    for axis in list(axes.flat)[len(tasks) :]:
+        axis.set_visible(False)
+    figure.supxlabel("training episodes of all tasks", fontsize=9)
+    figure.supylabel("success rate", fontsize=9)
+    figure.suptitle(
+        f"{tasks_of(result)}: {algorithm_of(result)}; lines: sampled while training, {WINDOW} iterations; "
+        "marks: published states before and after",
+        fontsize=9,
+    )
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def _shared_words(tasks: Sequence[str]) -> tuple[int, int]:
+    """How many words all names begin with, and how many they end with."""
+    words = [task.split("_") for task in tasks]
+    shortest = min(map(len, words))
+    first = next((i for i in range(shortest) if len({each[i] for each in words}) > 1), shortest)
+    last = next((i for i in range(shortest - first) if len({each[-1 - i] for each in words}) > 1), shortest - first)
+    return first, last
+
+
+def _without(task: str, shared: tuple[int, int]) -> str:
+    """A task's name without the words that all have."""
+    words = task.split("_")
+    return " ".join(words[shared[0] : len(words) - shared[1]]) or task.replace("_", " ")
+
+
 def _evaluated(result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
     return result["sft"], result["rl"]
 
@@ -116,11 +176,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="JSON files of benchmarks/learning.py")
     parser.add_argument("--plot", type=Path, help="also draw the curves")
+    parser.add_argument("--plot-tasks", type=Path, help="also draw the first result's tasks, each by itself")
     args = parser.parse_args()
     results = [json.loads(file.read_text(encoding="utf-8")) for file in args.results]
     print(table(results))
     if args.plot is not None:
         plot(results, args.plot)
+    if args.plot_tasks is not None:
+        plot_tasks(results[0], args.plot_tasks)
 
 
 if __name__ == "__main__":

@@ -139,3 +139,24 @@ def test_the_plot_is_a_picture(learning: ModuleType, report: ModuleType, tmp_pat
     runs.append(result_of(learning, tmp_path / "rl", rl=all_of_50))
     report.plot(runs, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_each_task_has_a_curve_of_its_own(learning: ModuleType, report: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    file = tmp_path / "rl" / "metrics.jsonl"
+    first, second = map(json.loads, file.read_text().splitlines())
+    first["rollout/success_rate/open_the_top_drawer"] = 0.25
+    second |= {"rollout/success_rate/open_the_top_drawer": 0.5, "rollout/success_rate/open_the_bottom_drawer": 1.0}
+    file.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    tasks = ["open_the_top_drawer", "open_the_bottom_drawer"]
+    assert [entry["by_task"] for entry in learning.curve(tmp_path / "rl", 0.0)] == [
+        {"open_the_top_drawer": 0.25},
+        {"open_the_top_drawer": 0.5, "open_the_bottom_drawer": 1.0},
+    ]
+    assert report._shared_words(tasks) == (2, 1)
+    assert [report._without(task, (2, 1)) for task in tasks] == ["top", "bottom"]
+    assert report._without("open", report._shared_words(["open"])) == "open"
+    each = {"tasks": tasks, "by_task": [5, 10], "episodes_by_task": [10, 10]}
+    ends = {name: {**result_of(learning, tmp_path / "rl")[name], **each} for name in ("sft", "rl")}
+    report.plot_tasks(result_of(learning, tmp_path / "rl", task=None, **ends), tmp_path / "tasks.png")
+    assert (tmp_path / "tasks.png").read_bytes()[:4] == b"\x89PNG"
