@@ -64,7 +64,9 @@ class Stages:
             code = subprocess.run([found, *command[1:]], env=variables).returncode
         finally:
             record["seconds"] += time.perf_counter() - begin
-            record["command"] = shlex.join(command)
+            said = shlex.join(command)
+            if record.setdefault("command", said) != said:
+                record["continued"] = said
             self.done[name] = record
             self._write()
         if code:
@@ -78,11 +80,13 @@ class Stages:
         aside.replace(self._file)
 
 
-def train(recipe: str, folder: Path, overrides: list[str]) -> list[str]:
-    """The command that trains into `folder`, or goes on with what is there."""
+def train(recipe: str, folder: Path, overrides: list[str], iterations: int | None = None) -> list[str]:
+    """The command that trains into `folder`, or goes on with what is there, to the end of `iterations`; None: the
+    recipe's, or what the run began with."""
+    length = [] if iterations is None else [f"trainer.iterations={iterations}"]
     if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").iterdir()):
-        return ["vla-train", "--resume", str(folder)]
-    return ["vla-train", recipe, *overrides, f"output_dir={folder}"]
+        return ["vla-train", "--resume", str(folder), *length]
+    return ["vla-train", recipe, *overrides, *length, f"output_dir={folder}"]
 
 
 def newest(run: Path) -> Path:
@@ -142,8 +146,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
             limits = [f"env.max_episode_steps={by_task[args.task]}"]
         limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
         told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}", *args.rl]
-        told += [] if args.iterations is None else [f"trainer.iterations={args.iterations}"]
-        stages.run("rl", train(recipe, out / "rl", told), environment)
+        stages.run("rl", train(recipe, out / "rl", told, args.iterations), environment)
     return figures(args, out, stages)
 
 
@@ -164,7 +167,12 @@ def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, An
         "seed": args.seed,
         "machine": {"processor": processor(), "cores": os.cpu_count(), "gpu": gpu()},
         "assets": os.environ.get("LIBERO_GYM_ASSETS", "auto"),
-        "commands": {name: record["command"].replace(str(out), "RUN") for name, record in stages.done.items()},
+        "commands": {
+            name: "; then ".join(record[said] for said in ("command", "continued") if said in record).replace(
+                str(out), "RUN"
+            )
+            for name, record in stages.done.items()
+        },
         "seconds": {**seconds, "all": sum(seconds.values())},
         "sft": evaluation(out / "sft"),
     }

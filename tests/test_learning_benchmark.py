@@ -52,6 +52,7 @@ def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_
     (run / "checkpoints" / "step_000005").mkdir(parents=True)
     (run / "checkpoints" / "step_000010").mkdir()
     assert learning.train("recipe", run, ["a=1"]) == ["vla-train", "--resume", str(run)]
+    assert learning.train("recipe", run, ["a=1"], 9) == ["vla-train", "--resume", str(run), "trainer.iterations=9"]
     assert learning.newest(run).name == "step_000010"
 
 
