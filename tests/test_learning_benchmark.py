@@ -44,6 +44,10 @@ def test_a_stage_that_failed_is_run_again_and_its_seconds_add_up(learning: Modul
     record = json.loads(file.read_text())["sft"]
     assert record["finished"]
     assert record["seconds"] > failed["seconds"]
+    assert record["command"].endswith(
+        "'raise SystemExit(3)'"
+    )  # what a run began with stays, beside what it went on with
+    assert record["continued"].endswith("-c ''")
 
 
 def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_path: Path) -> None:

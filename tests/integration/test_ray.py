@@ -16,7 +16,14 @@ pytestmark = pytest.mark.slow
 SMALL = ["env.num_envs=8", "env.max_episode_steps=40", "env.image_size=32", "env.assets=builtin", "trainer.threads=1"]
 AMOUNTS = {
     # 5 decisions of 8 steps an episode; two optimizer steps an iteration
-    "grpo": ["rollout.episodes=8", "algorithm.group_size=4", "actor.micro_batch_size=8", "algorithm.epochs=1"],
+    "grpo": [
+        "rollout.episodes=8",
+        "algorithm.group_size=4",
+        "actor.micro_batch_size=8",
+        "algorithm.epochs=1",
+        "env.task=[0,3]",
+        "rollout.task_sampling=prioritized",
+    ],
     "ppo": ["rollout.horizon=5", "actor.micro_batch_size=8", "actor.global_batch_size=20", "algorithm.epochs=1"],
 }
 COLLOCATED = '{"env,rollout,actor": all}'
