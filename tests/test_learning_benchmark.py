@@ -44,9 +44,8 @@ def test_a_stage_that_failed_is_run_again_and_its_seconds_add_up(learning: Modul
     record = json.loads(file.read_text())["sft"]
     assert record["finished"]
     assert record["seconds"] > failed["seconds"]
-    assert record["command"].endswith(
-        "'raise SystemExit(3)'"
-    )  # what a run began with stays, beside what it went on with
+    # what a run began with stays, beside what it went on with
+    assert record["command"].endswith("'raise SystemExit(3)'")
     assert record["continued"].endswith("-c ''")
 
 
