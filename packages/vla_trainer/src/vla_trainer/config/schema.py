@@ -2,14 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    model_validator,
-)
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm, Section
 from vla_trainer.config.cluster import Cluster
@@ -291,12 +284,9 @@ class Config(Section):
                 raise ValueError("rollout.horizon is missing: ppo collects that many decisions of each environment")
             if self.rollout.episodes is not None:
                 raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
-            if self.rollout.resample_groups:
-                raise ValueError("rollout.resample_groups is not read by ppo, which has no groups")
-            if self.rollout.task_sampling != "uniform":
-                raise ValueError(
-                    f'rollout.task_sampling="{self.rollout.task_sampling}" is not read by ppo; allowed: uniform'
-                )
+            for key in ("resample_groups", "task_sampling"):
+                if getattr(self.rollout, key) != RolloutConfig.model_fields[key].default:
+                    raise ValueError(f"rollout.{key} is not read by ppo, which has no groups")
         if isinstance(self.algorithm, GRPO):
             if self.rollout.episodes is None:
                 raise ValueError("rollout.episodes is missing: grpo collects that many episodes")
