@@ -34,13 +34,13 @@ import h5py
 import torch
 from learning_report import plot, plot_tasks
 
+from vla_trainer.metrics import ROLLOUT_PER_TASK
+
 SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Steps of an episode in published evaluations."""
 LIMIT_FACTOR = 1.6
 DATASET = "libero/learning-{suite}-{seed}-v0"
 STAGES = ("demonstrations", "sft", "start", "rl")
-PER_TASK = "rollout/success_rate/"
-"""Prefix of the metric that has a task's success in an iteration."""
 
 
 class Stages:
@@ -233,7 +233,9 @@ def curve(run: Path, before: float) -> list[dict[str, Any]]:
                 "iteration_seconds": spent,
                 "entropy": row.get("actor/entropy", math.nan),
                 "approx_kl": row.get("actor/approx_kl", math.nan),
-                "by_task": {name.removeprefix(PER_TASK): row[name] for name in row if name.startswith(PER_TASK)},
+                "by_task": {
+                    name.removeprefix(ROLLOUT_PER_TASK): row[name] for name in row if name.startswith(ROLLOUT_PER_TASK)
+                },
             }
         )
     return entries

@@ -1,8 +1,8 @@
 #!/bin/sh
 # What a bare Debian or Ubuntu machine with Python 3.11 and make lacks: uv, software OpenGL, the locked packages.
 # Does nothing that is already done, and installs system packages only as root or where sudo asks no password.
-# With the argument "test" also what the tests of the wheels need: pip compiles egl-probe, which hf-libero's robomimic
-# declares and nothing imports.
+# With the argument "test" also what the tests need: for the wheels a compiler, because pip compiles egl-probe, which
+# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -66,6 +66,10 @@ fi
 
 if [ "${1:-}" = test ]; then
     need_venv
+    if debian; then
+        # shellcheck disable=SC2046
+        install $(missing xvfb xdotool)
+    fi
     for tool in cmake c++; do
         command -v "$tool" >/dev/null 2>&1 && continue
         debian || { say "$tool is missing; the tests of the wheels need it"; exit 2; }

@@ -1,6 +1,7 @@
 """Which tasks training draws."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import known_toy
@@ -9,6 +10,7 @@ import pytest
 
 from vla_trainer.backend.local import LocalBackend
 from vla_trainer.config.load import load_config
+from vla_trainer.errors import ConfigError
 from vla_trainer.records import Episode, Start
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.priorities import FLOOR, WINDOW, TaskSampler
@@ -65,10 +67,15 @@ def test_it_goes_on_from_its_state() -> None:
     assert one.draw(np.random.default_rng(1), 8, 0) == other.draw(np.random.default_rng(1), 8, 0)
 
 
-def test_an_environment_without_tasks_is_drawn_from_by_seed() -> None:
+def test_an_environment_without_tasks_or_success_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"task_sampling=prioritized: .*does not list its tasks; allowed: uniform"):
+        TaskSampler(None, "prioritized")
+    silent = [replace(episode, success=None) for episode in ended(2, 1, 0)]
+    with pytest.raises(ConfigError, match="does not report success; allowed: uniform"):
+        note(TaskSampler(AVAILABLE, "prioritized"), silent)
     rng = np.random.default_rng(3)
     expected = [starts.draw(rng, None), starts.draw(rng, None)]
-    assert TaskSampler(None, "prioritized").draw(np.random.default_rng(3), 2, 0) == expected
+    assert TaskSampler(None, "uniform").draw(np.random.default_rng(3), 2, 0) == expected
 
 
 def test_a_run_turns_to_what_fails_and_a_resumed_one_draws_the_same(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ class LocalBackend:
         try:
             for _ in range(stages):
                 self._envs.append(make_envs(config.env, config.env.num_envs // stages))
+            self._available = starts.init_states(self._envs[0])
+            self._tasks = TaskSampler(self._available, config.rollout.task_sampling)
             self._policy = make_policy(config.policy, self._envs[0])
             self._autocast = autocast_of(config.policy)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=self._warmup > 0)
@@ -62,9 +64,7 @@ class LocalBackend:
             raise
         self._sampler = PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=self._autocast)
         self._collector = Collector(self._envs, self._sampler)
-        self._available = starts.init_states(self._envs[0])
         self._columns = Columns(int(starts_seed), self._available, config.env.num_envs)
-        self._tasks = TaskSampler(self._available, config.rollout.task_sampling)
         self.env_steps = 0
 
     @property

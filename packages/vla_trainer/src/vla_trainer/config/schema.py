@@ -95,7 +95,8 @@ class RolloutConfig(Section):
     signal; 0: an iteration learns from the groups that have one."""
     task_sampling: Literal["uniform", "prioritized"] = "uniform"
     """GRPO: uniform draws each group's task by itself; prioritized draws a task in proportion to 1 - its success rate
-    among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly."""
+    among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly; for environments that list
+    their tasks and report success."""
     temperature: PositiveFloat = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
     pipeline_stage_num: Literal[1, 2] = 1

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vla_trainer.errors import ConfigError
 from vla_trainer.records import Episode, Start
 from vla_trainer.rollout import starts
 
+KEY = "rollout.task_sampling=prioritized"
 WINDOW = 64
 """Episodes of a task that its success rate is of."""
 FLOOR = 0.2
@@ -24,9 +26,18 @@ class TaskSampler:
     """
 
     def __init__(self, available: Mapping[int, int] | None, sampling: str) -> None:
-        """`available`: see `starts.init_states`; environments that choose by seed have no tasks, and draw uniformly."""
+        """
+        Args:
+            available: see `starts.init_states`.
+            sampling: "uniform" or "prioritized".
+
+        Raises:
+            ConfigError: prioritized, and the environment chooses by seed: it has no tasks that could be drawn.
+        """
         self._available = available
-        self._prioritized = sampling == "prioritized" and available is not None
+        self._prioritized = sampling == "prioritized"
+        if self._prioritized and available is None:
+            raise ConfigError(f"{KEY}: this environment does not list its tasks; allowed: uniform")
         self._recent: dict[int, deque[bool]] = {task: deque(maxlen=WINDOW) for task in available or ()}
 
     def weights(self) -> dict[int, float]:
@@ -53,13 +64,19 @@ class TaskSampler:
         ]
 
     def note(self, episodes: Mapping[int, Episode]) -> None:
-        """Remember how the episodes of a rollout ended, in the order of their numbers."""
+        """Remember how the episodes of a rollout ended, in the order of their numbers.
+
+        Raises:
+            ConfigError: prioritized, and the environment does not say whether an episode succeeded.
+        """
         if not self._prioritized:
             return
         for number in sorted(episodes):
             episode = episodes[number]
             assert episode.start.task is not None
-            self._recent[episode.start.task].append(bool(episode.success))
+            if episode.success is None:
+                raise ConfigError(f"{KEY}: this environment does not report success; allowed: uniform")
+            self._recent[episode.start.task].append(episode.success)
 
     def state(self) -> dict[int, list[bool]]:
         """What a checkpoint keeps."""
