@@ -4,7 +4,7 @@
     of the suite                             (evaluation)         of all tasks or one                (evaluation)
 
 Each stage is a command of the packages in a process of its own. A benchmark that was broken off goes on: what is done
-is not repeated, training resumes. One JSON holds machine, commands, seconds of each stage, both evaluations and the
+is not repeated, training resumes, under the overrides that are given now. One JSON holds machine, commands, seconds of each stage, both evaluations and the
 curve; the plot shows success against episodes and against time, which counts from the first demonstration on.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
@@ -64,9 +64,9 @@ class Stages:
             code = subprocess.run([found, *command[1:]], env=variables).returncode
         finally:
             record["seconds"] += time.perf_counter() - begin
-            said = shlex.join(command)
-            if record.setdefault("command", said) != said:
-                record["continued"] = said
+            said, commands = shlex.join(command), record.setdefault("commands", [])
+            if commands[-1:] != [said]:
+                commands.append(said)
             self.done[name] = record
             self._write()
         if code:
@@ -80,13 +80,13 @@ class Stages:
         aside.replace(self._file)
 
 
-def train(recipe: str, folder: Path, overrides: list[str], iterations: int | None = None) -> list[str]:
+def train(recipe: str, folder: Path, base: list[str], chosen: list[str], iterations: int | None = None) -> list[str]:
     """The command that trains into `folder`, or goes on with what is there, to the end of `iterations`; None: the
-    recipe's, or what the run began with."""
-    length = [] if iterations is None else [f"trainer.iterations={iterations}"]
+    recipe's, or what the run began with. Overrides that were `chosen` apply to a run that goes on, too."""
+    chosen = [*chosen, *([] if iterations is None else [f"trainer.iterations={iterations}"])]
     if (folder / "checkpoints").is_dir() and any((folder / "checkpoints").iterdir()):
-        return ["vla-train", "--resume", str(folder), *length]
-    return ["vla-train", recipe, *overrides, *length, f"output_dir={folder}"]
+        return ["vla-train", "--resume", str(folder), *chosen]
+    return ["vla-train", recipe, *base, *chosen, f"output_dir={folder}"]
 
 
 def newest(run: Path) -> Path:
@@ -127,9 +127,9 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
         f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
     )
     stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
-    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1", *args.sft]
-    told += ["eval.episodes=null"]  # which states matter is up to `start`
-    stages.run("sft", train("tiny_spatial_sft", out / "sft", told), environment)
+    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
+    chosen = [*args.sft, "eval.episodes=null"]  # which states matter is up to `start`
+    stages.run("sft", train("tiny_spatial_sft", out / "sft", told, chosen), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
     if args.algorithm != "none":
         recipe = f"tiny_spatial_{args.algorithm}_from_sft"
@@ -145,8 +145,8 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
         else:
             limits = [f"env.max_episode_steps={by_task[args.task]}"]
         limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
-        told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}", *args.rl]
-        stages.run("rl", train(recipe, out / "rl", told, args.iterations), environment)
+        told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}"]
+        stages.run("rl", train(recipe, out / "rl", told, args.rl, args.iterations), environment)
     return figures(args, out, stages)
 
 
@@ -168,10 +168,7 @@ def figures(args: argparse.Namespace, out: Path, stages: Stages) -> dict[str, An
         "machine": {"processor": processor(), "cores": os.cpu_count(), "gpu": gpu()},
         "assets": os.environ.get("LIBERO_GYM_ASSETS", "auto"),
         "commands": {
-            name: "; then ".join(record[said] for said in ("command", "continued") if said in record).replace(
-                str(out), "RUN"
-            )
-            for name, record in stages.done.items()
+            name: "; then ".join(record["commands"]).replace(str(out), "RUN") for name, record in stages.done.items()
         },
         "seconds": {**seconds, "all": sum(seconds.values())},
         "sft": evaluation(out / "sft"),

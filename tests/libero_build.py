@@ -28,7 +28,7 @@ for bddl_file in bddl_files:
 
 
 def build(assets: Path, folder: Path, tasks) -> dict[str, mujoco.MjModel]:
-    """Task name -> its scene, compiled by LIBERO from the given assets."""
+    """Task name -> its scene, compiled by LIBERO from the given assets; the files, some 50 MB each, are gone then."""
     folder.mkdir()
     keys = ("benchmark_root", "bddl_files", "init_states", "datasets", "assets")
     (folder / "config.yaml").write_text("".join(f"{key}: {assets}\n" for key in keys))
@@ -41,4 +41,11 @@ def build(assets: Path, folder: Path, tasks) -> dict[str, mujoco.MjModel]:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return {task.name: mujoco.MjModel.from_binary_path(str(folder / f"{task.name}.mjb")) for task in tasks}
+    return {task.name: take(folder / f"{task.name}.mjb") for task in tasks}
+
+
+def take(file: Path) -> mujoco.MjModel:
+    """The scene of a file, which is removed."""
+    model = mujoco.MjModel.from_binary_path(str(file))
+    file.unlink()
+    return model

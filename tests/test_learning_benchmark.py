@@ -45,17 +45,20 @@ def test_a_stage_that_failed_is_run_again_and_its_seconds_add_up(learning: Modul
     assert record["finished"]
     assert record["seconds"] > failed["seconds"]
     # what a run began with stays, beside what it went on with
-    assert record["command"].endswith("'raise SystemExit(3)'")
-    assert record["continued"].endswith("-c ''")
+    first, second = record["commands"]
+    assert first.endswith("'raise SystemExit(3)'")
+    assert second.endswith("-c ''")
 
 
 def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_path: Path) -> None:
     run = tmp_path / "rl"
-    assert learning.train("recipe", run, ["a=1"]) == ["vla-train", "recipe", "a=1", f"output_dir={run}"]
+    assert learning.train("recipe", run, ["a=1"], ["b=2"]) == ["vla-train", "recipe", "a=1", "b=2", f"output_dir={run}"]
     (run / "checkpoints" / "step_000005").mkdir(parents=True)
     (run / "checkpoints" / "step_000010").mkdir()
-    assert learning.train("recipe", run, ["a=1"]) == ["vla-train", "--resume", str(run)]
-    assert learning.train("recipe", run, ["a=1"], 9) == ["vla-train", "--resume", str(run), "trainer.iterations=9"]
+    again = ["vla-train", "--resume", str(run)]
+    assert learning.train("recipe", run, ["a=1"], []) == again
+    # what is asked for now counts, not what the run began with
+    assert learning.train("recipe", run, ["a=1"], ["b=3"], 9) == [*again, "b=3", "trainer.iterations=9"]
     assert learning.newest(run).name == "step_000010"
 
 

@@ -37,12 +37,11 @@ def assets(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    """Task name -> scene: names are unique over the suites. Two processes build half of them each."""
+    """Task name -> scene: names are unique over the suites. Two processes at a time build a quarter of them each."""
     folder = tmp_path_factory.mktemp("scenes")
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(build, assets, folder / str(half), ALL[half::2]) for half in range(2)]
-        built = [job.result() for job in jobs]
-    return {task.name: built[number % 2][task.name] for number, task in enumerate(ALL)}
+        jobs = [pool.submit(build, assets, folder / str(part), ALL[part::4]) for part in range(4)]
+        return {name: scene for job in jobs for name, scene in job.result().items()}
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 import copy
 import json
 import pickle
-import time
-from importlib import import_module
 
 import pytest
 import torch
@@ -211,12 +209,10 @@ def test_key_formula_is_that_of_the_published_code(parity_folder):
 
 def test_published_sizes():
     """The 7B network, without memory: shapes that the published checkpoints' documentation states."""
-    import_module("timm")  # seconds of imports, which are not the construction's
     config = config_from_dict(PUBLISHED, num_images=2)
-    begin = time.perf_counter()
     with torch.device("meta"):
         model = OpenVLAOFTModel(config)
-    assert time.perf_counter() - begin < 10
+    assert {value.device.type for value in model.state_dict().values()} == {"meta"}
     # DINOv2 ViT-L has 24 blocks, SigLIP so400m 27, Llama 2 7B 32 layers.
     assert {to_file(name) for name in model.state_dict()} == published_keys(24, "siglip", 27, 32)
     assert model.vision_backbone.num_patches == 256
