@@ -4,8 +4,9 @@
     of the suite                             (evaluation)         of all tasks or one                (evaluation)
 
 Each stage is a command of the packages in a process of its own. A benchmark that was broken off goes on: what is done
-is not repeated, training resumes, under the overrides that are given now. One JSON holds machine, commands, seconds of each stage, both evaluations and the
-curve; the plot shows success against episodes and against time, which counts from the first demonstration on.
+is not repeated, training resumes, under the overrides that are given now. One JSON holds machine, commands, seconds of
+each stage, both evaluations and the curve; the plot shows success against episodes and against time, which counts from
+the first demonstration on.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 8 --seed 1 --iterations 40
