@@ -101,6 +101,21 @@ def test_the_folder_of_a_run(algorithm: str, toy_recipes: dict[str, str], tmp_pa
     assert "success" in shown
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_actions_are_scored_at_the_temperature_that_sampled_them(
+    algorithm: str, toy_recipes: dict[str, str], tmp_path: Path
+) -> None:
+    # one step an iteration, and hardly any movement: a score at another temperature would show as KL
+    still = ["algorithm.epochs=1", "actor.global_batch_size=null", "actor.lr=1e-12", "trainer.iterations=4"]
+    falling = ["rollout.temperature=0.4", "rollout.temperature_final=0.04"]
+    lines = train(toy_recipes[algorithm], tmp_path / "run", *QUIET, *still, *falling)
+    assert [line["rollout/temperature"] for line in lines] == pytest.approx([0.4, 0.31, 0.22, 0.13])
+    assert [line["actor/approx_kl"] for line in lines] == pytest.approx([0.0] * 4, abs=1e-9)
+    entropy = [line["actor/entropy"] for line in lines]
+    assert entropy == sorted(entropy, reverse=True)
+    assert entropy[3] < 0.95 * entropy[0]
+
+
 def test_the_same_seed_repeats_and_another_does_not(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     first = train(toy_recipes["ppo"], tmp_path / "1", *QUIET, *UNEVEN)
     assert train(toy_recipes["ppo"], tmp_path / "2", *QUIET, *UNEVEN) == first

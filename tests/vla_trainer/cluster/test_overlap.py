@@ -16,10 +16,12 @@ from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import make_backend
 from vla_trainer.config.schema import Config
 from vla_trainer.update.policy_gradient import Update
+from vla_trainer.update.schedule import temperature_at
 
 pytestmark = pytest.mark.slow
 
-GROUPS = ["actor.batch_order=groups", "rollout.resample_groups=2"]
+FALLING = "rollout.temperature_final=0.5"
+GROUPS = ["actor.batch_order=groups", "rollout.resample_groups=2", FALLING]
 AHEAD = ["rollout.max_staleness=1", "rollout.importance_cap=1.5"]
 
 
@@ -68,16 +70,16 @@ def one_step_off(of: Config) -> list[tuple[list[float], dict[str, float]]]:
     backend: Any = make_backend(of)
     found = []
     try:
-        ahead = backend.collect()
+        ahead = backend.collect(None, 1)
         for iteration in (1, 2, 3):
-            rollout, ahead = ahead, backend.collect()
+            rollout, ahead = ahead, backend.collect(None, iteration + 1)
             batch = BATCHES["grpo"](rollout, of.algorithm)
             one = Update(
                 backend._policy,
                 backend._optimizer,
                 of.algorithm,
                 of.actor,
-                temperature=of.rollout.temperature,
+                temperature=temperature_at(of.rollout, iteration, of.trainer.iterations),
                 action_dim=backend._envs[0].single_action_space.shape[-1],
             )
             measured = one.run(batch, backend._shuffles, importance_cap=1.5 if iteration > 1 else None)
@@ -88,8 +90,8 @@ def one_step_off(of: Config) -> list[tuple[list[float], dict[str, float]]]:
 
 
 def test_the_next_rollout_is_collected_during_the_update_with_the_weights_of_before(cluster: Any) -> None:
-    expected = one_step_off(config(slow_toy.GRPO))
-    got, seconds = iterations(config(slow_toy.GRPO, *AHEAD, *on(cluster)))
+    expected = one_step_off(config(slow_toy.GRPO, FALLING))
+    got, seconds = iterations(config(slow_toy.GRPO, FALLING, *AHEAD, *on(cluster)))
     for number, ((mine, measured), (theirs, as_measured)) in enumerate(zip(got, expected, strict=True)):
         assert mine == pytest.approx(theirs)
         assert measured.pop("rollout/staleness") == min(number, 1)

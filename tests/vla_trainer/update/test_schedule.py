@@ -1,10 +1,10 @@
-"""Learning rates over a run."""
+"""Learning rates and temperature over a run."""
 
 import pytest
 import torch
 
-from vla_trainer.config.schema import Actor
-from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.config.schema import Actor, RolloutConfig
+from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 
 
 def factors(actor: Actor, iterations: int) -> list[float]:
@@ -24,6 +24,14 @@ def test_linear_after_a_warm_up() -> None:
 def test_cosine() -> None:
     # (1 + cos(pi d)) / 2 at d = 0, 1/4, 1/2, 3/4
     assert factors(Actor(lr_schedule="cosine"), 4) == pytest.approx([1, 0.8535534, 0.5, 0.1464466], abs=1e-6)
+
+
+def test_temperature_moves_on_a_line() -> None:
+    # four steps of -0.1 from 1 towards 0.6 after the last iteration, where a longer look stays
+    falling = RolloutConfig(temperature=1.0, temperature_final=0.6)
+    assert [temperature_at(falling, n, 4) for n in (1, 2, 3, 4, 5, 9)] == pytest.approx([1, 0.9, 0.8, 0.7, 0.6, 0.6])
+    assert temperature_at(RolloutConfig(temperature=0.5, temperature_final=1.5), 2, 2) == 1.0
+    assert temperature_at(RolloutConfig(temperature=1.6), 3, 4) == 1.6
 
 
 def test_both_rates_are_scaled() -> None:

@@ -37,6 +37,7 @@ METRICS: dict[str, str] = {
     "rollout/batch_fraction": "Share of the collected decisions that enter the update.",
     "rollout/informative_groups": "Share of the groups that carry a signal; GRPO only.",
     "rollout/resampled_groups": "Groups that were collected in the place of ones without signal; GRPO only.",
+    "rollout/temperature": "What actions are sampled and scored at; with temperature_final only.",
     "rollout/staleness": "Updates between the weights that acted and those that learn; with max_staleness=1 only.",
     "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",
     "rollout/advantage_std": "Deviation of the batch's advantages before they are normalized.",

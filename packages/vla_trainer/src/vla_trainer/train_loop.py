@@ -29,6 +29,7 @@ from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
 from vla_trainer.records import FilmRequest
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
+from vla_trainer.update.schedule import temperature_at
 from vla_trainer.video import FilmWriter
 
 Times = dict[str, float]
@@ -63,6 +64,8 @@ class Reinforcement:
         with _timed(times, "advantage"):
             batch = BATCHES[self._algorithm.name](rollout, self._algorithm)
             metrics = rollout_metrics(rollout, batch, self._recent)
+        if config.rollout.temperature_final is not None:
+            metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)
         with _timed(times, "update"):
             # without a group whose returns differ there is nothing to learn from
             metrics |= backend.update(batch, number) if len(batch) else {}

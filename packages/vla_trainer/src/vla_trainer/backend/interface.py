@@ -53,7 +53,8 @@ class Backend(Common, Protocol):
     def collect(self, films: FilmRequest | None = None, iteration: int | None = None) -> Rollout:
         """One iteration's rollout with the present weights, or with those of before as `rollout.max_staleness` says.
 
-        `films` asks for pictures of the next episodes; `iteration` is needed to begin its update early.
+        `films` asks for pictures of the next episodes. `iteration` says what temperature it is sampled at (None: that
+        of the first), and is needed to begin its update early.
         """
 
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:

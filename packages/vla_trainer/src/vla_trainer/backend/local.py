@@ -27,7 +27,7 @@ from vla_trainer.rollout.queue import Columns, Groups
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
-from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 from vla_trainer.video import fps_of
 
 
@@ -78,6 +78,7 @@ class LocalBackend:
     def collect(self, films: FilmRequest | None = None, iteration: int | None = None) -> Rollout:
         config, algorithm = self._config.rollout, self._algorithm
         self._collector.film(films)
+        self._sampler.temperature = temperature_at(config, iteration or 1, self._config.trainer.iterations)
         if isinstance(algorithm, GRPO):
             assert config.episodes is not None
             count = config.episodes // algorithm.group_size
@@ -108,7 +109,7 @@ class LocalBackend:
             batch,
             self._algorithm,
             actor,
-            temperature=self._config.rollout.temperature,
+            temperature=temperature_at(self._config.rollout, iteration, trainer.iterations),
             action_dim=space.shape[-1],
             generator=self._shuffles,
             reference=self._reference,

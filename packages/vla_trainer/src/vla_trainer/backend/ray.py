@@ -31,6 +31,7 @@ from vla_trainer.result import Evaluation
 from vla_trainer.rollout import starts
 from vla_trainer.rollout.envs import evaluation_env, knows_splits
 from vla_trainer.rollout.priorities import TaskSampler
+from vla_trainer.update.schedule import temperature_at
 
 IMPORTANCE_CAP = 2.0
 """Where `rollout.importance_cap` is null."""
@@ -97,6 +98,9 @@ class RayBackend:
 
     def _collect(self, films: FilmRequest | None, iteration: int | None) -> Rollout:
         config, algorithm = self._config.rollout, self._algorithm
+        if config.temperature_final is not None:
+            temperature = temperature_at(config, iteration or 1, self._config.trainer.iterations)
+            self._call([self._policies[index].sample_at.remote(temperature) for index in self._layout.acting()])
         if isinstance(algorithm, GRPO):
             assert config.episodes is not None
             count = config.episodes // algorithm.group_size
@@ -129,7 +133,7 @@ class RayBackend:
         if settings.max_staleness and iteration < self._config.trainer.iterations:
             # a checkpoint of this iteration goes on from here, and collects again
             self._before = (self._start_rng.bit_generator.state, *self._envs.running())
-            ahead = self._background.submit(self._collect, self._films, None)
+            ahead = self._background.submit(self._collect, self._films, iteration + 1)
         if self._early is not None:
             self._call(self._early.under_way)
         staleness = self._version - self._acted

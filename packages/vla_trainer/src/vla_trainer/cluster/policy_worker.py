@@ -33,7 +33,7 @@ from vla_trainer.update.moments import move_moments
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import Update
 from vla_trainer.update.ranks import Ranks, backend_of
-from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 
 MEETING = timedelta(minutes=5)
 """How long processes wait for each other at the start."""
@@ -131,6 +131,10 @@ class PolicyWorker:
         values = None if out.values is None else out.values.cpu()
         return Acted(out.actions, out.tokens.cpu(), out.log_probs.float().cpu(), values, where, self._version)
 
+    def sample_at(self, temperature: float) -> None:
+        """Act at this temperature for training from now on."""
+        self._samplers[False].temperature = temperature
+
     def so_far(self) -> list[Chunk]:
         """Where the rows are that were kept since the last `seal`; they are kept on."""
         return self._store.so_far()
@@ -174,7 +178,7 @@ class PolicyWorker:
                 self._optimizer,
                 self._algorithm,
                 config.actor,
-                temperature=config.rollout.temperature,
+                temperature=temperature_at(config.rollout, iteration, config.trainer.iterations),
                 action_dim=self._action_dim,
                 reference=self._reference,
                 critic_only=iteration <= self._warmup,

@@ -99,6 +99,8 @@ class RolloutConfig(Section):
     their tasks and report success."""
     temperature: PositiveFloat = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
+    temperature_final: PositiveFloat | None = None
+    """What the temperature moves to on a line, iteration by iteration, by the end of the last one; null: it stays."""
     pipeline_stage_num: Literal[1, 2] = 1
     """2: the environments are two halves; one steps while the policy looks at the other."""
     max_staleness: Literal[0, 1] = 0

@@ -46,8 +46,8 @@ class PolicySampler:
             autocast: makes the context that the policy acts in.
         """
         self.version = 0
+        self.temperature = temperature
         self._policy = policy
-        self._temperature = temperature
         self._deterministic = deterministic
         self._autocast = autocast
         self._generators: list[torch.Generator] = []
@@ -57,7 +57,7 @@ class PolicySampler:
             return self._policy.act(
                 obs,
                 deterministic=self._deterministic or seeds is None,
-                temperature=self._temperature,
+                temperature=self.temperature,
                 generator=None if self._deterministic or seeds is None else self._seeded(seeds),
             )
 

@@ -1,10 +1,10 @@
-"""How learning rates change over a run: a function of the iteration alone, so that a resume needs no state of it."""
+"""What changes over a run: functions of the iteration alone, so that a resume needs no state of them."""
 
 from math import cos, pi
 
 import torch
 
-from vla_trainer.config.schema import Actor
+from vla_trainer.config.schema import Actor, RolloutConfig
 
 
 def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
@@ -23,6 +23,17 @@ def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
     left = 1.0 - done if actor.lr_schedule == "linear" else 0.5 * (1.0 + cos(pi * done))
     final = actor.lr_final_fraction if actor.lr_final_fraction is not None else 0.0
     return final + (1.0 - final) * left
+
+
+def temperature_at(rollout: RolloutConfig, iteration: int, iterations: int) -> float:
+    """What an iteration's actions are sampled and scored at; iterations count from 1 to `iterations`.
+
+    It begins at `temperature`, and would be `temperature_final`, where that is set, in an iteration after the last one.
+    """
+    if rollout.temperature_final is None:
+        return rollout.temperature
+    done = min((iteration - 1) / iterations, 1.0)
+    return rollout.temperature + (rollout.temperature_final - rollout.temperature) * done
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, actor: Actor, factor: float) -> None:
