@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.stepper import control_step
 from libero_gym.errors import ActionError, InitStateError
@@ -49,7 +50,9 @@ class SharedModel:
         model.opt.tolerance = SOLVER_TOLERANCE
         published = scene.table.control_substeps
         if physics_steps is not None:
+            timestep = model.opt.timestep
             model.opt.timestep *= published / physics_steps
+            keep_stiffness(model, timestep)
         return cls(scene, model, physics_steps or published)
 
 
