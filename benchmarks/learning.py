@@ -133,7 +133,8 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told, chosen), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
     if args.algorithm != "none":
-        recipe = f"tiny_spatial_{args.algorithm}_from_sft"
+        several = "all_" if args.task is None and args.algorithm == "grpo" else ""
+        recipe = f"tiny_spatial_{several}{args.algorithm}_from_sft"
         file = Path(environment["MINARI_DATASETS_PATH"], dataset, "data", "main_data.hdf5")
         by_task = training_limits(file, SUITES[args.suite])
         if args.task is None:
