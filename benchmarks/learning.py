@@ -40,7 +40,7 @@ from vla_trainer.metrics import ROLLOUT_PER_TASK
 SUITES = {"spatial": 220, "object": 280, "goal": 300, "10": 520}
 """Steps of an episode in published evaluations."""
 LIMIT_FACTOR = 1.6
-DATASET = "libero/learning-{suite}-{seed}-v0"
+DATASET = "libero/learning-{tasks}-{seed}-v0"
 STAGES = ("demonstrations", "sft", "start", "rl")
 
 
@@ -106,9 +106,17 @@ def training_limits(file: Path, published: int, chunk: int = 8) -> dict[int, int
 def folder_of(args: argparse.Namespace) -> Path:
     """Where a benchmark's runs are."""
     named = [args.variant.replace(" ", "-")] if args.variant else []
-    tasks = "all" if args.task is None else str(args.task)
+    tasks = "all" if args.task is None else f"{args.task}-alone" if args.alone else str(args.task)
     given: Path | None = args.out
     return given or Path("runs", "learning", "-".join([args.suite, tasks, args.algorithm, *named, str(args.seed)]))
+
+
+def demonstrate(args: argparse.Namespace, dataset: str) -> list[str]:
+    """The command that records one demonstration of each task that is imitated."""
+    tasks = ["--task", str(args.task)] if args.alone else []
+    pictures = ["--size", "64", "--quality", "fast", "--camera", "agentview", "--camera", "wrist"]
+    told = ["--suite", args.suite, *tasks, "--per-task", "1", *pictures, "--seed", str(args.seed), "--out", dataset]
+    return ["libero-gym", "demos", *told]
 
 
 def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
@@ -119,15 +127,12 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     # the commands that belong to this Python, whether or not its environment is activated
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets"), "PATH": path}
-    dataset = DATASET.format(suite=args.suite, seed=args.seed)
+    dataset = DATASET.format(tasks=f"{args.suite}-{args.task}" if args.alone else args.suite, seed=args.seed)
     suite = f"env.id=libero/{args.suite.capitalize()}-v0"
     common = [suite, f"trainer.seed={args.seed}"]
     which = [] if args.task is None else [f"env.task={args.task}"]
     which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]
-    demos = (
-        f"libero-gym demos --suite {args.suite} --per-task 1 --size 64 --quality fast --camera agentview --camera wrist"
-    )
-    stages.run("demonstrations", [*demos.split(), "--seed", str(args.seed), "--out", dataset], environment)
+    stages.run("demonstrations", demonstrate(args, dataset), environment)
     told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
     chosen = [*args.sft, "eval.episodes=null"]  # which states matter is up to `start`
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told, chosen), environment)
@@ -250,6 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--task", type=int, help="one task of the suite; all of them by one policy where not given")
+    parser.add_argument("--alone", action="store_true", help="with --task: demonstrate and imitate that task alone")
     parser.add_argument("--algorithm", choices=("grpo", "ppo", "none"), default="grpo", help="none: only the start")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, help="of reinforcement learning; the recipe's")
@@ -262,6 +268,8 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="success against episodes and minutes")
     parser.add_argument("--plot-tasks", type=Path, help="success of each task against episodes, where they are several")
     args = parser.parse_args()
+    if args.alone and args.task is None:
+        parser.error("--alone is for one task, and --task does not say which")
     out = folder_of(args)
     result = benchmark(args, out)
     if args.json is not None:

@@ -1,5 +1,6 @@
 """benchmarks/learning.py: what it runs once, what it reads, what it draws. The runs themselves take an hour."""
 
+import argparse
 import importlib
 import json
 import sys
@@ -60,6 +61,25 @@ def test_training_goes_on_where_there_is_a_checkpoint(learning: ModuleType, tmp_
     # what is asked for now counts, not what the run began with
     assert learning.train("recipe", run, ["a=1"], ["b=3"], 9) == [*again, "b=3", "trainer.iterations=9"]
     assert learning.newest(run).name == "step_000010"
+
+
+@pytest.mark.parametrize(("alone", "tasks"), [(True, ["--task", "3"]), (False, [])])
+def test_what_is_demonstrated(learning: ModuleType, alone: bool, tasks: list[str]) -> None:
+    args = argparse.Namespace(suite="spatial", task=3, alone=alone, seed=5)
+    command = learning.demonstrate(args, "libero/x-v0")
+    assert command[:4] == ["libero-gym", "demos", "--suite", "spatial"]
+    assert command[4 : 4 + len(tasks) + 2] == [*tasks, "--per-task", "1"]
+    assert command[-4:] == ["--seed", "5", "--out", "libero/x-v0"]
+
+
+def test_one_task_alone_needs_a_task(
+    learning: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["learning.py", "spatial", "--alone"])
+    with pytest.raises(SystemExit) as ended:
+        learning.main()
+    assert ended.value.code == 2
+    assert "--task does not say which" in capsys.readouterr().err
 
 
 def test_training_episodes_have_a_limit_of_their_own(learning: ModuleType, tmp_path: Path) -> None:
