@@ -133,7 +133,8 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     which = [] if args.task is None else [f"env.task={args.task}"]
     which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]
     stages.run("demonstrations", demonstrate(args, dataset), environment)
-    told = [*common, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
+    imitated = [f"env.task={args.task}"] if args.alone else []
+    told = [*common, *imitated, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
     chosen = [*args.sft, "eval.episodes=null"]  # which states matter is up to `start`
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told, chosen), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)
