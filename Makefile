@@ -12,7 +12,7 @@ setup: ## install uv, the OpenGL libraries and the locked packages, as far as th
 	@sh scripts/setup.sh
 
 demo: setup ## one demonstration a task, then GRPO on one task: its success before and after, no GPU, 8 to 10 minutes
-	@$(RUN) python benchmarks/learning.py spatial --task 3 --iterations 16 --states 25 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
+	@$(RUN) python benchmarks/learning.py spatial --task 3 --sft trainer.iterations=6 --iterations 12 --states 25 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: ## style, types and all tests, the slow ones too
 	@sh scripts/setup.sh test
