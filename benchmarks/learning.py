@@ -119,6 +119,12 @@ def demonstrate(args: argparse.Namespace, dataset: str) -> list[str]:
     return ["libero-gym", "demos", *told]
 
 
+def imitate(args: argparse.Namespace, dataset: str) -> list[str]:
+    """Overrides that say which demonstrations SFT learns from; the dataset must have all tasks that are named."""
+    tasks = [f"env.task={args.task}"] if args.alone else []
+    return [*tasks, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
+
+
 def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Run what has not been, and read the figures."""
     out.mkdir(parents=True, exist_ok=True)
@@ -133,8 +139,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     which = [] if args.task is None else [f"env.task={args.task}"]
     which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]
     stages.run("demonstrations", demonstrate(args, dataset), environment)
-    imitated = [f"env.task={args.task}"] if args.alone else []
-    told = [*common, *imitated, f"algorithm.dataset={dataset}", "algorithm.episodes_per_task=1"]
+    told = [*common, *imitate(args, dataset)]
     chosen = [*args.sft, "eval.episodes=null"]  # which states matter is up to `start`
     stages.run("sft", train("tiny_spatial_sft", out / "sft", told, chosen), environment)
     stages.run("start", ["vla-eval", str(out / "sft"), *which], environment)

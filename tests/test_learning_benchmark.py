@@ -72,6 +72,16 @@ def test_what_is_demonstrated(learning: ModuleType, alone: bool, tasks: list[str
     assert command[-4:] == ["--seed", "5", "--out", "libero/x-v0"]
 
 
+@pytest.mark.parametrize(("alone", "expected"), [(True, ["env.task=3"]), (False, [])])
+def test_imitation_asks_for_the_tasks_that_were_demonstrated(
+    learning: ModuleType, alone: bool, expected: list[str]
+) -> None:
+    # of a task that the dataset lacks SFT makes an error, so that it is told where one was demonstrated alone
+    told = learning.imitate(argparse.Namespace(task=3, alone=alone), "libero/x-v0")
+    assert [override for override in told if override.startswith("env.task")] == expected
+    assert "algorithm.dataset=libero/x-v0" in told
+
+
 def test_one_task_alone_needs_a_task(
     learning: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
