@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.engine.world import ACTION_SIZE, FAST_STEPS, SharedModel, Snapshot, World, check_action
+from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
 from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
 from libero_gym.options import EnvOptions
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
@@ -53,7 +53,7 @@ class SharedModels:
             self._models[task.id] = SharedModel.load(
                 scene,
                 decimated=self._options.render_quality == "fast",
-                physics_steps=FAST_STEPS if self._options.physics_quality == "fast" else None,
+                physics=self._options.physics_quality,
             )
         return self._models[task.id]
 

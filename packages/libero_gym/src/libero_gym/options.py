@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from libero_gym.engine.world import PHYSICS
 from libero_gym.errors import OptionError, SplitError, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
@@ -16,7 +17,6 @@ from libero_gym.tasks.suites import Suite, Task
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
-PHYSICS = ("reference", "fast")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
 NO_LIMIT = 1_000_000_000
@@ -87,8 +87,10 @@ def check_options(
     tasks = scenes.select(chosen, task)
     if _among("engine", engine, ENGINES, place) == "robosuite":
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
-        if physics_quality == "fast":
-            raise OptionError(f"physics_quality 'fast' in {place}; engine 'robosuite' allows only 'reference'")
+        if physics_quality in PHYSICS[1:]:
+            raise OptionError(
+                f"physics_quality {physics_quality!r} in {place}; engine 'robosuite' allows only 'reference'"
+            )
     return EnvOptions(
         suite=chosen,
         tasks=tasks,

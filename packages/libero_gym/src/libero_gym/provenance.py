@@ -32,7 +32,8 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     if options.render_quality != "reference":
         found.append(f"render_quality {options.render_quality!r} draws other pictures than LIBERO")
     if options.physics_quality != "reference":
-        found.append(f"physics_quality {options.physics_quality!r} simulates with other time steps than LIBERO")
+        softer = " and softer contacts" if options.physics_quality == "soft" else ""
+        found.append(f"physics_quality {options.physics_quality!r} has other time steps{softer} than LIBERO")
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
     published: dict[int, set[int]] = {}
     for task in options.tasks:

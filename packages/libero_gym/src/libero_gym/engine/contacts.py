@@ -1,4 +1,7 @@
-"""Contacts that are as stiff with a longer physics step as with LIBERO's."""
+"""Contacts that are as stiff with a longer physics step as with LIBERO's: `physics_quality="fast"`.
+
+"soft" leaves them as MuJoCo has them at the longer step; docs/results.md has how a policy learns with those.
+"""
 
 import math
 

@@ -19,6 +19,8 @@ ACTION_SIZE = 7
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
 #: from the last solution; one run that is told to go on to here ends where its three do, at the price of an iteration.
 SOLVER_TOLERANCE = 1e-13
+#: "reference": LIBERO's time steps. "fast": longer ones, contacts as stiff. "soft": those, and contacts that give way.
+PHYSICS = ("reference", "fast", "soft")
 #: Physics steps of a control step where speed matters more than LIBERO's trajectories: 5 ms each instead of 2 ms.
 FAST_STEPS = 10
 #: mjtWarning entries after which MuJoCo has thrown a state away.
@@ -38,22 +40,23 @@ class SharedModel:
     holder: World | None = None
 
     @classmethod
-    def load(cls, scene: CompiledScene, *, decimated: bool = False, physics_steps: int | None = None) -> SharedModel:
+    def load(cls, scene: CompiledScene, *, decimated: bool = False, physics: str = "reference") -> SharedModel:
         """Read a scene's model from disk, with coarser visual meshes and other time steps if asked for.
 
         Args:
             scene: what was compiled.
             decimated: with coarser visual meshes.
-            physics_steps: of a control step, which stays as long as it is; None for LIBERO's.
+            physics: one of `PHYSICS`; a control step stays as long as it is.
         """
         model = scene.load_model(decimated=decimated)
         model.opt.tolerance = SOLVER_TOLERANCE
         published = scene.table.control_substeps
-        if physics_steps is not None:
-            timestep = model.opt.timestep
-            model.opt.timestep *= published / physics_steps
+        steps = published if physics == "reference" else FAST_STEPS
+        timestep = model.opt.timestep
+        model.opt.timestep *= published / steps
+        if physics == "fast":
             keep_stiffness(model, timestep)
-        return cls(scene, model, physics_steps or published)
+        return cls(scene, model, steps)
 
 
 @dataclass(frozen=True)
