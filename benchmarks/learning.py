@@ -9,7 +9,7 @@ each stage, both evaluations and the curve; the plot shows success against episo
 the first demonstration on.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
-    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 8 --seed 1 --iterations 40
+    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --seed 1
 
 Training episodes end after LIMIT_FACTOR times the steps of their task's demonstration, those of an evaluation at the
 suite's own limit: what has not succeeded by then hardly ever does, and would be most of what is simulated and learned
