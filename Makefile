@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## install uv, the OpenGL libraries and the locked packages, as far as they are missing
 	@sh scripts/setup.sh
 
-demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, 8 to 10 minutes
+demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, some 7 minutes
 	@$(RUN) python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --iterations 18 --states 25 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
 
 test: ## style, types and all tests, the slow ones too
