@@ -136,7 +136,7 @@ def _required(recipe: str | None) -> str:
 
 @contextmanager
 def _one_line(*also: type[Exception]) -> Iterator[None]:
-    """What a user can mend, and `also`, becomes one line on standard error and exit code 2; the rest is a traceback."""
+    """What a user can mend, and `also`, becomes one line on standard error and an exit code; the rest is a traceback."""
     try:
         yield
     except Exception as error:
@@ -145,7 +145,7 @@ def _one_line(*also: type[Exception]) -> Iterator[None]:
         if not named and not any(base.__module__ == "gymnasium.error" for base in type(error).__mro__):
             raise
         typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(2) from error
+        raise typer.Exit(error.exit_code if isinstance(error, TrainerError) else 2) from error
 
 
 @contextmanager

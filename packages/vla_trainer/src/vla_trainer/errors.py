@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 
 class TrainerError(ValueError):
-    """Base of the errors of this package; `vla-train` prints one as a single line and leaves with exit code 2."""
+    """Base of the errors of this package; commands print one as a single line and leave with its exit code."""
+
+    exit_code = 2
+    """What the user gave is at fault."""
 
 
 class ConfigError(TrainerError):
@@ -57,6 +60,13 @@ class ProcessLostError(BackendError):
 
     run: "Path | None" = None
     """The folder of the run that was broken off, once there is one."""
+
+
+class TrainingDivergedError(TrainerError):
+    """Training has gone wrong: numbers that are not finite, or a collapse that the run was told to stop at."""
+
+    exit_code = 1
+    """Nothing that the user typed is at fault."""
 
 
 class PlacementError(TrainerError):
