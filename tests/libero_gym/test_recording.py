@@ -1,5 +1,8 @@
 """Recorded episodes repeat exactly, and broken files say so."""
 
+import contextlib
+import random
+
 import numpy as np
 import pytest
 
@@ -88,6 +91,8 @@ def rewritten(path, **changes):
         ({"suite": "libero_moon"}, "of suite 'libero_moon'; allowed: libero_spatial"),
         ({"actions": np.zeros((3, 6))}, r"actions of shape \(3, 6\); expected \(T, 7\)"),
         ({"actions": np.full((3, 7), np.nan)}, "all finite"),
+        ({"final_state": np.array([0.0, np.inf])}, r"final_state of shape \(2,\); expected \(D,\), all finite"),
+        ({"init_state": -1}, "has init_state -1; allowed: 0 and more"),
         ({"actions": np.array([None])}, "not a whole recording"),  # a pickle, which is never read
     ],
 )
@@ -103,6 +108,17 @@ def test_a_cut_file_and_no_file(path):
         Recording.load(path)
     with pytest.raises(RecordingError, match="does not exist; record one with"):
         Recording.load(path.with_name("other.npz"))
+
+
+def test_a_file_with_any_bit_changed_is_read_or_refused_by_name(path):
+    original = path.read_bytes()
+    draw = random.Random(0)
+    for _ in range(400):
+        changed = bytearray(original)
+        changed[draw.randrange(len(original))] ^= 1 << draw.randrange(8)
+        path.write_bytes(bytes(changed))
+        with contextlib.suppress(RecordingError):
+            assert Recording.load(path).actions.shape[1] == 7
 
 
 def test_a_place_that_cannot_be_written(recording, tmp_path):

@@ -16,7 +16,7 @@ from libero_build import build
 from libero_gym.assets import builtin
 from libero_gym.assets.builtin.sizes import vessels
 from libero_gym.tasks import SUITES, load_suite
-from libero_gym.tasks.init_states import read_states
+from libero_gym.tasks.init_files import read_states
 
 SUITE = "libero_spatial"
 TASKS = load_suite(SUITE).tasks

@@ -8,6 +8,7 @@ import gymnasium
 import pytest
 
 from libero_gym.assets import resolve_assets
+from libero_gym.errors import AssetError
 
 
 @pytest.fixture
@@ -50,6 +51,27 @@ def test_status_generate_verify_and_damage(run, cache):
     assert len(told["damaged"]) == 1
     assert run("assets", "generate", "--force", LIBERO_GYM_CACHE=cache).returncode == 0
     assert status(run, LIBERO_GYM_CACHE=cache)[0] == 0
+
+
+def test_a_set_of_our_own_that_has_changed_does_not_pass_under_its_name(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path))
+    folder = resolve_assets("builtin").folder
+    mesh = sorted(folder.rglob("*.obj"))[0]
+    original = mesh.read_bytes()
+    mesh.write_bytes(original[:-1] + b"?")
+    assert resolve_assets("builtin").folder == folder
+    assert mesh.read_bytes() == original
+    kept = next(path for path in folder.parent.iterdir() if path != folder)
+    assert (kept / mesh.relative_to(folder)).read_bytes() == original[:-1] + b"?"  # it may have been on purpose
+    assert f"have changed: it is made again, and the changed one kept in {kept}" in caplog.text
+
+    # as a download leaves it: the layout, and a manifest
+    official = shutil.copytree(folder, folder.parent / "official")
+    assert resolve_assets("official").name == "official"
+    (official / mesh.relative_to(folder)).write_bytes(original[:-1] + b"?")
+    with pytest.raises(AssetError, match=r"official asset set in .* have changed since.*assets download --force"):
+        resolve_assets("official")
+    assert resolve_assets(official).name.startswith("folder-")
 
 
 def test_generate_into_a_folder_of_one_s_own(run, cache, tmp_path, builtin):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -126,7 +127,7 @@ def test_the_union_has_the_tasks_that_it_has_by_their_numbers_among_all(bundle):
     assert scenes.scene(scenes.suite("130").select(4)[0]) is scenes.scene(TASKS[1])
     # Task 1 of libero_goal is task 21 of all 130, whichever of them are in the bundle.
     chosen = (load_suite("goal").tasks[1], load_suite("spatial").tasks[4])
-    mixed = BundledScenes(bundle, BUILTIN, None, chosen, {})
+    mixed = BundledScenes(bundle, BUILTIN, None, chosen, {}, {})
     assert [(task.id, task.suite, task.index) for task in mixed.suite("130").tasks] == [
         (4, "libero_spatial", 4),
         (21, "libero_goal", 1),
@@ -134,7 +135,7 @@ def test_the_union_has_the_tasks_that_it_has_by_their_numbers_among_all(bundle):
     with pytest.raises(AssetError, match=r"does not have libero_130 task 1; it has libero_goal 1; libero_spatial 4\."):
         mixed.select(mixed.suite("130"), 1)
     with pytest.raises(AssetError, match="does not have libero_130"):
-        BundledScenes(bundle, BUILTIN, None, (), {}).suite("130")
+        BundledScenes(bundle, BUILTIN, None, (), {}, {}).suite("130")
 
 
 def test_info_names_the_set_that_it_was_made_from(bundle):
@@ -172,7 +173,7 @@ def test_what_it_does_not_have_is_said(bundle, suite, kwargs, error, message):
     ("entry", "value", "message"),
     [
         ("mujoco", "3.3.1", r"compiled with MuJoCo 3\.3\.1, this is \S+; install mujoco==3\.3\.1, or write it again"),
-        ("format", 99, r"has format 99\.\d+, this libero-gym reads 1\.\d+; install libero-gym"),
+        ("format", 99, r"has format 99\.\d+, this libero-gym reads 2\.\d+; install libero-gym"),
         ("suites", [1], r"bundle\.json cannot be read \(AttributeError.*copy the bundle again, or write"),
     ],
 )
@@ -207,6 +208,25 @@ def test_overwritten_parts_are_an_error_not_a_scene(copy):
         file.write(bytes(200_000))  # the first part, which zlib made, and more
     with pytest.raises(SceneError, match="is damaged"):
         make(copy).reset(seed=0)
+
+
+def test_one_changed_bit_of_any_file_is_an_error_not_a_scene(copy):
+    """Parts are coordinates that zlib left as they are, too: only a checksum sees what has become of those."""
+    rows = np.load(copy / "scenes" / "libero_spatial-1" / "model.npy")
+    stored = next(row for row in rows.tolist() if row[1] == row[2] and row[2] > 1000)  # not compressed
+    places = [("parts.bin", stored[0] + 500)]
+    for path in (copy / "scenes" / "libero_spatial-1").iterdir():
+        places.append((path.relative_to(copy).as_posix(), path.stat().st_size // 2))
+    assert len(places) == 6
+    for name, place in places:
+        content = bytearray((copy / name).read_bytes())
+        content[place] ^= 1
+        (copy / name).write_bytes(content)
+        with pytest.raises(SceneError, match=r"(other bytes than were written).*copy or write it again"):
+            make(copy).reset(seed=0)
+        content[place] ^= 1
+        (copy / name).write_bytes(content)
+    make(copy).reset(seed=0)
 
 
 def test_writing_refuses_a_folder_in_use_and_takes_an_empty_one(tmp_path):
@@ -254,8 +274,17 @@ def test_it_runs_where_only_four_packages_are(bundle, tmp_path):
         subprocess.run([uv, *command], cwd=REPOSITORY, check=True)
     wheel = next(wheels.glob("libero_gym-*.whl"))
     subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", str(wheel)], check=True)
+    done = subprocess.run([python.with_name("libero-gym"), "doctor"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(r"libero-gym: typer is not installed; .* pip install typer rich\n", done.stderr)
     there = walk(python, bundle, LIBERO_GYM_CACHE=str(tmp_path / "cache"), PYTHONPATH="")
     assert there["loaded"] == []
     here = walk(sys.executable, "builtin")
     assert (there["digest"], there["assets"]) == (here["digest"], BUILTIN)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["gl.json"]  # nothing is compiled or unpacked
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "typer", "rich"], check=True)
+    environment = {**os.environ, "LIBERO_GYM_ASSETS": str(bundle), "LIBERO_GYM_CACHE": str(tmp_path / "cache")}
+    for words in (["doctor"], ["assets", "status"], ["tasks", "list", "--suite", "spatial"]):
+        command = [python.with_name("libero-gym"), *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

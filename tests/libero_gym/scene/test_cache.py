@@ -54,11 +54,15 @@ def test_fixtures_stand_in_their_regions_and_repeat():
         assert np.linalg.norm(quaternion) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("damage", ["truncate", "truncate model", "remove"])
-def test_a_broken_entry_is_built_again(damage):
+@pytest.mark.parametrize("damage", ["truncate", "truncate model", "remove", "other bytes"])
+def test_a_broken_entry_is_built_again(damage, caplog):
     assets = resolve_assets("builtin")
     folder = compiled_scene(TASK, assets).folder
-    if damage == "truncate":
+    whole = (folder / "model.mjb").read_bytes()
+    if damage == "other bytes":
+        # of the right size, and a model that MuJoCo reads: only the checksum tells
+        (folder / "model.mjb").write_bytes(whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:])
+    elif damage == "truncate":
         text = (folder / "scene.json").read_text()
         (folder / "scene.json").write_text(text[: len(text) // 2])
     elif damage == "truncate model":
@@ -67,6 +71,27 @@ def test_a_broken_entry_is_built_again(damage):
         (folder / "model.mjb").unlink()
     compiled_scene.cache_clear()
     assert compiled_scene(TASK, assets).load_model().nq > 0
+    assert (folder / "model.mjb").read_bytes() == whole
+    assert f"the compiled scene {folder} is damaged" in caplog.text
+
+
+def test_a_broken_entry_that_cannot_be_replaced_is_named(tmp_path):
+    assets = resolve_assets("builtin")
+    folder = compiled_scene(TASK, assets).folder
+    compiled_scene.cache_clear()
+    # a link, such as an administrator makes into a folder of another disk; nothing here removes those
+    elsewhere = folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(elsewhere)
+    compiled_scene(TASK, assets)
+    compiled_scene.cache_clear()
+    table = (elsewhere / "scene.json").read_bytes()
+    (elsewhere / "scene.json").write_bytes(table[:-1] + b" ")
+    try:
+        with pytest.raises(SceneError, match=r"damaged \(scene.json has other.*cannot be replaced; remove it, or set"):
+            compiled_scene(TASK, assets)
+    finally:
+        folder.unlink()
+    compiled_scene(TASK, assets)
 
 
 def test_a_changed_asset_gives_another_entry(tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import glob
+import logging
 import os
 import platform
+import secrets
 import shutil
 import sys
 import tempfile
@@ -15,14 +18,56 @@ from libero_gym.errors import LiberoGymError
 
 CACHE_VARIABLE = "LIBERO_GYM_CACHE"
 
+logger = logging.getLogger("libero_gym")
+
 
 def cache_folder() -> Path:
-    """`$LIBERO_GYM_CACHE`, or the user's cache folder (`~/.cache/libero-gym` on Linux)."""
+    """Return `$LIBERO_GYM_CACHE`, or the user's cache folder (`~/.cache/libero-gym` on Linux).
+
+    Where the user's cannot be written (a container without a home, a read-only home), a folder among the temporary
+    files takes its place, and one warning says so. A folder that the variable names is never replaced.
+    """
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else _user_cache() / "libero-gym"
+    if chosen:
+        return Path(chosen).expanduser()
+    return user_cache() or _temporary_cache()
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path | None:
+    """Return the user's cache folder of this package, which need not exist yet; None where it cannot be written."""
+    try:
+        folder = _system_cache() / "libero-gym"
+    except RuntimeError:  # no home at all
+        return None
+    return folder if _writable(folder) else None
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the folder can be written, or made where it is missing."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+@functools.cache
+def _temporary_cache() -> Path:
+    """The user's folder among the temporary files, the same in every process; says so once in each."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    folder = Path(tempfile.gettempdir()) / f"libero-gym-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        # somebody else may have made a folder of this name, and could change what is read from it
+        trusted = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+        if folder.is_symlink() or not trusted or not _writable(folder):
+            folder = Path(tempfile.mkdtemp(prefix="libero-gym-"))
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="libero-gym-"))
+    logger.warning("the user's cache folder cannot be written; using %s (%s names another)", folder, CACHE_VARIABLE)
+    return folder
+
+
+def _system_cache() -> Path:
     """Where this system's programs keep what they can make again."""
     if sys.platform == "win32":
         folder = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
@@ -39,24 +84,24 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
     Where two processes make the same folder at once, the first to finish wins and the other's copy is dropped.
 
     Raises:
-        LiberoGymError: the cache folder cannot be written.
+        LiberoGymError: the cache folder cannot be written, or the disk is full.
     """
+    work = target.parent / f"{_prefix(target)}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
-        work = Path(tempfile.mkdtemp(prefix=f"{_prefix(target)}{os.getpid()}-", dir=target.parent))
-    except OSError as error:
-        raise LiberoGymError(
-            f"the cache folder {target.parent} cannot be written ({error.strerror}); set {CACHE_VARIABLE} to a folder "
-            "that can"
-        ) from error
-    try:
+        work.mkdir()  # with the mode that the umask gives: a cache may be shared between users
         write(work)
         try:
             work.rename(target)
         except OSError:
             if not target.is_dir():
                 raise
+    except OSError as error:
+        raise LiberoGymError(
+            f"the cache folder {target.parent} cannot be written ({error.strerror or error}); set {CACHE_VARIABLE} to "
+            "a folder that can"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return target

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,14 +95,20 @@ class Recording:
                 )
         except FileNotFoundError as error:
             raise RecordingError(f"{path} does not exist; record one with: libero-gym play --record FILE") from error
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            if isinstance(error, RecordingError):
-                raise
-            raise RecordingError(f"{path} is not a whole recording of an episode ({error})") from error
+        except RecordingError:
+            raise
+        except Exception as error:  # zip, zlib and NumPy raise a dozen unrelated classes on a damaged file
+            reason = f"{type(error).__name__}: {error}"[:200]
+            raise RecordingError(f"{path} is not a whole recording of an episode ({reason})") from error
         if read.suite not in RUNNABLE:
             raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join(RUNNABLE)}")
         if read.actions.ndim != 2 or read.actions.shape[1] != ACTION_SIZE or not np.isfinite(read.actions).all():
             raise RecordingError(f"{path} has actions of shape {read.actions.shape}; expected (T, 7), all finite")
+        if read.final_state.ndim != 1 or not np.isfinite(read.final_state).all():
+            raise RecordingError(f"{path} has final_state of shape {read.final_state.shape}; expected (D,), all finite")
+        for name in ("init_state", "seed", "settle_steps"):
+            if getattr(read, name) < 0:
+                raise RecordingError(f"{path} has {name} {getattr(read, name)}; allowed: 0 and more")
         return read
 
     def check_assets(self, env: LiberoEnv) -> None:

@@ -136,7 +136,7 @@ def _required(recipe: str | None) -> str:
 
 @contextmanager
 def _one_line(*also: type[Exception]) -> Iterator[None]:
-    """What a user can mend, and `also`, becomes one line on standard error and an exit code; the rest is a traceback."""
+    """Print an error that a user can fix, and `also`, as one line and exit with its code; the rest is a traceback."""
     try:
         yield
     except Exception as error:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from libero_gym.assets.manifest import Manifest, file_sha256, read_manifest, visible_files
+from libero_gym.assets.manifest import FileRecord, Manifest, file_sha256, read_manifest, visible_files
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,21 @@ def inspect(folder: Path, done: Callable[[object], None] | None = None) -> Inspe
     return Inspection(len(paths), size, manifest is not None, tuple(found))
 
 
+def check_records(folder: Path, records: dict[str, FileRecord]) -> list[Damage]:
+    """Compare a folder's files, by their paths in it, with what was recorded of them."""
+    found = []
+    for name, record in records.items():
+        try:
+            reason = _by_record(folder / name, record)
+        except FileNotFoundError:
+            reason = "missing"
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror})"
+        if reason is not None:
+            found.append(Damage(name, reason))
+    return found
+
+
 def count_files(folder: Path) -> int:
     """How many files `inspect` will look at."""
     return sum(1 for _ in visible_files(folder))
@@ -73,8 +88,10 @@ def count_files(folder: Path) -> int:
 
 def _by_manifest(path: Path, inside: str, manifest: Manifest) -> str | None:
     record = manifest.files.get(inside)
-    if record is None:
-        return None  # a file that was added; nothing names it
+    return None if record is None else _by_record(path, record)  # a file that was added: nothing names it
+
+
+def _by_record(path: Path, record: FileRecord) -> str | None:
     size = path.stat().st_size
     if size != record.size:
         return f"has {size} bytes; the manifest says {record.size}"

@@ -103,6 +103,16 @@ def _digest_of(folder: Path, state: str) -> str:
     return digest.hexdigest()
 
 
+def recorded_digest(manifest: Manifest) -> str:
+    """Return the `content_digest` that a set's folder has as long as its files are those of the manifest."""
+    digest = hashlib.sha256()
+    # in the order of `visible_files`, which sorts paths by their parts
+    for name in sorted(manifest.files, key=lambda name: name.split("/")):
+        if name.split("/")[0] in CONTENT:
+            digest.update(f"{name}\0{manifest.files[name].sha256}\0".encode())
+    return digest.hexdigest()
+
+
 def content_digest(folder: Path) -> str:
     """SHA-256 over names and bytes of the files that scenes are made of: equal sets have equal ones everywhere.
 

@@ -6,13 +6,14 @@ import functools
 import hashlib
 import logging
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.default import remembered
 from libero_gym.assets.download import download_official, official_folder
-from libero_gym.assets.manifest import content_digest, write_manifest
-from libero_gym.cache_folder import cache_folder, publish_folder
+from libero_gym.assets.manifest import content_digest, read_manifest, recorded_digest, write_manifest
+from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
 from libero_gym.tasks.suites import libero_folder
 
@@ -75,7 +76,7 @@ def resolve_assets(assets: str | Path = "auto") -> AssetSet:
     if assets == "builtin":
         return _builtin()
     if assets == "official":
-        return AssetSet("official", official_present() or download_official())
+        return _official(official_present() or download_official())
     return _folder(Path(assets).expanduser(), f"assets={str(assets)!r}")
 
 
@@ -105,11 +106,47 @@ def _auto(choice: Choice) -> AssetSet:
 
 
 def _builtin() -> AssetSet:
-
     folder = builtin_folder()
+    if folder.is_dir() and not _is_whole(folder):
+        changed = folder.with_name(f".{folder.name}-changed-{secrets.token_hex(4)}")
+        try:
+            folder.rename(changed)
+        except FileNotFoundError:
+            pass  # another process was quicker
+        except OSError as error:
+            raise AssetError(
+                f"files of the built-in asset set in {folder} have changed, and it cannot be made again "
+                f"({error.strerror}); remove the folder, or set {CACHE_VARIABLE} to another one"
+            ) from error
+        else:
+            logger.warning(
+                "files of the built-in asset set in %s have changed: it is made again, and the changed one kept in %s",
+                folder,
+                changed,
+            )
     if not folder.is_dir():
         publish_folder(folder, generate_builtin)
     return AssetSet(folder.name, folder)
+
+
+def _official(folder: Path) -> AssetSet:
+    """The official set, unless its manifest says that this is something else by now."""
+    if not _is_whole(folder):
+        raise AssetError(
+            f"files of the official asset set in {folder} have changed since the download; libero-gym assets verify "
+            "official names them. Download it again (libero-gym assets download --force), or pass the folder's path: "
+            "results on it then carry another name than official"
+        )
+    return AssetSet("official", folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a set's files are those of its manifest; a set without one is taken as it is."""
+    try:
+        manifest = read_manifest(folder)
+    except AssetError:
+        return False
+    return manifest is None or content_digest(folder) == recorded_digest(manifest)
 
 
 def builtin_folder() -> Path:

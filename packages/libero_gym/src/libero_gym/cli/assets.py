@@ -26,25 +26,24 @@ def status(as_json: JsonOption = False) -> None:
     """Which set assets="auto" uses now and why, where it is, and whether it is whole. Exit code 1 if it is not."""
     from libero_gym.assets.integrity import inspect
     from libero_gym.assets.location import absent, locate
-    from libero_gym.assets.source import choose_auto, resolve_assets
+    from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, resolve_assets
 
     choice = choose_auto()
     found = locate(choice.named)
     tree: dict[str, object] = {"uses": choice.named, "because": choice.why, "folder": str(found.folder)}
     inspection = None
     if found.bundle:
+        from libero_gym.assets.integrity import check_records
         from libero_gym.scene.bundle import BundledScenes
 
         scenes = BundledScenes.open(found.folder)
-        tree |= {"name": scenes.name, "kind": "bundle", "files": len(scenes.sizes), "bytes": sum(scenes.sizes.values())}
-        damages = [
-            f"{path}: missing or of another size"
-            for path, size in scenes.sizes.items()
-            if not (found.folder / path).is_file() or (found.folder / path).stat().st_size != size
-        ]
-        tree["damaged"] = damages
+        size = sum(record.size for record in scenes.files.values())
+        tree |= {"name": scenes.name, "kind": "bundle", "files": len(scenes.files), "bytes": size}
+        tree["damaged"] = [f"{damage.path}: {damage.reason}" for damage in check_records(found.folder, scenes.files)]
     elif found.there:
-        assets = resolve_assets(choice.named)
+        # a set of our own that has changed is shown as it is; making an environment would replace or refuse it
+        own = choice.named in SOURCES
+        assets = AssetSet(found.name, found.folder) if own else resolve_assets(choice.named)
         inspection = inspect(found.folder)
         tree |= {"name": assets.name, "version": assets.version, "kind": "assets", "files": inspection.files}
         tree |= {"bytes": inspection.size, "checked_by": _method(inspection)}
@@ -157,7 +156,7 @@ def verify(
     chosen = choose_auto().named if named == "auto" else named
     found = locate(chosen)
     if found.bundle:
-        raise AssetError(f"{found.folder} is a bundle of compiled scenes; `libero-gym assets status` checks its sizes")
+        raise AssetError(f"{found.folder} is a bundle of compiled scenes; `libero-gym assets status` checks it")
     if not found.there:
         if chosen in ("official", "builtin"):
             raise AssetError(f"{chosen}: {absent(chosen)}")

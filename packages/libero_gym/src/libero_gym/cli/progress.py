@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 def progress_bar(total: int, what: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
     """A bar of `total` steps; yields a function that takes one of them.
 
-    An error takes the bar away: its one line is all that is said then.
+    An error takes the bar away: its one line is all that is printed then.
     """
+    logging.getLogger("libero_gym.waiting").setLevel(logging.ERROR)  # the bar shows it
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console) as progress:

@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.envs.registration import spec as registered
@@ -38,57 +37,16 @@ from libero_gym.demos.episode_file import (
     sync,
 )
 from libero_gym.demos.extra import extra_module
+from libero_gym.demos.header import HEADER_KEY, Header, read_header
 from libero_gym.demos.location import Location
 from libero_gym.demos.statistics import FILE_NAME, dataset_statistics, write_statistics
-from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.errors import DatasetError, LiberoGymError
 from libero_gym.options import EnvOptions
 from libero_gym.provenance import same_assets
 from libero_gym.tasks.suites import RUNNABLE
 
-FORMAT = 1
-_KEY = "libero_gym"
-
-
-@dataclass(frozen=True)
-class Header:
-    """What all episodes of a dataset have in common."""
-
-    suite: str
-    split: str
-    cameras: list[str]
-    image_size: int
-    image_orientation: str
-    render_quality: str
-    assets: str
-    assets_version: str
-    settle_steps: int
-    max_episode_steps: int
-    mujoco: str
-    source: str
-    """Who acted: "module:attribute" of an expert, or what the episodes were imported from."""
-    seed: int | None = None
-    keep_failures: bool = False
-    format: int = FORMAT
-
-    @classmethod
-    def of(cls, options: EnvOptions, source: str, **kwargs: Any) -> Header:
-        """The header of what is recorded with these options."""
-        return cls(
-            suite=options.suite.name,
-            split=options.split,
-            cameras=list(options.cameras),
-            image_size=options.image_size,
-            image_orientation=options.image_orientation,
-            render_quality=options.render_quality,
-            assets=options.scenes.name,
-            assets_version=options.scenes.version or "",
-            settle_steps=options.settle_steps,
-            max_episode_steps=options.max_episode_steps,
-            mujoco=mujoco.__version__,
-            source=source,
-            **kwargs,
-        )
+#: What h5py raises on a damaged file, DatasetError (a ValueError) apart.
+_DAMAGED = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -153,7 +111,7 @@ class DemoDataset:
                 "algorithm_name": header.source,
                 "description": f"Demonstrations of {header.suite} on the asset set {header.assets}",
                 "requirements": [f"libero-gym>={_version()}", f"mujoco=={header.mujoco}"],
-                _KEY: asdict(header),
+                HEADER_KEY: asdict(header),
             }
             (work / "metadata.json").write_text(json.dumps(metadata))
             for name in ("metadata.json", "main_data.hdf5"):
@@ -173,15 +131,17 @@ class DemoDataset:
         """
         h5py = extra_module("h5py")
         metadata = _read_metadata(location)
-        header = _read_header(location, metadata)
+        header = read_header(location, metadata)
         main = location.data / "main_data.hdf5"
         records: list[Record] = []
         try:
             with h5py.File(main, "r") as file:
                 while (name := f"episode_{len(records)}") in file:
                     records.append(_read_record(file[name], len(records), location.data))
-        except OSError as error:
-            raise DatasetError(f"{main} is cut off or damaged ({str(error).splitlines()[0]})") from error
+        except DatasetError:
+            raise
+        except _DAMAGED as error:
+            raise DatasetError(f"{main} is cut off or damaged ({_short(error)})") from error
         if len(records) < metadata["total_episodes"]:
             raise DatasetError(
                 f"{main} has {len(records)} episodes, {location.data / 'metadata.json'} speaks of "
@@ -293,16 +253,35 @@ class DemoDataset:
         return found
 
     def episode(self, number: int) -> Episode:
-        """An episode with all of its arrays."""
-        with extra_module("h5py").File(self._main, "r") as file:
-            return read_episode(file[f"episode_{number}"])
+        """Read an episode with all of its arrays.
+
+        Raises:
+            DatasetError: its file is damaged.
+        """
+        with self._reading(number) as group:
+            return read_episode(group)
 
     def motions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Of each episode the actions (T, 7), and the proprioception (T, 8) before each of them."""
-        with extra_module("h5py").File(self._main, "r") as file:
-            for record in self.records:
-                group = file[f"episode_{record.id}"]
-                yield group["actions"][()], group["observations"]["state"][:-1]
+        """Yield of each episode the actions (T, 7), and the proprioception (T, 8) before each of them.
+
+        Raises:
+            DatasetError: a file is damaged.
+        """
+        for record in self.records:
+            with self._reading(record.id) as group:
+                motion = group["actions"][()], group["observations"]["state"][:-1]
+            yield motion
+
+    @contextlib.contextmanager
+    def _reading(self, number: int) -> Iterator[Any]:
+        """The open group of an episode; what HDF5 raises on damage becomes a DatasetError."""
+        try:
+            with extra_module("h5py").File(self._main, "r") as file:
+                yield file[f"episode_{number}"]
+        except _DAMAGED as error:
+            raise DatasetError(
+                f"{self._main}, episode {number}, is damaged ({_short(error)}); record it again"
+            ) from error
 
     def statistics(self) -> dict[str, Any]:
         """Of actions and proprioception, under the suite's name."""
@@ -338,47 +317,20 @@ def _read_metadata(location: Location) -> dict[str, Any]:
     return metadata
 
 
-def _read_header(location: Location, metadata: dict[str, Any]) -> Header:
-    """The header of a dataset of ours.
-
-    Raises:
-        DatasetError: it is of another environment or action size, or was not recorded by these commands.
-    """
-    name = location.dataset_id
-    allowed = [env_id for env_id, _ in RUNNABLE.values()]
-    try:
-        env_id = json.loads(metadata.get("env_spec") or "{}").get("id")
-        shape = json.loads(metadata["action_space"]).get("shape")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(f"the dataset {name} does not say its environment and action space") from error
-    if env_id not in allowed:
-        raise DatasetError(f"the dataset {name} is of the environment {env_id!r}; allowed: {', '.join(allowed)}")
-    if shape != [ACTION_SIZE]:
-        raise DatasetError(f"the dataset {name} has actions of shape {shape}; expected [{ACTION_SIZE}]")
-    stored = metadata.get(_KEY)
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        said = (
-            "does not say how it was recorded" if not isinstance(stored, dict) else f"has format {stored.get('format')}"
-        )
-        raise DatasetError(f"the dataset {name} {said}; expected format {FORMAT} of libero-gym demos")
-    try:
-        return Header(**stored)
-    except TypeError as error:
-        raise DatasetError(f"the dataset {name} has a damaged header ({error})") from error
-
-
 def _read_record(group: Any, number: int, data: Path) -> Record:
     link = group.get("actions", getlink=True)
     place = str(data / getattr(link, "filename", "main_data.hdf5"))
     try:
         check_group(group, place)
-    except (KeyError, OSError, RuntimeError) as error:
+    except DatasetError:
+        raise
+    except _DAMAGED as error:
         raise DatasetError(f"{place}, episode {number}, is missing, cut off or damaged ({_short(error)})") from error
     return Record(number, {key: plain(value) for key, value in group.attrs.items()} | {"file": Path(place).name})
 
 
 def _short(error: BaseException) -> str:
-    return str(error).strip("'\"").splitlines()[0]
+    return (str(error).strip("'\"").splitlines() or [type(error).__name__])[0][:200]
 
 
 def _version() -> str:

@@ -107,11 +107,11 @@ def _import(
                     target = dataset.episodes_folder / f"task_{task.id:03d}_{name}.hdf5"
                     write_episode(target, episode)
                     dataset.add(target)
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
-            if isinstance(error, LiberoGymError):
-                raise
-            said = str(error).strip("'\"").splitlines()[0]
-            raise DatasetError(f"{path} is cut off, damaged or not in LIBERO's layout ({said})") from error
+        except LiberoGymError:
+            raise
+        except Exception as error:  # h5py and NumPy raise many unrelated classes on a damaged file
+            reason = (str(error).strip("'\"").splitlines() or [type(error).__name__])[0][:200]
+            raise DatasetError(f"{path} is cut off, damaged or not in LIBERO's layout ({reason})") from error
         advance(path)
     if dataset is None:
         raise DatasetError(f"{files[0]} has no demonstrations")

@@ -64,6 +64,9 @@ def compare(measured: dict[str, Any]) -> Iterator[Finding]:
         for place, qpos in measured["settled"].items()
         if place in reference["settled"]
     }
+    if not distances:
+        yield Finding("settling", "skipped", f"nothing is recorded for {', '.join(measured['settled'])} of {known}")
+        return
     place, distance = max(distances.items(), key=lambda item: item[1])
     if distance > SETTLED_TOLERANCE:
         said = f"{place} settles {distance:.2g} m or rad from the reference of {known}; allowed: {SETTLED_TOLERANCE:g}"

@@ -28,7 +28,7 @@ PICTURE_SIZE = 128
 
 
 def main() -> None:
-    """Settle the first task of each suite, as far as there are scenes for it, and draw them."""
+    """Settle task 0 of each suite, or the first task that a bundle has of it, and render them."""
     logging.getLogger("libero_gym").setLevel(logging.ERROR)
     draw = "--no-pictures" not in sys.argv[1:]
     json.dump(simulate(draw), sys.stdout)
@@ -51,10 +51,12 @@ def simulate(draw: bool) -> dict[str, Any]:
 
 
 def _options(suite: str) -> EnvOptions | None:
-    try:
-        return check_options(suite, task=0, cameras=())
-    except AssetError:  # a bundle or a set without it
-        return None
+    for task in (0, None):
+        try:
+            return check_options(suite, task=task, cameras=())
+        except AssetError:  # a bundle without this task, or without any of the suite's
+            continue
+    return None
 
 
 def _brightness(episode: Episode) -> float:

@@ -11,18 +11,19 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import mujoco
-from numba import njit, types
+from numba import types
 
+from libero_gym.engine.jit import cached_njit
 from libero_gym.errors import LiberoGymError
+from libero_gym.scene.mujoco_log import library_file
 
 
 def _load_library() -> None:
-    folder = Path(mujoco.__file__).parent
-    for pattern in ("libmujoco.so*", "libmujoco*.dylib", "mujoco.dll"):
-        for library in sorted(folder.glob(pattern)):
-            llvm.load_library_permanently(str(library))
-            return
-    raise LiberoGymError(f"mujoco {mujoco.__version__} has no library in {folder}; expected mujoco>=3.3.0,<3.3.3")
+    library = library_file()
+    if library is None:
+        folder = Path(mujoco.__file__).parent
+        raise LiberoGymError(f"mujoco {mujoco.__version__} has no library in {folder}; expected mujoco>=3.3.0,<3.3.3")
+    llvm.load_library_permanently(str(library))
 
 
 _load_library()
@@ -38,7 +39,7 @@ mj_jac_site: Any = types.ExternalFunction("mj_jacSite", types.void(_POINTER, _PO
 _mj_copy_data: Any = types.ExternalFunction("mj_copyData", _POINTER(_POINTER, _POINTER, _POINTER))
 
 
-@njit(cache=True, nogil=True)
+@cached_njit()
 def copy_data(destination: int, model: int, source: int) -> None:
     """Copy all of an `mjData`, contacts and derived quantities too; about 30 microseconds."""
     _mj_copy_data(destination, model, source)

@@ -18,7 +18,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from libero_gym.engine.jit import cached_njit
 
 #: robosuite 1.4, controllers/config/osc_pose.json: stiffness, action scales (metres, radians a control step).
 KP = 150.0
@@ -29,10 +30,10 @@ ROTATION_SCALE = 0.5
 KP_NULL = 10.0
 KD_NULL = 2.0 * math.sqrt(KP_NULL)
 
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "boundscheck": False}
+_JIT: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
 
 
-@njit(**_JIT)
+@cached_njit(**_JIT)
 def set_goal(
     action: np.ndarray, position: np.ndarray, rotation: np.ndarray, goal_pos: np.ndarray, goal_ori: np.ndarray
 ) -> None:
@@ -74,7 +75,7 @@ def set_goal(
             )
 
 
-@njit(**_JIT)
+@cached_njit(**_JIT)
 def cholesky(matrix: np.ndarray, size: int) -> None:
     """Replace the lower triangle of `matrix`'s leading (size, size) block by its Cholesky factor.
 
@@ -91,7 +92,7 @@ def cholesky(matrix: np.ndarray, size: int) -> None:
                 matrix[i, j] = total / matrix[j, j]
 
 
-@njit(**_JIT)
+@cached_njit(**_JIT)
 def solve(factor: np.ndarray, size: int, vector: np.ndarray) -> None:
     """Replace `vector` (size,) by the solution of (factor factor^T) x = vector."""
     for i in range(size):
@@ -106,7 +107,7 @@ def solve(factor: np.ndarray, size: int, vector: np.ndarray) -> None:
         vector[i] = total / factor[i, i]
 
 
-@njit(**_JIT)
+@cached_njit(**_JIT)
 def torques(
     position: np.ndarray,
     rotation: np.ndarray,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from libero_gym.engine.gripper import move_targets
+from libero_gym.engine.jit import cached_njit
 from libero_gym.engine.mujoco_calls import mj_jac_site, mj_step1, mj_step2
 from libero_gym.engine.osc import set_goal, torques
 
 
-@njit(cache=True, nogil=True, error_model="numpy", boundscheck=False)
+@cached_njit(error_model="numpy", boundscheck=False)
 def control_step(
     model: int,
     data: int,

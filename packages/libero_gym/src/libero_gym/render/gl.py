@@ -194,7 +194,7 @@ def _key(device: int | None) -> str:
 def _recall(device: int | None) -> dict[str, bool]:
     try:
         return dict(json.loads((cache_folder() / "gl.json").read_text()).get(_key(device), {}))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 

@@ -1,6 +1,6 @@
 """A bundle: compiled scenes in a folder of their own, for machines that have neither LIBERO, robosuite nor assets.
 
-    bundle.json        what it was made with and of, its tasks, and the size of every other file
+    bundle.json        what it was made with and of, its tasks, size and SHA-256 of every other file and of the models
     parts.bin          the parts of all models, each once; `scene.model_parts`
     scenes/libero_spatial-0/
         model.npy      where this model's parts lie       scene.json       its tables, `scene.tables`
@@ -17,13 +17,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import mujoco
 import numpy as np
 
+from libero_gym.assets.manifest import FileRecord, file_sha256
 from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
 from libero_gym.scene.cache import FORMAT
 from libero_gym.scene.compiled import CompiledScene
@@ -31,7 +32,7 @@ from libero_gym.scene.model_parts import read_model
 from libero_gym.tasks.suites import SUITES, UNION, Suite, Task, resolve_suite, union
 
 #: Raise it when the layout above changes.
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT = 2
 INDEX = "bundle.json"
 PARTS = "parts.bin"
 MODEL = "model.npy"
@@ -43,6 +44,9 @@ class BundledScene(CompiledScene):
     """A compiled scene whose model lies in the bundle's file of parts."""
 
     FILES = (MODEL, "fast.npz", "states.npy", PUBLISHED)
+
+    model_sha256: str = ""
+    """Of the `.mjb` file that the model's parts make."""
 
     @functools.cached_property
     def published_states(self) -> tuple[np.ndarray, np.ndarray]:
@@ -56,8 +60,8 @@ class BundledScene(CompiledScene):
     def _read_model(self) -> mujoco.MjModel:
         bundle = self.folder.parent.parent
         try:
-            return read_model(np.load(self.folder / MODEL), bundle / PARTS)
-        except (OSError, ValueError, zlib.error) as error:
+            return read_model(np.load(self.folder / MODEL), bundle / PARTS, self.model_sha256)
+        except (OSError, ValueError, IndexError, EOFError, zlib.error) as error:
             raise SceneError(f"the bundle {bundle} is damaged ({error}); copy or write it again") from error
 
 
@@ -71,8 +75,10 @@ class BundledScenes:
     version: str | None
     """Of that asset set."""
     tasks: tuple[Task, ...]
-    sizes: dict[str, int]
-    """Bytes of each file, by its path in the bundle."""
+    files: dict[str, FileRecord]
+    """Each file, by its path in the bundle."""
+    models: dict[str, str]
+    """SHA-256 of each model, by its scene's folder in the bundle."""
     _scenes: dict[Task, BundledScene] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -92,7 +98,9 @@ class BundledScenes:
                     for item in items
                 ]
                 assets = index["assets"]
-                return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), dict(index["files"]))
+                files = {str(name): FileRecord(**record) for name, record in index["files"].items()}
+                models = {scene_place(task): str(index["models"][scene_place(task)]) for task in tasks}
+                return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), files, models)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(
                 f"{folder / INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
@@ -167,9 +175,11 @@ class BundledScenes:
             SceneError: the bundle is not whole.
         """
         if task not in self._scenes:
-            self._check_files(task)
+            self._check_files(task, contents=True)
+            place = scene_place(task)
             try:
-                scene = BundledScene.load(self.folder / scene_place(task))
+                loaded = BundledScene.load(self.folder / place)
+                scene = replace(loaded, model_sha256=self.models[place])
                 _ = scene.published_states, scene.sampled_states  # read now, so that what is wrong shows now
             except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
                 raise SceneError(
@@ -178,14 +188,20 @@ class BundledScenes:
             self._scenes[task] = scene
         return self._scenes[task]
 
-    def _check_files(self, task: Task) -> None:
+    def _check_files(self, task: Task, *, contents: bool = False) -> None:
         place = scene_place(task)
-        for name in (PARTS, *(name for name in self.sizes if name.startswith(f"{place}/"))):
-            path = self.folder / name
+        for name in (PARTS, *(name for name in self.files if name.startswith(f"{place}/"))):
+            path, record = self.folder / name, self.files.get(name)
             size = path.stat().st_size if path.is_file() else None
-            if size != self.sizes.get(name):
-                found = "is missing" if size is None else f"has {size} bytes of {self.sizes.get(name)}"
-                raise SceneError(f"the bundle {self.folder} is not whole: {name} {found}; copy or write it again")
+            if record is None or size != record.size:
+                found = "is missing" if size is None else f"has {size} bytes of {record.size if record else 'none'}"
+            elif (
+                contents and name != PARTS and file_sha256(path) != record.sha256
+            ):  # of the parts, a model checks its own
+                found = "has other bytes than were written"
+            else:
+                continue
+            raise SceneError(f"the bundle {self.folder} is not whole: {name} {found}; copy or write it again")
 
     def _lacks(self, what: str) -> str:
         held: dict[str, list[str]] = {}

@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
+from libero_gym.assets.manifest import FileRecord, file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.errors import LiberoGymError, OptionError
 from libero_gym.scene.bundle import BUNDLE_FORMAT, INDEX, MODEL, PARTS, PUBLISHED, scene_place
@@ -77,6 +79,7 @@ def _fill(
     work: Path, tasks: Sequence[Task], assets: AssetSet, workers: int, done: Callable[[Task], None] | None
 ) -> dict[Task, int]:
     added: dict[Task, int] = {}
+    models: dict[str, str] = {}
     with (work / PARTS).open("wb") as parts, _pool(workers) as pool:
         writer = PartWriter(parts)
         compiling = [pool.submit(compiled_scene, task, assets) for task in tasks]
@@ -89,6 +92,7 @@ def _fill(
             evaluation, train = published_states(task)
             np.savez_compressed(folder / PUBLISHED, eval=evaluation, train=train)
             np.save(folder / MODEL, writer.add_model(scene.folder / "model.mjb"))
+            models[scene_place(task)] = file_sha256(scene.folder / "model.mjb")
             added[task] = parts.tell() - before + sum(path.stat().st_size for path in folder.iterdir())
             if done is not None:
                 done(task)
@@ -100,8 +104,11 @@ def _fill(
         "assets": {"name": assets.name, "version": assets.version, "fingerprint": assets.fingerprint},
         "suites": _by_suite(tasks),
         "files": {
-            path.relative_to(work).as_posix(): path.stat().st_size for path in sorted(work.rglob("*")) if path.is_file()
+            path.relative_to(work).as_posix(): asdict(FileRecord(path.stat().st_size, file_sha256(path)))
+            for path in sorted(work.rglob("*"))
+            if path.is_file()
         },
+        "models": models,
     }
     (work / INDEX).write_text(json.dumps(index, indent=1))
     return added

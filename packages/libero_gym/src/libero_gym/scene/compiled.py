@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 
 from libero_gym.render.decimation import apply
+from libero_gym.scene.mujoco_log import route_warnings
 from libero_gym.scene.tables import SceneTable
 
 
@@ -48,6 +49,7 @@ class CompiledScene:
         Args:
             decimated: with coarser visual meshes, for the "fast" quality; physics is the same.
         """
+        route_warnings()
         model = self._read_model()
         if decimated:
             apply(model, self.folder / "fast.npz")

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from libero_gym.scene.mujoco_log import route_warnings
 from libero_gym.tasks.suites import Task, libero_folder
 
 
@@ -28,6 +29,7 @@ def import_libero(assets: Path, gl: str = "glx") -> None:
         gl: what robosuite is to draw with, "egl" or "osmesa"; "glx" where it draws nothing, because robosuite's
             binding to that one alone needs no library on the system.
     """
+    route_warnings()
     config = Path(tempfile.mkdtemp(prefix="libero-gym-config-"))
     folder = libero_folder()
     paths = {

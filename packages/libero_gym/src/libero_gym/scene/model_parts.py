@@ -63,11 +63,11 @@ class PartWriter:
         return self._rows[key]
 
 
-def read_model(rows: np.ndarray, parts: Path) -> mujoco.MjModel:
-    """The model whose parts lie where `rows`, from `PartWriter.add_model`, says.
+def read_model(rows: np.ndarray, parts: Path, sha256: str) -> mujoco.MjModel:
+    """Read the model whose parts lie where `rows`, from `PartWriter.add_model`, says.
 
     Raises:
-        OSError, ValueError, zlib.error: the file of parts is not the one that was written.
+        OSError, ValueError, zlib.error: the parts do not make the `.mjb` file with this SHA-256.
     """
     unpacked: dict[int, bytes] = {}
     with parts.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -76,8 +76,8 @@ def read_model(rows: np.ndarray, parts: Path) -> mujoco.MjModel:
                 part = content[offset : offset + stored]
                 unpacked[offset] = part if stored == size else zlib.decompress(part)
     model = b"".join(unpacked[offset] for offset in rows[:, 0].tolist())
-    if len(model) != rows[:, 2].sum():
-        raise ValueError(f"{parts} holds {len(model)} bytes of a model of {rows[:, 2].sum()}")
+    if hashlib.sha256(model).hexdigest() != sha256:
+        raise ValueError(f"{parts.name} has other bytes than were written")
     return mujoco.MjModel.from_binary_path("model.mjb", {"model.mjb": model})
 
 

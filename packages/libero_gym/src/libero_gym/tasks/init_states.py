@@ -1,64 +1,23 @@
 """The published initial states, and the ones that are left for training.
 
-A state is LIBERO's flat float64 vector [time, qpos (nq), qvel (nv)]. The files are PyTorch zip archives that hold one
-pickled NumPy array; they are read here with an unpickler that can make nothing else, and without torch.
+A state is LIBERO's flat float64 vector [time, qpos (nq), qvel (nv)].
 """
 
 from __future__ import annotations
 
-import codecs
 import functools
-import io
-import pickle
-import zipfile
-from pathlib import Path
 
 import numpy as np
 
-from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
+from libero_gym.errors import InitStateError, SplitError, unknown
+from libero_gym.tasks.init_files import read_states
 from libero_gym.tasks.suites import SUITES, Task, libero_folder
 
 SPLITS = ("eval", "train", "all")
 
-#: What a pickled float64 array refers to, and nothing else. NumPy 2 renamed the module of its reconstructor.
-_ALLOWED_GLOBALS = {
-    ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): codecs.encode,
-}
-
 #: LIBERO publishes no states beside the 50 of "eval" for these; theirs are sampled when a scene is compiled.
 SAMPLED_SUITES = ("libero_object", "libero_goal")
 SAMPLED_TRAIN_STATES = 50
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickles one NumPy array and refuses every other class."""
-
-    def find_class(self, module: str, name: str) -> object:
-        try:
-            return _ALLOWED_GLOBALS[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of initial states") from None
-
-
-def read_states(path: Path) -> np.ndarray:
-    """The states of one `.init` or `.pruned_init` file, (M, 1 + nq + nv) float64.
-
-    Raises:
-        LiberoGymError: the file is not an archive of one array.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-            states = _ArrayUnpickler(io.BytesIO(archive.read(member))).load()
-    except (OSError, StopIteration, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        raise LiberoGymError(f"{path} is not a file of initial states: {error}") from error
-    if not isinstance(states, np.ndarray) or states.ndim != 2:
-        raise LiberoGymError(f"{path} holds {type(states).__name__}, not a (states, values) array")
-    return np.ascontiguousarray(states, dtype=np.float64)
 
 
 @functools.lru_cache(maxsize=512)
