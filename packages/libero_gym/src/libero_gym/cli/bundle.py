@@ -24,7 +24,8 @@ def bundle(
 ) -> None:
     """Compile scenes into a folder that runs where only mujoco, numba, numpy and gymnasium are.
 
-    There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same.
+    There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same. The command
+    libero-gym itself needs typer and rich there, too.
     """
     from rich.console import Console
 
