@@ -23,9 +23,10 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.demos.dataset import DemoDataset, Header
+from libero_gym.demos.dataset import DemoDataset
 from libero_gym.demos.episode_file import Episode, write_episode
 from libero_gym.demos.extra import extra_module
+from libero_gym.demos.header import Header
 from libero_gym.demos.libero_export import JOINTS, PICTURES, SUFFIX
 from libero_gym.demos.location import Location
 from libero_gym.engine.world import ACTION_SIZE

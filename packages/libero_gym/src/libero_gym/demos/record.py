@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from libero_gym.assets.source import SOURCES, choose_auto
-from libero_gym.demos.dataset import DemoDataset, Header
+from libero_gym.demos.dataset import DemoDataset
 from libero_gym.demos.episode_file import read_attributes
+from libero_gym.demos.header import Header
 from libero_gym.demos.job_pool import JobPool
 from libero_gym.demos.location import Location
 from libero_gym.demos.perform import Performer, Result, load_expert

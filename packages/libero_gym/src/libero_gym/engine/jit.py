@@ -22,11 +22,12 @@ def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         try:
             return numba.njit(cache=True, nogil=True, **options)(function)
         except RuntimeError:
-            before = config.CACHE_DIR
-            config.CACHE_DIR = str(cache_folder() / "numba")
+            settings: Any = config  # its attributes come from the environment, which type checkers do not see
+            before = settings.CACHE_DIR
+            settings.CACHE_DIR = str(cache_folder() / "numba")
             try:
                 return numba.njit(cache=True, nogil=True, **options)(function)
             finally:
-                config.CACHE_DIR = before
+                settings.CACHE_DIR = before
 
     return decorate

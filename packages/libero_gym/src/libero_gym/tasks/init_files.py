@@ -12,7 +12,7 @@ import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -86,7 +86,7 @@ _RECORDS: dict[tuple[str, str], Any] = {
 }
 
 
-class _RecordUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class _RecordUnpickler(pickle._Unpickler):
     """Makes the records above and refuses every other class.
 
     It is the interpreter that is written in Python: the one in C takes a forged index for an order of memory.
@@ -98,6 +98,9 @@ class _RecordUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of initial states") from None
 
+    stack: list[object]
+    dispatch: ClassVar[dict[int, Any]]
+
     def load_build(self) -> None:
         """Give a record its state; the interpreter itself would set attributes of whatever lies there."""
         state = self.stack.pop()
@@ -106,7 +109,7 @@ class _RecordUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
             raise pickle.UnpicklingError(f"{type(record).__name__} has no state in a file of initial states")
         record.state = state
 
-    dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}  # type: ignore[attr-defined]
+    dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
 
 
 def _to_array(record: object) -> np.ndarray:
