@@ -99,7 +99,6 @@ class _RecordUnpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of initial states") from None
 
     stack: list[object]
-    dispatch: ClassVar[dict[int, Any]]
 
     def load_build(self) -> None:
         """Give a record its state; the interpreter itself would set attributes of whatever lies there."""
@@ -109,7 +108,7 @@ class _RecordUnpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f"{type(record).__name__} has no state in a file of initial states")
         record.state = state
 
-    dispatch = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
+    dispatch: ClassVar[dict[int, Any]] = pickle._Unpickler.dispatch | {pickle.BUILD[0]: load_build}
 
 
 def _to_array(record: object) -> np.ndarray:
