@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vla_policy.errors import ConfigError, TokenError
+from vla_policy.errors import ConfigError, NumbersError, TokenError
 
 
 class ActionTokenDistribution:
@@ -61,6 +61,7 @@ class ActionTokenDistribution:
 
         Raises:
             ConfigError: another number of generators than rows.
+            NumbersError: logits are not finite.
         """
         log_probs = self.log_probs.detach()
         if generator is None or isinstance(generator, torch.Generator):
@@ -74,21 +75,33 @@ class ActionTokenDistribution:
                 row.exponential_(generator=one)
         # 0 is a possible draw, and an id with no mass must not win by it
         race.clamp_(min=torch.finfo(race.dtype).tiny)
-        return (log_probs - race.log_().to(log_probs.device)).argmax(-1) + self.first_id
+        return self._ids((log_probs - race.log_().to(log_probs.device)).argmax(-1))
 
     def mode(self) -> Tensor:
-        """(B, K) the most likely ids; the lowest id where several are equal."""
-        return self.log_probs.argmax(-1) + self.first_id
+        """(B, K) the most likely ids; the lowest id where several are equal. Raises NumbersError as `sample` does."""
+        return self._ids(self.log_probs.argmax(-1))
 
     def median(self) -> Tensor:
         """(B, K) the first ids up to which half of the probability lies.
 
         Ids stand in the order of their actions, so that this has the least expected absolute error. Where many
         neighbours are nearly equally likely, which of them leads is chance, and the mode jumps from one to the other.
+        Raises NumbersError as `sample` does.
         """
         below = self.log_probs.exp().cumsum(-1) < 0.5
         # rounding may leave the sum of all below a half only where nothing has mass
-        return below.sum(-1).clamp(max=self.log_probs.shape[-1] - 1) + self.first_id
+        return self._ids(below.sum(-1).clamp(max=self.log_probs.shape[-1] - 1))
+
+    def _ids(self, index: Tensor) -> Tensor:
+        """The ids of chosen indices (B, K). One logit that is NaN or +inf makes all log-probs of its token NaN, so that
+        those of the chosen ids show it; where K is 0 or B is 0 there is nothing to look at."""
+        chosen = self.log_probs.detach().gather(-1, index.unsqueeze(-1)).squeeze(-1)
+        if not bool((usable := chosen > -torch.inf).all()):
+            row, token = (~usable).nonzero()[0].tolist()
+            raise NumbersError(
+                f"the logits of token {token} of row {row} (of {len(chosen)}) are not finite: no id can be chosen"
+            )
+        return index + self.first_id
 
     def log_prob(self, tokens: Tensor) -> Tensor:
         """(B, K) log-probabilities of ids.

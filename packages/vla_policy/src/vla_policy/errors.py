@@ -30,6 +30,10 @@ class ActionError(VLAPolicyError):
     """An action of a wrong shape, or not a number."""
 
 
+class NumbersError(VLAPolicyError, FloatingPointError):
+    """What the network computed is not finite, so that no action can be chosen."""
+
+
 class UnnormKeyError(VLAPolicyError):
     """A normalization key that the checkpoint's statistics do not have."""
 

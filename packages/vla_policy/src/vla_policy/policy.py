@@ -5,8 +5,9 @@ Axes: N samples, B batch, n images, C actions a chunk, A action dims, K = C A ac
     act:       observation -> inputs -> network -> distribution -> sample tokens -> decode -> unnormalize -> env actions
     evaluate:                 inputs -> network -> distribution -> score the given tokens
 
-Both run the same network code and the same distribution object, so a ratio of new to old log-probs is exactly 1 before
-the first update.
+Both run the same network code and the same distribution object, so that a ratio of new to old log-probs is exactly 1
+before the first update for the same batch. In another batch a matrix product may add up in another order: with the same
+weights a ratio is then 1 but for rounding, some 1e-6 in float32 and a few percent in bfloat16.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from vla_policy.action_stats import ActionStats, read_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.distribution import ActionTokenDistribution
-from vla_policy.errors import ActionError, ConfigError, ObservationError, UnsupportedError
+from vla_policy.errors import ActionError, ConfigError, NumbersError, ObservationError, UnsupportedError
 from vla_policy.model.openvla_oft import OpenVLAOFTModel, OpenVLAOFTOutput
 from vla_policy.observation import Inputs, ObservationReader
 from vla_policy.outputs import PolicyEvaluation, PolicyOutput
@@ -190,6 +191,7 @@ class OpenVLAOFTPolicy(nn.Module):
 
         Raises:
             ObservationError: see `ObservationReader`.
+            NumbersError: logits or actions of the network are not finite.
             UnsupportedError: not deterministic, and the checkpoint has an L1 head, whose actions have no
                 probabilities (`log_probs` are NaN then).
         """
@@ -200,7 +202,7 @@ class OpenVLAOFTPolicy(nn.Module):
         if output.actions is not None:
             if not deterministic:
                 self._require_tokens("act")
-            actions = self.stats.to_env(output.actions.double().cpu().numpy()).astype(np.float32)
+            actions = self._regressed(output.actions)
             tokens = self.encode(actions)
             return PolicyOutput(actions, tokens, torch.full(tokens.shape, torch.nan), values, inputs)
         distribution = self._distribution(output, temperature)
@@ -211,10 +213,10 @@ class OpenVLAOFTPolicy(nn.Module):
     @torch.no_grad()
     def predict(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
         """(N, C, A) deterministic actions in env units: of the L1 head where there is one, else of the tokens that
-        `config.decoding` chooses."""
+        `config.decoding` chooses. Raises what `act` does."""
         output = self._network(self.observe(observation))
         if output.actions is not None:
-            return self.stats.to_env(output.actions.double().cpu().numpy()).astype(np.float32)
+            return self._regressed(output.actions)
         return self.decode(self._decided(self._distribution(output, 1.0)))
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, temperature: float = 1.0) -> PolicyEvaluation:
@@ -368,6 +370,14 @@ class OpenVLAOFTPolicy(nn.Module):
 
     def _decided(self, distribution: ActionTokenDistribution) -> Tensor:
         return distribution.median() if self.config.decoding == "median" else distribution.mode()
+
+    def _regressed(self, actions: Tensor) -> NDArray[np.float32]:
+        """(N, C, A) actions of an L1 head in env units."""
+        normalized = actions.double().cpu().numpy()
+        if not (finite := np.isfinite(normalized)).all():
+            row = int(np.argwhere(~finite)[0][0])
+            raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
+        return self.stats.to_env(normalized).astype(np.float32)
 
     def _values(self, output: OpenVLAOFTOutput) -> Tensor | None:
         return None if self.value_head is None else self.value_head(output.hidden)

@@ -103,9 +103,13 @@ def write(
         score: which metric makes a checkpoint the best, and its value.
 
     Raises:
+        TrainingDivergedError: weights are not finite; nothing is written then, and other checkpoints stay.
         CheckpointError: the disk is full or does not let it; nothing of this checkpoint is left then.
     """
+    from vla_trainer.update.finite import check_weights  # imports torch
+
     final = folder / f"step_{step:06d}"
+    check_weights(policy, f"the weights that {final} would hold")
     aside = durable.aside_of(final)
     durable.sweep(folder)
     try:
@@ -232,9 +236,12 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
     With `optimizer`, its state is put there too. A checkpoint that several processes wrote is read here by one.
 
     Raises:
-        CheckpointError: not a checkpoint of this package, damaged, or of another policy.
+        CheckpointError: not a checkpoint of this package, damaged, of another policy, or with weights that are not
+            finite.
     """
     import torch
+
+    from vla_trainer.update.finite import not_finite
 
     path = follow(path)
     state = read_state(path)
@@ -246,6 +253,8 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
         idle = torch.optim.SGD([w for w in policy.parameters() if w.requires_grad], lr=0.0)
         checkpoint_sharded.load(path / SHARDS, policy, optimizer or idle, Ranks())
         return state
+    if bad := not_finite(policy, weights):
+        raise CheckpointError(f"{path} holds weights that are not finite: {bad[0]}")
     try:
         policy.load_state_dict(weights)
     except RuntimeError as error:

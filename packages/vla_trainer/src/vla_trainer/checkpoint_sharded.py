@@ -22,6 +22,7 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystem
 
 from vla_trainer.errors import CheckpointError
 from vla_trainer.interfaces import Policy
+from vla_trainer.update.finite import check_weights, not_finite
 from vla_trainer.update.ranks import Ranks
 from vla_trainer.update.sharding import reshard
 
@@ -35,9 +36,11 @@ def save(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
     """Write weights and moments into `folder`, which all ranks see. All ranks call it; it leaves the policy resharded.
 
     Raises:
+        TrainingDivergedError: weights are not finite; nothing is written then.
         CheckpointError: the disk is full or does not let it.
     """
     reshard(policy)
+    check_weights(policy, f"the weights that {folder} would hold", ranks)
     state = _weights(policy)
     for name, weight in _moved_by(optimizer, policy).items():
         for what, tensor in optimizer.state.get(weight, {}).items():
@@ -52,7 +55,8 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
     policy resharded.
 
     Raises:
-        CheckpointError: not such a checkpoint, damaged (`policy` may then be half loaded), or of another policy.
+        CheckpointError: not such a checkpoint, damaged or with weights that are not finite (`policy` may then be loaded
+            in part), or of another policy.
     """
     if not (folder / METADATA_FILE).is_file():
         raise CheckpointError(f"{folder} is not a sharded checkpoint: it has no {METADATA_FILE}")
@@ -76,6 +80,9 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
                 state[key] = torch.zeros_like(weight).detach() if like_weight else _room(written[key])
                 moments.setdefault(weight, {})[what] = state[key]
         state_dict_loader.load(state, storage_reader=reader, process_group=ranks.group, no_dist=ranks.group is None)
+    bad = not_finite(policy)
+    if ranks.sum({"bad": float(len(bad))})["bad"]:
+        raise CheckpointError(f"{folder} holds weights that are not finite: {', '.join(bad[:1]) or 'of another rank'}")
     policy.load_state_dict({k.removeprefix("policy."): state[k] for k in state if k.startswith("policy.")})
     optimizer.state.clear()
     for weight, moment in moments.items():

@@ -31,6 +31,10 @@ class PolicyError(TrainerError):
     """The policy cannot be made, or lacks something that the algorithm needs."""
 
 
+class PolicyNumbersError(PolicyError, FloatingPointError):
+    """What a policy computed is not finite. Other policies may raise any FloatingPointError for it."""
+
+
 class ShapeError(TrainerError):
     """Arrays that belong together differ in shape."""
 

@@ -33,6 +33,7 @@ def evaluate(
     films: FilmRequest | None = None,
     on_episode: OnEpisode | None = None,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    version: int = 0,
 ) -> tuple[Evaluation, list[Film]]:
     """Run one episode from each start and count.
 
@@ -45,8 +46,13 @@ def evaluate(
         films: also return pictures of episodes.
         on_episode: called after each episode with the number of episodes that ended, of all, and of successes.
         autocast: makes the context that the policy acts in.
+        version: how often its weights have been updated, which says whose fault numbers are that are not finite.
+
+    Raises:
+        EnvError, PolicyError, TrainingDivergedError: as `vla_trainer.rollout.collector.Collector`.
     """
     sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
+    sampler.version = version
     collector = Collector(envs, sampler, record=False)
     collector.film(films)
     rollout = collector.episodes(Listed(starts, _counting(on_episode, len(starts)), seed=seed))

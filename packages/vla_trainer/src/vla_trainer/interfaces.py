@@ -82,6 +82,9 @@ class Policy(Protocol):
 
         `generator` is on the CPU wherever the policy is, so that a run does not depend on the device that samples.
         `deterministic=True` must not draw from it.
+
+        Raises:
+            FloatingPointError: what the policy computed is not finite, so that no action can be chosen.
         """
 
     def evaluate(self, inputs: "Mapping[str, Tensor]", tokens: "Tensor", *, temperature: float = 1.0) -> EvaluateOutput:

@@ -12,6 +12,11 @@ METRICS: dict[str, str] = {
     "actor/value_loss": "Value loss (Huber, clipped), before its coefficient; PPO only.",
     "actor/entropy": "Entropy of a token's distribution, nats; mean over tokens.",
     "actor/grad_norm": "Norm of the gradient of all parameters before clipping.",
+    "actor/skipped_steps": "Optimizer steps that were not taken because their gradient norm, loss or value loss was "
+    "not finite; means over the optimizer steps are without them.",
+    "actor/initial_ratio_error": "Largest |rho - 1| of a token in the iteration's first optimizer step, before any "
+    "weight has moved: 0 but for rounding, which in bf16 depends on what a row is batched with; left out where older "
+    "weights acted.",
     "actor/lr": "Learning rate of the actor.",
     "actor/critic_lr": "Learning rate of the critic, where the policy names one.",
     "actor/kl": "KL of the present policy from the reference, nats, mean over tokens (k3); with kl_coef only.",

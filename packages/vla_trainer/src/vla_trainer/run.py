@@ -10,7 +10,7 @@ from vla_trainer import checkpoint, durable
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
-from vla_trainer.errors import CheckpointError, ProcessLostError
+from vla_trainer.errors import CheckpointError, ProcessLostError, TrainingDivergedError
 from vla_trainer.provenance import read_provenance
 from vla_trainer.records import FilmRequest
 
@@ -125,8 +125,10 @@ def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[s
 
     Raises:
         CheckpointError, LoggerError, DatasetError: what is wrong with what the run begins with.
+        TrainingDivergedError: numbers are not finite; it names the newest checkpoint, whose weights are.
     """
     from vla_trainer.loggers import Loggers, Run
+    from vla_trainer.notes import Notes
     from vla_trainer.train_loop import Imitation, Learning, Reinforcement, train_loop
     from vla_trainer.video import writer_of
 
@@ -163,10 +165,14 @@ def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[s
                 learning = Imitation(cast("Imitating", backend))
             else:
                 learning = Reinforcement(config, cast("Backend", backend), films, progress)
-            train_loop(config, backend, learning, loggers, folder, films, first)
+            train_loop(config, backend, learning, loggers, folder, films, first, Notes(config, say))
     except ProcessLostError as error:
         error.run = folder
         raise
+    except TrainingDivergedError as error:
+        found = checkpoint.found(folder / checkpoint.FOLDER)
+        last = f"the last checkpoint is {found[-1]}" if found else "no checkpoint was written"
+        raise TrainingDivergedError(f"{error}; {last}") from error
     finally:
         loggers.close()
     return folder

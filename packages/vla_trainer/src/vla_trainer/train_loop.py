@@ -27,6 +27,7 @@ from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
+from vla_trainer.notes import Notes
 from vla_trainer.records import FilmRequest
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.update.schedule import temperature_at
@@ -100,10 +101,11 @@ def train_loop(
     folder: Path,
     films: FilmWriter,
     first: int = 1,
+    notes: Notes | None = None,
 ) -> None:
     """Run iterations `first` to `config.trainer.iterations` and leave checkpoints, films and eval.json in `folder`.
 
-    Iterations count from 1.
+    Iterations count from 1; `notes` looks at each one's metrics.
     """
     trainer = config.trainer
     for iteration in range(first, trainer.iterations + 1):
@@ -120,6 +122,8 @@ def train_loop(
                     score = metrics.get(trainer.best_metric)
                     saved = backend.save(folder / CHECKPOINTS, iteration, learning.progress(), score)
         loggers.log(iteration, metrics | {f"time/{name}": seconds for name, seconds in times.items()})
+        if notes is not None:
+            notes.look(iteration, metrics)
         if saved is not None:
             saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
 

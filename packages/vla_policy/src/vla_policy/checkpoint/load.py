@@ -211,3 +211,12 @@ def _check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], folder
             f"checkpoint {folder} does not fit its config. Missing: {names(missing)}. "
             f"Unexpected: {names(unexpected)}. Wrong shape: {names(misshapen)}."
         )
+    check_finite(weights, folder)
+
+
+def check_finite(weights: Mapping[str, Tensor], place: Path) -> None:
+    """Raise CheckpointError if a number of these weights is NaN or infinite; `place` is where they were read."""
+    # a sum is one pass over the numbers; where that of finite ones overflows, they are looked at one by one
+    bad = [k for k, v in weights.items() if not (v.sum(dtype=torch.float32).isfinite() or v.isfinite().all())]
+    if bad:
+        raise CheckpointError(f"{place} has weights that are not finite: {names(bad)}")

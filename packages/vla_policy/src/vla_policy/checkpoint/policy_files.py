@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from safetensors.torch import load_file, save_file
 
-from vla_policy.checkpoint.load import read_json, resolve_folder
+from vla_policy.checkpoint.load import check_finite, read_json, resolve_folder
 from vla_policy.checkpoint.save import save_model, write_json
 from vla_policy.errors import CheckpointError, ConfigError
 from vla_policy.model.config import EXTENSION
@@ -66,7 +66,9 @@ def load_policy(
         file = folder / VALUE_HEAD_FILE
         if file.is_file():
             try:
-                policy.value_head.load_state_dict(load_file(file))
+                weights = load_file(file)
+                check_finite(weights, file)
+                policy.value_head.load_state_dict(weights)
             except RuntimeError as error:
                 raise CheckpointError(
                     f"{file} does not fit the value head {config.value_head}; "

@@ -18,6 +18,9 @@ Array = TypeVar("Array", "np.ndarray", "Tensor")
 
 EPSILON = 1e-6
 """Added to a group's standard deviation, as RLinf does."""
+ROUNDING = 1e-6
+"""Returns that differ by no more than this, and this times the largest of them, are equal: sums of float32 rewards
+round by about as much, and `EPSILON` would make an advantage of up to 1 of it."""
 
 
 def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
@@ -28,7 +31,8 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
         group: (M,) integers; equal numbers are one group.
 
     Returns:
-        advantages: (M,), of the kind and dtype of `returns`; 0 in a group whose returns are all equal.
+        advantages: (M,), of the kind and dtype of `returns`; 0 in a group whose returns are all equal (see
+            `all_equal`).
         informative: (M,) bool; False in a group whose returns are all equal, which is to be dropped before any forward
             pass.
 
@@ -63,4 +67,10 @@ def carries_signal(
             easy; None: only a group whose returns are all equal.
     """
     low, high = (-np.inf, np.inf) if keep_mean_return is None else keep_mean_return
-    return bool(np.min(returns) != np.max(returns) and low <= np.mean(returns) <= high)
+    return bool(not all_equal(returns) and low <= np.mean(returns) <= high)
+
+
+def all_equal(returns: "Sequence[float] | np.ndarray") -> bool:
+    """Whether returns differ by no more than rounding: max - min <= 1e-6 + 1e-6 max |return| (`ROUNDING`)."""
+    low, high = float(np.min(returns)), float(np.max(returns))
+    return high - low <= ROUNDING * (1.0 + max(abs(low), abs(high)))

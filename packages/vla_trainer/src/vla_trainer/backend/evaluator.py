@@ -28,7 +28,13 @@ class Evaluator:
         return self._envs
 
     def evaluate(
-        self, policy: Policy, autocast: Autocast, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
+        self,
+        policy: Policy,
+        autocast: Autocast,
+        films: FilmRequest | None = None,
+        on_episode: OnEpisode | None = None,
+        *,
+        version: int = 0,
     ) -> tuple[Evaluation, list[Film]]:
         """See `vla_trainer.evaluate.evaluate`."""
         config, settings = self._config, self._config.eval
@@ -44,6 +50,7 @@ class Evaluator:
             films=films,
             on_episode=on_episode,
             autocast=autocast,
+            version=version,
         )
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.queue import Columns, Groups
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.update.finite import StepGuard
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
@@ -57,6 +58,7 @@ class LocalBackend:
             self._policy = make_policy(config.policy, self._envs[0])
             self._autocast = autocast_of(config.policy)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=self._warmup > 0)
+            self._guard = StepGuard(config.actor.max_skipped_steps)
             # made before a checkpoint is loaded: the reference is the policy that the run began with
             self._reference = frozen_copy(self._policy) if self._algorithm.kl_coef > 0 else None
         except BaseException:
@@ -115,6 +117,7 @@ class LocalBackend:
             reference=self._reference,
             critic_only=iteration <= self._warmup,
             autocast=self._autocast,
+            guard=self._guard,
         )
         self._sampler.version += 1
         return measured
@@ -122,7 +125,8 @@ class LocalBackend:
     def evaluate(
         self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
     ) -> tuple[Evaluation, list[Film]]:
-        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode)
+        version = self._sampler.version
+        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode, version=version)
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         state: dict[str, Any] = {

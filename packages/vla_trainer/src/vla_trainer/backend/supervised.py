@@ -21,6 +21,7 @@ from vla_trainer.imitation.targets import Targets
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.records import Film, FilmRequest
 from vla_trainer.result import Evaluation
+from vla_trainer.update.finite import StepGuard
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.schedule import lr_factor, set_learning_rates
 from vla_trainer.video import fps_of
@@ -38,11 +39,13 @@ class SupervisedBackend:
         torch.manual_seed(config.trainer.seed)
         self._loader: Loader | None = None
         self._done = 0
+        self._fitted = 0
         self._evaluator = Evaluator(config)
         try:
             self._policy = make_policy(config.policy, self._evaluator.envs)
             self._autocast = autocast_of(config.policy)
             self._optimizer = make_optimizer(self._policy, config.actor)
+            self._guard = StepGuard(config.actor.max_skipped_steps)
         except BaseException:
             self.close()
             raise
@@ -96,12 +99,14 @@ class SupervisedBackend:
     def fit(self, iteration: int) -> dict[str, float]:
         actor, trainer = self._config.actor, self._config.trainer
         set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
-        return fit(self._policy, self._optimizer, self._batches, self._algorithm, actor, self._autocast)
+        metrics = fit(self._policy, self._optimizer, self._batches, self._algorithm, actor, self._autocast, self._guard)
+        self._fitted = iteration
+        return metrics
 
     def evaluate(
         self, films: FilmRequest | None = None, on_episode: OnEpisode | None = None
     ) -> tuple[Evaluation, list[Film]]:
-        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode)
+        return self._evaluator.evaluate(self._policy, self._autocast, films, on_episode, version=self._fitted)
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         state: dict[str, Any] = {

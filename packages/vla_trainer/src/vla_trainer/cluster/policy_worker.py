@@ -29,6 +29,7 @@ from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import Observation
 from vla_trainer.records import Batch
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.update.finite import StepGuard
 from vla_trainer.update.moments import move_moments
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import Update
@@ -107,6 +108,7 @@ class PolicyWorker:
                     if spread is not None:
                         sharding.shard(spread, self._ranks, precision=precision, offload=offload)
             self._optimizer = make_optimizer(self._policy, config.actor, needs_critic=warmup > 0)
+            self._guard = StepGuard(config.actor.max_skipped_steps)
             self._algorithm = algorithm
         self._samplers = {
             False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=self._autocast),
@@ -184,6 +186,7 @@ class PolicyWorker:
                 critic_only=iteration <= self._warmup,
                 autocast=self._autocast,
                 ranks=self._ranks,
+                guard=self._guard,
             )
         return self._update
 
@@ -207,13 +210,18 @@ class PolicyWorker:
     # checkpoints
 
     def save(self, folder: str, shards: str) -> None:
-        """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`."""
+        """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`.
+
+        Raises:
+            TrainingDivergedError: weights are not finite.
+        """
         from vla_trainer import checkpoint_sharded
 
         if self._parks:
             move_moments(self._optimizer, self._device)
-        self._save_pretrained(Path(folder))
+        # first, because it finds weights that are not finite
         checkpoint_sharded.save(Path(shards), self._policy, self._optimizer, self._ranks)
+        self._save_pretrained(Path(folder))
         if self._parks:
             move_moments(self._optimizer, "cpu")
         self.make_ready_to_act()

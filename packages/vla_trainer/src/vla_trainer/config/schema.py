@@ -132,6 +132,9 @@ class Actor(Section):
     """AdamW's."""
     max_grad_norm: PositiveFloat = 1.0
     """Gradients are scaled down to this norm."""
+    max_skipped_steps: PositiveInt = 5
+    """End the run after this many optimizer steps in a row, over iterations, that were skipped: a step is where its
+    gradient norm or its loss is not finite."""
     global_batch_size: PositiveInt | None = None
     """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
     batch_order: Literal["shuffled", "groups"] = "shuffled"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.errors import DatasetError, MissingExtraError
+from vla_trainer.finite import first_bad, float_arrays, index_text
 from vla_trainer.provenance import provenance_of
 
 STATISTICS_FILE = "dataset_statistics.json"
@@ -60,7 +61,7 @@ class Demonstrations:
         """Read one after the other.
 
         Raises:
-            DatasetError: an episode is missing, cut off or damaged.
+            DatasetError: an episode is missing, cut off or damaged, or has a number that is not finite.
         """
         for number in self.episodes:
             try:
@@ -72,6 +73,14 @@ class Demonstrations:
                 meant = _meant(episode.infos, actions)
             except BROKEN as error:
                 raise DatasetError(f"{self.name}: episode {number} is cut off or damaged ({_short(error)})") from error
+            recorded = {"actions": actions, 'infos["meant_action"]': meant}
+            named = [*recorded.items(), *float_arrays(observations, "observations")]
+            for what, values in named:
+                if values is not None and (bad := first_bad(values)) is not None:
+                    raise DatasetError(
+                        f"{self.name}: episode {number}, step {bad[0]}: {what}{index_text(bad)} is {values[bad]}; "
+                        "demonstrations must be finite"
+                    )
             yield Demonstration(observations, actions, meant)
 
     def __str__(self) -> str:

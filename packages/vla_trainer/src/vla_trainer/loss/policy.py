@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vla_trainer.errors import ShapeError
+from vla_trainer.loss.ratio import clamped
 
 Aggregate = Literal["token-mean", "episode-mean"]
 
@@ -27,6 +28,9 @@ def policy_loss(
     weights: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The PPO objective (Schulman et al. 2017, arXiv:1707.06347), to be minimized.
+
+    Log-ratios are clamped to +-20 before the exponential (see `vla_trainer.loss.ratio`): an entry beyond has a finite
+    loss and no gradient.
 
     Args:
         log_probs: (B,), (B, K), (T, N) or (T, N, K), under the present weights.
@@ -60,7 +64,7 @@ def policy_loss(
     weight = weight.to(log_probs.dtype)
 
     # rho = exp(lp - lp_old); the mask goes inside, so that rubbish under it reaches neither the loss nor a gradient
-    log_ratio = torch.where(valid, log_probs - old_log_probs, 0.0)
+    log_ratio = clamped(torch.where(valid, log_probs - old_log_probs, 0.0))
     ratio = log_ratio.exp()
     advantage = torch.where(valid, advantage, 0.0)
     # max(-A rho, -A clip(rho, 1 - low, 1 + high))

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from vla_trainer.errors import PolicyError
+from vla_trainer.errors import PolicyError, PolicyNumbersError
 from vla_trainer.interfaces import Observation
 from vla_trainer.policy.features import Features, RunningMoments
+from vla_trainer.update.finite import not_finite
 
 TRUNK_GAIN, ACTION_GAIN, VALUE_GAIN = math.sqrt(2), 0.01, 1.0
 """Of the orthogonal initial weights, as Stable-Baselines3's `ActorCriticPolicy` has them; biases begin at 0."""
@@ -128,8 +129,13 @@ class GaussianPolicy(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> GaussianAct:
-        """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`."""
+        """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`.
+
+        Raises:
+            PolicyNumbersError: an observation, or what the network makes of it, is not finite.
+        """
         recorded = torch.from_numpy(self._features.read(obs))
+        _check("the observation", recorded)
         if self.moments is not None:
             if not deterministic:
                 self.moments.add(recorded)
@@ -140,10 +146,12 @@ class GaussianPolicy(nn.Module):
         if not deterministic:
             # on the CPU, so that a run does not depend on the device
             tokens = mean + log_std.exp() * _noise(mean, generator).to(mean)
+        log_probs = _log_prob(tokens, mean, log_std)
+        _check("the log-probability", log_probs)
         return GaussianAct(
             self._to_actions(tokens),
             tokens,
-            _log_prob(tokens, mean, log_std),
+            log_probs,
             self._values(features),
             {"features": recorded},
         )
@@ -195,7 +203,7 @@ class GaussianPolicy(nn.Module):
         """The policy that `save_pretrained` wrote, on the CPU, in eval mode.
 
         Raises:
-            PolicyError: there is none in `directory`.
+            PolicyError: there is none in `directory`, or its weights are not finite.
         """
         folder = Path(directory)
         missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / name).is_file()]
@@ -208,6 +216,8 @@ class GaussianPolicy(nn.Module):
         box = spaces.Box(low.astype(action["dtype"]), high.astype(action["dtype"]), dtype=action["dtype"])
         policy = cls(features.space(), box, **config)
         policy.load_state_dict(torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True))
+        if bad := not_finite(policy):
+            raise PolicyError(f"{folder / WEIGHTS_FILE} holds weights that are not finite: {bad[0]}")
         return policy.eval()
 
     def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -227,6 +237,13 @@ class GaussianPolicy(nn.Module):
 def _log_prob(tokens: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     # log p(x) = -(x - mu)^2 / (2 sigma^2) - log sigma - 1/2 log(2 pi)
     return -0.5 * ((tokens - mean) / log_std.exp()) ** 2 - log_std - 0.5 * math.log(2 * math.pi)
+
+
+def _check(what: str, rows: Tensor) -> None:
+    """Raise PolicyNumbersError unless all of `rows` (N, ...) is finite."""
+    if not bool((finite := rows.isfinite()).all()):
+        row = int((~finite).any(dim=-1).nonzero()[0])
+        raise PolicyNumbersError(f"{what} of row {row} of {len(rows)} is not finite: {rows[row].tolist()[:8]}")
 
 
 def _noise(mean: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:

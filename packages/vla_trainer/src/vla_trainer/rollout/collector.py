@@ -29,6 +29,7 @@ from vla_trainer.interfaces import ActOutput
 from vla_trainer.records import Episode, EpisodeRows, FilmRequest, Rollout, Start, Ticket
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.filming import Camera
+from vla_trainer.rollout.finite import check_observations, check_output, check_rewards
 from vla_trainer.rollout.queue import Groups, Listed, StartQueue
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
 from vla_trainer.rollout.sampling import Sampler
@@ -49,7 +50,15 @@ class _Turn:
 
 
 class Collector:
-    """Steps environments with a policy. The policy looks only at environments whose episode is running."""
+    """Steps environments with a policy. The policy looks only at environments whose episode is running.
+
+    What is not finite is refused where it enters, in `horizon` and `episodes`:
+
+    Raises:
+        EnvError: a reward, or an observation that the policy is shown, is not finite.
+        PolicyNumbersError, TrainingDivergedError: an action, log-probability or value is not; the latter where the
+            policy's weights have been updated.
+    """
 
     def __init__(
         self,
@@ -145,7 +154,11 @@ class Collector:
     def act(self, stage: Stage, rows: NDArray[np.intp], *, sample: bool = True) -> ActOutput:
         """What the policy gives for some environments of a stage, in which episodes run if it is to sample."""
         seeds = [_decision_seed(stage.running[n]) for n in rows] if sample else None
-        return self._sampler.act(take(stage.obs, rows), seeds)
+        obs = take(stage.obs, rows)
+        check_observations(stage, rows, obs)
+        out = self._sampler.act(obs, seeds)
+        check_output(stage, rows, out, self._sampler.version, sampled=sample and self._record)
+        return out
 
 
 class _Collection:
@@ -199,8 +212,11 @@ class _Collection:
         mask[active] = True
         lengths = np.zeros(stage.num_envs, dtype=np.int64)
         numbers = np.array([-1 if running is None else running.number for running in stage.running])
-        for row, n in enumerate(active):
+        for n in active:
             lengths[n] = int(info_of(infos, "chunk_length", n) or 1)
+        action_rewards = _action_rewards(stage, rewards, lengths, infos)
+        check_rewards(stage, active, rewards, action_rewards, lengths)
+        for row, n in enumerate(active):
             self._count(stage, int(n), chosen[row], float(rewards[n]), int(lengths[n]), infos)
             if self._on_rows is not None:
                 self._recorder.add(int(numbers[n]), out, row, int(lengths[n]))
@@ -209,7 +225,7 @@ class _Collection:
             mask=mask,
             episode=numbers,
             rewards=np.where(mask, rewards, 0.0),
-            action_rewards=_action_rewards(stage, rewards, lengths, infos),
+            action_rewards=action_rewards,
             lengths=lengths,
             version=np.where(mask, self._collector._sampler.version, 0),
             **ends,

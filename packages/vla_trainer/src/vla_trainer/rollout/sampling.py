@@ -9,6 +9,7 @@ from typing import Protocol
 
 import torch
 
+from vla_trainer.errors import PolicyNumbersError, TrainerError, TrainingDivergedError
 from vla_trainer.interfaces import ActOutput, Observation, Policy
 
 
@@ -24,7 +25,18 @@ class Sampler(Protocol):
 
         `seeds` are of what is sampled for each, N of them; None: nothing is sampled, the most probable actions are
         taken and the policy's values are what is wanted.
+
+        Raises:
+            PolicyNumbersError, TrainingDivergedError: see `not_finite`.
         """
+
+
+def not_finite(what: str, version: int) -> TrainerError:
+    """The error for numbers of a policy that are not finite: training has diverged where its weights have been updated,
+    else the policy was given like that."""
+    if version:
+        return TrainingDivergedError(f"after {version} updates {what}")
+    return PolicyNumbersError(what)
 
 
 class PolicySampler:
@@ -53,13 +65,17 @@ class PolicySampler:
         self._generators: list[torch.Generator] = []
 
     def act(self, obs: Observation, seeds: Sequence[int] | None) -> ActOutput:
-        with torch.no_grad(), self._autocast():
-            return self._policy.act(
-                obs,
-                deterministic=self._deterministic or seeds is None,
-                temperature=self.temperature,
-                generator=None if self._deterministic or seeds is None else self._seeded(seeds),
-            )
+        generator = None if self._deterministic or seeds is None else self._seeded(seeds)
+        try:
+            with torch.no_grad(), self._autocast():
+                return self._policy.act(
+                    obs,
+                    deterministic=self._deterministic or seeds is None,
+                    temperature=self.temperature,
+                    generator=generator,
+                )
+        except FloatingPointError as error:
+            raise not_finite(f"the policy cannot act: {error}", self.version) from error
 
     def _seeded(self, seeds: Sequence[int]) -> torch.Generator | list[torch.Generator]:
         """On the CPU wherever the policy is: a run does not depend on the device that samples."""

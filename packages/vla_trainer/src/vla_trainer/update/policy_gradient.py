@@ -3,7 +3,7 @@
     rows of a step --micro-batches--> policy.evaluate --> policy loss - entropy bonus + KL penalty + value loss
                                                           |  shares fixed before the batch was cut
                                          gradients add up v
-                                     clip by norm --> optimizer.step
+                            clip by norm --StepGuard--> optimizer.step, or skip it
 
 On several ranks each evaluates its own rows of every step, and gradients and metrics are added up:
 
@@ -12,6 +12,7 @@ On several ranks each evaluates its own rows of every step, and gradients and me
 Axes: B decisions, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -22,11 +23,14 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from vla_trainer.advantage.grpo import all_equal
 from vla_trainer.config.algorithm import GRPO, PPO, Level, PolicyGradient
 from vla_trainer.config.schema import Actor
 from vla_trainer.interfaces import Policy
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
+from vla_trainer.loss.ratio import clamped
 from vla_trainer.records import Batch
+from vla_trainer.update.finite import StepGuard, check_weights
 from vla_trainer.update.levels import at_level, entries, token_mask
 from vla_trainer.update.micro_batches import micro_batches
 from vla_trainer.update.order import shuffled, whole_groups
@@ -34,6 +38,9 @@ from vla_trainer.update.ranks import Ranks
 
 NORMALIZE_EPSILON = 1e-8
 """Added to the deviation of the advantages, as PPO2 does."""
+
+INITIAL = "initial_ratio_error"
+"""Of the metrics of the first step the one that is the largest of all ranks and micro-batches, not their sum."""
 
 Autocast = Callable[[], AbstractContextManager[object]]
 
@@ -60,6 +67,8 @@ class _Step:
     """By level: the share (B,) of each entry in the mean over the step; "decision": of each decision."""
     counts: dict[str, float]
     """By level: how many entries the step has."""
+    initial: bool = False
+    """No weight has moved since the policy acted."""
 
 
 def update(
@@ -100,10 +109,12 @@ class Update:
         critic_only: bool = False,
         autocast: Autocast = nullcontext,
         ranks: Ranks | None = None,
+        guard: StepGuard | None = None,
     ) -> None:
         """
         Args:
-            policy: stays in eval mode, so that before the first step the ratio is exactly what sampling saw.
+            policy: stays in eval mode, so that before the first step the ratio is 1 but for rounding, which depends on
+                what a row is batched with: see `actor/initial_ratio_error`.
             optimizer: of `make_optimizer`.
             algorithm, actor: sections of the config.
             temperature: that the actions were sampled at.
@@ -112,6 +123,7 @@ class Update:
             critic_only: move only the group "critic".
             autocast: makes the context of every forward pass.
             ranks: the processes that share the work; None: this one alone.
+            guard: counts the steps that are skipped in a row, over iterations; None: over this update alone.
 
         Raises:
             BackendError: there are several ranks, and `policy` is not sharded over them.
@@ -129,13 +141,19 @@ class Update:
         self._losses = _Losses(policy, algorithm, temperature, action_dim, critic_only)
         groups = optimizer.param_groups
         self._moving = [w for group in groups if not critic_only or group["name"] == "critic" for w in group["params"]]
+        self._guard = guard or StepGuard(actor.max_skipped_steps)
         self._steps: list[dict[str, float]] = []
+        """Metrics of the steps that were taken, and of the one that `target_kl` stopped at."""
+        self._skipped = 0
+        self._initial: dict[str, float] = {}
+        """What is measured before the first step alone."""
+        self._epoch = 1
         self._stopped = False
         self._begun = 0
 
     def begin(self, batch: Batch) -> None:
         """Take the next step of the first epoch, on all of `batch`: a part of what `run` gets, the one after those that
-        were begun with before. For `actor.batch_order=groups`."""
+        were begun with before. For `actor.batch_order=groups`. Raises TrainingDivergedError, as `run` does."""
         self._begun = int(batch.episode[-1]) + 1
         if not self._stopped:
             self._step(1, batch, torch.arange(len(batch)), batch.advantages, self._of_reference(batch), None)
@@ -150,8 +168,12 @@ class Update:
                 from the latter, and each entry weighs as their probability over that of the weights that acted, at
                 most this much (decoupled PPO: Hilton et al. 2021, arXiv:2110.00641; truncated as in IMPALA, Espeholt
                 et al. 2018, arXiv:1802.01561).
+
+        Raises:
+            TrainingDivergedError: too many steps in a row were skipped, because their gradient's norm or their loss was
+                not finite; or the weights are not finite at the end.
         """
-        algorithm, early = self._algorithm, len(self._steps)
+        algorithm, early = self._algorithm, len(self._steps) + self._skipped
         advantages = batch.advantages
         if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
@@ -162,13 +184,20 @@ class Update:
             if self._stopped:
                 break
             self._step(epoch, batch, rows, advantages, reference, began)
+        check_weights(self._policy, "the weights after the update", self._ranks, trained_only=True)
         steps, groups = self._steps, self._optimizer.param_groups
-        mean = {f"actor/{name}": sum(step[name] for step in steps) / len(steps) for name in steps[0]}
+        # nothing was measured where all steps were skipped
+        names = steps[0] if steps else ()
+        mean = {f"actor/{name}": sum(step[name] for step in steps) / len(steps) for name in names}
         rates = {f"actor/{'lr' if group['name'] == 'actor' else 'critic_lr'}": group["lr"] for group in groups}
-        taken = {"actor/optimizer_steps": float(len(steps) - self._stopped), "actor/epochs": steps[-1]["epochs"]}
+        taken = {
+            "actor/optimizer_steps": float(len(steps) - self._stopped),
+            "actor/skipped_steps": float(self._skipped),
+            "actor/epochs": self._epoch,
+        }
         if self._actor.batch_order == "groups":
             taken["actor/early_steps"] = float(early)
-        return mean | rates | taken | explained
+        return mean | rates | taken | self._initial | explained
 
     def _order(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
         """The epoch, from 1, and the rows of each step that is left."""
@@ -198,24 +227,33 @@ class Update:
         algorithm, actor, optimizer = self._algorithm, self._actor, self._optimizer
         optimizer.zero_grad(set_to_none=True)
         metrics: dict[str, float] = defaultdict(float)
-        step = self._losses.prepare(batch, rows, advantages, reference, began)
-        ranks = self._ranks
+        # where older weights acted, the ratio is not measured from them
+        initial = not self._steps and not self._skipped and began is None
+        step = replace(self._losses.prepare(batch, rows, advantages, reference, began), initial=initial)
+        ranks, errors = self._ranks, [0.0]
         for part, counts in micro_batches(batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
             with self._autocast():
                 loss, measured = self._losses.of(batch, step, rows, part, counts)
             loss.backward()  # type: ignore[no-untyped-call]
+            errors.append(measured.pop(INITIAL, 0.0))
             for name, value in measured.items():
                 metrics[name] += value
         metrics = ranks.sum(metrics)
-        metrics["epochs"] = epoch
-        self._steps.append(metrics)
-        self._stopped = algorithm.target_kl is not None and metrics["approx_kl"] > algorithm.target_kl
+        self._epoch = epoch
+        if initial and math.isfinite(error := ranks.max(float(torch.tensor(errors).max()))):
+            self._initial = {f"actor/{INITIAL}": error}
         if self._critic_only:
             for group in optimizer.param_groups:
                 for weight in group["params"] if group["name"] != "critic" else ():
                     weight.grad = None
         metrics["grad_norm"] = _clip(self._moving, actor.max_grad_norm)
+        if not self._guard.allows(metrics):
+            self._skipped += 1
+            optimizer.zero_grad(set_to_none=True)
+            return
+        self._steps.append(metrics)
         # where the policy has moved far enough, this step is measured and not taken
+        self._stopped = algorithm.target_kl is not None and metrics["approx_kl"] > algorithm.target_kl
         if not self._stopped:
             optimizer.step()
 
@@ -273,7 +311,8 @@ class _Losses:
     def of(
         self, batch: Batch, step: _Step, rows: Tensor, part: Tensor, counts: bool
     ) -> tuple[Tensor, dict[str, float]]:
-        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole.
+        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole; but for
+        `INITIAL`, which is their largest.
 
         Where they do not count, the loss and its gradients are 0, whatever the rows hold.
         """
@@ -296,7 +335,7 @@ class _Losses:
         advantages, importance = step.advantages[part].to(device), None
         if step.began is not None:
             acted_at, old_at = old_at, at_level(step.began.log_probs[part].to(device), mask, level, dim)[0]
-            importance = torch.where(valid, old_at - acted_at, 0.0).exp()
+            importance = clamped(torch.where(valid, old_at - acted_at, 0.0)).exp()
             advantages = advantages[:, None] * importance.clamp(max=step.began.cap)
         loss, measured = policy_loss(
             new_at,
@@ -343,11 +382,15 @@ class _Losses:
             metrics["value_loss"] = of_values.item()
             metrics |= {name: value * counts * len(micro) / len(rows) for name, value in measured.items()}
             total = total + algorithm.value_coef * of_values
+        if step.initial:
+            # |rho - 1| of tokens
+            ratio_errors = clamped(torch.where(mask, log_probs.detach() - old, 0.0)).expm1().abs()
+            metrics[INITIAL] = ratio_errors.max().item()
         return total, metrics
 
 
 def _clip(weights: list[torch.nn.Parameter], max_norm: float) -> float:
-    """Scale the gradients down to `max_norm`; returns their norm before, over all ranks."""
+    """Scale the gradients down to `max_norm`; returns their norm before, over all ranks and the same number on each."""
     norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
     if hasattr(norm, "full_tensor"):
         norm = norm.full_tensor()  # of sharded weights
@@ -357,7 +400,7 @@ def _clip(weights: list[torch.nn.Parameter], max_norm: float) -> float:
 
 def _explained_variance(batch: Batch) -> dict[str, float]:
     """How much of the returns the critic that acted knew; nothing without a critic or where all returns are equal."""
-    if batch.values is None or batch.returns is None or len(batch) < 2 or float(batch.returns.var()) == 0.0:
+    if batch.values is None or batch.returns is None or len(batch) < 2 or all_equal(batch.returns.numpy()):
         return {}
     left = float((batch.returns - batch.values).var() / batch.returns.var())
     return {"actor/explained_variance": 1.0 - left}

@@ -3,7 +3,7 @@
 Every process of the group calls the same methods in the same order, or all of them wait for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,11 +49,19 @@ class Ranks:
         if self.size == 1:
             return dict(values)
         names = sorted(values)
-        mine = torch.tensor([values[name] for name in names], dtype=torch.float64, device=self.device)
+        # added in one order everywhere, so that processes that decide by a sum decide alike
+        return dict(zip(names, self._gathered([values[name] for name in names]).sum(0).tolist(), strict=True))
+
+    def max(self, value: float) -> float:
+        """The largest value of all processes, NaN if one has it; the same number on each of them."""
+        return value if self.size == 1 else float(self._gathered([value]).max())
+
+    def _gathered(self, numbers: Sequence[float]) -> Tensor:
+        """(ranks, n) float64: the n numbers of each process, in the order of ranks."""
+        mine = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         everyones = [torch.empty_like(mine) for _ in range(self.size)]
         dist.all_gather(everyones, mine, group=self.group)
-        # added in one order everywhere, so that processes that decide by a sum decide alike
-        return dict(zip(names, torch.stack(everyones).sum(0).tolist(), strict=True))
+        return torch.stack(everyones)
 
     def sum_tensor(self, tensor: Tensor) -> Tensor:
         """The sum of a tensor of the same shape and type over all processes, where this process' tensor is."""
