@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vla_policy.distribution import ActionTokenDistribution
-from vla_policy.errors import ConfigError, TokenError
+from vla_policy.errors import ConfigError, NumbersError, TokenError
 
 
 def test_log_prob_and_entropy_by_hand():
@@ -119,3 +119,20 @@ def test_errors():
         distribution.log_prob(torch.zeros(2, 3))
     with pytest.raises(ConfigError, match="top_k is 5"):
         ActionTokenDistribution(torch.zeros(1, 1, 4), top_k=5)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("decode", ["sample", "mode", "median"])
+def test_logits_that_are_not_finite_give_no_token(bad, decode):
+    logits = torch.zeros(2, 3, 256)
+    assert getattr(ActionTokenDistribution(logits, first_id=31744), decode)().shape == (2, 3)
+    logits[1, 2, 7] = bad
+    with pytest.raises(NumbersError, match=r"the logits of token 2 of row 1 \(of 2\) are not finite"):
+        getattr(ActionTokenDistribution(logits, first_id=31744), decode)()
+    # a logit of -inf excludes an id; all of them leave none
+    logits[1, 2] = -torch.inf
+    logits[1, 2, 9] = 0.0
+    assert getattr(ActionTokenDistribution(logits, first_id=31744), decode)()[1, 2] == 31744 + 9
+    logits[1, 2] = -torch.inf
+    with pytest.raises(NumbersError):
+        getattr(ActionTokenDistribution(logits, first_id=31744), decode)()

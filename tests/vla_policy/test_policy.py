@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vla_policy import OpenVLAOFTPolicy
-from vla_policy.errors import ActionError, ConfigError, ObservationError, TokenError
+from vla_policy.errors import ActionError, ConfigError, NumbersError, ObservationError, TokenError, VLAPolicyError
 
 
 def row(inputs, index):
@@ -191,3 +191,20 @@ def test_errors(tiny, make_observation):
         tiny.evaluate({k: v for k, v in output.inputs.items() if k != "proprio"}, output.tokens)
     with pytest.raises(ConfigError, match="temperature"):
         tiny.act(make_observation(2), temperature=0.0)
+
+
+@pytest.mark.parametrize("head", ["tokens", "l1"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_give_no_action(build_tiny, make_observation, generator, head, bad):
+    policy = build_tiny(seed=0, **({"action_head": "l1"} if head == "l1" else {}))
+    with torch.no_grad():
+        policy.model.language_model.model.norm.weight[3] = bad
+    said = r"logits of token \d+ of row 0 \(of 2\) are not finite" if head == "tokens" else r"actions of row 0 \(of 2\)"
+    with pytest.raises(NumbersError, match=said):
+        policy.predict(make_observation(2))
+    for deterministic in (True, False) if head == "tokens" else (True,):
+        with pytest.raises(NumbersError, match=said) as caught:
+            policy.act(make_observation(2), deterministic, generator=generator(0))
+    # of this package's family, and what a trainer that does not know the package can catch
+    assert isinstance(caught.value, VLAPolicyError)
+    assert isinstance(caught.value, FloatingPointError)

@@ -7,7 +7,7 @@ so that ratios are not 1.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
-from vla_trainer.errors import BackendError, CheckpointError
+from vla_trainer.errors import BackendError, CheckpointError, TrainingDivergedError
 from vla_trainer.policy.gaussian import GaussianPolicy
 from vla_trainer.records import Batch
 from vla_trainer.update.optimizer import make_optimizer
@@ -46,6 +46,8 @@ class Case:
     critic_only: bool = False
     frozen: bool = False
     """The trunk's first layer is not trained."""
+    nan_row: int | None = None
+    """Its advantage is NaN."""
 
 
 CASES = {
@@ -59,6 +61,8 @@ CASES = {
     "critic alone": Case(PPO(epochs=2, entropy_coef=0.1), critic_only=True),
     "frozen": Case(PPO(), frozen=True),
     "bf16": Case(PPO(epochs=2), bf16=True),
+    # one rank alone has the row: in one of an epoch's three steps
+    "a step is skipped": Case(GRPO(epochs=2), nan_row=3),
 }
 
 
@@ -121,6 +125,8 @@ def make(rows: int) -> tuple[GaussianPolicy, Batch]:
 def run(case: Case, ranks: Ranks) -> Result:
     """One update."""
     policy, batch = make(case.rows)
+    if case.nan_row is not None:
+        batch.advantages[case.nan_row] = torch.nan
     if case.frozen:
         policy.actor[0].requires_grad_(False)
     reference = copy.deepcopy(policy)
@@ -164,10 +170,41 @@ def run_all(folder: Path) -> dict[str, Any]:
                 results[f"{name}, {size} ranks"] = run(case, ranks)
             results[f"acting, {size} ranks"] = act_alone(ranks)
         dist.barrier()
+    results["diverged"] = diverged(folder, Ranks(groups[4]))
     results["not sharded"] = update_without_sharding(Ranks(groups[4]))
     results["sums"] = sums(Ranks(groups[4]))
     results["checkpoints"] = checkpoints(folder, {size: Ranks(group) for size, group in groups.items()})
     return results
+
+
+def diverged(folder: Path, ranks: Ranks) -> list[str]:
+    """What each rank is told where one alone has a row, or a part of a weight, that is not finite."""
+    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.update.sharding import shard
+
+    policy, batch = make(8)
+    shard(policy, ranks)
+    optimizer = make_optimizer(policy, ACTOR)
+    arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "ranks": ranks}
+    said = []
+
+    def attempt(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (TrainingDivergedError, CheckpointError) as error:
+            said.append(f"{type(error).__name__}: {error}")
+
+    good = folder / "good"
+    save(good, policy, optimizer, ranks)
+    batch.advantages[3] = torch.nan
+    few = ACTOR.model_copy(update={"max_skipped_steps": 2})
+    attempt(lambda: update(policy, optimizer, batch, GRPO(epochs=9), few, generator=torch.Generator(), **arguments))
+    if ranks.rank == 2:
+        with torch.no_grad():
+            next(iter(policy.parameters())).to_local().fill_(torch.nan)
+    attempt(lambda: save(folder / "bad", policy, optimizer, ranks))
+    attempt(lambda: load(good, policy, optimizer, ranks))
+    return said
 
 
 def update_without_sharding(ranks: Ranks) -> str:

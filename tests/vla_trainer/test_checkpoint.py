@@ -12,7 +12,7 @@ from torch import nn
 
 from vla_trainer import checkpoint
 from vla_trainer.checkpoint import Score
-from vla_trainer.errors import CheckpointError
+from vla_trainer.errors import CheckpointError, TrainingDivergedError
 
 METRIC = "eval/success_rate"
 
@@ -196,3 +196,30 @@ def test_newer_ones_than_a_run_goes_on_from_are_set_aside(tmp_path: Path) -> Non
     save(tmp_path, 3, 0.1)
     again = checkpoint.continue_from(tmp_path / "step_000001", METRIC)
     assert [path.name for path in again] == ["step_000003.set_aside_2"]
+
+
+def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
+    policy = Linear(2, 3)
+    save(tmp_path, 1, 0.5, keep=2)
+    save(tmp_path, 2, 0.9, keep=2)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for bad in (float("nan"), float("inf"), 1e30):
+        with torch.no_grad():
+            policy.weight[1, 0] = bad
+        with pytest.raises(TrainingDivergedError, match=r"step_000003 would hold are not finite: weight"):
+            checkpoint.save(tmp_path, 3, policy, {}, keep=1, score=checkpoint.Score(METRIC, 1.0))
+        assert sorted(path.name for path in tmp_path.iterdir()) == before
+        assert best(tmp_path) == "step_000002"
+
+
+def test_weights_that_are_not_finite_are_never_loaded(tmp_path: Path) -> None:
+    # as an earlier version of this package has written it
+    path = checkpoint.save(tmp_path, 1, Linear(2, 3), {})
+    state = torch.load(path / checkpoint.STATE_FILE, weights_only=True)
+    state["policy"]["weight"][0, 1] = torch.nan
+    torch.save(state, path / checkpoint.STATE_FILE)
+    policy = Linear(2, 3)
+    before = policy.weight.clone()
+    with pytest.raises(CheckpointError, match=r"step_000001 holds weights that are not finite: weight"):
+        checkpoint.load(path, policy)
+    assert torch.equal(policy.weight, before)

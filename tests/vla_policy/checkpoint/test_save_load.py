@@ -321,3 +321,28 @@ print(sum(p.sum().item() for p in OpenVLAOFTPolicy.from_pretrained("lab/policy")
             [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False
         )
         assert "CheckpointError: checkpoint 'lab/nothing' is no folder here, and the Hub did not give it" in run.stderr
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "value_head.safetensors", "proprio_projector--latest_checkpoint.pt"]
+)
+def test_weights_that_are_not_finite_are_refused_by_name(folder, file, bad):
+    path = folder / file
+    weights = torch.load(path, weights_only=True) if path.suffix == ".pt" else load_file(path)
+    name = sorted(weights)[2]
+    weights[name].view(-1)[1] = bad
+    if path.suffix == ".pt":
+        torch.save(weights, path)
+    else:
+        save_file(weights, path, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"has weights that are not finite: [\w.]*" + name.rpartition(".")[2]):
+        OpenVLAOFTPolicy.from_pretrained(folder)
+
+
+def test_finite_weights_whose_sum_overflows_are_taken(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = sorted(weights)[0]
+    weights[name].view(-1)[:2] = 3e38
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    OpenVLAOFTPolicy.from_pretrained(folder)

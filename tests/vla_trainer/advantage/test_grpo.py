@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from vla_trainer import advantage
+from vla_trainer.advantage.grpo import carries_signal
 from vla_trainer.errors import ShapeError
+from vla_trainer.records import Episode, Start
+from vla_trainer.rollout.queue import Groups
 
 
 def test_groups_are_compared_within_themselves() -> None:
@@ -61,3 +64,30 @@ def test_random_groups_against_a_plain_loop(seed: int) -> None:
     # neither the scale nor the offset of the returns matters, but for the 1e-6
     moved, _ = advantage.grpo(100 * returns - 7, group)
     np.testing.assert_allclose(moved, advantages, atol=1e-5)
+
+
+def test_returns_that_are_equal_up_to_rounding_have_no_variance() -> None:
+    # 0.1 three times, added in two orders with a 1 that cancels: 0.30000000000000004 and 0.3000000000000003
+    one, other = 0.1 + 0.1 + 0.1, (1 + 0.1 + 0.1 + 0.1) - 1
+    assert one != other
+    # and in float32, as environments give rewards: sums of the same rewards in two orders differ by some 1e-7 of them
+    rewards = np.random.default_rng(0).uniform(0, 1, 200).astype(np.float32)
+    forth, back = (float(np.add.accumulate(part)[-1]) for part in (rewards, rewards[::-1]))
+    assert forth != back
+    group = np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    returns = np.array([one, other, forth, back, 0.0, 1e-5, 100.0, 100.001])
+    advantages, informative = advantage.grpo(returns, group)
+    # 1e-6 + 1e-6 max |return|: 2e-6 or so for the first, 1e-4 for the second; 1e-5 > 1e-6 and 1e-3 > 1.01e-4 are signal
+    assert informative.tolist() == [False] * 4 + [True] * 4
+    assert advantages[:4].tolist() == [0.0] * 4
+    # two returns apart by d: (d / 2) / (d / sqrt(2) + 1e-6)
+    for at, d in ((4, 1e-5), (6, 1e-3)):
+        assert advantages[at + 1] == pytest.approx((d / 2) / (d / 2**0.5 + 1e-6), rel=1e-6)
+
+
+def test_the_queue_replaces_a_group_whose_returns_are_equal_up_to_rounding() -> None:
+    queue = Groups([Start(1), Start(2)], groups=1, group_size=2, seed=0, carries_signal=carries_signal)
+    for number, total in enumerate((0.1 + 0.1 + 0.1, (1 + 0.1 + 0.1 + 0.1) - 1)):
+        queue.take(0)
+        queue.finished(number, Episode(Start(1), total, 1, 1, True, None))
+    assert queue.resampled == 1

@@ -200,3 +200,19 @@ def test_what_was_meant_is_read_where_it_was_recorded(datasets):
         infos["meant_action"] = np.zeros((2, DIMS), np.float32)
     with pytest.raises(DatasetError, match=r"episode 0 .*meant_action.* has shape \(2, "):
         list(open_demonstrations(SFT(dataset=NAME), Acting()))
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ("actions", r"actions\[2\]\[0\]"),
+        ("observations/state", r'observations\["state"\]\[2\]\[0\]'),
+        ("infos/meant_action", r'infos\["meant_action"\]\[2\]\[0\]'),
+    ],
+)
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_named(datasets, part, where, number):
+    with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
+        file[f"episode_0/{part}"][2, 0] = number
+    with pytest.raises(DatasetError, match=rf"{NAME}: episode 0, step 2: {where} is {number}; demonstrations must be"):
+        list(open_demonstrations(SFT(dataset=NAME), Acting()))

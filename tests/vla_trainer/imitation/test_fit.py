@@ -10,8 +10,10 @@ from reach_toy import BINS, CHUNK, DIMS, TokenPolicy
 
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Actor
+from vla_trainer.errors import TrainingDivergedError
 from vla_trainer.imitation.fit import fit
 from vla_trainer.imitation.loader import DemoBatch
+from vla_trainer.update.finite import StepGuard
 from vla_trainer.update.optimizer import make_optimizer
 
 OBSERVATION = spaces.Dict(state=spaces.Box(-2, 2, (4,), np.float32))
@@ -106,3 +108,24 @@ def test_l1_is_the_mean_distance_in_normalized_units():
     learned = torch.tensor([[True, True], [True, False], [True, True], [True, True]])
     metrics = fit(made, optimizer, iter([DemoBatch({"x": torch.zeros(4)}, targets, learned, 1.0)]), settings, actor)
     assert metrics["actor/loss"] == pytest.approx(0.25)  # |0 - 0.25|; the action of 9 is not learned from
+
+
+def test_a_step_that_is_not_finite_moves_nothing_and_several_end_the_run() -> None:
+    made, good, bad = policy(), batch(), batch()
+    bad.inputs["state"][4] = torch.nan
+    actor = Actor(lr=1e-3, global_batch_size=SIZE, micro_batch_size=5, max_skipped_steps=2)
+    optimizer, guard = make_optimizer(made, actor), StepGuard(2)
+    settings = SFT(dataset="d", optimizer_steps=3)
+    metrics = fit(made, optimizer, iter([good, bad, good]), settings, actor, guard=guard)
+    assert (metrics["actor/optimizer_steps"], metrics["actor/skipped_steps"]) == (2, 1)
+    # as if there had been two batches
+    alone = policy()
+    expected = fit(alone, make_optimizer(alone, actor), iter([good, good]), SFT(dataset="d", optimizer_steps=2), actor)
+    assert metrics["actor/loss"] == expected["actor/loss"]
+    assert metrics["actor/grad_norm"] == expected["actor/grad_norm"]
+    assert all(torch.equal(weight, alone.state_dict()[name]) for name, weight in made.state_dict().items())
+    # in a row over iterations
+    one = SFT(dataset="d", optimizer_steps=1)
+    assert fit(made, optimizer, iter([bad]), one, actor, guard=guard)["actor/skipped_steps"] == 1
+    with pytest.raises(TrainingDivergedError, match="2 optimizer steps in a row were skipped"):
+        fit(made, optimizer, iter([bad]), one, actor, guard=guard)

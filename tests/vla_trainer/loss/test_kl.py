@@ -38,3 +38,20 @@ def test_the_gradient_pulls_towards_the_reference() -> None:
 def test_shapes() -> None:
     with pytest.raises(ShapeError, match="one shape"):
         kl_loss(torch.zeros(2, 3), torch.zeros(2), torch.ones(2, 3, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    ("nats", "expected", "slope"),
+    [
+        (100.0, exp(20) - 21, 0.0),  # r = exp(clamp(100)); beyond the clamp there is no gradient
+        (-100.0, exp(-20) + 19, 0.0),
+        (5.0, exp(5) - 6, 1 - exp(5)),  # d/dx (r - 1 - log r), r = exp(ref - x): 1 - r
+    ],
+)
+def test_log_ratios_are_clamped_to_20_nats(nats: float, expected: float, slope: float) -> None:
+    present = torch.zeros(1, 1, requires_grad=True)
+    penalty = kl_loss(present, torch.full((1, 1), nats), torch.ones(1, 1, dtype=torch.bool))
+    penalty.backward()
+    assert penalty.item() == pytest.approx(expected)
+    assert present.grad is not None
+    assert present.grad.item() == pytest.approx(slope)

@@ -1,5 +1,7 @@
 """The policy loss against numbers worked out by hand."""
 
+from math import exp
+
 import pytest
 import torch
 from torch import Tensor
@@ -131,3 +133,44 @@ def test_what_is_wrong_is_named() -> None:
         loss.policy_loss(zeros, zeros, torch.zeros(2), mask, 0.2, 0.28)
     with pytest.raises(ValueError, match="token-mean"):
         loss.policy_loss(zeros, zeros, torch.zeros(3), mask, 0.2, 0.28, aggregate="sum")
+
+
+@pytest.mark.parametrize(
+    ("nats", "advantage", "dual_clip", "expected", "slope"),
+    [
+        (100.0, -1.0, None, exp(20), 0.0),  # -A exp(clamp(100)): finite in float32, where exp(100) is not, and flat
+        (100.0, -1.0, 3.0, 3.0, 0.0),  # -c A
+        (100.0, 1.0, None, -1.28, 0.0),  # clipped, as any ratio above 1.28
+        (-100.0, 1.0, None, -exp(-20), 0.0),
+        (10.0, -1.0, None, exp(10), exp(10)),  # inside: d(-A exp(x))/dx = -A exp(x)
+        (-10.0, 1.0, None, -exp(-10), -exp(-10)),
+    ],
+)
+def test_log_ratios_are_clamped_to_20_nats(
+    nats: float, advantage: float, dual_clip: float | None, expected: float, slope: float
+) -> None:
+    new = torch.tensor([nats], requires_grad=True)
+    value, metrics = loss.policy_loss(
+        new, torch.zeros(1), torch.tensor([advantage]), torch.tensor([True]), 0.2, 0.28, dual_clip
+    )
+    value.backward()
+    assert value.item() == pytest.approx(expected)
+    assert new.grad is not None
+    assert new.grad.item() == pytest.approx(slope)
+    # k3 of the clamped log-ratio x: exp(x) - 1 - x
+    inside = max(-20.0, min(20.0, nats))
+    assert metrics["approx_kl"] == pytest.approx(exp(inside) - 1 - inside)
+
+
+def test_the_clamp_changes_no_ordinary_number() -> None:
+    generator = torch.Generator().manual_seed(0)
+    old, advantages = torch.randn(50, 4, generator=generator), torch.randn(50, generator=generator)
+    new = (old + 3 * torch.randn(50, 4, generator=generator)).requires_grad_()
+    value, _ = loss.policy_loss(new, old, advantages, torch.ones(50, dtype=torch.bool), 0.2, 0.28)
+    # PPO's objective without a clamp, to the last bit
+    plain = (new - old).exp()
+    wide = advantages[:, None].expand(50, 4)
+    terms = torch.maximum(-wide * plain, -wide * plain.clamp(1 - 0.2, 1 + 0.28))
+    expected = (terms * torch.full((50, 4), 1 / 200)).sum()
+    assert torch.equal(value, expected)
+    assert torch.equal(torch.autograd.grad(value, new)[0], torch.autograd.grad(expected, new)[0])

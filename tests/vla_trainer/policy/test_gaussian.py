@@ -12,7 +12,7 @@ from scipy import stats
 
 from vla_trainer.config.algorithm import PPO
 from vla_trainer.config.schema import Actor
-from vla_trainer.errors import PolicyError
+from vla_trainer.errors import PolicyError, PolicyNumbersError
 from vla_trainer.policy import GaussianPolicy
 from vla_trainer.policy.features import RunningMoments
 from vla_trainer.records import Batch
@@ -266,3 +266,34 @@ def test_what_it_cannot_take_is_named(
 ) -> None:
     with pytest.raises(PolicyError, match=message):
         GaussianPolicy(observation, action, **options)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_numbers_that_are_not_finite_give_no_action(bad: float, deterministic: bool) -> None:
+    policy = make()
+    with torch.no_grad():
+        policy.actor[0].weight[0, 0] = bad
+    obs = observations()
+    obs[:, 0] = [0.0, 0.0, 1.0, 1.0, 1.0]  # 0 * inf is NaN, too
+    with pytest.raises(PolicyNumbersError, match=r"the log-probability of row 0 of 5 is not finite: \[nan"):
+        policy.act(obs, deterministic=deterministic, generator=generator())
+
+
+def test_observations_that_are_not_finite_never_reach_the_moments() -> None:
+    policy = make(normalize_observations=True)
+    obs = observations()
+    obs[3, 1] = np.nan
+    with pytest.raises(PolicyNumbersError, match=r"the observation of row 3 of 5 is not finite"):
+        policy.act(obs, generator=generator())
+    assert policy.moments is not None
+    assert policy.moments.count == 0
+
+
+def test_weights_that_are_not_finite_are_not_loaded(tmp_path: Path) -> None:
+    policy = make()
+    with torch.no_grad():
+        policy.log_std[1] = math.nan
+    policy.save_pretrained(tmp_path)
+    with pytest.raises(PolicyError, match=r"gaussian_policy.pt holds weights that are not finite: log_std"):
+        GaussianPolicy.from_pretrained(tmp_path)

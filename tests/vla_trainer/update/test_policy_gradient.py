@@ -1,9 +1,11 @@
 """One update: independent of micro-batches, exact at the first step, stopped by the target."""
 
 import copy
+import math
 from dataclasses import replace
 from functools import partial
 
+import fault_toy
 import pytest
 import reach_toy
 import torch
@@ -12,8 +14,9 @@ from torch import Tensor
 
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
-from vla_trainer.errors import PolicyError
+from vla_trainer.errors import PolicyError, TrainingDivergedError
 from vla_trainer.records import Batch
+from vla_trainer.update.finite import StepGuard, not_finite
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import Update, _Began, _Losses, update
 
@@ -372,3 +375,129 @@ def test_samples_of_older_weights_weigh_as_their_probabilities(cap: float) -> No
     assert metrics["actor/importance_weight"] == pytest.approx(importance.mean().item(), abs=1e-5)
     assert metrics["actor/importance_capped"] == pytest.approx((importance > cap).float().mean().item(), abs=1e-6)
     assert (metrics["actor/importance_capped"] > 0) == (cap < 2)
+
+
+def prepared(size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch, torch.optim.Optimizer, Actor]:
+    """With moments in the optimizer, so that they can be seen to stay."""
+    actor = Actor(lr=1e-2, max_skipped_steps=3)
+    policy, batch = make(size=size)
+    optimizer = make_optimizer(policy, actor)
+    updated(policy, batch, optimizer, PPO(normalize_advantages=False), actor)
+    return policy, batch, optimizer, actor
+
+
+def updated(
+    policy: reach_toy.TokenPolicy, batch: Batch, optimizer: torch.optim.Optimizer, algorithm: PPO | GRPO, actor: Actor,
+    guard: StepGuard | None = None,
+) -> dict[str, float]:  # fmt: skip
+    generator = torch.Generator().manual_seed(1)
+    settings = {"temperature": 1.0, "action_dim": reach_toy.DIMS, "generator": generator, "guard": guard}
+    return update(policy, optimizer, batch, algorithm, actor, **settings)
+
+
+def frozen(policy: reach_toy.TokenPolicy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    named = {name: weight.detach().clone() for name, weight in policy.named_parameters()}
+    moments = [value for state in optimizer.state.values() for value in state.values()]
+    return named | {str(index): moment.clone() for index, moment in enumerate(moments)}
+
+
+BAD_BATCHES = {
+    "advantage": lambda batch: replace(batch, advantages=batch.advantages.index_fill(0, torch.tensor(5), torch.nan)),
+    "return": lambda batch: replace(batch, returns=batch.returns.index_fill(0, torch.tensor(5), torch.inf)),
+    "log-prob": lambda batch: replace(batch, log_probs=batch.log_probs.index_fill(0, torch.tensor(5), torch.nan)),
+}
+
+
+@pytest.mark.parametrize("what", BAD_BATCHES)
+def test_a_step_that_is_not_finite_moves_nothing(what: str) -> None:
+    policy, batch, optimizer, actor = prepared()
+    before = frozen(policy, optimizer)
+    metrics = updated(policy, BAD_BATCHES[what](batch), optimizer, PPO(normalize_advantages=False), actor)
+    after = frozen(policy, optimizer)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(weight.grad is None for weight in policy.parameters())
+    assert metrics["actor/skipped_steps"] == 1
+    assert metrics["actor/optimizer_steps"] == 0
+    assert "actor/loss" not in metrics  # nothing was measured that is a number
+
+
+def test_only_the_step_with_the_bad_row_is_skipped() -> None:
+    policy, batch, optimizer, actor = prepared()
+    actor = actor.model_copy(update={"global_batch_size": 6})
+    bad = BAD_BATCHES["advantage"](batch)
+    before = frozen(policy, optimizer)
+    metrics = updated(policy, bad, optimizer, PPO(normalize_advantages=False, epochs=2), actor)
+    # 24 rows in steps of 6, twice: row 5 is in one of each epoch
+    assert (metrics["actor/optimizer_steps"], metrics["actor/skipped_steps"]) == (6, 2)
+    assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values())
+    assert not torch.equal(before["head.weight"], policy.head.weight)
+    assert not_finite(policy) == []
+
+
+def test_skipped_steps_in_a_row_end_the_run_over_iterations() -> None:
+    policy, batch, optimizer, actor = prepared()
+    bad, algorithm, guard = BAD_BATCHES["advantage"](batch), GRPO(), StepGuard(actor.max_skipped_steps)
+    before = frozen(policy, optimizer)
+    for _ in range(2):
+        updated(policy, bad, optimizer, algorithm, actor, guard)
+    updated(policy, batch, optimizer, algorithm, actor, guard)  # one that is taken: counted anew
+    for _ in range(2):
+        updated(policy, bad, optimizer, algorithm, actor, guard)
+    with pytest.raises(TrainingDivergedError, match=r"3 optimizer steps in a row .*grad_norm is nan, loss is nan"):
+        updated(policy, bad, optimizer, algorithm, actor, guard)
+    assert not torch.equal(before["head.weight"], policy.head.weight)
+
+
+def test_a_finite_loss_whose_gradient_is_not_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    policy = fault_toy.UndefinedPolicy(*SPACES)
+    _, batch = make()
+    actor = Actor(lr=1e-2)
+    before = copy.deepcopy(policy.state_dict())
+    metrics = updated(policy, batch, make_optimizer(policy, actor), GRPO(), actor)
+    assert metrics["actor/skipped_steps"] == 1
+    assert all(torch.equal(before[name], weight) for name, weight in policy.state_dict().items())
+
+
+def test_a_log_prob_100_nats_low_does_not_overflow() -> None:
+    policy, batch, optimizer, actor = prepared()
+    low = replace(batch, log_probs=batch.log_probs - 100.0)
+    metrics = updated(policy, low, optimizer, GRPO(dual_clip=None), actor)
+    assert metrics["actor/skipped_steps"] == 0
+    # k3 of a log-ratio of 20: exp(20) - 1 - 20, for every token
+    assert metrics["actor/approx_kl"] == pytest.approx(math.exp(20) - 21)
+
+
+def test_importance_weights_do_not_overflow() -> None:
+    policy, batch, optimizer, actor = prepared()
+    low = replace(batch, log_probs=batch.log_probs - 100.0)
+    settings = {"temperature": 1.0, "action_dim": reach_toy.DIMS}
+    update_ = Update(policy, optimizer, GRPO(), actor, **settings)
+    metrics = update_.run(low, torch.Generator().manual_seed(1), importance_cap=2.0)
+    assert metrics["actor/importance_weight"] == pytest.approx(math.exp(20))
+    assert metrics["actor/importance_capped"] == 1
+    assert metrics["actor/skipped_steps"] == 0
+    # the ratio is measured from the weights that the update begins with: not what this metric is about
+    assert "actor/initial_ratio_error" not in metrics
+
+
+def test_weights_that_a_step_breaks_end_the_run() -> None:
+    policy, batch = make()
+    actor = Actor(lr=1e30)
+    with pytest.raises(TrainingDivergedError, match=r"the weights after the update are not finite: \w+"):
+        updated(policy, batch, make_optimizer(policy, actor), GRPO(), actor)
+
+
+@pytest.mark.parametrize("size", [24, 5])
+def test_the_initial_ratio_error_is_that_of_the_first_step_alone(size: int) -> None:
+    policy, batch = make()
+    actor = Actor(lr=1e-2, micro_batch_size=size)
+    # what acted said 0.05 less of one token of row 7, of the actions that count, and 9 less of one that does not
+    lengths = torch.full((24,), 1)
+    log_probs = batch.log_probs.clone()
+    log_probs[7, 1] -= 0.05
+    log_probs[8, reach_toy.DIMS] -= 9.0
+    changed = replace(batch, log_probs=log_probs, lengths=lengths)
+    metrics = updated(policy, changed, make_optimizer(policy, actor), GRPO(epochs=5), actor)
+    assert metrics["actor/optimizer_steps"] == 5
+    assert metrics["actor/initial_ratio_error"] == pytest.approx(math.expm1(0.05), abs=1e-5)

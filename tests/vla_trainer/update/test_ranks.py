@@ -179,3 +179,17 @@ def test_one_process_needs_no_group(tmp_path: Path) -> None:
 def test_gpus_have_gloo_too() -> None:
     assert backend_of("cpu") == "gloo"
     assert backend_of("cuda:1") == "cpu:gloo,cuda:nccl"
+
+
+def test_all_ranks_skip_the_step_that_one_has_a_bad_row_in(results: list[dict[str, Any]]) -> None:
+    for size in (2, 4):
+        metrics = of(results, "a step is skipped", size)[0].metrics
+        assert (metrics["actor/optimizer_steps"], metrics["actor/skipped_steps"]) == (4, 2)
+
+
+def test_all_ranks_stop_where_one_has_numbers_that_are_not_finite(results: list[dict[str, Any]]) -> None:
+    for rank in range(4):
+        steps, weights = results[rank]["diverged"]
+        assert steps.startswith("TrainingDivergedError: 2 optimizer steps in a row were skipped")
+        assert weights.startswith("TrainingDivergedError: the weights that ")
+        assert weights.endswith("log_std" if rank == 2 else "those of another rank"), weights

@@ -31,7 +31,7 @@ class Notes:
         if in_a_row & (in_a_row - 1):  # said after 1, 2, 4, 8, ... in a row
             return
         outside = "" if algorithm.keep_mean_return is None else " whose mean is inside algorithm.keep_mean_return"
-        row = f", as in the {in_a_row - 1} before," if in_a_row > 1 else ""
+        row = f" as in the {in_a_row - 1} before," if in_a_row > 1 else ""
         self._say(
             f"note: iteration {iteration}:{row} no group{outside} has variance (mean return "
             f"{metrics.get('rollout/reward_mean', 0.0):.3g}), so that nothing was learned; {self._advice()}"

@@ -58,7 +58,8 @@ def policy_loss(
     advantage = _over_tokens(advantages, log_probs, "advantages").to(log_probs.dtype)
     valid = _over_tokens(mask, log_probs, "mask").bool()
     if weights is None:
-        weight = _weights(valid, aggregate, episode_axis=1 if advantages.ndim >= 2 else 0)
+        episode_axis, dtype = 1 if advantages.ndim >= 2 else 0, torch.promote_types(log_probs.dtype, torch.float32)
+        weight = _weights(valid, aggregate, episode_axis, dtype)
     else:
         weight = _over_tokens(weights, log_probs, "weights") * valid
     weight = weight.to(log_probs.dtype)
@@ -106,10 +107,10 @@ def aggregation_weights(episode: Tensor, aggregate: Aggregate, entries: Tensor |
     return 1.0 / (len(per_episode) * per_episode[index].clamp(min=1))
 
 
-def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int) -> Tensor:
+def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int, dtype: torch.dtype) -> Tensor:
     """The share of each entry in the mean; as `valid`; sums to 1, or to 0 if nothing is valid."""
     _check(aggregate)
-    count = valid.float()
+    count = valid.to(dtype)
     if aggregate == "token-mean":
         return count / count.sum().clamp(min=1)
     other_axes = [axis for axis in range(valid.ndim) if axis != episode_axis]

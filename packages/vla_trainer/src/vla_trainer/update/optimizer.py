@@ -1,6 +1,7 @@
 """AdamW over the groups of parameters that a policy names."""
 
 import torch
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
@@ -37,6 +38,15 @@ def make_optimizer(policy: Policy, actor: Actor, *, needs_critic: bool = False) 
         eps=actor.eps,
         weight_decay=actor.weight_decay,
     )
+
+
+def clip_gradients(weights: list[torch.nn.Parameter], max_norm: float) -> float:
+    """Scale gradients down to `max_norm`; returns their norm before, over all ranks and the same number on each."""
+    norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    if hasattr(norm, "full_tensor"):
+        norm = norm.full_tensor()  # of sharded weights
+    clip_grads_with_norm_(weights, max_norm, norm)
+    return norm.item()
 
 
 def _trainable(policy: Policy) -> dict[str, list[torch.nn.Parameter]]:

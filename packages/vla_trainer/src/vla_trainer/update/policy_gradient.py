@@ -21,7 +21,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from vla_trainer.advantage.grpo import all_equal
 from vla_trainer.config.algorithm import GRPO, PPO, Level, PolicyGradient
@@ -33,6 +32,7 @@ from vla_trainer.records import Batch
 from vla_trainer.update.finite import StepGuard, check_weights
 from vla_trainer.update.levels import at_level, entries, token_mask
 from vla_trainer.update.micro_batches import micro_batches
+from vla_trainer.update.optimizer import clip_gradients
 from vla_trainer.update.order import shuffled, whole_groups
 from vla_trainer.update.ranks import Ranks
 
@@ -246,7 +246,7 @@ class Update:
             for group in optimizer.param_groups:
                 for weight in group["params"] if group["name"] != "critic" else ():
                     weight.grad = None
-        metrics["grad_norm"] = _clip(self._moving, actor.max_grad_norm)
+        metrics["grad_norm"] = clip_gradients(self._moving, actor.max_grad_norm)
         if not self._guard.allows(metrics):
             self._skipped += 1
             optimizer.zero_grad(set_to_none=True)
@@ -387,15 +387,6 @@ class _Losses:
             ratio_errors = clamped(torch.where(mask, log_probs.detach() - old, 0.0)).expm1().abs()
             metrics[INITIAL] = ratio_errors.max().item()
         return total, metrics
-
-
-def _clip(weights: list[torch.nn.Parameter], max_norm: float) -> float:
-    """Scale the gradients down to `max_norm`; returns their norm before, over all ranks and the same number on each."""
-    norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-    if hasattr(norm, "full_tensor"):
-        norm = norm.full_tensor()  # of sharded weights
-    clip_grads_with_norm_(weights, max_norm, norm)
-    return norm.item()
 
 
 def _explained_variance(batch: Batch) -> dict[str, float]:
