@@ -8,6 +8,8 @@ import reach_toy
 import torch
 from torch import Tensor
 
+from vla_trainer.policy import GaussianPolicy
+
 
 class FaultyReachEnv(reach_toy.ReachEnv):
     """Episodes whose seed is a multiple of `every` give `reward`, or a first state of `state`, from `after` moves on.
@@ -59,6 +61,21 @@ class UndefinedPolicy(reach_toy.TokenPolicy):
             zero = 0.0 * self.head.weight.sum()
             out.log_probs = out.log_probs + torch.sqrt(zero)
         return out
+
+
+class SpeechlessPolicy(reach_toy.TokenPolicy):
+    """Cannot act, in the words that any policy may use."""
+
+    def act(self, obs: Any, **kwargs: Any) -> reach_toy.Act:
+        raise FloatingPointError("logits are nan")
+
+
+def broken_gaussian(observation_space: Any, action_space: Any, **kwargs: Any) -> GaussianPolicy:
+    """A policy that was made with a weight that is NaN."""
+    policy = GaussianPolicy(observation_space, action_space, **kwargs)
+    with torch.no_grad():
+        policy.actor[0].weight[-1] = torch.nan
+    return policy
 
 
 gymnasium.register("toy/FaultyReach-v0", entry_point=FaultyReachEnv, disable_env_checker=True, order_enforce=False)

@@ -73,8 +73,8 @@ def good_run(command: Command, recipe: str, folder: Path, *overrides: str) -> di
             "ppo",
             [FAULTY, "env.kwargs={reward: 3e38, every: 7}", "algorithm.huber_delta=null"],
             1,
-            r"TrainingDivergedError: 5 optimizer steps in a row were skipped \(actor.max_skipped_steps=5\); of the last "
-            r"one grad_norm is nan, loss is nan, value_loss is inf; no checkpoint was written",
+            r"TrainingDivergedError: 5 optimizer steps in a row were skipped \(actor.max_skipped_steps=5\); of the "
+            r"last one grad_norm is nan, loss is nan, value_loss is inf; no checkpoint was written",
         ),
         (
             "grpo",

@@ -173,7 +173,7 @@ class Update:
             TrainingDivergedError: too many steps in a row were skipped, because their gradient's norm or their loss was
                 not finite; or the weights are not finite at the end.
         """
-        algorithm, early = self._algorithm, len(self._steps) + self._skipped
+        algorithm, early = self._algorithm, len(self._steps)
         advantages = batch.advantages
         if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
