@@ -32,7 +32,7 @@ def per_token(new: Tensor, old: Tensor, advantages: Tensor) -> Tensor:
 def rlinf(new: Tensor, old: Tensor, advantages: Tensor, mask: Tensor) -> Tensor:
     """RLinf a3816b5, `masked_mean_ratio` (rlinf/utils/utils.py) as the embodied worker calls it: a plain mean over all
     entries, those under the mask as 0, each divided by its episode's share of the time limit, L / (T C)."""
-    share = (LENGTHS / (T * C))[:, None]
+    share = (LENGTHS.double() / (T * C))[:, None]
     return (torch.where(mask, per_token(new, old, advantages), 0.0) / share).mean()
 
 
