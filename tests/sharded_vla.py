@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,16 @@ def observe(rows: int) -> dict[str, Any]:
 
 
 @dataclass
+class Outputs:
+    """Of one evaluation, beside float64 numbers from the same hidden states."""
+
+    dtypes: set[torch.dtype]
+    logits: tuple[Tensor, Tensor]
+    log_probs: tuple[Tensor, Tensor]
+    values: tuple[Tensor, Tensor]
+
+
+@dataclass
 class Result:
     """Of an update of two steps."""
 
@@ -85,6 +96,7 @@ class Result:
     blocks: int = 0
     trainable: set[str] = field(default_factory=set)
     """Names in the state that is sent to those who act; only of rank 0."""
+    outputs: Outputs | None = None
 
 
 def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
@@ -130,6 +142,39 @@ def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
     return Result(metrics, weights, actions, blocks, trainable)
 
 
+@torch.no_grad()
+def evaluate(case: Case, ranks: Ranks) -> Outputs:
+    """Score tokens with logits near 20 and values that are not 0, sharded where there are several ranks."""
+    policy, rng = make(case), torch.Generator().manual_seed(2)
+    assert policy.value_head is not None
+    policy.model.language_model.lm_head.weight.mul_(8.0)
+    last = policy.value_head.mlp[-1].weight
+    last.normal_(0.0, 0.3, generator=rng)
+    first, vocab = policy.model.first_action_id, policy.model.config.vocab_size
+    rows = policy.model.language_model.lm_head.weight[first:vocab].double()
+    mlp = copy.deepcopy(policy.value_head.mlp).double()
+    tokens = torch.randint(first, vocab, (ROWS, CHUNK * DIMS), generator=rng)
+    inputs = policy.observe(observe(ROWS))
+    if ranks.size > 1:
+        shard(policy, ranks, precision="bf16" if case.bf16 else "fp32")
+    seen: list[Any] = []
+    policy.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    with torch.autocast("cpu", torch.bfloat16, enabled=case.bf16):
+        scores = policy.evaluate(inputs, tokens)
+    hidden, logits = seen[0].hidden.double(), seen[0].logits
+    exact = hidden @ rows.T
+    chosen = exact.log_softmax(-1).gather(-1, (tokens - first)[..., None])[..., 0]
+    return Outputs(
+        {logits.dtype, scores.log_probs.dtype, scores.entropy.dtype, scores.values.dtype},
+        (logits.double(), exact),
+        (scores.log_probs.double(), chosen),
+        (scores.values.double(), mlp(hidden.mean(1))[:, 0]),
+    )
+
+
 def run_all(folder: Path) -> dict[str, Result]:
     """In each of the processes."""
-    return {name: run(case, Ranks(dist.group.WORLD), folder / name) for name, case in CASES.items()}
+    ranks = Ranks(dist.group.WORLD)
+    return {
+        name: replace(run(case, ranks, folder / name), outputs=evaluate(case, ranks)) for name, case in CASES.items()
+    }

@@ -51,6 +51,20 @@ def test_two_ranks_take_the_update_of_one(results: list[dict[str, Result]], name
             assert actions == pytest.approx(alone.actions[0], abs=1e-5)
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_logits_and_values_are_float32(results: list[dict[str, Result]], name: str, ranks: int) -> None:
+    everywhere = [result[name].outputs for result in results]
+    for outputs in [sharded_vla.evaluate(CASES[name], Ranks())] if ranks == 1 else everywhere:
+        assert outputs is not None
+        assert outputs.dtypes == {torch.float32}
+        # sums of 32 products near 20: float32 is right to 1e-4, bfloat16 would be off by 0.06
+        for given, exact in (outputs.logits, outputs.log_probs, outputs.values):
+            torch.testing.assert_close(given, exact, rtol=0, atol=1e-4)
+        assert outputs.logits[1].abs().max() > 8
+        assert outputs.values[1].abs().max() > 0.05
+
+
 def test_blocks_are_those_of_trunks_and_language_model(results: list[dict[str, Result]]) -> None:
     # trunks of 2 blocks each and 2 decoder layers
     assert {result.blocks for rank in results for result in rank.values()} == {6}

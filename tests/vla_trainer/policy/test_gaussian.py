@@ -95,6 +95,25 @@ def test_densities_are_float32_under_autocast() -> None:
     torch.testing.assert_close(scores.log_probs, out.log_probs, atol=1e-6, rtol=1e-6)
 
 
+def test_means_and_values_are_not_rounded_under_autocast() -> None:
+    # Without hidden layers both are one product of the features, which float32 gives to 1e-5 near 20; bfloat16's steps
+    # are 1/8 there, and a deviation of e^-2 makes log-probabilities of them that are off by tenths.
+    policy = make(hidden=(), log_std_init=-2.0)
+    torch.nn.init.constant_(policy.actor[0].weight, 3.0)
+    assert policy.critic is not None
+    torch.nn.init.constant_(policy.critic[0].weight, 3.0)
+    features = torch.from_numpy(observations(64)).float()
+    exact = (features.double() * 3.0).sum(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        tokens = policy.act(observations(64), deterministic=True).tokens
+        scores = policy.evaluate({"features": features}, tokens)
+    torch.testing.assert_close(tokens.double(), exact[:, None].expand(-1, 2), atol=1e-5, rtol=0)
+    assert scores.values is not None
+    torch.testing.assert_close(scores.values.double(), exact, atol=1e-5, rtol=0)
+    # log p(mu) = -log sigma - log(2 pi) / 2 = 2 - 0.918939
+    torch.testing.assert_close(scores.log_probs, torch.full((64, 2), 1.081061), atol=1e-6, rtol=0)
+
+
 def test_the_most_probable_action_is_the_mean_and_draws_nothing() -> None:
     policy, source = make(), generator()
     before = source.get_state()

@@ -28,6 +28,7 @@ from PIL import Image
 from torch import Tensor
 
 from vla_policy.errors import ConfigError, ObservationError
+from vla_policy.model.precision import without_autocast
 
 TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
 """Per trunk: DINOv2 (ImageNet's mean, rounded to bfloat16 as in the published processor), then SigLIP."""
@@ -76,9 +77,11 @@ class ImagePipeline:
         if self.jpeg_quality is not None:
             images = np.stack([jpeg_round_trip(image, self.jpeg_quality) for image in images])
         result = torch.from_numpy(np.array(images, copy=True, order="C")).to(device)
-        if tuple(images.shape[1:3]) != (self.size, self.size):
-            result = resize_lanczos3(result, self.size) if self.resize == "lanczos3" else _bilinear(result, self.size)
-        return result if self.crop_area is None else centre_crop(result, self.crop_area)
+        with without_autocast(result.device):  # the filters are float32's, not those of a network in bfloat16
+            if tuple(images.shape[1:3]) != (self.size, self.size):
+                resize = resize_lanczos3 if self.resize == "lanczos3" else _bilinear
+                result = resize(result, self.size)
+            return result if self.crop_area is None else centre_crop(result, self.crop_area)
 
 
 def normalize(images: Tensor, trunks: int = 2) -> Tensor:

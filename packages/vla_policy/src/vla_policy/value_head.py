@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vla_policy.errors import ConfigError
+from vla_policy.model.precision import WideLinear, widen
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ValueHeadConfig:
 
 
 class ValueHead(nn.Module):
-    """Hidden states (B, K, D) to values (B,), in float32 also where the network is bfloat16.
+    """Hidden states (B, K, D) to values (B,), in float32 also where the network is bfloat16 and under autocast.
 
     The last layer starts at zero, so that the first values are exactly 0: advantages of the first update are then plain
     returns, not the noise of a random critic.
@@ -45,8 +46,8 @@ class ValueHead(nn.Module):
         self.config = config
         layers: list[nn.Module] = []
         for inputs, outputs in zip((width, *config.hidden), config.hidden, strict=False):
-            layers += [nn.Linear(inputs, outputs), nn.GELU()]
-        self.mlp = nn.Sequential(*layers, nn.Linear((width, *config.hidden)[-1], 1, bias=False))
+            layers += [WideLinear(inputs, outputs), nn.GELU()]
+        self.mlp = nn.Sequential(*layers, WideLinear((width, *config.hidden)[-1], 1, bias=False))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Fan-in scaled normal weights, zero biases, zero last layer."""
@@ -58,8 +59,8 @@ class ValueHead(nn.Module):
             linears[-1].weight.zero_()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, K, D) to (B,)."""
-        dtype = next(self.mlp.parameters()).dtype
-        pooled = (hidden.mean(1) if self.config.pool == "mean" else hidden[:, 0]).to(dtype)
+        """(B, K, D) to (B,) float32."""
+        hidden = widen(hidden)
+        pooled = hidden.mean(1) if self.config.pool == "mean" else hidden[:, 0]
         value: Tensor = self.mlp(pooled.detach() if self.config.detach else pooled)
         return value.squeeze(-1)

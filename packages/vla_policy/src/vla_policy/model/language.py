@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vla_policy.model.attention import attend
 from vla_policy.model.config import LlamaSizes
+from vla_policy.model.precision import widen, without_autocast
 
 
 class RMSNorm(nn.Module):
@@ -152,15 +153,12 @@ class BidirectionalLlama(nn.Module):
     def logits(self, hidden: Tensor, first_id: int, count: int) -> Tensor:
         """(B, K, count) float32 logits of ids first_id .. first_id + count - 1 for hidden (B, K, D).
 
-        A bfloat16 logit near 20 is rounded to 1/8; log-probs that are compared between updates need float32.
+        The product is float32 also in a bfloat16 or float16 network and under `torch.autocast`: a bfloat16 logit near
+        20 is rounded to 1/8, and log-probs that are compared between updates need better.
         """
         rows = self.lm_head.weight[first_id : first_id + count]
-        return F.linear(widen(hidden), widen(rows))
-
-
-def widen(x: Tensor) -> Tensor:
-    """At least float32: bfloat16 becomes float32, float64 (gradient checks) stays."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+        with without_autocast(hidden.device):
+            return F.linear(widen(hidden), widen(rows))
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:

@@ -222,16 +222,26 @@ class GaussianPolicy(nn.Module):
 
     def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Mean (B, K) and logarithm of the deviation (K,), both float32 under autocast, too."""
-        mean: Tensor = self.actor(features).float()
-        return mean, self.log_std + math.log(temperature)
+        return _in_float32(self.actor, features), self.log_std + math.log(temperature)
 
     def _values(self, features: Tensor) -> Tensor | None:
-        return None if self.critic is None else self.critic(features).squeeze(-1).float()
+        return None if self.critic is None else _in_float32(self.critic, features).squeeze(-1)
 
     def _to_actions(self, tokens: Tensor) -> NDArray[np.floating]:
         """(N, K) samples to (N, C, A) actions inside the Box."""
         samples = tokens.cpu().numpy().astype(self._box.dtype).reshape(-1, *self._box.shape)
         return samples.clip(self._box.low, self._box.high).reshape(len(tokens), -1, self._box.shape[-1])
+
+
+def _in_float32(network: nn.Sequential, features: Tensor) -> Tensor:
+    """The layers one after another, the last in float32: autocast would round means and values to 8 bits, and
+    log-probabilities with them."""
+    *trunk, last = network
+    for layer in trunk:
+        features = layer(features)
+    with torch.autocast(features.device.type, enabled=False):
+        out: Tensor = last(features.float())
+    return out
 
 
 def _log_prob(tokens: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
