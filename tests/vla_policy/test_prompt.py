@@ -1,10 +1,12 @@
+import warnings
+
 import pytest
 
 from vla_policy.errors import CheckpointError, ConfigError, ObservationError
 from vla_policy.prompt import PUBLISHED_TEMPLATE, TOY_VOCAB, PromptTokenizer, load_tokenizer, toy_tokenizer
 
 
-def prompts(template="{instruction}", max_length=48):
+def prompts(template="{instruction}", max_length=48, normalize=False):
     return PromptTokenizer(
         toy_tokenizer(),
         template=template,
@@ -12,7 +14,67 @@ def prompts(template="{instruction}", max_length=48):
         bos_token_id=1,
         prompt_end_token_id=3,
         pad_token_id=832,
+        normalize_instructions=normalize,
     )
+
+
+UNUSUAL = [
+    "Turn  on the stove",
+    " turn on the stove",
+    "turn on the stove ",
+    "turn on the stove.",
+    "turn on\tthe stove\n",
+]
+
+
+@pytest.mark.parametrize("instruction", UNUSUAL)
+def test_blanks_and_full_stops_are_other_tokens_unless_normalized(instruction):
+    trained = prompts(PUBLISHED_TEMPLATE).tokens("turn on the stove")
+    with pytest.warns(UserWarning, match=r"normalize_instructions=True") as record:
+        assert prompts(PUBLISHED_TEMPLATE).tokens(instruction) != trained
+    assert repr(instruction) in str(record[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert prompts(PUBLISHED_TEMPLATE, normalize=True).tokens(instruction) == trained
+
+
+def test_the_warning_comes_once():
+    reader = prompts()
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        for instruction in UNUSUAL:
+            reader.tokens(instruction)
+    assert len(record) == 1
+
+
+def test_sentences_that_are_normal_already_are_left_alone():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sentences = ["Turn on the stove", "put the mug (the white one) on the plate, then wait", "is it 3.5 cm?"]
+        for sentence in sentences:
+            assert prompts().tokens(sentence) == prompts(normalize=True).tokens(sentence)
+        assert prompts(normalize=True).tokens("...")  # nothing would be left of it
+
+
+def test_a_long_instruction_makes_a_short_message():
+    with pytest.raises(ObservationError, match=r"of 10000 characters makes a prompt of \d+ tokens") as error:
+        prompts().tokens("a" * 10_000)
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("instruction", [["turn"], {"a": 1}, b"turn on", "\ud800 turn on", 3.5, "\n" * 10_000])
+def test_what_is_no_sentence_is_named(instruction):
+    with pytest.raises(ObservationError, match="instruction") as error:
+        prompts().tokens(instruction)
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize(
+    "template", ["{instruction", "{instruction} {0}", "{instruction.__class__}", "{instruction!r}", "{}"]
+)
+def test_templates_that_read_more_than_the_sentence(template):
+    with pytest.raises(ConfigError, match="prompt template"):
+        prompts(template)
 
 
 def test_frame_of_a_prompt():

@@ -101,7 +101,9 @@ def test_a_device_without_autocast():
 
 def test_images_are_filtered_in_float32_under_autocast():
     # The published pipeline resizes 256 to 224 pixels; with weights of 8 bits most values would be off by a level.
-    images = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
+    images = torch.randint(
+        0, 256, (1, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    ).numpy()
     pipeline = ImagePipeline(size=56, jpeg_quality=None)
     expected = pipeline.prepare(images)
     with torch.autocast("cpu", BF16):

@@ -6,14 +6,16 @@ Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormaliz
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vla_policy.errors import ConfigError, UnnormKeyError, names
+from vla_policy.errors import ConfigError, UnnormKeyError, clip, names
 
 Bounds = Literal["q99", "minmax"]
 """Which statistics span [-1, 1]: the 1% and 99% quantiles (LIBERO), or minimum and maximum (ALOHA)."""
@@ -39,15 +41,32 @@ class Range:
 
     @staticmethod
     def from_stats(stats: Mapping[str, Any], bounds: Bounds, place: str) -> Range:
-        """Read `{q01, q99}` or `{min, max}` and the optional `mask` of one entry of `norm_stats`."""
+        """Read `{q01, q99}` or `{min, max}` and the optional `mask` of one entry of `norm_stats`.
+
+        A dimension that never moved, whose low is its high, is allowed, as upstream has it: `EPSILON` keeps it finite.
+
+        Raises:
+            ConfigError: a key is absent; something is no list of numbers, or of another length; a number is not
+                finite; a low is above its high. The message names key, dimension and value.
+        """
         keys = ("q01", "q99") if bounds == "q99" else ("min", "max")
+        if not isinstance(stats, Mapping):
+            raise ConfigError(f"{place} is {clip(stats)}; an object with {names(keys)} is needed")
         absent = [k for k in keys if k not in stats]
         if absent:
             raise ConfigError(f"{place} has no {names(absent)}; it has {names(stats)}")
-        low, high = (np.asarray(stats[k], dtype=np.float64) for k in keys)
-        mask = np.asarray(stats.get("mask", np.ones_like(low, dtype=bool)), dtype=bool)
-        if not low.shape == high.shape == mask.shape or low.ndim != 1:
-            raise ConfigError(f"{place}: {keys[0]} {low.shape}, {keys[1]} {high.shape} and mask {mask.shape} differ")
+        low, high = (_numbers(stats[k], f"{place}[{k!r}]") for k in keys)
+        mask = _booleans(stats.get("mask", [True] * len(low)), f"{place}['mask']")
+        if not low.shape == high.shape == mask.shape:
+            raise ConfigError(
+                f"{place}: lengths differ: {keys[0]} has {len(low)}, {keys[1]} {len(high)}, mask {len(mask)}"
+            )
+        for dim in np.flatnonzero(~(low <= high)):
+            raise ConfigError(
+                f"{place}, dimension {dim}: {keys[0]} is {low[dim]:g}, above {keys[1]}, which is {high[dim]:g}"
+            )
+        if not np.isfinite(high - low).all():
+            raise ConfigError(f"{place}: {keys[1]} - {keys[0]} overflows: {clip((high - low).tolist())}")
         return Range(low, high, mask)
 
     def normalize(self, values: ArrayLike) -> NDArray[np.float64]:
@@ -103,29 +122,58 @@ def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:
     if unnorm_key is None:
         if len(norm_stats) == 1:
             return next(iter(norm_stats))
-        raise UnnormKeyError(f"unnorm_key is None, but norm_stats has {len(norm_stats)} keys: {names(norm_stats)}")
+        raise UnnormKeyError(
+            f"unnorm_key is None, but norm_stats has {len(norm_stats)} keys: {names(norm_stats)}; name one, or give "
+            "statistics= of a dataset of your own"
+        )
+    if not isinstance(unnorm_key, str):
+        raise UnnormKeyError(f"unnorm_key is {clip(unnorm_key)}; the name of a dataset is needed")
     for candidate in (unnorm_key, f"{unnorm_key}_no_noops"):
         if candidate in norm_stats:
             return candidate
     raise UnnormKeyError(
-        f"unnorm_key {unnorm_key!r}: norm_stats has neither it nor {unnorm_key + '_no_noops'!r}; "
+        f"unnorm_key {clip(repr(unnorm_key))}: norm_stats has neither it nor {clip(repr(unnorm_key + '_no_noops'))}; "
         f"it has {names(norm_stats)}"
     )
 
 
 def read_stats(norm_stats: Mapping[str, Any], unnorm_key: str | None, bounds: Bounds, gripper: Gripper) -> ActionStats:
     """The statistics of one dataset out of a checkpoint's `norm_stats`."""
+    if not isinstance(norm_stats, Mapping):
+        raise ConfigError(f"norm_stats is {clip(norm_stats)}; an object of datasets is needed")
     key = resolve_key(norm_stats, unnorm_key)
-    entry = norm_stats[key]
-    if "action" not in entry:
-        raise ConfigError(f"norm_stats[{key!r}] has no 'action'; it has {names(entry)}")
+    entry, place = norm_stats[key], f"norm_stats[{clip(repr(key))}]"
+    if not isinstance(entry, Mapping) or "action" not in entry:
+        has = names(entry) if isinstance(entry, Mapping) else clip(entry)
+        raise ConfigError(f"{place} has no 'action'; it has {has}")
     proprio = entry.get("proprio")
     return ActionStats(
         key=key,
-        action=Range.from_stats(entry["action"], bounds, f"norm_stats[{key!r}]['action']"),
-        proprio=None if proprio is None else Range.from_stats(proprio, bounds, f"norm_stats[{key!r}]['proprio']"),
+        action=Range.from_stats(entry["action"], bounds, f"{place}['action']"),
+        proprio=None if proprio is None else Range.from_stats(proprio, bounds, f"{place}['proprio']"),
         gripper=gripper,
     )
+
+
+def _numbers(value: Any, place: str) -> NDArray[np.float64]:
+    """(D,) finite numbers."""
+    numbers = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(numbers, (list, tuple)) or not numbers:
+        raise ConfigError(f"{place} is {clip(value)}; a list of numbers is needed")
+    for dim, number in enumerate(numbers):
+        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) <= sys.float_info.max:
+            raise ConfigError(f"{place}, dimension {dim}: {clip(number)} is no finite number")
+    return np.array(numbers, dtype=np.float64)
+
+
+def _booleans(value: Any, place: str) -> NDArray[np.bool_]:
+    flags = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(flags, (list, tuple)):
+        raise ConfigError(f"{place} is {clip(value)}; a list of true and false is needed")
+    for dim, flag in enumerate(flags):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise ConfigError(f"{place}, dimension {dim}: {clip(flag)} is neither true nor false")
+    return np.array(flags, dtype=np.bool_)
 
 
 def identity_stats(action_dim: int) -> dict[str, Any]:

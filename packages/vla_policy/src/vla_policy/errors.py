@@ -42,12 +42,27 @@ class CheckpointError(VLAPolicyError):
     """A checkpoint folder with missing, unexpected or misshapen files or weights."""
 
 
+class DatasetError(VLAPolicyError):
+    """Demonstrations that are not there, damaged, empty, not finite, or of shapes that do not fit together."""
+
+
+class MissingExtraError(VLAPolicyError):
+    """An optional library is not installed; the message names the extra that brings it."""
+
+
 class UnsupportedError(VLAPolicyError):
     """An operation that this checkpoint cannot do, for example scoring tokens with an L1 head."""
 
 
+def clip(value: object, limit: int = 80) -> str:
+    """A value as text of one line for a message, cut after `limit` characters; strings stand as they are."""
+    text = value if isinstance(value, str) else repr(value)
+    text = " ".join(text[: 2 * limit].splitlines()) + text[2 * limit :][:1]
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def names(values: object, limit: int = 8) -> str:
     """Some names as text for a message: `a, b, c (and 5 more)`."""
-    items = [str(v) for v in values]  # type: ignore[attr-defined]
+    items = [clip(v) for v in values]  # type: ignore[attr-defined]
     more = f" (and {len(items) - limit} more)" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more if items else "none"

@@ -49,6 +49,8 @@ class ObservationReader:
             ObservationError: a key is missing or unknown; a wrong dtype or shape; a state that is not finite; an empty
                 instruction.
         """
+        if not isinstance(observation, Mapping):
+            raise ObservationError(f"observation is a {type(observation).__name__}; a dict of arrays is needed")
         needed = (*self.image_keys, INSTRUCTION_KEY) + (() if self.proprio_dim is None else (STATE_KEY,))
         missing = [k for k in needed if k not in observation]
         unknown = [k for k in observation if k not in KNOWN_KEYS]

@@ -28,7 +28,12 @@ from torch import Tensor, nn
 from vla_policy.action_stats import ActionStats, read_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.distribution import ActionTokenDistribution
+<<<<<<< HEAD
 from vla_policy.errors import ActionError, ConfigError, NumbersError, ObservationError, UnsupportedError
+=======
+from vla_policy.errors import ActionError, CheckpointError, ConfigError, ObservationError, UnsupportedError, clip
+from vla_policy.field_types import typed
+>>>>>>> 06c65dd (Mixed dtypes load as one network, bad statistics and damaged files are named, statistics of a dataset in one call)
 from vla_policy.model.openvla_oft import OpenVLAOFTModel, OpenVLAOFTOutput
 from vla_policy.observation import Inputs, ObservationReader
 from vla_policy.outputs import PolicyEvaluation, PolicyOutput
@@ -70,6 +75,7 @@ class OpenVLAOFTPolicy(nn.Module):
             bos_token_id=sizes.bos_token_id,
             prompt_end_token_id=sizes.prompt_end_token_id,
             pad_token_id=sizes.pad_token_id,
+            normalize_instructions=config.normalize_instructions,
         )
 
     @classmethod
@@ -96,6 +102,7 @@ class OpenVLAOFTPolicy(nn.Module):
         path: str | os.PathLike[str],
         unnorm_key: str | None = None,
         *,
+        statistics: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         num_images: int | None = None,
         value_head: ValueHeadConfig | Mapping[str, Any] | bool | None = None,
         lora: int | Mapping[str, Any] | None = None,
@@ -109,10 +116,13 @@ class OpenVLAOFTPolicy(nn.Module):
         Args:
             path: a folder, or a repository of the Hugging Face Hub.
             unnorm_key: entry of `norm_stats` (the suite; `_no_noops` is tried too); None: the saved or the only one.
+            statistics: of a dataset of your own, instead of the checkpoint's: what `dataset_statistics` computes, or
+                the path of a `dataset_statistics.json`. `unnorm_key` then names an entry of these.
             num_images: n, 1 or 2 cameras; None takes the saved one, else 1.
             value_head: None takes the saved one, if any; False none; True or options one of that shape.
             lora: a rank, or `{"rank":, "alpha":}`; the base weights are frozen then.
-            dtype: of the network's weights, for example `torch.bfloat16`; None keeps the stored one.
+            dtype: of the network's weights, for example `torch.bfloat16`; None keeps the stored one, that of the
+                embeddings where parts differ. All of the network is cast to it; the value head is float32.
             seed: of a new value head's and adapters' weights.
             options: fields of `PolicyConfig` to replace.
 
@@ -125,6 +135,7 @@ class OpenVLAOFTPolicy(nn.Module):
             cls,
             path,
             unnorm_key=unnorm_key,
+            statistics=statistics,
             num_images=num_images,
             value_head=value_head,
             lora=lora,
@@ -230,6 +241,8 @@ class OpenVLAOFTPolicy(nn.Module):
         rows = {name: len(tensor) for name, tensor in inputs.items()} | {"tokens": len(tokens)}
         if len(set(rows.values())) != 1:
             raise ObservationError(f"evaluate: numbers of rows differ: {rows}")
+        if not len(tokens):
+            raise ObservationError("evaluate: inputs and tokens have 0 rows; at least one is needed")
         output = self._network(inputs)
         distribution = self._distribution(output, temperature)
         return PolicyEvaluation(distribution.log_prob(tokens), distribution.entropy(), self._values(output))
@@ -304,6 +317,8 @@ class OpenVLAOFTPolicy(nn.Module):
             ConfigError: something is missing, or of other sizes than the network's.
         """
         before = self.model.source_config
+        if not isinstance(statistics, Mapping):
+            raise ConfigError(f"statistics of {clip(repr(key))} are {clip(statistics)}; an object is needed")
         self.model.source_config = {**before, "norm_stats": {key: dict(statistics)}}
         try:
             self.stats = self._read_statistics(key)
@@ -319,7 +334,12 @@ class OpenVLAOFTPolicy(nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         """The inverse of `get_extra_state`."""
-        self.use_statistics(**json.loads(bytes(state.cpu().numpy())))
+        try:
+            found = json.loads(bytes(state.cpu().numpy()))
+            key, statistics = found["key"], found["statistics"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
+        self.use_statistics(key, statistics)
 
     def gradient_checkpointing_enable(self, enable: bool = True) -> None:
         """Compute activations again in the backward pass instead of keeping them; the result is the same."""
@@ -330,7 +350,8 @@ class OpenVLAOFTPolicy(nn.Module):
         return self.model.device
 
     def _read_statistics(self, key: str | None) -> ActionStats:
-        norm_stats, sizes = self.model.source_config.get("norm_stats") or {}, self.model.config
+        sizes = self.model.config
+        norm_stats = typed(self.model.source_config, "norm_stats", Mapping[str, Any], default={})
         stats = read_stats(norm_stats, key, self.config.bounds, self.config.gripper)
         if stats.action.low.shape != (sizes.action_dim,):
             raise ConfigError(

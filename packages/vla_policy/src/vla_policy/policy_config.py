@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from vla_policy.action_stats import Bounds, Gripper
-from vla_policy.errors import ConfigError
+from vla_policy.errors import ConfigError, clip, names
+from vla_policy.field_types import check_fields
+from vla_policy.model.config import MAX_SIZE
 from vla_policy.observation import IMAGE_KEYS
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PUBLISHED_TEMPLATE
@@ -26,6 +28,9 @@ class PolicyConfig:
     prompt_template: str = PUBLISHED_TEMPLATE
     max_prompt_length: int = 96
     """Tokens to which stored prompts are padded. The longest LIBERO prompt has about 50 Llama tokens."""
+    normalize_instructions: bool = False
+    """Take blanks at the ends, repeated blanks and full stops at the end out of instructions. False, as upstream: they
+    make other tokens than the sentence without them, and the first such instruction is warned about."""
     bounds: Bounds = "q99"
     gripper: Gripper = "libero"
     top_k: int | None = None
@@ -37,8 +42,14 @@ class PolicyConfig:
     value_head: ValueHeadConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.decoding not in get_args(Decoding):
-            raise ConfigError(f'decoding is {self.decoding!r}; allowed: "mode", "median"')
+        check_fields(self)
+        if not 1 <= self.max_prompt_length <= MAX_SIZE:
+            raise ConfigError(f"max_prompt_length is {clip(self.max_prompt_length)}; it must be at least 1")
+        if self.top_k is not None and self.top_k < 1:
+            raise ConfigError(f"top_k is {clip(self.top_k)}; it must be at least 1, or None")
+        unknown = [key for key in self.image_keys if key not in IMAGE_KEYS]
+        if unknown or not self.image_keys or len(set(self.image_keys)) != len(self.image_keys):
+            raise ConfigError(f"image_keys is {clip(self.image_keys)}; allowed: some of {names(IMAGE_KEYS)}, each once")
 
 
 def policy_config_to_dict(config: PolicyConfig) -> dict[str, Any]:
@@ -55,11 +66,20 @@ def policy_config_from_dict(data: Mapping[str, Any], **changes: Any) -> PolicyCo
     values = {**data, **changes}
     unknown = sorted(set(values) - set(PolicyConfig.__dataclass_fields__))
     if unknown:
-        raise ConfigError(f"unknown options {unknown}; allowed: {sorted(PolicyConfig.__dataclass_fields__)}")
-    if isinstance(values.get("pipeline"), Mapping):
-        values["pipeline"] = ImagePipeline(**values["pipeline"])
+        raise ConfigError(
+            f"unknown options {names(unknown)}; allowed: {names(sorted(PolicyConfig.__dataclass_fields__), 40)}"
+        )
+    pipeline = values.get("pipeline")
+    if isinstance(pipeline, Mapping):
+        unknown = [key for key in pipeline if key not in ImagePipeline.__dataclass_fields__]
+        if unknown:
+            raise ConfigError(
+                f"image pipeline: unknown options {names(unknown)}; "
+                f"allowed: {names(ImagePipeline.__dataclass_fields__)}"
+            )
+        values["pipeline"] = ImagePipeline(**pipeline)
     values["value_head"] = value_head_config(values.get("value_head"))
-    if "image_keys" in values:
+    if isinstance(values.get("image_keys"), list):
         values["image_keys"] = tuple(values["image_keys"])
     return replace(PolicyConfig(), **values)
 
@@ -72,12 +92,14 @@ def value_head_config(value: ValueHeadConfig | Mapping[str, Any] | bool | None) 
         return ValueHeadConfig()
     if isinstance(value, ValueHeadConfig):
         return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"value_head is {clip(value)}; allowed: true, false, null, or an object of options")
     unknown = sorted(set(value) - set(ValueHeadConfig.__dataclass_fields__))
     if unknown:
         raise ConfigError(
-            f"value_head: unknown options {unknown}; allowed: {list(ValueHeadConfig.__dataclass_fields__)}"
+            f"value_head: unknown options {names(unknown)}; allowed: {names(ValueHeadConfig.__dataclass_fields__)}"
         )
     options = dict(value)
-    if "hidden" in options:
-        options["hidden"] = tuple(int(width) for width in options["hidden"])
+    if isinstance(options.get("hidden"), list):
+        options["hidden"] = tuple(options["hidden"])
     return ValueHeadConfig(**options)

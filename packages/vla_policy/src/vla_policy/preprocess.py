@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vla_policy.errors import ConfigError, ObservationError
+from vla_policy.errors import ConfigError, ObservationError, clip
+from vla_policy.field_types import check_fields
+from vla_policy.model.config import MAX_SIZE
 from vla_policy.model.precision import without_autocast
 
 TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
@@ -52,8 +54,9 @@ class ImagePipeline:
     """Share of the area that a centre crop keeps, stretched back to `size`; None: no crop."""
 
     def __post_init__(self) -> None:
-        if self.resize not in ("lanczos3", "bilinear"):
-            raise ConfigError(f"image pipeline: resize is {self.resize!r}; it must be 'lanczos3' or 'bilinear'")
+        check_fields(self, "image pipeline: ")
+        if not 1 <= self.size <= MAX_SIZE:
+            raise ConfigError(f"image pipeline: size is {clip(self.size)}; it must be at least 1")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
             raise ConfigError(f"image pipeline: jpeg_quality is {self.jpeg_quality}; it must be 1 to 100, or None")
         if self.crop_area is not None and not 0.0 < self.crop_area <= 1.0:
@@ -73,6 +76,7 @@ class ImagePipeline:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
             raise ObservationError(
                 f"observation[{name!r}] has shape {images.shape} and dtype {images.dtype}; (N, H, W, 3) uint8 is needed"
+                ", of at least one sample"
             )
         if self.jpeg_quality is not None:
             images = np.stack([jpeg_round_trip(image, self.jpeg_quality) for image in images])

@@ -8,16 +8,18 @@ Llama 2's `tokenizer.json` beside a published checkpoint, or the toy's, which th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from string import Formatter
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 
-from vla_policy.errors import CheckpointError, ConfigError, ObservationError
+from vla_policy.errors import CheckpointError, ConfigError, ObservationError, clip
 
 PUBLISHED_TEMPLATE = "In: What action should the robot take to {instruction}?\nOut:"
 """openvla-oft 213c5ff, `openvla_utils.py::get_vla_action`."""
@@ -40,38 +42,64 @@ class PromptTokenizer:
         bos_token_id: int,
         prompt_end_token_id: int,
         pad_token_id: int,
+        normalize_instructions: bool = False,
     ) -> None:
-        if "{instruction}" not in template:
-            raise ConfigError(f"prompt template {template!r} has no '{{instruction}}'")
+        _check_template(template)
         self.tokenizer = tokenizer
         self.template = template
         self.max_length = max_length
+        self.normalize_instructions = normalize_instructions
         self._bos, self._end, self._pad = bos_token_id, prompt_end_token_id, pad_token_id
         self._known: dict[str, list[int]] = {}
+        self._warned = False
 
     def tokens(self, instruction: str) -> list[int]:
         """BOS, the template with the instruction in lower case, and the prompt-end id unless it is last already.
 
+        Warns once about an instruction with blanks or a full stop that a trained sentence does not have, or takes them
+        out, as `PolicyConfig.normalize_instructions` says.
+
         Raises:
             ObservationError: an empty instruction, or a prompt longer than `max_length`.
         """
-        found = self._known.get(instruction)
+        found = self._known.get(instruction) if isinstance(instruction, str) else None
         if found is not None:
             return found
         if not isinstance(instruction, str) or not instruction.strip():
-            raise ObservationError(f"observation['instruction'] has {instruction!r}; a sentence is needed")
-        text = self.template.format(instruction=instruction.lower())
+            raise ObservationError(f"observation['instruction'] has {clip(repr(instruction))}; a sentence is needed")
+        text = self.template.format(instruction=self._in_training_form(instruction).lower())
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ObservationError(
+                f"observation['instruction'] {clip(ascii(instruction))} is no valid Unicode: {error.reason}"
+            ) from error
         ids = [self._bos, *self.tokenizer.encode(text, add_special_tokens=False).ids]
         if ids[-1] != self._end:
             ids.append(self._end)
         if len(ids) > self.max_length:
             raise ObservationError(
-                f"observation['instruction'] {instruction!r} makes a prompt of {len(ids)} tokens; "
-                f"max_prompt_length is {self.max_length}"
+                f"observation['instruction'] {clip(repr(instruction))} of {len(instruction)} characters makes a prompt "
+                f"of {len(ids)} tokens; max_prompt_length is {self.max_length}"
             )
         if len(self._known) < 4096:  # a suite has at most 90 sentences; this only bounds a pathological caller
             self._known[instruction] = ids
         return ids
+
+    def _in_training_form(self, instruction: str) -> str:
+        plain = normalize_instruction(instruction)
+        if plain == instruction or not plain:
+            return instruction
+        if self.normalize_instructions:
+            return plain
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"instruction {clip(repr(instruction), 120)} has blanks or a full stop that make other tokens than "
+                f"{clip(repr(plain), 120)}; normalize_instructions=True of the policy takes them out",
+                stacklevel=2,
+            )
+        return instruction
 
     def __call__(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(N, max_length) int64 ids, padded on the right, and (N,) int64 lengths."""
@@ -80,6 +108,25 @@ class PromptTokenizer:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         return ids, torch.tensor([len(row) for row in rows], dtype=torch.int64)
+
+
+def normalize_instruction(instruction: str) -> str:
+    """The sentence without what LIBERO's and most datasets' sentences do not have: blanks and line ends at either end,
+    more than one between words, full stops at the end.
+
+    Upstream only lowers the case (openvla-oft 213c5ff, `openvla_utils.py::get_vla_action`), in training as in
+    evaluation, so that a policy trained on sentences with full stops wants them.
+    """
+    return " ".join(instruction.split()).rstrip(". ")
+
+
+def _check_template(template: str) -> None:
+    try:
+        found = [part[1:] for part in Formatter().parse(template) if part[1] is not None]
+    except ValueError as error:
+        raise ConfigError(f"prompt template {clip(repr(template))}: {error}") from error
+    if found != [("instruction", "", None)]:
+        raise ConfigError(f"prompt template {clip(repr(template))} has no '{{instruction}}' or more than that, once")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -93,7 +140,9 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         try:
             return Tokenizer.from_file(str(file))
         except Exception as error:  # tokenizers raises Exception itself
-            raise CheckpointError(f"{file} is no tokenizer of the `tokenizers` library: {error}") from error
+            raise CheckpointError(
+                f"{file} is no tokenizer of the `tokenizers` library: {clip(str(error), 160)}"
+            ) from error
     if model.is_file():
         return _convert(model)
     raise CheckpointError(f"checkpoint {folder} has neither tokenizer.json nor tokenizer.model, which prompts need")
@@ -110,7 +159,7 @@ def _convert(model: Path) -> Tokenizer:
     try:
         converted = LlamaTokenizer.from_pretrained(model.parent)
     except Exception as error:  # transformers and sentencepiece raise unrelated classes
-        raise CheckpointError(f"{model} is no SentencePiece model: {error}") from error
+        raise CheckpointError(f"{model} is no SentencePiece model: {clip(str(error), 160)}") from error
     backend: Tokenizer = converted.backend_tokenizer
     return backend
 

@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from vla_policy.action_stats import identity_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.errors import ConfigError, names
-from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes
+from vla_policy.field_types import check_fields
+from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes, check_sizes
 from vla_policy.model.language import DecoderLayer
 from vla_policy.model.openvla_oft import OpenVLAOFTModel
 from vla_policy.policy_config import Decoding, PolicyConfig, value_head_config
@@ -78,6 +79,12 @@ class TinySizes:
     """The published template's 13 constant tokens would tell the toy nothing and cost an eighth of its sequence."""
     max_prompt_length: int = 48
     """The longest LIBERO instruction has 21 tokens, BOS and prompt end included."""
+    normalize_instructions: bool = False
+    """See `PolicyConfig`."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "tiny: ")
+        check_sizes(self, ("patch_size",), "tiny: ")
 
 
 def build_tiny(
@@ -138,6 +145,7 @@ def build_tiny(
         pipeline=ImagePipeline(image_size, jpeg_quality=None, resize="bilinear", crop_area=None),
         prompt_template=sizes.prompt_template,
         max_prompt_length=sizes.max_prompt_length,
+        normalize_instructions=sizes.normalize_instructions,
         gripper="none",
         decoding=sizes.decoding,
         value_head=head,

@@ -11,7 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from vla_policy.errors import ConfigError
+from vla_policy.errors import ConfigError, clip
+from vla_policy.field_types import check_fields
+from vla_policy.model.config import MAX_SIZE
 from vla_policy.model.precision import WideLinear, widen
 
 
@@ -28,10 +30,9 @@ class ValueHeadConfig:
     """Stop the value loss's gradient at the hidden state, so that it trains the head alone."""
 
     def __post_init__(self) -> None:
-        if self.pool not in ("mean", "first"):
-            raise ConfigError(f"value head: pool is {self.pool!r}; it must be 'mean' or 'first'")
-        if any(width < 1 for width in self.hidden):
-            raise ConfigError(f"value head: hidden is {self.hidden}; widths must be positive")
+        check_fields(self, "value head: ")
+        if not all(1 <= width <= MAX_SIZE for width in self.hidden):
+            raise ConfigError(f"value head: hidden is {clip(self.hidden)}; widths must be positive")
 
 
 class ValueHead(nn.Module):

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vla_policy.checkpoint.key_map import PARTS, part_to_module, to_module
-from vla_policy.errors import CheckpointError, UnsupportedError, names
+from vla_policy.checkpoint.weight_file import WEIGHT_DTYPES, file_weights
+from vla_policy.errors import CheckpointError, UnsupportedError, clip, names
+from vla_policy.field_types import typed
 from vla_policy.model.config import config_from_dict
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ def read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"checkpoint {path.parent} has no {path.name}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: {clip(str(error))}") from error
     if not isinstance(data, dict):
         raise CheckpointError(f"{path} holds a {type(data).__name__}; an object is needed")
     return data
@@ -81,7 +83,9 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_norm_stats(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     """`dataset_statistics.json` where there is one, else the config's `norm_stats`."""
     override = folder / "dataset_statistics.json"
-    return read_json(override) if override.is_file() else dict(config.get("norm_stats") or {})
+    return (
+        read_json(override) if override.is_file() else dict(typed(config, "norm_stats", Mapping[str, Any], default={}))
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -95,7 +99,11 @@ def weight_files(folder: Path) -> list[Path]:
     for stem, suffix in (("model", "safetensors"), ("pytorch_model", "bin")):
         index, single = folder / f"{stem}.{suffix}.index.json", folder / f"{stem}.{suffix}"
         if index.is_file():
-            files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+            weight_map = typed(read_json(index), "weight_map", Mapping[str, str], f"{index}: ", {}, CheckpointError)
+            outside = [name for name in weight_map.values() if name != os.path.basename(name)]
+            if outside:
+                raise CheckpointError(f"{index} names files of other folders: {names(outside)}")
+            files = [folder / name for name in sorted(set(weight_map.values()))]
             absent = [f.name for f in files if not f.is_file()]
             if absent:
                 raise CheckpointError(f"{index} names files that are not there: {names(absent)}")
@@ -125,8 +133,7 @@ def read_part(folder: Path, part: str) -> dict[str, Tensor]:
     file = part_file(folder, part)
     if file is None:
         return {}
-    weights = torch.load(file, map_location="cpu", weights_only=True)
-    found = {part_to_module(part, k): v for k, v in weights.items()}
+    found = {part_to_module(part, k): v for k, v in file_weights(file)}
     foreign = [k for k in found if part == "action_head" and not k.startswith("action_head.model.")]
     if foreign:
         raise UnsupportedError(f"{file} is no L1 head (a diffusion head?): it has {names(foreign)}")
@@ -151,6 +158,10 @@ def load_model(
     for part in PARTS:
         parts |= read_part(folder, part)
     proprio = parts.get("proprio_projector.fc1.weight")
+    if proprio is not None and proprio.ndim != 2:
+        raise CheckpointError(
+            f"{folder}: proprio_projector.fc1.weight has shape {tuple(proprio.shape)}; (D, P) is needed"
+        )
     config = config_from_dict(
         data,
         num_images=num_images,
@@ -168,6 +179,7 @@ def load_model(
         for name, tensor in _all_weights(folder, parts)
     }
     _check_weights(model, weights, folder)
+    weights = _in_one_dtype(weights)
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     model.load_state_dict(weights, strict=True, assign=True)
     for name, parameter in model.named_parameters():
@@ -178,23 +190,28 @@ def load_model(
 def _all_weights(folder: Path, parts: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     """Module names and weights, one at a time; what a file gives is memory-mapped."""
     for file in weight_files(folder):
-        for key, tensor in _file_weights(file):
+        for key, tensor in file_weights(file):
             name = to_module(key)
             if name is not None:
-                yield name, tensor
-    yield from parts.items()
+                yield name, _checked(name, tensor, folder)
+    for name, tensor in parts.items():
+        yield name, _checked(name, tensor, folder)
 
 
-def _file_weights(file: Path) -> Iterator[tuple[str, Tensor]]:
-    try:
-        if file.suffix == ".bin":
-            yield from torch.load(file, map_location="cpu", weights_only=True, mmap=True).items()
-            return
-        with safe_open(file, framework="pt") as tensors:
-            for key in tensors.keys():  # noqa: SIM118 (not a mapping)
-                yield key, tensors.get_tensor(key)
-    except (SafetensorError, RuntimeError, OSError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{file} cannot be read; it may be truncated: {error}") from error
+def _checked(name: str, tensor: Tensor, folder: Path) -> Tensor:
+    if tensor.dtype not in WEIGHT_DTYPES:
+        raise CheckpointError(f"checkpoint {folder}: {clip(name)} is {tensor.dtype}; allowed: {names(WEIGHT_DTYPES)}")
+    return tensor
+
+
+def _in_one_dtype(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All of a network in the dtype of its embeddings.
+
+    Parts are stored in several: upstream's fine-tuning writes a float32 `proprio_projector` beside a bfloat16 network,
+    and upstream's loader casts each part to one dtype (openvla-oft 213c5ff, `openvla_utils.py::get_proprio_projector`).
+    """
+    dtype = weights["language_model.model.embed_tokens.weight"].dtype
+    return {name: tensor.to(dtype) for name, tensor in weights.items()}
 
 
 def _check_weights(model: torch.nn.Module, weights: Mapping[str, Tensor], folder: Path) -> None:

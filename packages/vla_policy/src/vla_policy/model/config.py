@@ -7,14 +7,28 @@ needs. What a published config cannot say (chunk length, proprioception, the toy
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vla_policy.errors import ConfigError, names
+from vla_policy.errors import ConfigError, clip, names
+from vla_policy.field_types import check_fields, typed
+
+MAX_SIZE = 2**24
+"""Of any size: a forged one would overflow, or be built for hours, before the weights' shapes are compared."""
+MAX_LAYERS = 1024
 
 EXTENSION = "vla_policy"
 """Key of `config.json` under which this package stores what the published layout has no field for."""
+
+
+def check_sizes(sizes: Any, what: tuple[str, ...], place: str = "", most: int = MAX_SIZE) -> None:
+    """Raise ConfigError unless these fields of a dataclass are at least 1 and at most `most`."""
+    for name in what:
+        value = getattr(sizes, name)
+        if not 1 <= value <= most:
+            raise ConfigError(f"{place}{name} is {clip(value)}; it must be at least 1 and at most {most}")
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,18 @@ class LlamaSizes:
         return self.hidden_size // self.num_attention_heads
 
     def __post_init__(self) -> None:
+        check_fields(self, "text_config.")
+        check_sizes(
+            self,
+            ("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads"),
+            "text_config.",
+        )
+        check_sizes(self, ("num_hidden_layers",), "text_config.", most=MAX_LAYERS)
+        if self.rms_norm_eps < 0 or self.rope_theta <= 0:
+            raise ConfigError(
+                f"text_config: rms_norm_eps is {self.rms_norm_eps} and rope_theta {self.rope_theta}; they must be 0 or "
+                "more and above 0"
+            )
         if self.hidden_size % self.num_attention_heads or self.head_dim % 2:
             raise ConfigError(
                 f"text_config: hidden_size {self.hidden_size} must be num_attention_heads "
@@ -49,6 +75,18 @@ class LlamaSizes:
             )
 
 
+TRUNK_ARGS = {
+    "patch_size": int,
+    "embed_dim": int,
+    "depth": int,
+    "num_heads": int,
+    "mlp_ratio": float,
+    "init_values": float,
+}
+"""What a config may tell timm, and of which type."""
+_TIMM_ID = re.compile(r"[\w]+(\.[\w]+)?")
+
+
 @dataclass(frozen=True)
 class TrunkSizes:
     """One vision trunk, as timm builds it."""
@@ -57,8 +95,20 @@ class TrunkSizes:
     image_size: int
     override_act_layer: str | None = None
     timm_args: Mapping[str, Any] = field(default_factory=dict)
-    """Sizes that differ from the named model's (`embed_dim`, `depth`, ...): how the toy has the real pair's
-    structure."""
+    """Sizes that differ from the named model's, of `TRUNK_ARGS`: how the toy has the real pair's structure."""
+
+    def __post_init__(self) -> None:
+        check_fields(self, "trunk: ")
+        check_sizes(self, ("image_size",), "trunk: ")
+        # timm's names may also be addresses ("hf-hub:owner/name"), and its arguments paths of pickles
+        if not _TIMM_ID.fullmatch(self.timm_id):
+            raise ConfigError(f"timm_model_ids has {clip(repr(self.timm_id))}; a model of timm's own is needed")
+        for name, value in self.timm_args.items():
+            if name not in TRUNK_ARGS:
+                raise ConfigError(f"timm_model_args has {clip(repr(name))}; allowed: {names(TRUNK_ARGS)}")
+            typed(self.timm_args, name, TRUNK_ARGS[name], "timm_model_args: ")
+            if value is not None and not 0 <= value <= (MAX_LAYERS if name == "depth" else MAX_SIZE):
+                raise ConfigError(f"timm_model_args: {name} is {clip(value)}; it must be a positive size")
 
 
 @dataclass(frozen=True)
@@ -89,15 +139,21 @@ class OpenVLAOFTConfig:
     """Llama 2's lone space: OpenVLA was trained with it after "Out:" (openvla `prismatic/models/vlas/openvla.py`)."""
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if len(self.trunks) not in (1, 2):
             raise ConfigError(f"timm_model_ids has {len(self.trunks)} entries; 1, or 2 that are fused, can be built")
-        for what in ("bins", "num_images", "chunk", "action_dim"):
-            if getattr(self, what) < 1:
-                raise ConfigError(f"{what} is {getattr(self, what)}; it must be at least 1")
+        check_sizes(self, ("bins", "num_images", "chunk", "action_dim"))
+        if self.proprio_dim is not None:
+            check_sizes(self, ("proprio_dim",))
+        if self.pad_to_multiple_of < 0:
+            raise ConfigError(f"pad_to_multiple_of is {clip(self.pad_to_multiple_of)}; it must be 0 or more")
         if not self.bins <= self.vocab_size:
             raise ConfigError(f"vocabulary of {self.vocab_size} ids cannot hold {self.bins} action ids")
-        if self.action_head not in ("tokens", "l1"):
-            raise ConfigError(f"action_head is {self.action_head!r}; it must be 'tokens' or 'l1'")
+        for what in ("bos_token_id", "stop_token_id", "pad_token_id", "prompt_end_token_id"):
+            if not 0 <= getattr(self, what) < self.text.vocab_size:
+                raise ConfigError(
+                    f"{what} is {clip(getattr(self, what))}; the vocabulary has ids 0 to {self.text.vocab_size - 1}"
+                )
         if len({t.image_size for t in self.trunks}) != 1:
             raise ConfigError(f"image_sizes {[t.image_size for t in self.trunks]} differ; both trunks see one image")
 
@@ -137,25 +193,25 @@ def config_from_dict(data: Mapping[str, Any], **overrides: Any) -> OpenVLAOFTCon
     absent = [k for k in ("timm_model_ids", "image_sizes", "text_config") if k not in data]
     if absent:
         raise ConfigError(f"config.json has no {names(absent)}; it has {names(data, 40)}")
-    text_data = data["text_config"]
-    text_fields = dict.fromkeys(LlamaSizes.__dataclass_fields__)
-    text = {k: text_data[k] for k in text_fields if text_data.get(k) is not None}
+    text_data = typed(data, "text_config", Mapping[str, Any], default={})
+    text = {k: text_data[k] for k in LlamaSizes.__dataclass_fields__ if text_data.get(k) is not None}
     if "num_attention_heads" in text:
         text.setdefault("num_key_value_heads", text["num_attention_heads"])
     for key, only in (("rope_scaling", None), ("attention_bias", False), ("hidden_act", "silu")):
         if text_data.get(key, only) != only:
-            raise ConfigError(f"text_config.{key} is {text_data[key]!r}; only {only!r}, as in Llama 2, can be built")
+            raise ConfigError(
+                f"text_config.{key} is {clip(text_data[key])}; only {only!r}, as in Llama 2, can be built"
+            )
 
-    extension = dict(data.get(EXTENSION, {}))
-    ids = list(data["timm_model_ids"])
-    acts = data.get("timm_override_act_layers") or [None] * len(ids)
-    args = extension.get("timm_model_args") or [{}] * len(ids)
-    if not len(ids) == len(data["image_sizes"]) == len(acts) == len(args):
+    extension = dict(typed(data, EXTENSION, Mapping[str, Any], default={}))
+    ids = typed(data, "timm_model_ids", list[str], default=[])
+    sides = typed(data, "image_sizes", list[int], default=[])
+    acts = typed(data, "timm_override_act_layers", list[str | None]) or [None] * len(ids)
+    args = typed(extension, "timm_model_args", list[Mapping[str, Any]], f"{EXTENSION}.") or [{}] * len(ids)
+    if not len(ids) == len(sides) == len(acts) == len(args):
         raise ConfigError("timm_model_ids, image_sizes, timm_override_act_layers and timm_model_args differ in length")
-    trunks = tuple(
-        TrunkSizes(i, int(s), a, dict(g)) for i, s, a, g in zip(ids, data["image_sizes"], acts, args, strict=True)
-    )
-    if not data.get("use_fused_vision_backbone", len(trunks) == 2):
+    trunks = tuple(TrunkSizes(i, s, a, dict(g)) for i, s, a, g in zip(ids, sides, acts, args, strict=True))
+    if not typed(data, "use_fused_vision_backbone", bool, default=len(trunks) == 2):
         trunks = trunks[:1]
 
     fields: dict[str, Any] = {
@@ -168,7 +224,7 @@ def config_from_dict(data: Mapping[str, Any], **overrides: Any) -> OpenVLAOFTCon
         ("stop_token_id", text_data.get("eos_token_id")),
     ):
         if source is not None:
-            fields[key] = int(source)
+            fields[key] = source
     fields |= {k: extension[k] for k in _EXTENSION_FIELDS if k in extension}
     fields |= {k: v for k, v in overrides.items() if v is not None}
     unknown = sorted(set(fields) - set(OpenVLAOFTConfig.__dataclass_fields__))

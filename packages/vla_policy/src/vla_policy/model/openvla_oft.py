@@ -23,7 +23,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from vla_policy.errors import ObservationError
+from vla_policy.errors import ObservationError, clip
 from vla_policy.model.config import OpenVLAOFTConfig
 from vla_policy.model.heads import L1ActionHead
 from vla_policy.model.language import BidirectionalLlama
@@ -36,11 +36,13 @@ class OpenVLAOFTOutput:
     """What one forward pass gives."""
 
     logits: Tensor
-    """(B, K, V) float32, over the action ids in id order (31744 .. 31999 for Llama 2)."""
+    """(B, K, V) float32, whatever the network computes in, over the action ids in id order (31744 .. 31999 for Llama
+    2)."""
     hidden: Tensor
     """(B, K, D) final hidden states that the logits were made of."""
     actions: Tensor | None
-    """(B, C, A) normalized actions of the L1 head; None where the checkpoint has none."""
+    """(B, C, A) normalized actions of the L1 head, in the dtype that it computes in, as upstream's; None where the
+    checkpoint has none."""
 
 
 class OpenVLAOFTModel(nn.Module):
@@ -88,7 +90,7 @@ class OpenVLAOFTModel(nn.Module):
             path: a folder, or a repository of the Hugging Face Hub.
             num_images: n; None takes what the config says, else 1.
             chunk: C; None takes what the config says, else 8.
-            dtype: of the weights; None keeps the stored one.
+            dtype: of all weights; None keeps the stored one, that of the embeddings where parts differ.
             device: where the weights go.
 
         Raises:
@@ -151,8 +153,8 @@ class OpenVLAOFTModel(nn.Module):
         shortest, longest = int(prompt_length.min()), int(prompt_length.max())
         if shortest < 2 or longest > input_ids.shape[1]:
             raise ObservationError(
-                f"input_ids: prompts have {prompt_length.tolist()} real tokens of {input_ids.shape[1]}; BOS and the "
-                "prompt-end token are the least"
+                f"input_ids: prompts have {clip(prompt_length.tolist())} real tokens of {input_ids.shape[1]}; BOS "
+                "and the prompt-end token are the least"
             )
         decode = getattr(self, "_decode_compiled", self.decode)
         lengths = prompt_length.to(input_ids.device)
@@ -216,6 +218,10 @@ class OpenVLAOFTModel(nn.Module):
         if input_ids.ndim != 2 or input_ids.is_floating_point():
             raise ObservationError(
                 f"input_ids: shape {tuple(input_ids.shape)}, {input_ids.dtype}; (B, L) integers are needed"
+            )
+        if 0 in input_ids.shape:
+            raise ObservationError(
+                f"input_ids: shape {tuple(input_ids.shape)}; at least one row, of at least two tokens, is needed"
             )
         channels = CHANNELS * len(config.trunks) * config.num_images
         allowed = (batch, channels, config.image_size, config.image_size)

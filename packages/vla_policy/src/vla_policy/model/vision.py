@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vla_policy.errors import ConfigError
+from vla_policy.errors import ConfigError, clip
 from vla_policy.model.config import TrunkSizes
 
 CHANNELS = 3
@@ -33,8 +33,9 @@ def build_trunk(sizes: TrunkSizes) -> Any:
         trunk: Any = timm.create_model(
             sizes.timm_id, pretrained=False, num_classes=0, img_size=sizes.image_size, **extra, **sizes.timm_args
         )
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ConfigError(f"timm cannot build trunk {sizes.timm_id!r} with {dict(sizes.timm_args)}: {error}") from error
+    except Exception as error:  # timm raises unrelated classes on sizes that do not fit
+        args = clip(dict(sizes.timm_args), 160)
+        raise ConfigError(f"timm cannot build trunk {clip(sizes.timm_id)} with {args}: {clip(str(error))}") from error
     if not hasattr(trunk, "blocks") or not hasattr(trunk, "patch_embed"):
         raise ConfigError(f"timm model {sizes.timm_id!r} is no vision transformer: it has no blocks")
     if len(trunk.blocks) < 2:
