@@ -4,6 +4,7 @@ import numpy as np
 
 from libero_gym.demos.statistics import dataset_statistics
 from vla_policy.action_stats import read_stats
+from vla_policy.dataset_statistics import dataset_statistics as statistics_of
 
 
 def test_a_policy_s_actions_are_those_of_the_dataset():
@@ -14,3 +15,10 @@ def test_a_policy_s_actions_are_those_of_the_dataset():
     inside = np.clip(actions, np.quantile(actions, 0.01, axis=0), np.quantile(actions, 0.99, axis=0))
     np.testing.assert_allclose(stats.to_env(stats.from_env(actions)), inside, atol=1e-7)
     assert np.abs(stats.normalize_proprio(states)).max() <= 1
+
+
+def test_both_packages_compute_the_same_statistics():
+    rng = np.random.default_rng(1)
+    episodes = [(rng.normal(size=(steps, 7)), rng.normal(size=(steps, 8))) for steps in (30, 50)]
+    actions, states = zip(*episodes, strict=True)
+    assert statistics_of("a", actions=actions, states=states) == dataset_statistics("a", episodes)

@@ -28,6 +28,9 @@ EPSILON = 1e-8
 """Added to q99 - q01, so that a dimension that never moved divides by something."""
 
 
+LARGEST = sys.float_info.max
+
+
 @dataclass(frozen=True)
 class Range:
     """The interval of each dimension that normalization maps to [-1, 1]."""
@@ -65,8 +68,8 @@ class Range:
             raise ConfigError(
                 f"{place}, dimension {dim}: {keys[0]} is {low[dim]:g}, above {keys[1]}, which is {high[dim]:g}"
             )
-        if not np.isfinite(high - low).all():
-            raise ConfigError(f"{place}: {keys[1]} - {keys[0]} overflows: {clip((high - low).tolist())}")
+        for dim in np.flatnonzero(high / 2.0 - low / 2.0 > LARGEST / 2.0):
+            raise ConfigError(f"{place}, dimension {dim}: {low[dim]:g} to {high[dim]:g} is too wide; a float overflows")
         return Range(low, high, mask)
 
     def normalize(self, values: ArrayLike) -> NDArray[np.float64]:
@@ -161,7 +164,7 @@ def _numbers(value: Any, place: str) -> NDArray[np.float64]:
     if not isinstance(numbers, (list, tuple)) or not numbers:
         raise ConfigError(f"{place} is {clip(value)}; a list of numbers is needed")
     for dim, number in enumerate(numbers):
-        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) <= sys.float_info.max:
+        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) <= LARGEST:
             raise ConfigError(f"{place}, dimension {dim}: {clip(number)} is no finite number")
     return np.array(numbers, dtype=np.float64)
 
