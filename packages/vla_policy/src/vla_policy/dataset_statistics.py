@@ -140,7 +140,8 @@ def _of_minari(dataset: Any, state_key: str) -> Iterator[Episode]:
             # one observation more than actions: that after the last
             yield actions, None if states is None else np.asarray(states, dtype=np.float64)[: len(actions)]
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise DatasetError(f"dataset {clip(dataset)} is cut off or damaged: {clip(str(error))}") from error
+        place = f" {os.fspath(dataset)}" if isinstance(dataset, (str, os.PathLike)) else ""
+        raise DatasetError(f"the Minari dataset{place} is cut off or damaged: {clip(str(error))}") from error
 
 
 def _open(name: Any) -> Any:

@@ -63,6 +63,6 @@ def clip(value: object, limit: int = 80) -> str:
 
 def names(values: object, limit: int = 8) -> str:
     """Some names as text for a message: `a, b, c (and 5 more)`."""
-    items = [clip(v) for v in values]  # type: ignore[attr-defined]
+    items = [clip(str(v)) for v in values]  # type: ignore[attr-defined]
     more = f" (and {len(items) - limit} more)" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more if items else "none"

@@ -67,10 +67,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, one) for one in inner)
     if origin is Literal:
         return any(type(value) is type(one) and value == one for one in inner)
-    if origin is tuple:
-        return isinstance(value, tuple) and all(_fits(one, inner[0]) for one in value)
-    if origin is list:
-        return isinstance(value, list) and all(_fits(one, inner[0]) for one in value)
+    if origin in (tuple, list):
+        return isinstance(value, (tuple, list)) and all(_fits(one, inner[0]) for one in value)
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
     if hint is bool:
