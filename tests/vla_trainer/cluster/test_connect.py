@@ -194,15 +194,28 @@ def test_gpus_that_are_not_there_are_names(fake: FakeRay) -> None:
 
 def test_variables_that_reach_all_machines(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIBERO_GYM_ASSETS", "builtin")
-    monkeypatch.setenv("MY_TOKEN", "1")
-    monkeypatch.setenv("my_token", "2")
+    monkeypatch.setenv("MY_NAME", "1")
+    monkeypatch.setenv("my_name", "2")
     variables = Machines(cluster()).options(0, (), {})["runtime_env"]["env_vars"]
     assert variables["LIBERO_GYM_ASSETS"] == "builtin"
-    assert "MY_TOKEN" not in variables
+    assert "MY_NAME" not in variables
     variables = Machines(cluster(forward_env=["MY_*"])).options(0, (), {})["runtime_env"]["env_vars"]
-    assert variables["MY_TOKEN"] == "1"
-    assert "my_token" not in variables
+    assert variables["MY_NAME"] == "1"
+    assert "my_name" not in variables
     assert "LIBERO_GYM_ASSETS" not in variables
+
+
+def test_secrets_are_not_forwarded_by_any_pattern(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "X_SECRET"]
+    for name in kept:
+        monkeypatch.setenv(name, "planted")
+    monkeypatch.setenv("HF_TOKEN_PATH", "/shared/token")  # says where it is
+    for patterns in (["*"], ["HF_*", "AWS_*", "WANDB_*"]):
+        variables = Machines(cluster(forward_env=patterns)).options(0, (), {})["runtime_env"]["env_vars"]
+        assert variables["HF_TOKEN_PATH"] == "/shared/token"
+        assert "planted" not in variables.values()
+    with pytest.raises(ValueError, match="HF_TOKEN looks like a secret"):
+        cluster(forward_env=["LIBERO_*", "HF_TOKEN"])
 
 
 def test_which_node_is_which(fake: FakeRay) -> None:

@@ -6,10 +6,12 @@ import fnmatch
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vla_trainer.cluster import SETTINGS
+from vla_trainer.config.secrets import is_secret
 from vla_trainer.errors import BackendError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -117,7 +119,8 @@ class Machines:
                 "(`ray start --head`, then `ray start --address=HEAD:6379`) and give cluster.address=HEAD:6379"
             )
         try:
-            ray.init(log_to_driver=False, logging_level="error", configure_logging=True, **options)
+            with _on_loopback() if address is None else nullcontext():
+                ray.init(log_to_driver=False, logging_level="error", configure_logging=True, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise BackendError(f"cluster.address={address}: no Ray cluster there: {error}") from error
         self._owned = True
@@ -164,16 +167,41 @@ class Machines:
         self._node_ids: dict[int, str] = placement_group_table(self._group)["bundles_to_node_id"]
 
     def _forwarded(self) -> dict[str, str]:
+        """What all processes get from here. Ray logs it where everyone can read it, so that secrets are left out:
+        processes of this machine inherit them, other nodes have their own."""
         patterns = self._cluster.forward_env
         found = {
             name: value
             for name, value in os.environ.items()
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns) and not is_secret(name)
         }
         # environments and policies of the user's own are found where they are found here
         installed = (sys.prefix, sys.base_prefix)
         own = [place for place in sys.path if os.path.isdir(place) and not place.startswith(installed)]
         return {**found, "PYTHONPATH": os.pathsep.join(own)} if own else found
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Let Ray that is started here listen on 127.0.0.1 alone, unless the user has said otherwise.
+
+    Whoever reaches one of its ports runs code in the run's processes. Ray has no setting for the address: given
+    127.0.0.1 it takes the machine's own. It stays on loopback where clusters are switched off, as on macOS and Windows.
+    """
+    from ray._private import ray_constants
+
+    variable, constant = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "ENABLE_RAY_CLUSTER"
+    if variable in os.environ or not hasattr(ray_constants, constant):
+        yield
+        return
+    before = getattr(ray_constants, constant)
+    os.environ[variable] = "0"  # of the processes that Ray starts
+    setattr(ray_constants, constant, False)
+    try:
+        yield
+    finally:
+        del os.environ[variable]
+        setattr(ray_constants, constant, before)
 
 
 def _no_environments_of_workers() -> None:

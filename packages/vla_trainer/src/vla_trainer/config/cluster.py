@@ -3,6 +3,7 @@
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from vla_trainer.config.algorithm import Section
+from vla_trainer.config.secrets import is_secret
 
 
 class NodeGroup(Section):
@@ -53,7 +54,16 @@ class Cluster(Section):
     forward_env: list[str] = Field(
         default_factory=lambda: ["LIBERO_*", "MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
     )
-    """ray: patterns of environment variables that processes on all nodes get from here."""
+    """ray: patterns of environment variables that processes on all nodes get from here; never those that look like a
+    secret (*_TOKEN, *_API_KEY, AWS_*, ...), which Ray would write into its logs."""
+
+    @field_validator("forward_env")
+    @classmethod
+    def _has_no_secrets(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            if "*" not in pattern and is_secret(pattern):
+                raise ValueError(f"{pattern} looks like a secret, which Ray would log; set it on each node")
+        return patterns
 
     @field_validator("component_placement", mode="before")
     @classmethod

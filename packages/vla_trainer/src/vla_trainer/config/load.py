@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
+from vla_trainer.config.secrets import refuse_secrets
 from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
 
 ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
@@ -73,6 +74,7 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
             raise ConfigError(f'"{override}" is not key=value')
     try:
         merged = _over(_written(text, source), OmegaConf.from_dotlist(list(overrides)))
+        refuse_secrets(OmegaConf.to_container(merged, resolve=False), source)
         tree = OmegaConf.to_container(merged, resolve=True)
     except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
         if isinstance(error, TrainerError):
