@@ -195,16 +195,17 @@ def follow(path: Path) -> Path:
     if path.name != BEST:
         return path
     if path.is_symlink():
-        target = path.with_name(os.readlink(path))
-    elif path.is_file():
-        target = path.with_name(path.read_text(encoding="utf-8").strip())
+        name = os.readlink(path)
+    elif os.path.isfile(path):
+        name = path.read_text(encoding="utf-8", errors="replace").strip()
     else:
         raise CheckpointError(
             f"{path} does not exist: no checkpoint there has a score, "
             "because trainer.best_metric was not measured in an iteration that was saved"
         )
-    if not (target / STATE_FILE).is_file():
-        raise CheckpointError(f"{path} points at {target.name}, which is not a checkpoint")
+    target = path.with_name(name) if _NAME.fullmatch(name) else None
+    if target is None or not (target / STATE_FILE).is_file():
+        raise CheckpointError(f'{path} points at "{name[:100]}", which is not a checkpoint')
     return target
 
 
@@ -260,25 +261,43 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
     except RuntimeError as error:
         first = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} holds another policy than the config makes: {first}") from error
+    except (TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: {STATE_FILE}: its weights are not tensors by name") from error
     if optimizer is not None:
-        optimizer.load_state_dict(state.pop("optimizer"))
+        try:
+            optimizer.load_state_dict(state.pop("optimizer"))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{path} holds another optimizer's state than the config makes: {reason}") from error
     return state
 
 
-def read_state(path: Path) -> dict[str, Any]:
+def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     """The trainer's state in checkpoint `path`; "policy" is None where weights and optimizer are in `SHARDS`.
+
+    With `mapped`, tensors stay in the file until something reads them.
 
     Raises:
         CheckpointError: not a checkpoint of this package, or damaged.
     """
     path = follow(path)
-    if not (path / STATE_FILE).is_file():
+    file = path / STATE_FILE
+    if not os.path.isfile(file):
         raise CheckpointError(f"{path} is not a checkpoint: it has no {STATE_FILE}")
     import torch
 
-    if (damage := _damage(path / STATE_FILE)) is not None:
+    if (damage := _damage(file)) is not None:
         raise CheckpointError(f"{path} is damaged: {STATE_FILE}: {damage}{_instead_of(path)}")
-    state: dict[str, Any] = torch.load(path / STATE_FILE, map_location="cpu", weights_only=True)
+    try:
+        state: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:
+        # a zip of something else, or objects that only their own code makes: torch's advice to run it is left out
+        raise CheckpointError(f"{path}: {STATE_FILE} is not the state of a trainer: {_kind(error)}") from error
+    if not isinstance(state, dict) or not isinstance(state.get("policy", 0), dict | None):
+        raise CheckpointError(
+            f"{path}: {STATE_FILE} is not the state of a trainer: "
+            + (f"a {type(state).__name__}" if not isinstance(state, dict) else 'it has no weights under "policy"')
+        )
     return state
 
 
@@ -331,9 +350,19 @@ def _damage(file: Path) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
             bad = archive.testzip()
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        return str(error)
+    except Exception as error:  # whatever a file of something else makes of it
+        return " ".join(str(error).split())[:200] or type(error).__name__
     return None if bad is None else f"{bad} is not what was written"
+
+
+def _kind(error: Exception) -> str:
+    """Of an error of torch.load, what the file is."""
+    text = " ".join(str(error).split())
+    if "GLOBAL " in text:  # "... Unsupported global: GLOBAL module.name was not an allowed global ..."
+        return f"it holds objects of {text.partition('GLOBAL ')[2].split()[0].rstrip('.,')}, which is code"
+    if "data.pkl" in text or "archive" in text:
+        return "a zip file of something else"
+    return type(error).__name__
 
 
 def _reason(error: BaseException) -> str | None:

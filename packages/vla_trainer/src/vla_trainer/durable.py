@@ -38,9 +38,11 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
         sync(aside)
         aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        # what a full disk refuses is not named by itself
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     sync(path.parent)
 
 

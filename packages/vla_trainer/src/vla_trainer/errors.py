@@ -47,6 +47,17 @@ class CheckpointError(TrainerError):
     """A run or a checkpoint cannot be found or does not fit."""
 
 
+class RunFolderError(TrainerError):
+    """A run's folder is in use, cannot be made, cannot be written, or the disk is full."""
+
+
+class RunLostError(TrainerError):
+    """While a run was going on, its folder was removed or could not be written any more."""
+
+    exit_code = 1
+    """Nothing that the user typed is at fault."""
+
+
 class LoggerError(TrainerError):
     """A place that metrics should go to cannot be opened."""
 

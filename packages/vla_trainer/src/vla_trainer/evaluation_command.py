@@ -6,6 +6,7 @@ RECIPE, RUN, CHECKPOINT --evaluate--> Evaluation --.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from vla_trainer.comparison import compare
 from vla_trainer.errors import ComparisonError, ConfigError
 from vla_trainer.report import EvaluationProgress, print_comparison, print_evaluation
 from vla_trainer.result import Evaluation
+from vla_trainer.run_folder import RunFolder, check_writable, errors_of
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend, Imitating
@@ -35,6 +37,7 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_backe
     plan = _plan(target, overrides)
     begin = time.perf_counter()
     evaluation, folder = _evaluated(plan, console, make_backend)
+    assert folder is not None
     for notice in evaluation.notices:
         console.print(f"note: {notice}", markup=False, highlight=False, soft_wrap=True)
     print_evaluation(evaluation, console)
@@ -55,8 +58,10 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
     if overrides and all(isinstance(side, Evaluation) for side in sides):
         raise ConfigError(f"{overrides[0]} is not read: both are results already")
     _check_beforehand(sides, (target, other))
+    folder = Path(target).expanduser().parent
+    if _is_result(target):
+        check_writable(folder)
     found: list[Evaluation] = []
-    folder = Path(target).parent
     for number, (side, name) in enumerate(zip(sides, (target, other), strict=True)):
         if isinstance(side, Evaluation):
             found.append(side)
@@ -64,23 +69,31 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
         # the second one's result is in comparison.json: it may be of the same run, whose eval.json is the first one's
         evaluation, where = _evaluated(side, console, make_backend, name, write=number == 0)
         found.append(evaluation)
-        folder = where if number == 0 else folder
+        folder = where if where is not None else folder
     comparison = compare(found[0], found[1], target, other)
     print_comparison(comparison, console)
-    comparison.write(folder / "comparison.json")
+    with errors_of(folder):
+        comparison.write(folder / "comparison.json")
     _say(console, f"written: {folder / 'comparison.json'}")
 
 
 def _evaluated(
     plan: run.RunPlan, console: Console, make_backend: MakeBackend, name: str = "", *, write: bool = True
-) -> tuple[Evaluation, Path]:
-    run.check_folder(plan)  # before minutes are spent
-    backend = make_backend(plan.config)
-    try:
-        with EvaluationProgress(console, name) as progress:
-            return run.run_evaluation(plan, backend, progress, write=write)
-    finally:
-        backend.close()
+) -> tuple[Evaluation, Path | None]:
+    """The result, and the folder that it was written to."""
+
+    def say(line: str) -> None:
+        _say(console, line)
+
+    with ExitStack() as stack:
+        # before minutes are spent
+        folder = stack.enter_context(run.evaluation_folder(plan, say)) if write else None
+        run.check_evaluation(plan)
+        backend = make_backend(plan.config)
+        stack.callback(backend.close)
+        progress = stack.enter_context(EvaluationProgress(console, name))
+        evaluation = run.run_evaluation(plan, backend, progress, folder=folder)
+    return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 
 def _check_beforehand(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:

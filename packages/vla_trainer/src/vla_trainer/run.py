@@ -1,25 +1,28 @@
-"""A run: its folder, what it says at the start and at the end, and the loop in between."""
+"""A run: what is run and where, what it says at the start and at the end, and the loop in between."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vla_trainer import checkpoint, durable
+from vla_trainer import checkpoint, resume
 from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
+from vla_trainer.config.text import read_text
 from vla_trainer.errors import CheckpointError, ProcessLostError, TrainingDivergedError
+from vla_trainer.folder_lock import holder_of
 from vla_trainer.provenance import read_provenance
 from vla_trainer.records import FilmRequest
+from vla_trainer.run_folder import CONFIG_FILE, EVALUATION_FILE, RunFolder, check_writable, claim, errors_of
 
 if TYPE_CHECKING:
     from vla_trainer.backend import Backend, Common, Imitating
     from vla_trainer.evaluate import OnEpisode
     from vla_trainer.result import Evaluation
 
-CONFIG_FILE = "config.yaml"
 RECIPE_COMMENT = "# recipe: "
 """First line of a run's config.yaml."""
 
@@ -35,6 +38,12 @@ class RunPlan:
     """A run's folder that exists; None: a new one."""
     checkpoint: Path | None = None
     """Where to continue."""
+    chosen: bool = False
+    """The checkpoint was named, and is not just the newest."""
+
+    def claim(self) -> RunFolder:
+        """Claim its folder, new or not; see `run_folder.claim`."""
+        return claim(self.recipe, self.config.output_dir, self.folder)
 
 
 def plan_new(recipe: str, overrides: list[str]) -> RunPlan:
@@ -76,15 +85,16 @@ def plan_existing(path: Path, overrides: list[str]) -> RunPlan:
 
 def _plan_at(path: Path, overrides: list[str]) -> RunPlan:
     folder, chosen = path, None
-    if not (path / CONFIG_FILE).is_file() and (_run_of(path) / CONFIG_FILE).is_file():
+    # False, too, where we may not look
+    if not os.path.isfile(path / CONFIG_FILE) and os.path.isfile(_run_of(path) / CONFIG_FILE):
         folder, chosen = _run_of(path), checkpoint.follow(path)
-    if not (folder / CONFIG_FILE).is_file():
+    if not os.path.isfile(folder / CONFIG_FILE):
         raise CheckpointError(f"{path} is not a run: it has no {CONFIG_FILE}")
-    text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+    text = read_text(folder / CONFIG_FILE)
     first = text.partition("\n")[0]
     recipe = first.removeprefix(RECIPE_COMMENT) if first.startswith(RECIPE_COMMENT) else folder.name
     config = parse_config(text, overrides, source=str(folder / CONFIG_FILE))
-    return RunPlan(recipe, config, folder, chosen or checkpoint.newest(folder))
+    return RunPlan(recipe, config, folder, chosen or checkpoint.newest(folder), chosen is not None)
 
 
 def _run_of(path: Path) -> Path:
@@ -104,78 +114,129 @@ def run_supervised(plan: RunPlan, make: "Callable[[Config], Backend | Imitating]
         ProcessLostError: processes were lost more often than `cluster.restarts` allows.
         TrainerError: what `make` and `run_training` raise.
     """
-    left = plan.config.cluster.restarts
-    while True:
-        backend = make(plan.config)
-        try:
-            return run_training(plan, backend, say)
-        except ProcessLostError as error:
-            folder = error.run or plan.folder
-            if folder is None or not left:
-                raise
-            left -= 1
-            say(f"note: {error}; going on from the last checkpoint")
-        finally:
-            backend.close()
-        plan = plan_resume(folder, None, [])
+    with plan.claim() as folder:
+        if plan.folder is not None and not plan.chosen:
+            # the newest now that nobody else writes there
+            plan = replace(plan, checkpoint=checkpoint.newest(plan.folder))
+        check_before(plan, say)
+        left = plan.config.cluster.restarts
+        while True:
+            backend = make(plan.config)
+            try:
+                return run_training(plan, backend, say, folder)
+            except ProcessLostError as error:
+                if not folder.begun or not left:
+                    raise
+                left -= 1
+                say(f"note: {error}; going on from the last checkpoint")
+            finally:
+                backend.close()
+            plan = plan_resume(folder.path, None, [])
 
 
-def run_training(plan: RunPlan, backend: "Backend | Imitating", say: Callable[[str], None]) -> Path:
-    """Train to the end; returns the run's folder.
+def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
+    """Check what a run begins with, as far as that needs neither policy nor environments.
+
+    Raises:
+        CheckpointError: the checkpoint, or that of `policy.path`, is missing, damaged, or not one that the config can
+            go on from.
+        LoggerError, MissingExtraError: a place that metrics should go to is not there.
+    """
+    from vla_trainer import loggers
+
+    for notice in _check_weights(plan):
+        say(f"note: {notice}")
+    loggers.check(plan.config.trainer.logger)
+
+
+def check_evaluation(plan: RunPlan) -> None:
+    """As `check_before`, for an evaluation, which logs nothing and continues no episodes."""
+    _check_weights(plan)
+
+
+def _check_weights(plan: RunPlan) -> list[str]:
+    """Check the checkpoints that the plan reads; returns what a resume changes."""
+    path = plan.config.policy.path
+    if path is not None:
+        checkpoint.read_state(Path(path).expanduser(), mapped=True)
+    return [] if plan.checkpoint is None else resume.check(plan.checkpoint, plan.config)
+
+
+def run_training(
+    plan: RunPlan,
+    backend: "Backend | Imitating",
+    say: Callable[[str], None],
+    folder: RunFolder | None = None,
+) -> Path:
+    """Train to the end; returns the run's folder, which is `folder`, or is claimed here.
 
     Raises:
         CheckpointError, LoggerError, DatasetError: what is wrong with what the run begins with.
         TrainingDivergedError: numbers are not finite; it names the newest checkpoint, whose weights are.
+        RunFolderError: its folder is in use, or cannot be made or written.
+        RunLostError: its folder was removed, or could not be written any more, or lacks something at the end.
     """
+    if folder is None:
+        with plan.claim() as folder:
+            return run_training(plan, backend, say, folder)
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
     from vla_trainer.train_loop import Imitation, Learning, Reinforcement, train_loop
     from vla_trainer.video import writer_of
 
-    config = plan.config
+    config, trainer = plan.config, plan.config.trainer
     first, progress = 1, None
     if plan.checkpoint is not None:
         done, progress = backend.load(plan.checkpoint)
         first = done + 1
-    # before there is a folder: a dataset may be missing or damaged
     shown = _show_demonstrations(cast("Imitating", backend)) if isinstance(config.algorithm, SFT) else None
-    folder = plan.folder or _new_folder(plan)
-    durable.sweep(folder)
-    durable.write_text(folder / CONFIG_FILE, f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
-    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder}")
+    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder.path}")
     for notice in all_notices(config, backend.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
+    name = f"{plan.recipe}/{folder.path.name}"
+    with folder.writing():
+        # before config.yaml makes it a run: what cannot log does not begin
+        run = Run(folder.path, name, trainer.iterations, to_yaml(config), trainer.logger, first)
+        loggers = Loggers(run, say)
+        try:
+            folder.begin(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
+            _say_where_it_begins(plan, first, say)
+            if shown is not None:
+                say(shown)
+            with writer_of(config.video_cfg, folder.path, backend.fps) as films:
+                learning: Learning
+                if isinstance(config.algorithm, SFT):
+                    learning = Imitation(cast("Imitating", backend))
+                else:
+                    learning = Reinforcement(config, cast("Backend", backend), films, progress)
+                notes = Notes(config, say)
+                train_loop(config, backend, learning, loggers, folder.path, films, first, folder.check, notes)
+        except TrainingDivergedError as error:
+            found = checkpoint.found(folder.path / checkpoint.FOLDER)
+            last = f"the last checkpoint is {found[-1]}" if found else "no checkpoint was written"
+            raise TrainingDivergedError(f"{error}; {last}") from error
+        finally:
+            loggers.close()
+    folder.check_complete(
+        range(first, trainer.iterations + 1),
+        metrics=trainer.logger.jsonl.enable,
+        evaluated=config.eval.episodes is not None,
+    )
+    return folder.path
+
+
+def _say_where_it_begins(plan: RunPlan, first: int, say: Callable[[str], None]) -> None:
+    """Set checkpoints aside that are newer than the one to continue from, and tell where that is."""
+    iterations = plan.config.trainer.iterations
     if plan.checkpoint is not None:
-        for moved in checkpoint.continue_from(plan.checkpoint, config.trainer.best_metric):
+        for moved in checkpoint.continue_from(plan.checkpoint, plan.config.trainer.best_metric):
             say(f"note: a newer checkpoint is set aside: {moved}")
-        if first > config.trainer.iterations:
-            say(f"{plan.checkpoint} is at iteration {first - 1} of {config.trainer.iterations}: nothing is left to do")
+        if first > iterations:
+            say(f"{plan.checkpoint} is at iteration {first - 1} of {iterations}: nothing is left to do")
         else:
-            say(f"continuing from {plan.checkpoint}, at iteration {first} of {config.trainer.iterations}")
+            say(f"continuing from {plan.checkpoint}, at iteration {first} of {iterations}")
     elif plan.folder is not None:
-        say(f"note: no checkpoint was written in {folder} yet: starting again at iteration 1")
-    if shown is not None:
-        say(shown)
-    name = f"{plan.recipe}/{folder.name}"
-    loggers = Loggers(Run(folder, name, config.trainer.iterations, to_yaml(config), config.trainer.logger, first), say)
-    try:
-        with writer_of(config.video_cfg, folder, backend.fps) as films:
-            learning: Learning
-            if isinstance(config.algorithm, SFT):
-                learning = Imitation(cast("Imitating", backend))
-            else:
-                learning = Reinforcement(config, cast("Backend", backend), films, progress)
-            train_loop(config, backend, learning, loggers, folder, films, first, Notes(config, say))
-    except ProcessLostError as error:
-        error.run = folder
-        raise
-    except TrainingDivergedError as error:
-        found = checkpoint.found(folder / checkpoint.FOLDER)
-        last = f"the last checkpoint is {found[-1]}" if found else "no checkpoint was written"
-        raise TrainingDivergedError(f"{error}; {last}") from error
-    finally:
-        loggers.close()
-    return folder
+        say(f"note: no checkpoint was written in {plan.folder} yet: starting again at iteration 1")
 
 
 def _show_demonstrations(backend: "Imitating") -> str:
@@ -188,34 +249,56 @@ def _show_demonstrations(backend: "Imitating") -> str:
     return f"{demonstrations}, {decisions:,} decisions"
 
 
-def run_evaluation(
-    plan: RunPlan, backend: "Common", on_episode: "OnEpisode | None" = None, *, write: bool = True
-) -> "tuple[Evaluation, Path]":
-    """Evaluate and, with `write`, write eval.json and films; returns the result and the folder.
+@contextmanager
+def evaluation_folder(plan: RunPlan, say: Callable[[str], None]) -> Iterator[RunFolder | Path]:
+    """Where an evaluation writes: a new folder, claimed as a run's is and left only if something was written; or the
+    run's own, which may be running: each file is replaced whole.
 
-    The folder of a recipe's evaluation is made when there is something to write, so that one that is broken off leaves
-    nothing.
+    Raises:
+        RunFolderError, CheckpointError: it is in use, cannot be made or written, or is another run's.
+    """
+    if plan.folder is None:
+        with plan.claim() as claimed:
+            yield claimed
+        return
+    check_writable(plan.folder)
+    if (holder := holder_of(plan.folder)) is not None:
+        say(f"note: the run goes on in {holder}, whose own evaluations replace {plan.folder / EVALUATION_FILE}")
+    yield plan.folder
+
+
+def run_evaluation(
+    plan: RunPlan, backend: "Common", on_episode: "OnEpisode | None" = None, *, folder: RunFolder | Path | None = None
+) -> "Evaluation":
+    """Evaluate and, with a `folder` of `evaluation_folder`, write eval.json and films into it; returns the result.
+
+    Raises:
+        CheckpointError: the checkpoint does not fit.
+        RunLostError: the folder could not be written any more.
     """
     from vla_trainer.video import writer_of
 
     config = plan.config
-    folder = plan.folder or _new_folder_name(plan)
     if plan.checkpoint is not None:
         backend.load(plan.checkpoint)
     video = config.video_cfg
     request = FilmRequest(video.episodes, video.max_frames, video.failures)
-    evaluation, films = backend.evaluate(request if video.save_video and write else None, on_episode)
+    filming = video.save_video and folder is not None
+    evaluation, films = backend.evaluate(request if filming else None, on_episode)
     weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.path or "untrained"
     said = all_notices(config, evaluation.asset_set, plan.checkpoint)
     notices = [*evaluation.notices, *(notice for notice in said if notice not in evaluation.notices)]
     evaluation = replace(evaluation, weights=weights, notices=notices)
-    if not write:
-        return evaluation, folder
-    durable.make_folder(folder)
-    evaluation.write(folder / "eval.json")
-    with writer_of(video, folder, backend.fps) as writer:
+    if folder is None:
+        return evaluation
+    path = folder if isinstance(folder, Path) else folder.path
+    with errors_of(path):
+        evaluation.write(path / EVALUATION_FILE)
+    if isinstance(folder, RunFolder):
+        folder.keep()
+    with writer_of(video, path, backend.fps) as writer:
         writer.write(films, f"eval/{Path(weights).name}")
-    return evaluation, folder
+    return evaluation
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
@@ -229,26 +312,3 @@ def all_notices(config: Config, assets: str | None, checkpoint: Path | None = No
     if trained is not None and trained.asset_set is not None and trained.asset_set != assets:
         said.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
     return said
-
-
-def check_folder(plan: RunPlan) -> None:
-    """Raise CheckpointError if the run is a new one whose folder is taken."""
-    if plan.folder is None:
-        _new_folder_name(plan)
-
-
-def _new_folder(plan: RunPlan) -> Path:
-    folder = _new_folder_name(plan)
-    durable.make_folder(folder)
-    return folder
-
-
-def _new_folder_name(plan: RunPlan) -> Path:
-    if plan.config.output_dir is not None:
-        folder = Path(plan.config.output_dir).expanduser()
-        if (folder / CONFIG_FILE).exists():
-            raise CheckpointError(
-                f"output_dir={folder} already holds a run; continue it with --resume {folder}, or choose another"
-            )
-        return folder
-    return Path("logs") / plan.recipe / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

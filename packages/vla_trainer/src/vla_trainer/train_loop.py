@@ -15,7 +15,7 @@ Axes: T decisions, N environments, B decisions that carry a signal.
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,11 +101,13 @@ def train_loop(
     folder: Path,
     films: FilmWriter,
     first: int = 1,
+    check_folder: Callable[[], None] | None = None,
     notes: Notes | None = None,
 ) -> None:
     """Run iterations `first` to `config.trainer.iterations` and leave checkpoints, films and eval.json in `folder`.
 
-    Iterations count from 1; `notes` looks at each one's metrics.
+    Iterations count from 1. `check_folder` is called before anything is written, and raises where `folder` is gone;
+    `notes` looks at each iteration's metrics.
     """
     trainer = config.trainer
     for iteration in range(first, trainer.iterations + 1):
@@ -114,6 +116,8 @@ def train_loop(
         saved: Unpublished | None = None
         with _timed(times, "iteration"):
             metrics = learning.iteration(iteration, times)
+            if check_folder is not None:
+                check_folder()
             if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
                 with _timed(times, "eval"):
                     metrics |= _evaluate(config, backend, folder, films, iteration)

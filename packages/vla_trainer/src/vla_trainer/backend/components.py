@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from gymnasium.vector import VectorEnv
 
-from vla_trainer import checkpoint
+from vla_trainer import checkpoint, resume
 from vla_trainer.config.schema import Config, PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.interfaces import Policy
@@ -106,6 +106,6 @@ def write_checkpoint(
     score: float | None,
 ) -> checkpoint.Unpublished:
     """`checkpoint.write`, as `config.trainer` says; `score` is the value of `trainer.best_metric`, if measured."""
-    trainer = config.trainer
+    trainer, state = config.trainer, {resume.CONFIG_KEY: resume.written_under(config), **state}
     scored = checkpoint.Score(trainer.best_metric, score)
     return checkpoint.write(folder, iteration, policy, state, trainer.keep_checkpoints, provenance, scored)

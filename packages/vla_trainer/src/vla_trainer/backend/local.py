@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
-from vla_trainer import checkpoint
+from vla_trainer import checkpoint, resume
 from vla_trainer.advantage.grpo import carries_signal
 from vla_trainer.backend.components import autocast_of, frozen_copy, make_policy, write_checkpoint
 from vla_trainer.backend.evaluator import Evaluator
@@ -146,14 +146,15 @@ class LocalBackend:
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy, self._optimizer)
+        resume.check_state(path, state, self._config)
+        running, self._columns.begun = resume.columns(state, self._config)
         self._start_rng.bit_generator.state = state["start_rng"]
         self._tasks.restore(state["tasks"])
-        self._columns.begun = list(state["begun"])
         self._sampler.version = int(state["version"])
         self._shuffles.set_state(state["shuffles"])
         torch.set_rng_state(state["torch"])
         self.env_steps = int(state["env_steps"])
-        self._collector.replay(state["running"])
+        self._collector.replay(running)
         return int(state["iteration"]), state["progress"]
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vla_trainer import checkpoint
+from vla_trainer import checkpoint, resume
 from vla_trainer.backend.components import write_checkpoint
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.cluster.connect import Machines
@@ -204,6 +204,7 @@ class RayBackend:
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         path = checkpoint.follow(path).absolute()
         state = checkpoint.read_state(path)
+        resume.check_state(path, state, self._config)
         learning = self._learning()
         if state["policy"] is None:
             self._call([one.load.remote(str(path / checkpoint.SHARDS)) for one in learning])
@@ -218,7 +219,7 @@ class RayBackend:
         self._tasks.restore(state["tasks"])
         self._shuffles = state["shuffles"]
         self.env_steps, self._version = int(state["env_steps"]), int(state["version"])
-        self._envs.go_on(state["running"], state["begun"])
+        self._envs.go_on(*resume.columns(state, self._config))
         self._synchronize()
         return int(state["iteration"]), state["progress"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from vla_trainer import checkpoint
+from vla_trainer import checkpoint, resume
 from vla_trainer.backend.components import autocast_of, make_policy, write_checkpoint
 from vla_trainer.backend.evaluator import Evaluator
 from vla_trainer.checkpoint import Unpublished
@@ -119,6 +119,7 @@ class SupervisedBackend:
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
         state = checkpoint.load(path, self._policy, self._optimizer)
+        resume.check_state(path, state, self._config)
         torch.set_rng_state(state["torch"])
         self._done = int(state["iteration"])
         return self._done, state["progress"]

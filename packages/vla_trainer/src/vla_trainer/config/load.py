@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.config.secrets import refuse_secrets
+from vla_trainer.config.text import read_text
 from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
 
 ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
@@ -40,7 +41,7 @@ def recipe_text(recipe: str) -> str:
         path = Path(recipe).expanduser()
         if not path.is_file():
             raise UnknownRecipeError(f"no such file: {recipe}")
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     if recipe not in recipe_names():
         raise UnknownRecipeError(
             f'unknown recipe "{recipe}"{did_you_mean(recipe, recipe_names())}, or a path to a .yaml file'
@@ -105,7 +106,7 @@ def _written(text: str, source: str, depth: int = 0) -> Any:
     if shipped.is_file():
         below, name = shipped.read_text(encoding="utf-8"), str(base)
     elif path.is_file():
-        below, name = path.read_text(encoding="utf-8"), str(path)
+        below, name = read_text(path), str(path)
     else:
         raise UnknownRecipeError(f'{source}: extends="{base}"{did_you_mean(str(base), recipe_names())}, or a path')
     return _over(_written(below, name, depth + 1), written)

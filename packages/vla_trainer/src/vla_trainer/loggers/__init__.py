@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from vla_trainer import metrics as table
 from vla_trainer.config.schema import Logger as LoggerConfig
+from vla_trainer.run_folder import METRICS_FILE
 
 
 class Logger(Protocol):
@@ -32,6 +33,8 @@ class Run:
     config: LoggerConfig
     first: int = 1
     """The iteration that comes first."""
+    say: Callable[[str], None] | None = None
+    """Takes lines for the user."""
 
 
 def _console(run: Run) -> Logger:
@@ -43,7 +46,7 @@ def _console(run: Run) -> Logger:
 def _jsonl(run: Run) -> Logger:
     from vla_trainer.loggers.jsonl import JsonlLogger
 
-    return JsonlLogger(run.folder / "metrics.jsonl")
+    return JsonlLogger(run.folder / METRICS_FILE, run.first, run.say)
 
 
 def _tensorboard(run: Run) -> Logger:
@@ -66,6 +69,19 @@ LOGGERS: dict[str, Callable[[Run], Logger]] = {
     "tensorboard": _tensorboard,
     "wandb": _wandb,
 }
+
+
+def check(config: LoggerConfig) -> None:
+    """Find out, within seconds, whether metrics can go where they should; writes nothing.
+
+    Raises:
+        LoggerError: Weights & Biases has no account here or does not answer.
+        MissingExtraError: it is not installed.
+    """
+    if config.wandb.enable:
+        from vla_trainer.loggers import wandb
+
+        wandb.check(config.wandb.mode)
 
 
 class Loggers:
@@ -91,7 +107,7 @@ class Loggers:
         try:
             for name, make in LOGGERS.items():
                 if getattr(run.config, name).enable:
-                    self._loggers[name] = make(run)
+                    self._loggers[name] = make(replace(run, say=say))
                     self._waiting[name] = deque()
         except BaseException:
             self.close()

@@ -6,23 +6,46 @@ JSON has no number for what is not finite: NaN and the infinities are written as
 import json
 import math
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from vla_trainer import durable
+from vla_trainer.run_folder import spans
 
 
 class JsonlLogger:
-    """Appends. What an interrupted run wrote of iterations that are run again goes when the first of them comes."""
+    """Appends. What an interrupted run wrote of iterations that are run again goes when the first of them comes.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Of a file that is damaged, every row that can be read stays; the file as it was is kept beside it.
+    """
+
+    def __init__(self, path: Path, first: int = 1, say: Callable[[str], None] | None = None) -> None:
+        """
+        Args:
+            path: appended to, or made.
+            first: the iteration that comes first; rows before it should be there.
+            say: takes a line about what is not.
+        """
+        self._path, self._say = path, say
         self._end: int | None = None
         """Bytes up to here are whole lines; None: not looked yet."""
+        self._fix(first)
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         row = {"iteration": iteration, **{name: _finite(value) for name, value in metrics.items()}}
         line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        size = self._path.stat().st_size if self._path.exists() else 0
         if self._end is None:
-            self._end = _end_of(self._path, before=iteration)
+            kept = [text for number, text in _read(self._path).rows.items() if number < iteration]
+            self._end = sum(map(len, kept))
+        elif size < self._end:
+            # filling up to where it ended would write zeros
+            self._tell(f"{self._path} was removed or cut while the run was going on")
+            self._fix(iteration)
+            self._end = sum(map(len, _read(self._path).rows.values()))
         with self._path.open("ab") as file:
             file.truncate(self._end)  # also of half a line, where the last write failed
             file.write(line)
@@ -34,21 +57,75 @@ class JsonlLogger:
     def close(self) -> None:
         """Nothing is left."""
 
+    def _fix(self, first: int) -> None:
+        """Leave only rows that can be read, in order; tell what is not there of the iterations before `first`."""
+        found = _read(self._path)
+        missing = sorted(set(range(1, first)) - found.rows.keys())
+        lacks = f"; {spans(missing)} are missing" if missing else ""
+        # half a last line is what a kill leaves, of an iteration that comes again
+        if found.damaged or (found.half and missing):
+            lines = [*found.damaged, *([found.lines] if found.half else [])]
+            kept = _keep_beside(self._path)
+            durable.write_text(self._path, b"".join(found.rows.values()).decode())
+            which = ", ".join(map(str, lines[:10])) + (", ..." if len(lines) > 10 else "")
+            self._tell(f"{self._path} was damaged at line {which}: it is kept as {kept.name}{lacks}")
+            return
+        if found.open:
+            durable.write_text(self._path, b"".join(found.rows.values()).decode())
+        if missing:
+            self._tell(f"{self._path} is not complete{lacks}")
 
-def _end_of(path: Path, before: int) -> int:
-    """Bytes of the whole lines at the beginning of a file that are of iterations before `before`."""
-    end = 0
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
-        if not line.endswith(b"\n"):
-            break
-        try:
+    def _tell(self, line: str) -> None:
+        if self._say is not None:
+            self._say(f"warning: {line}")
+
+
+@dataclass
+class _Found:
+    rows: dict[int, bytes] = field(default_factory=dict)
+    """Whole lines by iteration, in order; of an iteration that is there twice, the later one."""
+    damaged: list[int] = field(default_factory=list)
+    """Numbers of lines that are no rows, or not in their place."""
+    half: bool = False
+    """The last line is no row, for want of its end."""
+    open: bool = False
+    """The last line is a row and lacks only the line's end."""
+    lines: int = 0
+
+
+def _read(path: Path) -> _Found:
+    found = _Found()
+    latest = 0
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), 1):
+        found.lines = number
+        iteration = None
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             iteration = json.loads(line)["iteration"]
-        except (ValueError, KeyError, TypeError):
-            break
-        if iteration >= before:
-            break
-        end += len(line)
-    return end
+        ended = line.endswith(b"\n")
+        if type(iteration) is not int or iteration < 1:
+            if ended:
+                found.damaged.append(number)
+            else:
+                found.half = True
+            continue
+        found.open = not ended
+        if iteration <= latest:
+            found.damaged.append(number)
+        latest = max(latest, iteration)
+        found.rows[iteration] = line.rstrip(b"\r\n") + b"\n"
+    found.rows = dict(sorted(found.rows.items()))
+    return found
+
+
+def _keep_beside(path: Path) -> Path:
+    """A copy of the file, under a name that is free."""
+    place, count = path.with_name(f"{path.name}.damaged"), 1
+    while place.exists():
+        count += 1
+        place = path.with_name(f"{path.name}.damaged_{count}")
+    shutil.copyfile(path, place)
+    durable.sync(place)
+    return place
 
 
 def _finite(value: float) -> float | None:

@@ -1,7 +1,12 @@
 """Weights & Biases; needs the extra `wandb`."""
 
 import secrets
+import ssl
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 import yaml
@@ -11,6 +16,53 @@ from vla_trainer.errors import LoggerError, MissingExtraError
 
 ID_FILE = "run_id"
 """In the run's wandb/: by what wandb knows the run, so that a resume goes on with it."""
+
+ANSWER_SECONDS = 5.0
+"""How long its server may take to answer before a run."""
+BEGIN_SECONDS = 30.0
+"""How long wandb itself may take to begin; its own default is 90."""
+WAY_OUT = "WANDB_MODE=offline or trainer.logger.wandb.mode=offline needs neither account nor network"
+
+
+def check(mode: str | None) -> None:
+    """Find out whether wandb is installed and, in the mode "online" (None: as its settings say), its server answers.
+
+    Raises:
+        MissingExtraError: wandb is not installed.
+        LoggerError: nobody answers.
+    """
+    try:
+        import wandb
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("wandb", "wandb") from error
+    settings = wandb.setup().settings
+    if (mode or settings.mode) != "online":
+        return
+    reason = _why_silent(settings.base_url)
+    if reason is not None:
+        raise LoggerError(f"trainer.logger.wandb: {settings.base_url} cannot be reached: {reason}; {WAY_OUT}")
+
+
+def _why_silent(url: str) -> str | None:
+    """Why a server does not answer; None where it does, whatever it says. Proxies are those of the environment."""
+    found: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=ANSWER_SECONDS):
+                found.append(None)
+        except urllib.error.HTTPError:
+            found.append(None)
+        except (OSError, HTTPException, ValueError) as error:
+            cause = getattr(error, "reason", error)
+            # wandb has certificates of its own
+            found.append(None if isinstance(cause, ssl.SSLError) else str(cause) or type(cause).__name__)
+
+    # looking a name up has no time limit of its own
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(2 * ANSWER_SECONDS)
+    return found[0] if found else f"no answer within {2 * ANSWER_SECONDS:g} s"
 
 
 class WandbLogger:
@@ -35,13 +87,14 @@ class WandbLogger:
                 config=yaml.safe_load(config_yaml),
                 id=_run_id(folder / "wandb"),
                 resume="allow",
-                settings=wandb.Settings(console="off"),  # what is printed stays as the console logger prints it
+                settings=wandb.Settings(
+                    console="off",  # what is printed stays as the console logger prints it
+                    init_timeout=BEGIN_SECONDS,
+                ),
             )
         except wandb.Error as error:
             first = " ".join(str(error).split())
-            raise LoggerError(
-                f"trainer.logger.wandb: {first}; mode=offline needs neither account nor network"
-            ) from error
+            raise LoggerError(f"trainer.logger.wandb: {first or type(error).__name__}; {WAY_OUT}") from error
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         # wandb's steps only go forwards: what it has of iterations that are run again stays, their numbers are the same
