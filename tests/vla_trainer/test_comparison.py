@@ -115,3 +115,48 @@ def test_other_episodes_are_an_error(quick_command: Command, recipe: str, tmp_pa
         assert "1 of the 20 of some/eval.json are not among the 20 of changed.json, e.g. task 7, init state 0" in said
     change(success=None)
     assert "does not report success" in refused("some/eval.json", "--compare", "changed.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "Invalid JSON"),
+        (b'{"heading": null, "episodes": 3', "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (b"[]", "an object"),
+        (b"{}", "Field required"),
+        (b"[" * 5000, "Invalid JSON"),
+    ],
+)
+def test_a_damaged_result_is_named(content: bytes, said: str, tmp_path: Path, quick_command: Command) -> None:
+    file = tmp_path / "eval.json"
+    file.write_bytes(content)
+    done = quick_command("vla-eval", file, "--compare", file)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ComparisonError: {file} is not an eval.json: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ['"much"', "null", "[1]"])
+def test_a_result_with_a_value_of_another_type_is_named(
+    value: str, recipe: str, tmp_path: Path, quick_command: Command
+) -> None:
+    assert quick_command("vla-eval", recipe, "output_dir=run").returncode == 0
+    file = tmp_path / "run/eval.json"
+    tree = json.loads(file.read_text())
+    tree["reward_mean"] = json.loads(value)
+    file.write_text(json.dumps(tree))
+    done = quick_command("vla-eval", file, "--compare", file)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"ComparisonError: {file} is not an eval.json: reward_mean: ")
+
+
+def test_an_evaluation_that_cannot_be_written_is_not_begun(recipe: str, tmp_path: Path, quick_command: Command) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = quick_command("vla-eval", recipe, "output_dir=file/run", "env.id=Nothing-v0")
+    assert done.returncode == 2
+    assert done.stderr.startswith("RunFolderError: file/run cannot be made: file is a file, not a folder")
+    done = quick_command("vla-eval", recipe, "output_dir=run", "env.id=Nothing-v0")
+    assert done.returncode == 2
+    assert not (tmp_path / "run").exists()

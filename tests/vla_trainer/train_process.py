@@ -12,21 +12,23 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOAD)
 
 
-def start(arguments: list[str], log: Path) -> ForkServerProcess:
-    """Begin `vla-train arguments`, with the present environment variables; what it prints is added to `log`."""
+def start(arguments: list[str], log: Path, command: str = "vla-train", folder: Path | None = None) -> ForkServerProcess:
+    """Begin `command arguments` in `folder`, with the present environment variables; what it prints is added to `log`."""
     # a forked process has those of the moment when the first of all was asked for, by whichever test that was
-    process = _context.Process(target=_main, args=(arguments, str(log), dict(os.environ)), daemon=True)
+    where = str(folder or Path.cwd())
+    process = _context.Process(target=_main, args=(command, arguments, str(log), dict(os.environ), where), daemon=True)
     process.start()
     return process
 
 
-def _main(arguments: list[str], log: str, environment: dict[str, str]) -> None:
+def _main(command: str, arguments: list[str], log: str, environment: dict[str, str], folder: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    from vla_trainer.cli import train
+    os.chdir(folder)
+    from vla_trainer.cli import evaluate, train
 
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    sys.argv = ["vla-train", *arguments]
-    train()
+    sys.argv = [command, *arguments]
+    {"vla-train": train, "vla-eval": evaluate}[command]()

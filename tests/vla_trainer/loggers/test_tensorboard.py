@@ -45,3 +45,20 @@ def test_what_is_not_finite_is_kept(tmp_path: Path) -> None:
     logger.close()
     assert math.isnan(read(tmp_path)[0][1])
     assert read(tmp_path, "actor/kl") == [(1, float("inf"))]
+
+
+def test_after_damage_in_the_middle_a_resume_is_read(tmp_path: Path) -> None:
+    broken = TensorboardLogger(tmp_path)
+    for iteration in (1, 2, 3):
+        broken.log(iteration, {"actor/loss": 0.5})
+    broken.close()
+    (file,) = tmp_path.iterdir()
+    content = bytearray(file.read_bytes())
+    content[-60:-50] = b"\xff" * 10
+    file.write_bytes(bytes(content))
+    resumed = TensorboardLogger(tmp_path)
+    resumed.log(4, {"actor/loss": 0.25})
+    resumed.close()
+    shown = read(tmp_path)
+    assert shown[0] == (1, 0.5)
+    assert shown[-1] == (4, 0.25)

@@ -1,9 +1,10 @@
 """Weights & Biases in offline mode, for real: what stands in the file that `wandb sync` would upload."""
 
 import json
+import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,60 @@ def test_steps_do_not_go_backwards(tmp_path: Path) -> None:
 def test_without_an_account_the_way_out_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoggerError, match=r"trainer\.logger\.wandb: .*mode=offline"):
         WandbLogger(tmp_path, "p", "e", "online", "a: 1")
+
+
+@pytest.fixture(params=["nobody listens", "nobody answers", "no such host"])
+def silent(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An address at which wandb is not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if request.param == "nobody answers":
+            yield f"http://127.0.0.1:{port}"  # connections wait in the queue of the system
+            return
+    yield f"http://127.0.0.1:{port}" if request.param == "nobody listens" else "http://wandb.invalid"
+
+
+def test_a_server_that_cannot_be_reached_is_said_within_seconds(
+    silent: str,
+    toy_recipes: dict[str, str],
+    tmp_path: Path,
+    quick_command: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import wandb
+
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_BASE_URL", silent)
+    monkeypatch.setenv("WANDB_API_KEY", "a" * 40)
+    wandb.teardown()  # it reads the variables once
+    arguments = [toy_recipes["ppo"], "trainer.logger.wandb.enable=true", "output_dir=runs/mine", "env.id=Nothing-v0"]
+    try:
+        for _ in range(2):
+            begun = time.monotonic()
+            done = quick_command("vla-train", *arguments)
+            assert done.returncode == 2
+            assert done.stderr.startswith(f"LoggerError: trainer.logger.wandb: {silent} cannot be reached: ")
+            assert "; WANDB_MODE=offline or trainer.logger.wandb.mode=offline needs neither" in done.stderr
+            assert done.stderr.count("\n") == 1
+            assert time.monotonic() - begun < 15
+            assert not (tmp_path / "runs").exists()
+        # offline it is not asked; what is wrong next is
+        done = quick_command("vla-train", *arguments, "trainer.logger.wandb.mode=offline")
+        assert done.stderr.startswith("NameNotFound: ")
+    finally:
+        wandb.teardown()
+
+
+def test_what_wandb_refuses_leaves_no_run(
+    toy_recipes: dict[str, str], tmp_path: Path, quick_command: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vla_trainer import loggers
+
+    monkeypatch.setattr(loggers, "check", lambda config: None)  # reached before, and then not
+    arguments = [toy_recipes["ppo"], "trainer.logger.wandb={enable: true, mode: online}", "output_dir=run"]
+    for _ in range(2):
+        done = quick_command("vla-train", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith("LoggerError: trainer.logger.wandb: ")
+        assert not (tmp_path / "run").exists()

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from vla_trainer import durable
 from vla_trainer.errors import ComparisonError
 from vla_trainer.metrics import PER_TASK, mean
@@ -91,8 +93,12 @@ class Evaluation:
             ComparisonError: the file does not hold a result.
         """
         try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
-            tasks = [TaskCount(**{**task, "interval": tuple(task["interval"])}) for task in tree.pop("tasks")]
-            return cls(**{**tree, "tasks": tasks, "interval": tuple(tree["interval"])})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ComparisonError(f"{path} is not an eval.json: {error!r}") from error
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ComparisonError(
+                f"{path} is not an eval.json: {where}{': ' if where else ''}{first['msg']}"
+            ) from error
+        except OSError as error:
+            raise ComparisonError(f"{path} cannot be read: {error.strerror or error}") from error

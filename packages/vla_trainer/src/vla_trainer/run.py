@@ -141,12 +141,17 @@ def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
         CheckpointError: the checkpoint, or that of `policy.path`, is missing, damaged, or not one that the config can
             go on from.
         LoggerError, MissingExtraError: a place that metrics should go to is not there.
+        DatasetError: there is no such dataset, or it cannot be opened.
     """
     from vla_trainer import loggers
 
     for notice in _check_weights(plan):
         say(f"note: {notice}")
     loggers.check(plan.config.trainer.logger)
+    if isinstance(plan.config.algorithm, SFT):
+        from vla_trainer.imitation.dataset import check_opens
+
+        check_opens(plan.config.algorithm)
 
 
 def check_evaluation(plan: RunPlan) -> None:

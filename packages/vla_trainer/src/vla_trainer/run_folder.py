@@ -207,7 +207,7 @@ def _claim_chosen(folder: Path) -> RunFolder:
         made.append(folder)
         durable.sync(folder.parent)
     except OSError as error:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise _cannot_make(folder, error) from error
     try:
         claimed = RunFolder(folder, made)

@@ -119,6 +119,15 @@ def open_demonstrations(settings: SFT, envs: VectorEnv) -> Demonstrations:
     )
 
 
+def check_opens(settings: SFT) -> None:
+    """Check, without environments, that there is such a dataset.
+
+    Raises:
+        MissingExtraError, DatasetError: as `open_demonstrations`.
+    """
+    _open(settings)
+
+
 def _open(settings: SFT) -> Any:
     try:
         minari = importlib.import_module("minari")

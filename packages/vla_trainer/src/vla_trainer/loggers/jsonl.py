@@ -61,7 +61,7 @@ class JsonlLogger:
         """Leave only rows that can be read, in order; tell what is not there of the iterations before `first`."""
         found = _read(self._path)
         missing = sorted(set(range(1, first)) - found.rows.keys())
-        lacks = f"; {spans(missing)} are missing" if missing else ""
+        lacks = f"; {spans(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
         # half a last line is what a kill leaves, of an iteration that comes again
         if found.damaged or (found.half and missing):
             lines = [*found.damaged, *([found.lines] if found.half else [])]
