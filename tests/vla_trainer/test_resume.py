@@ -60,7 +60,8 @@ def test_another_number_of_environments(
     assert (running > 0) == (algorithm == "ppo")
     done = quick_command("vla-train", "--resume", folder, f"env.num_envs={num_envs}", "trainer.iterations=4")
     assert done.returncode == 0, done.stderr
-    note = f"note: env.num_envs was {was} and is {num_envs}: the {running} running episodes are dropped, and new ones begin\n"
+    changed = f"env.num_envs was {was} and is {num_envs}"
+    note = f"note: {changed}: the {running} running episodes are dropped, and new ones begin\n"
     assert (note in done.stdout) == (algorithm == "ppo")
     assert iterations(folder) == [1, 2, 3, 4]
     after = state_of(folder, 4)

@@ -13,7 +13,7 @@ _context.set_forkserver_preload(PRELOAD)
 
 
 def start(arguments: list[str], log: Path, command: str = "vla-train", folder: Path | None = None) -> ForkServerProcess:
-    """Begin `command arguments` in `folder`, with the present environment variables; what it prints is added to `log`."""
+    """Begin `command arguments` in `folder`, with the present environment variables; `log` gets what it prints."""
     # a forked process has those of the moment when the first of all was asked for, by whichever test that was
     where = str(folder or Path.cwd())
     process = _context.Process(target=_main, args=(command, arguments, str(log), dict(os.environ), where), daemon=True)
