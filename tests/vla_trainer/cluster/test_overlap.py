@@ -55,8 +55,8 @@ def iterations(of: Config, kill_in: int = -1) -> tuple[list[tuple[list[float], d
 
 def test_groups_that_end_first_are_learned_from_first_with_the_same_result(cluster: Any) -> None:
     expected, _ = iterations(config(slow_toy.GRPO, *GROUPS))
-    two_learn = "cluster.component_placement={env: 0-1, rollout: 2, actor: '3:0-1'}"
-    got, _ = iterations(config(slow_toy.GRPO, *GROUPS, *on(cluster, two_learn)), kill_in=2)
+    two_learn = ("cluster.component_placement={env: 0-1, rollout: 2, actor: '3:0-1'}", "policy.device=cpu")
+    got, _ = iterations(config(slow_toy.GRPO, *GROUPS, *on(cluster, *two_learn)), kill_in=2)
     for (mine, measured), (theirs, as_measured) in zip(got, expected, strict=True):
         assert mine == pytest.approx(theirs, abs=1e-5)  # two processes add up in another order
         assert as_measured.pop("actor/early_steps") == 0  # one process collects first

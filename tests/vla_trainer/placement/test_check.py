@@ -123,6 +123,41 @@ def test_wrong(env: str, rollout: str, actor: str, overrides: list[str], message
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("rollout", "actor", "message"),
+    [
+        # a rollout and an actor process with the same GPU are one process
+        ("0-7", "0-7", None),
+        ("4-7", "0-7", None),
+        ("0-7:0-3", "0-7:0-3", None),
+        # each policy has GPUs of its own
+        ("0-3", "4-7", None),
+        ("0:0-1", "1", "rollout process 0 and rollout process 1 are both on GPU 0"),
+        ("0", "1:0-1", "actor process 0 and actor process 1 are both on GPU 1"),
+        # the first of the two rollout processes is the actor, the second is not
+        ("0:0-1", "0", "actor process 0 and rollout process 1 are both on GPU 0"),
+        # actor process 1 has GPUs 2 and 3
+        ("3", "0-3:0-1", "actor process 1 and rollout process 0 are both on GPU 3"),
+    ],
+)
+def test_a_gpu_has_one_policy(rollout: str, actor: str, message: str | None) -> None:
+    if message is None:
+        check("0-7", rollout, actor)
+        return
+    with pytest.raises(PlacementError) as caught:
+        check("0-7", rollout, actor)
+    assert str(caught.value) == (
+        f"component_placement: {message}; allowed: one process with a policy on a GPU, or policy.device=cpu"
+    )
+    # on processors they exchange gradients by gloo, which has no such limit
+    check("0-7", rollout, actor, "policy.device=cpu")
+
+
+def test_without_gpus_policies_share_a_node() -> None:
+    nodes = ["cluster.backend=ray", "cluster.gpus_per_node=0", "env.num_envs=64"]
+    placement.place(load_config(GRPO, [*nodes, 'cluster.component_placement={"env,rollout,actor": "0:0-1"}']))
+
+
 def test_the_components_are_the_three() -> None:
     config = load_config(PPO, ["cluster.backend=ray", "cluster.component_placement={actr: all}"])
     with pytest.raises(PlacementError) as caught:

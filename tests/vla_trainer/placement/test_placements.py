@@ -71,13 +71,16 @@ def written(value: Value, num_nodes: int, gpus_per_node: int, groups: Groups = (
         ),
         ("0-1,4-5", 1, 8, "0.0 0.1 0.4 0.5"),
         ("0-1, 4-5", 1, 8, "0.0 0.1 0.4 0.5"),
-        ("3,1", 1, 8, "0.3 0.1"),
-        # numbers may be out of order, as long as none is missing: GPU 1 has process 0
-        ("0:1,1:0", 1, 8, "0.1 0.0"),
-        # a segment without numbers goes on from the segment before it: 2-3 are processes 4 and 5, 4-7 are 0..3
-        ("4-7:0-3,2-3", 1, 8, "0.4 0.5 0.6 0.7 0.2 0.3"),
-        # a GPU may be in two segments: processes 0 and 2 are on GPU 0, 1 and 3 on GPU 1
-        ("0-1:0-1,0-1:2-3", 1, 8, "0.0 0.1 0.0 0.1"),
+        ("1,3", 1, 8, "0.1 0.3"),
+        # blanks, a comma at the end and capitals mean nothing
+        ("0 - 1, 4 -5", 1, 8, "0.0 0.1 0.4 0.5"),
+        (" 0 - 1 : 0 - 3 ", 1, 8, "0.0 0.0 0.1 0.1"),
+        ("0-1,", 1, 8, "0.0 0.1"),
+        (",0-1,,4 ,", 1, 8, "0.0 0.1 0.4"),
+        ("ALL", 1, 2, "0.0 0.1"),
+        ("00-01", 1, 8, "0.0 0.1"),
+        # a segment without numbers goes on from the segment before it: 4-5 are processes 4 and 5
+        ("0-3:0-3,4-5", 1, 8, "0.0 0.1 0.2 0.3 0.4 0.5"),
         # mixed: two GPUs for process 0, one for each of 1 and 2
         ("0-1:0,2-3", 1, 8, "0.0+1 0.2 0.3"),
         # machines without GPUs: resources are the nodes
@@ -105,6 +108,13 @@ def written(value: Value, num_nodes: int, gpus_per_node: int, groups: Groups = (
         ({"node_group": "back", "placement": "0-3"}, 4, 2, "0.0 0.1 3.0 3.1"),
         ({"node_group": "last", "placement": "0"}, 4, 2, "3.0"),
         ({"node_group": "odd", "placement": "all:0-3"}, 4, 0, "1 1 3 3"),
+        # several groups: GPUs 0 and 1 are those of 4090, which is node 0, GPUs 2 to 5 those of sim, nodes 2 and 3
+        ({"node_group": "4090,sim", "placement": "all"}, 4, 2, "0.0 0.1 2.0 2.1 3.0 3.1"),
+        ({"node_group": " 4090 , sim,", "placement": "1-2"}, 4, 2, "0.1 2.0"),
+        ({"node_group": [4090, "sim"], "placement": "0-5:0-2"}, 4, 2, "0.0+1 2.0+1 3.0+1"),
+        ({"node_group": "4090,sim", "placement": "1-2:0-3"}, 4, 0, "2 2 3 3"),
+        # in another order, as long as nodes ascend where processes are: 0 and 1 of last are node 3
+        ({"node_group": "last,4090", "placement": "0-1"}, 4, 2, "3.0 3.1"),
     ],
 )
 def test_right(value: Value, num_nodes: int, gpus_per_node: int, expected: str) -> None:
@@ -119,13 +129,6 @@ def test_right(value: Value, num_nodes: int, gpus_per_node: int, expected: str) 
         ("0-3,8", 1, 8, '=0-3,8: segment 2 "8" is not there; GPUs allowed: 0-7, all'),
         ("8:0-1", 1, 8, '=8:0-1: segment 1 "8:0-1": "8" is not there; GPUs allowed: 0-7, all'),
         ("2", 2, 0, '=2: segment 1 "2" is not there; nodes allowed: 0-1, all'),
-        # YAML reads an unquoted 1:0 as 60
-        (
-            60,
-            1,
-            8,
-            '=60: segment 1 "60" is not there; GPUs allowed: 0-7, all; if it was written a:b, put it in quotes',
-        ),
         ("0-3:0-7,9-4", 2, 8, '=0-3:0-7,9-4: segment 2 "9-4" ends before it begins'),
         ("3-1:0-2", 1, 8, '=3-1:0-2: segment 1 "3-1:0-2": "3-1" ends before it begins'),
         ("0-1:1-0", 1, 8, '=0-1:1-0: segment 1 "0-1:1-0": "1-0" ends before it begins'),
@@ -135,9 +138,28 @@ def test_right(value: Value, num_nodes: int, gpus_per_node: int, expected: str) 
         ("0-", 1, 8, '=0-: segment 1 "0-" is not a number, a range a-b or all'),
         ("0..3", 1, 8, '=0..3: segment 1 "0..3" is not a number, a range a-b or all'),
         ("0-1-2", 1, 8, '=0-1-2: segment 1 "0-1-2" is not a number, a range a-b or all'),
-        ("ALL", 1, 8, '=ALL: segment 1 "ALL" is not a number, a range a-b or all'),
-        ("", 1, 8, '=: segment 1 "" is not a number, a range a-b or all'),
-        ("0-1,", 1, 8, '=0-1,: segment 2 "" is not a number, a range a-b or all'),
+        ("", 1, 8, "= names nothing; allowed: 0-7, all"),
+        (" , ", 1, 8, "= ,  names nothing; allowed: 0-7, all"),
+        # a GPU that is named twice, and GPUs that descend
+        ("0-1,1-2", 1, 8, '=0-1,1-2: segment 2 "1-2" names GPU 1 again; a:b gives several processes one GPU'),
+        ("all,0", 1, 8, '=all,0: segment 2 "0" names GPU 0 again; a:b gives several processes one GPU'),
+        ("0,all", 1, 8, '=0,all: segment 2 "all" names GPU 0 again; a:b gives several processes one GPU'),
+        ("3,3", 1, 8, '=3,3: segment 2 "3" names GPU 3 again; a:b gives several processes one GPU'),
+        (
+            "0-1:0-1,0-1:2-3",
+            1,
+            8,
+            '=0-1:0-1,0-1:2-3: segment 2 "0-1:2-3" names GPU 0 again; a:b gives several processes one GPU',
+        ),
+        ("0,0", 2, 0, '=0,0: segment 2 "0" names node 0 again; a:b gives several processes one node'),
+        ("4-7,0-3", 1, 8, '=4-7,0-3: segment 2 "0-3" comes after GPU 7; allowed: GPUs in ascending order'),
+        ("3,1", 1, 8, '=3,1: segment 2 "1" comes after GPU 3; allowed: GPUs in ascending order'),
+        (
+            "0:1,1:0",
+            1,
+            8,
+            '=0:1,1:0: segment 1 "0:1": processes are numbered from 0 on, segment by segment; missing: 0',
+        ),
         (":0-1", 1, 8, '=:0-1: segment 1 ":0-1": "" is not a number, a range a-b or all'),
         ("0-1:", 1, 8, '=0-1:: segment 1 "0-1:": "" is not a number or a range a-b'),
         ("0-1:all", 1, 8, '=0-1:all: segment 1 "0-1:all": "all" is not a number or a range a-b'),
@@ -173,13 +195,13 @@ def test_right(value: Value, num_nodes: int, gpus_per_node: int, expected: str) 
             "0-1:2-3",
             1,
             8,
-            "=0-1:2-3: processes are numbered from 0 without gaps; missing: [0, 1]",
+            '=0-1:2-3: segment 1 "0-1:2-3": processes are numbered from 0 on, segment by segment; missing: 0-1',
         ),
         (
             "0:0,1:2",
             1,
             8,
-            "=0:0,1:2: processes are numbered from 0 without gaps; missing: [1]",
+            '=0:0,1:2: segment 2 "1:2": processes are numbered from 0 on, segment by segment; missing: 1',
         ),
         # GPUs 2 and 3 of process 1 would be GPU 2 of node 0 and GPU 0 of node 1
         ("1-4:0-1", 2, 4, '=1-4:0-1: segment 1 "1-4:0-1": process 1 would span nodes [0, 1]'),
@@ -208,6 +230,55 @@ def test_right(value: Value, num_nodes: int, gpus_per_node: int, expected: str) 
             2,
             '.node_group="sin"; did you mean "sim"? allowed: 4090, back, cluster, last, node, odd, sim',
         ),
+        (
+            {"node_group": "4090,sin", "placement": "0"},
+            4,
+            2,
+            '.node_group="sin"; did you mean "sim"? allowed: 4090, back, cluster, last, node, odd, sim',
+        ),
+        # odd is nodes 1 and 3, sim 2 and 3
+        ({"node_group": "odd,sim", "placement": "0"}, 4, 2, '.node_group="odd,sim": node 3 is in two of them'),
+        ({"node_group": "sim,sim", "placement": "0"}, 4, 2, '.node_group="sim,sim": node 2 is in two of them'),
+        (
+            {"node_group": "4090,node", "placement": "0"},
+            4,
+            2,
+            '.node_group="4090,node": "node" counts nodes and is not joined with groups of GPUs',
+        ),
+        (
+            {"node_group": "last,4090", "placement": "1-2"},
+            4,
+            2,
+            '.placement=1-2 in node group "last,4090": process 1 is on node 0, before node 3 of process 0; '
+            "allowed: node groups in the order of their nodes",
+        ),
+        (
+            {"node_group": ",", "placement": "0"},
+            4,
+            2,
+            ".node_group names no group; allowed: 4090, back, cluster, last, node, odd, sim",
+        ),
+        # counts are bounded before anything is made of them
+        (
+            "0:999999999999",
+            1,
+            8,
+            '=0:999999999999: segment 1 "0:999999999999": "999999999999" is above 999999999',
+        ),
+        (
+            "0:999999999",
+            1,
+            8,
+            '=0:999999999: segment 1 "0:999999999": processes are numbered from 0 on, segment by segment; '
+            "missing: 0-999999998",
+        ),
+        (
+            "0:0-999999999",
+            1,
+            8,
+            '=0:0-999999999: segment 1 "0:0-999999999": 1000000000 processes; allowed: 131072',
+        ),
+        ("999999999", 1, 8, '=999999999: segment 1 "999999999" is not there; GPUs allowed: 0-7, all'),
         ({"node_group": "sim"}, 4, 2, ': missing key "placement"'),
         (
             {"node_gruop": "sim", "placement": "0"},
@@ -245,6 +316,12 @@ def test_wrong_names(components: dict[str, Value], expected: str) -> None:
 @pytest.mark.parametrize(("num_nodes", "gpus_per_node"), [(0, 1), (1, -1)])
 def test_wrong_machines(num_nodes: int, gpus_per_node: int) -> None:
     with pytest.raises(PlacementError, match=f"num_nodes={num_nodes}, gpus_per_node={gpus_per_node}: at least one"):
+        placement.parse({"env": "all"}, num_nodes, gpus_per_node)
+
+
+@pytest.mark.parametrize(("num_nodes", "gpus_per_node"), [(10**12, 0), (10**6, 8), (1, 10**12)])
+def test_machines_are_bounded_before_they_are_counted(num_nodes: int, gpus_per_node: int) -> None:
+    with pytest.raises(PlacementError, match="allowed are 131072 GPUs or nodes in all"):
         placement.parse({"env": "all"}, num_nodes, gpus_per_node)
 
 

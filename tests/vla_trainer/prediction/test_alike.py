@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vla_trainer import placement
-from vla_trainer.placement import Process
+from vla_trainer.placement import ComponentPlacement, Placement, Process
 from vla_trainer.prediction import Amounts, Line, StageTimes, simulate
 from vla_trainer.prediction.alike import part_of, whole
 from vla_trainer.prediction.rollout import _Rollout
@@ -53,8 +53,9 @@ def test_without_gpus_a_policy_shares_the_cores_of_its_machine() -> None:
     part = part_of(placement.parse({"env": "0:0-1", "rollout": "1:0-1"}, 2, 0))
     assert (part.copies, part.sharing) == (2, (2, 2))
     # group 0 has its policy on machine 1, group 1 on machine 0: a machine is not the same to both
-    part = part_of(placement.parse({"env": "0-1", "rollout": "1:0,0:1"}, 2, 0))
-    assert part.copies == 1
+    env = ComponentPlacement("env", (Process(0, 0, ()), Process(1, 1, ())))
+    rollout = ComponentPlacement("rollout", (Process(0, 1, ()), Process(1, 0, ())))
+    assert part_of(Placement({"env": env, "rollout": rollout}, 2, 0)).copies == 1
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

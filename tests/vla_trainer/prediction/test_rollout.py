@@ -76,9 +76,9 @@ def test_who_asks_whom() -> None:
 
 
 def test_gpus_in_common_are_a_queue_over_segments() -> None:
-    # process 0 has GPUs 1 and 2, process 1 GPU 2, process 2 GPU 3: 0 and 1 take turns, 2 is alone
+    # processes 0 and 1 share GPU 1 and take turns, 2 is alone on GPU 2
     times = {"e": Line(), "r": Line(1), "num_envs": 3, "episodes": 3, "episode_lengths": (T,)}
-    assert rollout("0:0-2", "1-2:0,2:1,3:2", **times).seconds == 2 * T
+    assert rollout("0:0-2", "1:0-1,2:2", **times).seconds == 2 * T
     assert rollout("0:0-2", "1:0,2:1,3:2", **times).seconds == T
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from vla_trainer.config.algorithm import PPO, SFT
 from vla_trainer.errors import PlacementError, did_you_mean
 from vla_trainer.placement.grammar import parse
-from vla_trainer.placement.plan import COMPONENTS, Placement
+from vla_trainer.placement.plan import COMPONENTS, Device, Placement, Process
 
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Config
@@ -30,11 +30,12 @@ def check(placement: Placement, config: "Config") -> None:
 
     Each env process steps its share of the environments, stage by stage. A rollout process looks at the environments
     of one or several env processes, or at an equal part of those of one. Actor processes split the decisions of each
-    optimizer step; they may get one more or less than each other, but none of them nothing.
+    optimizer step; they may get one more or less than each other, but none of them nothing. A GPU has one process
+    with a policy; a rollout and an actor process with the same GPUs are one.
 
     Raises:
-        PlacementError: an unknown or a missing component, amounts that cannot be shared out like that, or components
-            that cannot work at the same time as `rollout.max_staleness` asks.
+        PlacementError: an unknown or a missing component, amounts that cannot be shared out like that, two policies on
+            a GPU, or components that cannot work at the same time as `rollout.max_staleness` asks.
     """
     for name in placement:
         if name not in COMPONENTS:
@@ -45,6 +46,8 @@ def check(placement: Placement, config: "Config") -> None:
     env, rollout, actor = (len(placement[name].processes) for name in COMPONENTS)
     _check_environments(config.env.num_envs, config.rollout.pipeline_stage_num, env, rollout)
     _check_batch(config, actor)
+    if config.policy.device != "cpu":
+        _check_policies(placement)
     if config.rollout.max_staleness:
         _check_apart(placement)
 
@@ -80,6 +83,31 @@ def _check_apart(placement: Placement) -> None:
                 f"rollout.max_staleness=1: {name} and actor share {where}, and what collects cannot learn meanwhile; "
                 "allowed: an actor apart from env and rollout"
             )
+
+
+def _check_policies(placement: Placement) -> None:
+    """NCCL, by which policies exchange gradients and weights, takes one process a GPU."""
+    taken: dict[Device, str] = {}
+    acting = list(placement["rollout"].processes)
+    for actor in placement["actor"].processes:
+        same = next((one for one in acting if (one.node, one.gpus) == (actor.node, actor.gpus)), None)
+        if same is not None:
+            acting.remove(same)
+        _take(actor, "actor", taken, placement.gpus_per_node)
+    for rollout in acting:
+        _take(rollout, "rollout", taken, placement.gpus_per_node)
+
+
+def _take(process: Process, name: str, taken: dict[Device, str], gpus_per_node: int) -> None:
+    said = f"{name} process {process.rank}"
+    for device in process.devices if process.gpus else ():
+        if device in taken:
+            gpu = device.node * gpus_per_node + (device.gpu or 0)
+            raise PlacementError(
+                f"component_placement: {taken[device]} and {said} are both on GPU {gpu}; allowed: one process with a "
+                "policy on a GPU, or policy.device=cpu"
+            )
+        taken[device] = said
 
 
 def _check_batch(config: "Config", actor: int) -> None:

@@ -4,11 +4,12 @@ cluster   all nodes; its resources are their GPUs (the group of a placement that
 node      all nodes; its resources are the nodes themselves, for processes without a GPU
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vla_trainer.errors import PlacementError, did_you_mean
-from vla_trainer.placement.ranges import read_range, say_ranges
+from vla_trainer.placement.ranges import read_range, say_range
 
 CLUSTER = "cluster"
 NODE = "node"
@@ -73,8 +74,32 @@ def read_groups(
     return groups
 
 
+def join_groups(labels: Sequence[str], groups: Mapping[str, NodeGroup], where: str) -> NodeGroup:
+    """One group of several: its resources are those of the first, then those of the second, ...
+
+    Raises:
+        PlacementError: an unknown label, `node` beside a group that counts GPUs, or a node that two groups have.
+    """
+    for label in labels:
+        if label not in groups:
+            raise PlacementError(f'{where}="{label}"{did_you_mean(label, groups)}')
+    joined = [groups[label] for label in labels]
+    counts = {group.gpus_per_node for group in joined}
+    if len(counts) > 1:
+        raise PlacementError(
+            f'{where}="{",".join(labels)}": "{NODE}" counts nodes and is not joined with groups of GPUs'
+        )
+    nodes = tuple(node for group in joined for node in group.nodes)
+    twice = _twice(nodes)
+    if twice is not None:
+        raise PlacementError(f'{where}="{",".join(labels)}": node {twice} is in two of them')
+    return NodeGroup(",".join(labels), nodes, counts.pop())
+
+
 def _nodes(written: object, num_nodes: int, where: str) -> tuple[int, ...]:
-    parts = written if isinstance(written, (list, tuple)) else str(written).split(",")
+    parts = (
+        written if isinstance(written, (list, tuple)) else [part for part in str(written).split(",") if part.strip()]
+    )
     nodes: list[int] = []
     for part in parts:
         try:
@@ -82,11 +107,15 @@ def _nodes(written: object, num_nodes: int, where: str) -> tuple[int, ...]:
         except ValueError as error:
             raise PlacementError(f'{where}: "{part}" {error}') from error
         if ranks.stop > num_nodes:
-            raise PlacementError(f'{where}: node "{part}" is not there; allowed: {say_ranges(range(num_nodes))}')
+            raise PlacementError(f'{where}: node "{part}" is not there; allowed: {say_range(0, num_nodes - 1)}')
         nodes.extend(ranks)
     if not nodes:
-        raise PlacementError(f"{where} has no node; allowed: {say_ranges(range(num_nodes))}")
-    twice = sorted({node for node in nodes if nodes.count(node) > 1})
-    if twice:
-        raise PlacementError(f"{where}: node {twice[0]} is there twice")
+        raise PlacementError(f"{where} has no node; allowed: {say_range(0, num_nodes - 1)}")
+    twice = _twice(nodes)
+    if twice is not None:
+        raise PlacementError(f"{where}: node {twice} is there twice")
     return tuple(sorted(nodes))
+
+
+def _twice(nodes: Sequence[int]) -> int | None:
+    return min((node for node, count in Counter(nodes).items() if count > 1), default=None)
