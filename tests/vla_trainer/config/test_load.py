@@ -6,7 +6,9 @@ import pytest
 import reach_toy
 
 from vla_trainer.config import load_config, recipe_names
+from vla_trainer.config.keys import ALGORITHMS, all_keys
 from vla_trainer.config.load import parse_config, to_yaml
+from vla_trainer.config.synonyms import SYNONYMS
 from vla_trainer.errors import ConfigError, UnknownRecipeError
 
 
@@ -87,6 +89,119 @@ def test_what_is_wrong_is_one_line_and_says_what_is_allowed(override: str, messa
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        # booleans and text are no numbers, numbers are no text
+        ("actor.lr=true", "actor.lr=True: Input should be a valid number"),
+        ('actor.lr="1e-4"', "actor.lr='1e-4': .* write it without quotes"),
+        ("actor.lr=1_000", "write it without quotes and without underscores"),
+        ("trainer.iterations=true", "trainer.iterations=True: Input should be a valid integer"),
+        ("trainer.iterations='3'", "trainer.iterations='3': Input should be a valid integer"),
+        ("trainer.iterations=1.5", "trainer.iterations=1.5: Input should be a valid integer"),
+        ("rollout.pipeline_stage_num=true", "rollout.pipeline_stage_num=True: allowed: a number"),
+        ("video_cfg.save_video=1", "video_cfg.save_video=1: .*allowed: true, false"),
+        ("video_cfg.save_video=yes", "video_cfg.save_video='yes': .*allowed: true, false"),
+        ("env.id=123", 'env.id=123: Input should be a valid string; quote it for text: "123"'),
+        ("trainer.logger.wandb.experiment_name=1e5", 'quote it for text: "1e5"'),
+        ("notice=a: b", "put text with .* in quotes"),
+        ("env.task=true", "^env.task=True: allowed: an index, a name, a list of indices, a list of names$"),
+        ("env.task=[0, open]", r"^env.task=\[0, 'open'\]: allowed"),
+        ("trainer.logger.wandb=true", "trainer.logger.wandb=True: keys and their values are needed"),
+        # what is not finite
+        ("actor.lr=.nan", "is not a finite number"),
+        ("policy.kwargs={a: {b: [.inf]}}", "is not a finite number"),
+        ("eval.kwargs.a=1e999", "1e999 is not a finite number"),
+        # pairs that have an order, and limits
+        ("actor.betas=[0.999, 0.9]", r"actor.betas=\[0.999, 0.9\]: 0.999 is above 0.9; allowed: the smaller"),
+        ("actor.betas=[0.9]", "actor.betas has 1 items; more are needed"),
+        ("actor.betas=[0.9, 1.0]", "actor.betas.1=1.0: Input should be less than 1"),
+        ("algorithm.clip_low=1.5", "algorithm.clip_low=1.5: Input should be less than or equal to 1"),
+        ("rollout.temperature=1e-40", "rollout.temperature=1e-40: Input should be greater than or equal to 0.001"),
+        ("eval.temperature=0.6", "eval.temperature=0.6 is not read by eval.deterministic=true"),
+        ("algorithm.critic_warmup_iterations=3", "critic_warmup_iterations=3 leaves nothing of trainer.iterations=3"),
+    ],
+)
+def test_values_are_what_they_are_written_as(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(reach_toy.PPO_RECIPE, [override])
+
+
+def test_a_float_without_a_fraction_is_an_integer() -> None:
+    assert parse_config(reach_toy.PPO_RECIPE, ["trainer.iterations=1e3"]).trainer.iterations == 1000
+    assert parse_config(reach_toy.PPO_RECIPE, ["actor.lr=1"]).actor.lr == 1.0
+
+
+def test_the_returns_of_kept_groups_are_in_order_and_can_be_met() -> None:
+    for kept, message in (
+        ("[0.9, 0.1]", "0.9 is above 0.1"),
+        ("[true, 2]", "Input should be a valid number"),
+        ("[1, 4]", r"keep_mean_return=\[1, 4\] keeps no group: .*between 0 and 1"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            parse_config(reach_toy.GRPO_RECIPE, [f"algorithm.keep_mean_return={kept}", "env.reward_scale=1.0"])
+    kept = parse_config(reach_toy.GRPO_RECIPE, ["algorithm.keep_mean_return=[0.1, 0.9]"]).algorithm
+    assert kept.keep_mean_return == (0.1, 0.9)
+
+
+def test_an_error_in_a_file_has_its_line(tmp_path: Path) -> None:
+    base = tmp_path / "base.yaml"
+    base.write_text(reach_toy.PPO_RECIPE)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: base.yaml\nactor:\n  lr: on\n  betas: [0.9,\n    true]\ntrianer: {}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(mine))
+    lr, betas, section = str(caught.value).split("; ", 2)
+    assert lr.startswith(f"{mine}:3:3: actor.lr='on': ")
+    assert betas.startswith(f"{mine}:5:5: actor.betas.1=True: ")
+    assert section.startswith(f'{mine}:6:1: unknown key "trianer"; did you mean "trainer"?')
+    # an override has no line, and one that holds takes the file's away
+    with pytest.raises(ConfigError, match=r"^actor\.lr=True: [^;]*$"):
+        load_config(str(base), ["actor.lr=true"])
+
+
+@pytest.mark.parametrize(
+    ("key", "suggested"),
+    [
+        ("actor.learning_rate", '"lr"'),
+        ("actor.batch_size", '"global_batch_size"'),
+        ("actor.minibatch", '"global_batch_size"'),
+        ("actor.gradient_clip", '"max_grad_norm"'),
+        ("algorithm.n_epochs", '"epochs"'),
+        ("algorithm.discount", '"gamma"'),
+        ("algorithm.lambda", '"lam"'),
+        ("algorithm.gae_lambda", '"lam"'),
+        ("algorithm.ent_coef", '"entropy_coef"'),
+        ("algorithm.vf_coef", '"value_coef"'),
+        ("algorithm.clip_range", '"clip_low" or "clip_high"'),
+        ("env.n_envs", '"num_envs"'),
+        ("env.num_workers", '"workers"'),
+        ("env.max_steps", '"max_episode_steps"'),
+        ("rollout.n_steps", '"horizon" or "episodes"'),
+        # in another section
+        ("actor.gamma", '"algorithm.gamma"'),
+        ("env.seed", '"trainer.seed"'),
+        ("trainer.max_steps", '"env.max_episode_steps"'),
+        ("lr", '"actor.lr"'),
+        ("wandb", '"trainer.logger.wandb.enable"'),
+        ("trainer.wandb", '"logger.wandb.enable"'),
+        # a section that does not exist, by its keys
+        ("optim.learning_rate", '"actor.lr"'),
+    ],
+)
+def test_suggestions_know_what_other_projects_call_a_key(key: str, suggested: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(reach_toy.PPO_RECIPE, [f"{key}=1"])
+    assert f"; did you mean {suggested}? allowed: " in str(caught.value)
+
+
+def test_synonyms_lead_to_keys_that_exist() -> None:
+    keys = {key for name in ALGORITHMS for key in all_keys(name)}
+    assert {key for named in SYNONYMS.values() for key in named} <= keys
+    # a key of our own needs none
+    assert not {key.rpartition(".")[2] for key in keys} & set(SYNONYMS) - {"beta", "dtype"}
+
+
 def test_a_task_s_own_success_rate_can_say_which_checkpoint_is_best() -> None:
     parse_config(reach_toy.PPO_RECIPE, ["trainer.best_metric=eval/success_rate/open the drawer"])
 
@@ -154,7 +269,8 @@ def test_a_recipe_places_components_again(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("cluster.component_placement={env: [0, 1]}", r"env is \[0, 1\]; allowed: \"0-3\", "),
-        ("cluster.component_placement={env: {node_group: [a]}}", "env is {'node_group': "),
+        ("cluster.component_placement={env: {node_group: [1.5]}}", "env is {'node_group': "),
+        ("cluster.component_placement={env: {placement: [0, 1]}}", "env is {'placement': "),
         ("cluster.component_placement={env: true}", "env is True; allowed"),
         ("cluster.node_groups=[{label: a, node_ranks: 1.5}]", r"node_groups\.0\.node_ranks=1\.5: allowed: a number"),
         ("cluster.node_groups=[{label: a, node_ranks: 0, gpu: 1}]", "unknown key .* allowed: label, node_ranks"),

@@ -1,6 +1,6 @@
 """What can be wrong with what a user gave: each error names the value and what is allowed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -103,9 +103,16 @@ class MissingExtraError(TrainerError):
         super().__init__(f'{package} is not installed; install it with: pip install "vla-trainer[{extra}]"')
 
 
-def did_you_mean(value: str, allowed: Iterable[str]) -> str:
-    """`; did you mean "x"? allowed: a, b, x`, for the end of an error message."""
+def did_you_mean(value: str, allowed: Iterable[str], known: Sequence[str] = ()) -> str:
+    """`; did you mean "x"? allowed: a, b, x`, for the end of an error message.
+
+    Args:
+        value: what was given.
+        allowed: what may be given.
+        known: what `value` stands for, if that is known; else the most similar of `allowed` is suggested, if one is.
+    """
     names = sorted(allowed)
-    close = get_close_matches(value, names, n=1, cutoff=0.5)
-    guess = f'; did you mean "{close[0]}"?' if close else ";"
+    close = list(known) or get_close_matches(value, names, n=1, cutoff=0.5)
+    quoted = " or ".join(f'"{name}"' for name in close)
+    guess = f"; did you mean {quoted}?" if close else ";"
     return f"{guess} allowed: {', '.join(names)}"

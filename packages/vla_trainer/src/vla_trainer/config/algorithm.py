@@ -2,22 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from vla_trainer.config.section import Ascending, Section
 
 Level = Literal["token_level", "action_level", "chunk_level"]
 """What a quantity is about: one token, one action (A tokens) or one decision (K = C A tokens)."""
 
 
-class Section(BaseModel):
-    """A frozen part of a config in which an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
-
-
 class PolicyGradient(Section):
     """What PPO and GRPO share."""
 
-    clip_low: PositiveFloat = 0.2
+    clip_low: Annotated[float, Field(gt=0, le=1)] = 0.2
     """The ratio's trust interval begins at 1 - clip_low."""
     clip_high: PositiveFloat = 0.28
     """The ratio's trust interval ends at 1 + clip_high ("clip-higher", DAPO)."""
@@ -77,7 +73,7 @@ class GRPO(PolicyGradient):
     chunk_level lets a decision's tokens count whole."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """G, episodes of one start."""
-    keep_mean_return: tuple[float, float] | None = None
+    keep_mean_return: Annotated[tuple[float, float], Field(strict=False), Ascending] | None = None
     """Drop groups whose mean return is outside [low, high], besides those without any difference; null: keep."""
 
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
-from vla_trainer.config.algorithm import Section
 from vla_trainer.config.secrets import is_secret
+from vla_trainer.config.section import Section
 
 
 class NodeGroup(Section):
@@ -24,6 +24,10 @@ class NodeGroup(Section):
         return written
 
 
+PlacementValue = str | int | dict[str, str | int | list[str | int]]
+"""Segments, or node groups and segments in them."""
+
+
 class Cluster(Section):
     """Where the components run."""
 
@@ -33,11 +37,11 @@ class Cluster(Section):
     """Machines."""
     gpus_per_node: NonNegativeInt = 0
     """GPUs of each; 0: processors only."""
-    component_placement: dict[str, str | int | dict[str, str | int]] = Field(
-        default_factory=lambda: dict[str, str | int | dict[str, str | int]]({"env,rollout,actor": "all"})
+    component_placement: dict[str, PlacementValue] = Field(
+        default_factory=lambda: dict[str, PlacementValue]({"env,rollout,actor": "all"})
     )
-    """Which GPUs each component has: resources[:processes], ..., or {node_group: label, placement: the same}, which
-    counts the GPUs of that group's nodes. The group `cluster`, the default, is all nodes; `node` counts nodes, for
+    """Which GPUs each component has: resources[:processes], ..., or {node_group: labels, placement: the same}, which
+    counts the GPUs of these groups' nodes. The group `cluster`, the default, is all nodes; `node` counts nodes, for
     processes without a GPU. docs/placement.md has examples."""
     node_groups: list[NodeGroup] = Field(default_factory=list)
     """Labels for some of the nodes: a list of {label: sim, node_ranks: 2-3}."""
@@ -70,7 +74,9 @@ class Cluster(Section):
     def _is_text_or_keys(cls, written: object) -> object:
         """One message instead of one for each type that a value may have."""
         for name, value in written.items() if isinstance(written, dict) else ():
-            parts = value.values() if isinstance(value, dict) else [value]
+            parts = list(value.values()) if isinstance(value, dict) else [value]
+            if isinstance(value, dict) and isinstance(labels := value.get("node_group"), list):
+                parts = [*labels, value.get("placement", "")]
             if any(isinstance(part, bool) or not isinstance(part, (str, int)) for part in parts):
                 raise ValueError(
                     f'{name} is {value!r}; allowed: "0-3", "0-3:0-7", all, {{node_group: ..., placement: ...}}'

@@ -1,25 +1,20 @@
 """A recipe's name or path, and `key=value` overrides, to a `Config`; whatever is wrong becomes one line."""
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.config.merge import apply_override, merge
+from vla_trainer.config.messages import describe_errors
+from vla_trainer.config.reader import Document, read_yaml, write_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.secrets import refuse_secrets
 from vla_trainer.config.text import read_text
 from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
-
-ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
 
 
 def recipe_names() -> list[str]:
@@ -50,16 +45,16 @@ def recipe_text(recipe: str) -> str:
 
 
 def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
-    """Read a recipe, apply `key=value` overrides, and check everything.
+    """Read a recipe, apply overrides, and check everything.
 
     Args:
         recipe: name of a shipped recipe or path of a YAML file.
-        overrides: `section.key=value`; the value is read as YAML, so that `null`, `[0, 1]` and `true` mean what they
-            do there.
+        overrides: `section.key=value`, the value read as YAML, so that `null`, `[0, 1]` and `true` mean what they do
+            there, or `~section.key`, which takes the key out of the recipe.
 
-    What is written later holds; a component that `cluster.component_placement` names again is taken out of the joined
-    names under which it was placed before. A recipe may begin with `extends: NAME`, another recipe or a file beside
-    it, and then says only what differs.
+    What is written later holds; maps are merged key by key. A component that `cluster.component_placement` names again
+    is taken out of the joined names under which it was placed before. A recipe may begin with `extends: NAME`, another
+    recipe or a file beside it, and then says only what differs.
 
     Raises:
         UnknownRecipeError: no such recipe.
@@ -70,14 +65,13 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
 
 def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config") -> Config:
     """As `load_config`, from YAML text; `source` is what a message calls it."""
+    written = _written(text, source)
     for override in overrides:
-        if "=" not in override:
-            raise ConfigError(f'"{override}" is not key=value')
+        written = apply_override(written, override)
     try:
-        merged = _over(_written(text, source), OmegaConf.from_dotlist(list(overrides)))
-        refuse_secrets(OmegaConf.to_container(merged, resolve=False), source)
-        tree = OmegaConf.to_container(merged, resolve=True)
-    except (OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError) as error:
+        refuse_secrets(written.value, source)
+        tree = OmegaConf.to_container(OmegaConf.create(written.value), resolve=True)
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
         if isinstance(error, TrainerError):
             raise
         raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
@@ -86,20 +80,21 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError("; ".join(_one_line(detail, tree) for detail in error.errors())) from error
+        raise ConfigError(describe_errors(error.errors(), tree, written.origins)) from error
 
 
-def _written(text: str, source: str, depth: int = 0) -> Any:
+def _written(text: str, source: str, depth: int = 0) -> Document:
     """What a recipe says over what the one that it extends says."""
     if depth > 8:
         raise ConfigError(f"{source}: extends goes round in a circle")
-    tree = yaml.safe_load(text) or {}
+    written = read_yaml(text, source)
+    tree = {} if written.value is None else written.value
     if not isinstance(tree, dict):
         raise ConfigError(f"{source}: expected keys and values at the top")
-    base = tree.pop("extends", None)
-    written = OmegaConf.create(tree)
+    own = Document({key: value for key, value in tree.items() if key != "extends"}, written.origins)
+    base = tree.get("extends")
     if base is None:
-        return written
+        return merge(Document({}), own)
     shipped = files("vla_trainer.recipes") / f"{base}.yaml"
     # a path is taken from the folder of the recipe that names it
     path = Path(source).expanduser().parent / str(base)
@@ -109,74 +104,9 @@ def _written(text: str, source: str, depth: int = 0) -> Any:
         below, name = read_text(path), str(path)
     else:
         raise UnknownRecipeError(f'{source}: extends="{base}"{did_you_mean(str(base), recipe_names())}, or a path')
-    return _over(_written(below, name, depth + 1), written)
-
-
-def _over(below: Any, above: Any) -> Any:
-    """`above` over `below`, key by key; a component is placed by the later of the two that names it."""
-    path = "cluster.component_placement"
-    placed, again = OmegaConf.select(below, path), OmegaConf.select(above, path)
-    if isinstance(placed, DictConfig) and isinstance(again, DictConfig):
-        named = {name.strip() for names in again for name in str(names).split(",")}
-        kept: dict[str, Any] = {}
-        for names, value in placed.items():
-            rest = [name for name in str(names).split(",") if name.strip() not in named]
-            if rest or names in again:
-                kept[str(names) if names in again else ",".join(rest)] = value
-        below = copy.deepcopy(below)
-        OmegaConf.update(below, path, kept, merge=False)
-    return OmegaConf.merge(below, above)
+    return merge(_written(below, name, depth + 1), own)
 
 
 def to_yaml(config: Config) -> str:
     """The whole config, defaults included, as YAML that `parse_config` reads back."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _one_line(detail: ErrorDetails, tree: Mapping[Any, Any]) -> str:
-    location = [str(part) for part in detail["loc"]]
-    # pydantic puts the chosen member of a union between the section and its key
-    if location[:1] == ["algorithm"] and len(location) > 1 and location[1] in ALGORITHMS:
-        del location[1]
-    path, parents = ".".join(location), location[:-1]
-    if detail["type"] == "extra_forbidden":
-        return f'unknown key "{path}"{did_you_mean(location[-1], _keys(parents, tree))}'
-    if detail["type"] == "missing":
-        return f'missing key "{path}"'
-    if detail["type"] == "union_tag_invalid":
-        value = tree["algorithm"]["name"]
-        return f'algorithm.name="{value}"{did_you_mean(str(value), ALGORITHMS)}'
-    if detail["type"] == "union_tag_not_found":
-        return f'missing key "algorithm.name"; allowed: {", ".join(ALGORITHMS)}'
-    message = detail["msg"].removeprefix("Value error, ")
-    if not path:
-        return message
-    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
-        expected = str(detail.get("ctx", {}).get("expected", ""))
-        allowed = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
-        return f'{path}="{detail["input"]}"{did_you_mean(detail["input"], allowed)}'
-    return f"{path}={detail['input']!r}: {message}"
-
-
-def _keys(parents: Sequence[str], tree: Mapping[Any, Any]) -> list[str]:
-    """The keys that the section at `parents` allows."""
-    model: type[BaseModel] = Config
-    for name in parents:
-        if name.isdigit():  # a place in a list of sections
-            continue
-        if name == "algorithm":
-            model = ALGORITHMS[tree["algorithm"]["name"]]
-            continue
-        found = _model_in(model.model_fields[name].annotation) if name in model.model_fields else None
-        if found is None:
-            return []
-        model = found
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in (Union, UnionType, list):
-        return next((model for model in map(_model_in, get_args(annotation)) if model), None)
-    return None
+    return write_yaml(config.model_dump(mode="json"))

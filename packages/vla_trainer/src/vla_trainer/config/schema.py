@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm, Section
+from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm
 from vla_trainer.config.cluster import Cluster
+from vla_trainer.config.plan import Plan
+from vla_trainer.config.section import Ascending, Decay, NotBoolean, Section, Tasks, Temperature
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
 
@@ -17,7 +19,7 @@ class Env(Section):
     """What `gymnasium.make_vec` takes, e.g. libero/Spatial-v0; "module:id" imports a module first."""
     num_envs: PositiveInt = 8
     """N, environments that step together."""
-    task: int | str | list[int] | list[str] | None = None
+    task: Tasks | None = None
     """Which tasks of the suite; null: all."""
     split: Literal["train", "eval", "all"] | None = None
     """Which start states training uses; null: train, where the environment knows splits. Evaluation has its own,
@@ -97,16 +99,16 @@ class RolloutConfig(Section):
     """GRPO: uniform draws each group's task by itself; prioritized draws a task in proportion to 1 - its success rate
     among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly; for environments that list
     their tasks and report success."""
-    temperature: PositiveFloat = 1.0
+    temperature: Temperature = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
-    temperature_final: PositiveFloat | None = None
+    temperature_final: Temperature | None = None
     """What the temperature moves to on a line, iteration by iteration, by the end of the last one; null: it stays."""
-    pipeline_stage_num: Literal[1, 2] = 1
+    pipeline_stage_num: Annotated[Literal[1, 2], NotBoolean] = 1
     """2: the environments are two halves; one steps while the policy looks at the other."""
-    max_staleness: Literal[0, 1] = 0
+    max_staleness: Annotated[Literal[0, 1], NotBoolean] = 0
     """1: while an iteration is learned from, the next is collected already, with the weights of before ("one step
     off-policy"); for actor processes that do not act. 0: what is learned from was sampled with the present weights."""
-    importance_cap: PositiveFloat | None = None
+    importance_cap: Annotated[float, Field(ge=1)] | None = None
     """With `max_staleness=1`: what older weights sampled counts by its probability under the weights that an update
     begins with over that under the older ones, at most this much; null: 2."""
 
@@ -124,7 +126,7 @@ class Actor(Section):
     """Iterations over which both learning rates rise linearly."""
     critic_lr: PositiveFloat | None = None
     """PPO: learning rate of the parameters that the policy calls "critic"; null: `lr`."""
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.999)
+    betas: Annotated[tuple[Decay, Decay], Field(strict=False), Ascending] = (0.9, 0.999)
     """AdamW's decays of the first and second moment."""
     eps: PositiveFloat = 1e-8
     """AdamW's."""
@@ -212,8 +214,8 @@ class Eval(Section):
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
     """Take the most probable action, or what else the policy takes for certain; false: sample."""
-    temperature: PositiveFloat = 1.0
-    """Where actions are sampled."""
+    temperature: Temperature = 1.0
+    """Divides the logits, where actions are sampled."""
     max_episode_steps: PositiveInt | None = None
     """Environment steps until the time limit; null: `env.max_episode_steps`."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
@@ -239,29 +241,6 @@ class Video(Section):
     """A film for each episode, or all of them side by side in one."""
     max_frames: PositiveInt = 2000
     """Pictures of an episode that are kept; a longer one is filmed to there."""
-
-
-class Plan(Section):
-    """What `--plan` computes with. Changes nothing of a run."""
-
-    parameters: PositiveFloat | None = None
-    """Weights of the policy."""
-    tokens: PositiveFloat | None = None
-    """Positions of the transformer in one decision."""
-    record_bytes: PositiveFloat | None = None
-    """Bytes that are kept of one decision until the update."""
-    env_steps_per_second: PositiveFloat | None = None
-    """Environment steps a second of one processor core."""
-    cores_per_node: PositiveInt | None = None
-    """Processor cores of a machine; null: as many as this one has."""
-    flops_per_second: PositiveFloat | None = None
-    """Floating-point operations a second that one device reaches on this policy."""
-    sync_bytes_per_second: PositiveFloat | None = None
-    """Bytes of weights a second that reach rollout processes of their own; null: that takes no time."""
-    times: str | None = None
-    """A JSON file of measured stage times, docs/prediction.md; predictions take them instead of these speeds."""
-    iteration_seconds: PositiveFloat | None = None
-    """Seconds of an iteration as measured elsewhere; comes before the estimate from the other keys."""
 
 
 class Config(Section):
@@ -290,6 +269,11 @@ class Config(Section):
                 raise ValueError("rollout.horizon is missing: ppo collects that many decisions of each environment")
             if self.rollout.episodes is not None:
                 raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
+            if (warmup := self.algorithm.critic_warmup_iterations) >= self.trainer.iterations:
+                raise ValueError(
+                    f"algorithm.critic_warmup_iterations={warmup} leaves nothing of "
+                    f"trainer.iterations={self.trainer.iterations} for the actor"
+                )
             for key in ("resample_groups", "task_sampling"):
                 if getattr(self.rollout, key) != RolloutConfig.model_fields[key].default:
                     raise ValueError(f"rollout.{key} is not read by ppo, which has no groups")
@@ -305,6 +289,7 @@ class Config(Section):
                 )
             if self.actor.critic_lr is not None:
                 raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
+            self._check_kept_groups(self.algorithm)
         if isinstance(self.algorithm, SFT):
             self._check_sft()
         self._check_overlap()
@@ -322,11 +307,27 @@ class Config(Section):
             )
         if self.actor.lr_schedule == "constant" and self.actor.lr_final_fraction is not None:
             raise ValueError('actor.lr_final_fraction is not read by lr_schedule="constant"')
+        if self.eval.deterministic and self.eval.temperature != 1.0:
+            raise ValueError(
+                f"eval.temperature={self.eval.temperature:g} is not read by eval.deterministic=true, which takes the "
+                "most probable action"
+            )
         if self.trainer.eval_every is not None and self.eval.episodes is None:
             raise ValueError("trainer.eval_every needs eval.episodes")
         if not is_score(metric := self.trainer.best_metric):
             raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
+
+    def _check_kept_groups(self, algorithm: GRPO) -> None:
+        """A group that has variance succeeds sometimes: where success alone counts its mean is in (0, reward_scale)."""
+        kept, scale = algorithm.keep_mean_return, self.env.reward_scale
+        if kept is None or scale is None or self.env.reward == "staged":
+            return
+        if kept[0] >= scale or kept[1] <= 0:
+            raise ValueError(
+                f"algorithm.keep_mean_return=[{kept[0]:g}, {kept[1]:g}] keeps no group: with "
+                f"env.reward_scale={scale:g} mean returns are between 0 and {scale:g}"
+            )
 
     def _check_overlap(self) -> None:
         """Of collecting and learning."""

@@ -1,0 +1,64 @@
+"""Which keys a config has: what the messages about wrong ones are made from."""
+
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.config.schema import Config
+
+ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
+
+
+def keys_of(parents: Sequence[str | int], algorithm: object) -> list[str]:
+    """The keys that the section at `parents` allows; none where they are free or `parents` is no section."""
+    model: Any = Config
+    for name in parents:
+        if isinstance(name, int) or name.isdigit():  # a place in a list of sections
+            continue
+        if model is Config and name == "algorithm":
+            model = ALGORITHMS.get(str(algorithm))
+        else:
+            model = _model_in(model.model_fields[name].annotation) if name in model.model_fields else None
+        if model is None:
+            return []
+    return list(model.model_fields)
+
+
+def all_keys(algorithm: object) -> list[str]:
+    """Every key of a config as it is written on a command line, `actor.lr`, sections left out."""
+    return list(_below(Config, "", algorithm))
+
+
+def is_free_map(path: Sequence[str | int]) -> bool:
+    """Whether the keys of the map at `path` are the user's own, as in `policy.kwargs` and below it."""
+    annotation: Any = Config
+    for name in path:
+        model = _model_in(annotation)
+        if model is None:
+            return get_origin(annotation) is dict
+        if name == "algorithm" and model is Config:
+            return False
+        annotation = model.model_fields[str(name)].annotation if name in model.model_fields else None
+    return get_origin(annotation) is dict
+
+
+def _below(model: type[BaseModel], prefix: str, algorithm: object) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        below = _model_in(field.annotation) if get_origin(field.annotation) is not list else None
+        if model is Config and name == "algorithm":
+            below = ALGORITHMS.get(str(algorithm), PPO)
+        if below is None:
+            yield f"{prefix}{name}"
+        else:
+            yield from _below(below, f"{prefix}{name}.", algorithm)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, UnionType, list, Annotated):
+        return next((model for model in map(_model_in, get_args(annotation)) if model), None)
+    return None
