@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,50 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(quick_command: Command, argum
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+def test_the_recipe_may_come_after_the_keys(quick_command: Command) -> None:
+    done = quick_command("vla-train", "env.num_envs=4", "~env.task", "tiny_spatial_ppo", "--check")
+    assert (done.returncode, done.stdout) == (0, "tiny_spatial_ppo: ok\n")
+    # what is left beside one recipe is no override
+    done = quick_command("vla-train", "env.num_envs=4", "tiny_spatial_ppo", "pendulum_ppo", "--check")
+    assert done.returncode == 2
+    assert done.stderr == 'ConfigError: "pendulum_ppo" is not key=value\n'
+
+
+def test_a_folder_in_the_place_of_a_recipe(quick_command: Command, tmp_path: Path) -> None:
+    (tmp_path / "lr=1e-3").mkdir()
+    for folder in (str(tmp_path), "./lr=1e-3"):
+        done = quick_command("vla-train", folder)
+        assert done.returncode == 2
+        said = f"{folder} is a folder, not a recipe; allowed: a recipe's name or a path to a .yaml file"
+        assert done.stderr == f"UnknownRecipeError: {said}\n"
+    (tmp_path / "run/checkpoints/step_000002").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("")
+    for folder in ("run", "run/checkpoints/step_000002"):
+        done = quick_command("vla-train", folder)
+        assert done.returncode == 2
+        said = f"{folder} is a folder, not a recipe; continue the run with --resume {folder}"
+        assert done.stderr == f"UnknownRecipeError: {said}\n"
+
+
+@pytest.mark.parametrize("name", ["vla-train", "vla-eval"])
+def test_versions(quick_command: Command, name: str) -> None:
+    done = quick_command(name, "--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"vla-trainer {version('vla-trainer')} (")
+    assert f"torch {version('torch')}" in done.stdout
+
+
+def test_sizes_that_no_machine_has(quick_command: Command) -> None:
+    done = quick_command("vla-train", "tiny_spatial_ppo", "--check", "env.num_envs=10000000")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ConfigError: not enough memory: env.num_envs=10000000 environments need ")
+    assert done.stderr.count("\n") == 1
+    overrides = ["plan.env_bytes=1", "plan.record_bytes=1", "plan.cores_per_node=2"]
+    done = quick_command("vla-train", "tiny_spatial_ppo", "--check", "env.num_envs=100000", *overrides)
+    assert (done.returncode, done.stdout) == (0, "tiny_spatial_ppo: ok\n")
+    assert done.stderr == "warning: env.num_envs=100000 on 2 cores: 50,000 environments a core\n"
 
 
 def test_errors_of_the_environment_and_of_the_policy_are_one_line(

@@ -1,5 +1,8 @@
 """What all commands have in common."""
 
+import platform
+from importlib.metadata import version
+
 import pytest
 
 COMMANDS = [
@@ -26,6 +29,14 @@ def test_the_command_lists_its_commands(run):
     assert done.returncode == 0
     for name in ("bundle", "doctor", "snapshot", "play", "tasks", "assets"):
         assert f" {name} " in done.stdout
+
+
+def test_versions(run):
+    done = run("--version")
+    assert done.returncode == 0
+    names = ("libero-gym", "gymnasium", "mujoco", "numpy")
+    python = f"Python {platform.python_version()}"
+    assert done.stdout == f"{', '.join(f'{name} {version(name)}' for name in names)}, {python}\n"
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -22,6 +22,20 @@ Arguments = Annotated[
 ]
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from vla_trainer.versions import describe_versions
+
+        typer.echo(describe_versions())
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions of the packages."),
+]
+
+
 def _train(
     arguments: Arguments = None,
     check: Annotated[bool, typer.Option("--check", help="Only check the config; nothing is made.")] = False,
@@ -35,6 +49,7 @@ def _train(
             show_default=False,
         ),
     ] = None,
+    version: Version = False,
 ) -> None:
     """Train a policy."""
     with _one_line():
@@ -52,6 +67,7 @@ def _train(
             return
         check_placement(planned.config)
         if check:
+            check_sizes(planned.config)
             typer.echo(f"{planned.recipe}: ok")
             return
         typer.echo(f"done: {run.run_supervised(planned, _making, typer.echo)}")
@@ -75,6 +91,7 @@ def _evaluate(
             help="Another run, checkpoint or recipe, or an eval.json, on the same episodes; the first may be one, too.",
         ),
     ] = None,
+    version: Version = False,
 ) -> None:
     """Evaluate a policy: per task and in all, with Wilson intervals, into eval.json."""
     with _one_line(), _interruptible():
@@ -94,6 +111,8 @@ def _making(config: "Config") -> "Backend | Imitating":
     from vla_trainer.backend import make_backend
 
     with _one_line(ValueError):
+        check_sizes(config)
+        typer.echo("making environments and policy; the first time scenes are built and code is compiled", err=True)
         return make_backend(config)
 
 
@@ -102,6 +121,14 @@ def check_placement(config: "Config") -> None:
     from vla_trainer import placement
 
     placement.place(config)
+
+
+def check_sizes(config: "Config") -> None:
+    """Raise ConfigError if the machines have too little memory, and warn of what is unusual."""
+    from vla_trainer import sizes
+
+    for line in sizes.check_sizes(config):
+        typer.echo(f"warning: {line}", err=True)
 
 
 def train() -> None:
@@ -122,10 +149,17 @@ def _run(command: Callable[..., None], name: str, example: str) -> None:
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """The recipe, if the first argument is one, and the overrides."""
-    if arguments and "=" not in arguments[0]:
-        return arguments[0], arguments[1:]
-    return None, arguments
+    """The recipe, which is the first argument that is no override, and the overrides."""
+    place = next((index for index, argument in enumerate(arguments) if not _is_override(argument)), None)
+    if place is None:
+        return None, arguments
+    return arguments[place], [*arguments[:place], *arguments[place + 1 :]]
+
+
+def _is_override(argument: str) -> bool:
+    """`key=value` or `~key`; a path may have "=" in it, a key has no "/"."""
+    key, equals, _ = argument.partition("=")
+    return "/" not in key and (bool(equals) or key.startswith("~"))
 
 
 def _required(recipe: str | None) -> str:

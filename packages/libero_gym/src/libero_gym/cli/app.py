@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -19,8 +22,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="LIBERO's 130 robot-manipulation tasks as Gymnasium environments.",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        named = ("libero-gym", "gymnasium", "mujoco", "numpy")
+        typer.echo(f"{', '.join(f'{name} {version(name)}' for name in named)}, Python {platform.python_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions of the packages."),
+    ] = False,
+) -> None:
+    """LIBERO's 130 robot-manipulation tasks as Gymnasium environments."""
 
 
 app.command(epilog="Examples: libero-gym doctor, LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json")(doctor)

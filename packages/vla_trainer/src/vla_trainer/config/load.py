@@ -30,18 +30,28 @@ def recipe_text(recipe: str) -> str:
     """The YAML of a shipped recipe, or of the file at the path `recipe`.
 
     Raises:
-        UnknownRecipeError: neither exists.
+        UnknownRecipeError: neither exists, or there is a folder.
     """
+    path = Path(recipe).expanduser()
+    if recipe in recipe_names():
+        return (files("vla_trainer.recipes") / f"{recipe}.yaml").read_text(encoding="utf-8")
+    if path.is_dir():
+        raise UnknownRecipeError(f"{recipe} is a folder, not a recipe{_of_a_run(path)}")
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
-        path = Path(recipe).expanduser()
         if not path.is_file():
             raise UnknownRecipeError(f"no such file: {recipe}")
         return read_text(path)
-    if recipe not in recipe_names():
-        raise UnknownRecipeError(
-            f'unknown recipe "{recipe}"{did_you_mean(recipe, recipe_names())}, or a path to a .yaml file'
-        )
-    return (files("vla_trainer.recipes") / f"{recipe}.yaml").read_text(encoding="utf-8")
+    raise UnknownRecipeError(
+        f'unknown recipe "{recipe}"{did_you_mean(recipe, recipe_names())}, or a path to a .yaml file'
+    )
+
+
+def _of_a_run(folder: Path) -> str:
+    """What to do with a folder in the place of a recipe."""
+    run = next((path for path in (folder, folder.parent.parent) if (path / "config.yaml").is_file()), None)
+    if run is not None and (run == folder or folder.parent.name == "checkpoints"):
+        return f"; continue the run with --resume {folder}"
+    return "; allowed: a recipe's name or a path to a .yaml file"
 
 
 def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:

@@ -6,7 +6,7 @@ from vla_trainer.config.section import Section
 
 
 class Plan(Section):
-    """What `--plan` computes with. Changes nothing of a run."""
+    """What `--plan` computes with, and what a run's sizes are checked with. Changes nothing of a run."""
 
     parameters: PositiveFloat | None = None
     """Weights of the policy."""
@@ -14,6 +14,10 @@ class Plan(Section):
     """Positions of the transformer in one decision."""
     record_bytes: PositiveFloat | None = None
     """Bytes that are kept of one decision until the update."""
+    env_bytes: PositiveFloat | None = None
+    """Bytes of host memory of one environment."""
+    memory_per_node: PositiveFloat | None = None
+    """Bytes of host memory of a machine; null: with the backend `local` as this one has, else not checked."""
     env_steps_per_second: PositiveFloat | None = None
     """Environment steps a second of one processor core."""
     cores_per_node: PositiveInt | None = None

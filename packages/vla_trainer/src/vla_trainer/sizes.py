@@ -1,0 +1,90 @@
+"""Whether a run's sizes can be met by its machines: found out before anything is made.
+
+N environments and what an iteration collects are in host memory together; both are counted from below, so that what is
+refused cannot work.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vla_trainer.config.algorithm import SFT
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import ConfigError
+
+GIB = 2**30
+
+MOST_ENVS_PER_CORE = 1024
+"""More is taken for a slip of the pen; environments that are that cheap are rare."""
+
+MOST_THREADS_PER_CORE = 4
+
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+def check_sizes(config: Config) -> list[str]:
+    """Return what is unusual about the sizes, a line each.
+
+    Raises:
+        ConfigError: the environments and what an iteration collects need more memory than the machines have.
+    """
+    _check_memory(config)
+    return list(_unusual(config))
+
+
+def host_memory() -> int | None:
+    """Bytes that processes of this machine, or of its container, may have; None: not known."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+    try:
+        limit = _CGROUP.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return memory
+    return min(memory, int(limit)) if limit.isdecimal() else memory
+
+
+def _check_memory(config: Config) -> None:
+    nodes = config.cluster.num_nodes if config.cluster.backend != "local" else 1
+    memory = config.plan.memory_per_node
+    if memory is None and config.cluster.backend == "local":
+        memory = host_memory()
+    if memory is None:
+        return
+    parts = [part for part in (_environments(config), _observations(config)) if part[0]]
+    need = sum(size for size, _ in parts) / nodes
+    if need > memory:
+        said = " and ".join(f"{what} {size / nodes / GIB:,.1f} GiB" for size, what in parts)
+        whose = "this machine has" if config.plan.memory_per_node is None else "plan.memory_per_node is"
+        each = " on each node" if nodes > 1 else ""
+        raise ConfigError(f"not enough memory: {said}{each} at least; {whose} {memory / GIB:,.1f} GiB")
+
+
+def _environments(config: Config) -> tuple[float, str]:
+    counts = {"env.num_envs": 0 if isinstance(config.algorithm, SFT) else config.env.num_envs}
+    if config.eval.num_envs is not None:
+        counts["eval.num_envs"] = config.eval.num_envs
+    key = max(counts, key=lambda name: counts[name])
+    return counts[key] * (config.plan.env_bytes or 0.0), f"{key}={counts[key]} environments need"
+
+
+def _observations(config: Config) -> tuple[float, str]:
+    env, rollout = config.env, config.rollout
+    image = 3 * env.image_size**2 * len(env.cameras or [""]) if env.image_size is not None else 0
+    each = config.plan.record_bytes or float(image)
+    if rollout.horizon is not None:
+        return each * rollout.horizon * env.num_envs, f"rollout.horizon={rollout.horizon} policy steps of each need"
+    # an episode has a policy step at least
+    return each * (rollout.episodes or 0), f"the observations of rollout.episodes={rollout.episodes} need"
+
+
+def _unusual(config: Config) -> Iterator[str]:
+    local = config.cluster.backend == "local"
+    cores = (config.plan.cores_per_node or os.cpu_count() or 1) * (1 if local else config.cluster.num_nodes)
+    for key, count in (("env.num_envs", config.env.num_envs), ("eval.num_envs", config.eval.num_envs)):
+        if count is not None and count > MOST_ENVS_PER_CORE * cores:
+            yield f"{key}={count} on {cores} cores: {count // cores:,} environments a core"
+    for key, count in (("trainer.threads", config.trainer.threads), ("env.workers", config.env.workers)):
+        if count is not None and count > MOST_THREADS_PER_CORE * cores:
+            yield f"{key}={count} on {cores} cores: {count // cores:,} threads a core wait for each other"
