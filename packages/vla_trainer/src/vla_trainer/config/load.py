@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from vla_trainer.config.interpolate import interpolate
 from vla_trainer.config.merge import apply_override, merge
 from vla_trainer.config.messages import describe_errors
 from vla_trainer.config.reader import Document, read_yaml, write_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.secrets import refuse_secrets
 from vla_trainer.config.text import read_text
-from vla_trainer.errors import ConfigError, TrainerError, UnknownRecipeError, did_you_mean
+from vla_trainer.errors import ConfigError, UnknownRecipeError, did_you_mean
 
 
 def recipe_names() -> list[str]:
@@ -78,15 +77,8 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
     written = _written(text, source)
     for override in overrides:
         written = apply_override(written, override)
-    try:
-        refuse_secrets(written.value, source)
-        tree = OmegaConf.to_container(OmegaConf.create(written.value), resolve=True)
-    except (OmegaConfBaseException, ValueError, TypeError) as error:
-        if isinstance(error, TrainerError):
-            raise
-        raise ConfigError(f"{source}: {' '.join(str(error).split())}") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{source}: expected keys and values at the top")
+    refuse_secrets(written.value, source)
+    tree = interpolate(written.value, source)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

@@ -14,6 +14,7 @@ MOST_SUGGESTIONS = 3
 """A name that more keys have than this stands for none of them."""
 
 _TYPES = {
+    "model_attributes_type": "keys and their values are needed",
     "model_type": "keys and their values are needed",
     "dict_type": "keys and their values are needed",
     "tuple_type": "a list is needed",
