@@ -28,12 +28,16 @@ from torch import Tensor, nn
 from vla_policy.action_stats import ActionStats, read_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.distribution import ActionTokenDistribution
-<<<<<<< HEAD
-from vla_policy.errors import ActionError, ConfigError, NumbersError, ObservationError, UnsupportedError
-=======
-from vla_policy.errors import ActionError, CheckpointError, ConfigError, ObservationError, UnsupportedError, clip
+from vla_policy.errors import (
+    ActionError,
+    CheckpointError,
+    ConfigError,
+    NumbersError,
+    ObservationError,
+    UnsupportedError,
+    clip,
+)
 from vla_policy.field_types import typed
->>>>>>> 06c65dd (Mixed dtypes load as one network, bad statistics and damaged files are named, statistics of a dataset in one call)
 from vla_policy.model.openvla_oft import OpenVLAOFTModel, OpenVLAOFTOutput
 from vla_policy.observation import Inputs, ObservationReader
 from vla_policy.outputs import PolicyEvaluation, PolicyOutput
