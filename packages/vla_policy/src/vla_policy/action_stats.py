@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vla_policy.errors import ConfigError, UnnormKeyError, clip, names
+from vla_policy.field_types import is_finite_number
 
 Bounds = Literal["q99", "minmax"]
 """Which statistics span [-1, 1]: the 1% and 99% quantiles (LIBERO), or minimum and maximum (ALOHA)."""
@@ -26,9 +26,6 @@ units."""
 
 EPSILON = 1e-8
 """Added to q99 - q01, so that a dimension that never moved divides by something."""
-
-
-LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Range:
             raise ConfigError(
                 f"{place}, dimension {dim}: {keys[0]} is {low[dim]:g}, above {keys[1]}, which is {high[dim]:g}"
             )
-        for dim in np.flatnonzero(high / 2.0 - low / 2.0 > LARGEST / 2.0):
+        for dim in np.flatnonzero(high / 2.0 - low / 2.0 > sys.float_info.max / 2.0):
             raise ConfigError(f"{place}, dimension {dim}: {low[dim]:g} to {high[dim]:g} is too wide; a float overflows")
         return Range(low, high, mask)
 
@@ -164,7 +161,7 @@ def _numbers(value: Any, place: str) -> NDArray[np.float64]:
     if not isinstance(numbers, (list, tuple)) or not numbers:
         raise ConfigError(f"{place} is {clip(value)}; a list of numbers is needed")
     for dim, number in enumerate(numbers):
-        if isinstance(number, bool) or not isinstance(number, Real) or not abs(number) <= LARGEST:
+        if not is_finite_number(number):
             raise ConfigError(f"{place}, dimension {dim}: {clip(number)} is no finite number")
     return np.array(numbers, dtype=np.float64)
 

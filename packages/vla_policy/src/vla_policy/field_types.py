@@ -22,9 +22,18 @@ def check_fields(instance: Any, place: str = "") -> None:
     Raises:
         ConfigError: a field has another type; the message names it, its value and what is allowed.
     """
-    hints = _hints(type(instance))
+    cls: Any = type(instance)
+    hints = _hints(cls)
     for field in fields(instance):
         _require(getattr(instance, field.name), hints[field.name], f"{place}{field.name}", ConfigError)
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether a value is a number, not a boolean, that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    size: Any = abs(value)
+    return bool(size <= sys.float_info.max)
 
 
 def typed(
@@ -76,7 +85,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is int:
         return isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if hint is float:
-        return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+        return is_finite_number(value)
     return isinstance(value, hint)
 
 
