@@ -112,7 +112,8 @@ class Machines:
     def _connect(self, ray: Any) -> None:
         _no_environments_of_workers()
         address = self._cluster.address or os.environ.get("RAY_ADDRESS")
-        options = {"include_dashboard": False} if address is None else {"address": address}
+        # without an address Ray would join whichever cluster runs on this machine, another user's, too
+        options = {"address": "local", "include_dashboard": False} if address is None else {"address": address}
         if address is None and self._cluster.num_nodes > 1:
             raise BackendError(
                 f"cluster.num_nodes={self._cluster.num_nodes}, and no cluster is named; start Ray on every machine "
