@@ -223,3 +223,43 @@ def test_weights_that_are_not_finite_are_never_loaded(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"step_000001 holds weights that are not finite: weight"):
         checkpoint.load(path, policy)
     assert torch.equal(policy.weight, before)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[1]", b'{"metric": "eval/success_rate", "value": "9"}', b"NaN"])
+def test_a_damaged_score_is_none(content: bytes, tmp_path: Path) -> None:
+    save(tmp_path, 1, 0.5)
+    (save(tmp_path, 2, 0.9) / "score.json").write_bytes(content)
+    assert checkpoint.best(tmp_path, METRIC) == tmp_path / "step_000001"
+
+
+@pytest.mark.parametrize("content", [b"step_000009", b"../elsewhere", b"\xff\xfe", b"", b"a/../../b"])
+def test_a_damaged_pointer_to_the_best_is_named(content: bytes, tmp_path: Path) -> None:
+    save(tmp_path, 1, 0.5)
+    (tmp_path / "best").unlink()
+    (tmp_path / "best").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"best points at .*, which is not a checkpoint"):
+        checkpoint.follow(tmp_path / "best")
+
+
+def test_a_zip_or_pickle_of_something_else_is_named_without_advice_to_run_it(tmp_path: Path) -> None:
+    import pickle
+    import zipfile
+
+    path = save(tmp_path, 1)
+    file = path / "trainer_state.pt"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("notes.txt", "mine")
+    with pytest.raises(CheckpointError, match="is not the state of a trainer: a zip file of something else"):
+        checkpoint.read_state(path)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"iteration": 1}))
+    with pytest.raises(CheckpointError, match="is not the state of a trainer"):
+        checkpoint.read_state(path)
+    file.write_bytes(pickle.dumps({"iteration": 1}))
+    with pytest.raises(CheckpointError, match=r"is damaged: trainer_state\.pt: File is not a zip file"):
+        checkpoint.read_state(path)
+    torch.save({"policy": {}, "a": Path("code")}, file)
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read_state(path, mapped=True)
+    assert "it holds objects of pathlib" in str(caught.value)
+    assert "weights_only" not in str(caught.value)

@@ -331,7 +331,8 @@ def _score_of(checkpoint: Path, metric: str | None) -> float | None:
         score = Score(**json.loads((checkpoint / SCORE_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    return score.value if score.metric == metric else None
+    measured = isinstance(score.value, int | float) and math.isfinite(score.value)
+    return score.value if measured and score.metric == metric else None
 
 
 def _instead_of(damaged: Path) -> str:

@@ -1,5 +1,6 @@
 """Weights & Biases; needs the extra `wandb`."""
 
+import re
 import secrets
 import ssl
 import threading
@@ -111,4 +112,9 @@ def _run_id(folder: Path) -> str:
     if not file.exists():
         durable.make_folder(folder)
         durable.write_text(file, secrets.token_hex(4) + "\n")
-    return file.read_text(encoding="utf-8").strip()
+    run_id = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not re.fullmatch(r"[\w-]{1,64}", run_id, re.ASCII):
+        raise LoggerError(
+            f"{file} is damaged: it does not hold wandb's id of the run; remove it to begin a new run there"
+        )
+    return run_id
