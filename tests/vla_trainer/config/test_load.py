@@ -158,6 +158,8 @@ def test_an_error_in_a_file_has_its_line(tmp_path: Path) -> None:
     # an override has no line, and one that holds takes the file's away
     with pytest.raises(ConfigError, match=r"^actor\.lr=True: [^;]*$"):
         load_config(str(base), ["actor.lr=true"])
+    with pytest.raises(ConfigError, match=r"^actor\.lr={'x': 1}: [^;]*$"):
+        load_config(str(base), ["actor.lr.x=1"])
 
 
 @pytest.mark.parametrize(

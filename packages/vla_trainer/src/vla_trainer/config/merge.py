@@ -48,8 +48,19 @@ def apply_override(tree: Document, override: str) -> Document:
     nested = value.value
     for name in reversed(path):
         nested = {name: nested}
-    origins = {(*path, *rest): origin for rest, origin in value.origins.items()}
+    # what stands in the way of the path is replaced, and does not come from a file any more
+    origins = {
+        path[:end]: Origin(None, None) for end in range(1, len(path)) if not isinstance(_at(tree, path[:end]), dict)
+    }
+    origins |= {(*path, *rest): origin for rest, origin in value.origins.items()}
     return merge(tree, Document(nested, origins))
+
+
+def _at(tree: Document, path: Path) -> Any:
+    value = tree.value
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _find(tree: Any, names: list[str]) -> Path:
