@@ -1,5 +1,7 @@
 """The commands as a person runs them: what they print and how they leave."""
 
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,6 +127,19 @@ def test_sizes_that_no_machine_has(quick_command: Command) -> None:
     done = quick_command("vla-train", "tiny_spatial_ppo", "--check", "env.num_envs=100000", *overrides)
     assert (done.returncode, done.stdout) == (0, "tiny_spatial_ppo: ok\n")
     assert done.stderr == "warning: env.num_envs=100000 on 2 cores: 50,000 environments a core\n"
+
+
+def test_a_terminal_is_told_that_the_first_time_takes_long(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    terminal, end = pty.openpty()
+    code = "from vla_trainer.cli import train; train()"
+    arguments = [sys.executable, "-c", code, toy_recipes["ppo"], "env.id=Nothing-v0"]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=end, cwd=tmp_path, timeout=120, check=False)
+    os.close(end)
+    said = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert done.returncode == 2
+    assert said.splitlines()[0].startswith("making environments and policy; the first time scenes are built")
+    assert "NameNotFound: " in said
 
 
 def test_errors_of_the_environment_and_of_the_policy_are_one_line(

@@ -47,11 +47,25 @@ def test_nodes_share_the_environments() -> None:
     assert check_sizes(config(*on_two, "env.num_envs=10", "~plan.memory_per_node")) == []
 
 
-def test_the_larger_of_training_and_evaluation_counts() -> None:
-    with pytest.raises(ConfigError, match=r"eval.num_envs=10 environments need 9.3 GiB"):
-        check_sizes(config("plan.env_bytes=1e9", "env.num_envs=2", "eval.num_envs=10"))
-    supervised = config("plan.env_bytes=1e9", "env.num_envs=1000", recipe=reach_toy.SFT_RECIPE)
-    assert check_sizes(supervised) == []
+def test_evaluation_has_environments_of_its_own() -> None:
+    two = ["plan.env_bytes=1e9", "env.num_envs=2"]
+    with pytest.raises(ConfigError, match=r"eval.num_envs=10 environments need 9.3 GiB at least"):
+        check_sizes(config(*two, "eval.episodes=20", "eval.num_envs=10"))
+    assert check_sizes(config(*two, "eval.num_envs=10")) == []  # none is evaluated
+    with pytest.raises(ConfigError, match=r"eval.num_envs=10 environments need 9.3 GiB at least"):
+        check_sizes(config(*two, "eval.num_envs=10"), training=False)
+    # sft makes environments for evaluation alone
+    supervised = ["plan.env_bytes=1e9", "env.num_envs=1000"]
+    assert check_sizes(config(*supervised, "eval.episodes=null", recipe=reach_toy.SFT_RECIPE)) == []
+    with pytest.raises(ConfigError, match=r"env.num_envs=1000 environments need 931.3 GiB"):
+        check_sizes(config(*supervised, "eval.episodes=20", recipe=reach_toy.SFT_RECIPE))
+
+
+def test_an_evaluation_collects_nothing() -> None:
+    large = config("plan.record_bytes=1e9")
+    with pytest.raises(ConfigError, match=r"rollout.horizon=16 policy steps of each need 119.2 GiB at least"):
+        check_sizes(large)
+    assert check_sizes(large, training=False) == []
 
 
 def test_what_is_unusual_is_a_line() -> None:

@@ -1,7 +1,9 @@
 """`vla-train` and `vla-eval`. Nothing heavy is imported before it is needed: help and `--check` come at once."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,19 +102,20 @@ def _evaluate(
         from vla_trainer import evaluation_command
 
         recipe, overrides = _split(arguments or [])
-        console = Console()
+        console, making = Console(), partial(_making, training=False)
         if compare is None:
-            evaluation_command.evaluate_one(_required(recipe), overrides, console, _making)
+            evaluation_command.evaluate_one(_required(recipe), overrides, console, making)
         else:
-            evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, _making)
+            evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, making)
 
 
-def _making(config: "Config") -> "Backend | Imitating":
+def _making(config: "Config", *, training: bool = True) -> "Backend | Imitating":
     from vla_trainer.backend import make_backend
 
     with _one_line(ValueError):
-        check_sizes(config)
-        typer.echo("making environments and policy; the first time scenes are built and code is compiled", err=True)
+        check_sizes(config, training=training)
+        if sys.stderr.isatty():
+            typer.echo("making environments and policy; the first time scenes are built and code is compiled", err=True)
         return make_backend(config)
 
 
@@ -123,11 +126,11 @@ def check_placement(config: "Config") -> None:
     placement.place(config)
 
 
-def check_sizes(config: "Config") -> None:
+def check_sizes(config: "Config", *, training: bool = True) -> None:
     """Raise ConfigError if the machines have too little memory, and warn of what is unusual."""
     from vla_trainer import sizes
 
-    for line in sizes.check_sizes(config):
+    for line in sizes.check_sizes(config, training=training):
         typer.echo(f"warning: {line}", err=True)
 
 

@@ -22,13 +22,13 @@ MOST_THREADS_PER_CORE = 4
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def check_sizes(config: Config) -> list[str]:
-    """Return what is unusual about the sizes, a line each.
+def check_sizes(config: Config, *, training: bool = True) -> list[str]:
+    """Return what is unusual about the sizes, a line each; without `training` those of an evaluation alone.
 
     Raises:
         ConfigError: the environments and what an iteration collects need more memory than the machines have.
     """
-    _check_memory(config)
+    _check_memory(config, training)
     return list(_unusual(config))
 
 
@@ -45,26 +45,32 @@ def host_memory() -> int | None:
     return min(memory, int(limit)) if limit.isdecimal() else memory
 
 
-def _check_memory(config: Config) -> None:
+def _check_memory(config: Config, training: bool) -> None:
     nodes = config.cluster.num_nodes if config.cluster.backend != "local" else 1
     memory = config.plan.memory_per_node
     if memory is None and config.cluster.backend == "local":
         memory = host_memory()
     if memory is None:
         return
-    parts = [part for part in (_environments(config), _observations(config)) if part[0]]
+    parts = [_environments(config, training), *([_observations(config)] if training else [])]
     need = sum(size for size, _ in parts) / nodes
     if need > memory:
-        said = " and ".join(f"{what} {size / nodes / GIB:,.1f} GiB" for size, what in parts)
+        large = [(size / nodes / GIB, what) for size, what in parts if size / nodes > need / 100]
+        said = " and ".join(f"{what} {size:,.1f} GiB" for size, what in large)
         whose = "this machine has" if config.plan.memory_per_node is None else "plan.memory_per_node is"
         each = " on each node" if nodes > 1 else ""
         raise ConfigError(f"not enough memory: {said}{each} at least; {whose} {memory / GIB:,.1f} GiB")
 
 
-def _environments(config: Config) -> tuple[float, str]:
-    counts = {"env.num_envs": 0 if isinstance(config.algorithm, SFT) else config.env.num_envs}
-    if config.eval.num_envs is not None:
-        counts["eval.num_envs"] = config.eval.num_envs
+def _environments(config: Config, training: bool) -> tuple[float, str]:
+    counts: dict[str, int] = {}
+    if training and not isinstance(config.algorithm, SFT):
+        counts["env.num_envs"] = config.env.num_envs
+    if config.eval.episodes is not None or not training:
+        key = "env.num_envs" if config.eval.num_envs is None else "eval.num_envs"
+        counts[key] = config.eval.num_envs or config.env.num_envs
+    if not counts:
+        return 0.0, ""
     key = max(counts, key=lambda name: counts[name])
     return counts[key] * (config.plan.env_bytes or 0.0), f"{key}={counts[key]} environments need"
 
