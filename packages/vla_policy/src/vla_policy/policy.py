@@ -109,45 +109,45 @@ class OpenVLAOFTPolicy(nn.Module):
         statistics: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         num_images: int | None = None,
         value_head: ValueHeadConfig | Mapping[str, Any] | bool | None = None,
-        lora: int | Mapping[str, Any] | None = None,
+        lora: int | str | os.PathLike[str] | Mapping[str, Any] | None = None,
         dtype: torch.dtype | str | None = None,
         device: str | torch.device = "cpu",
         seed: int = 0,
         **options: Any,
     ) -> Self:
-        """Load a checkpoint in the published layout, or one that `save_pretrained` wrote. Its folder is only read.
+        """Load a checkpoint in the published layout, one that `save_pretrained` wrote, or a run's that changes one.
+
+        Its folder is only read. docs/checkpoints.md lists what loads.
 
         Args:
             path: a folder, or a repository of the Hugging Face Hub.
             unnorm_key: entry of `norm_stats` (the suite; `_no_noops` is tried too); None: the saved or the only one.
             statistics: of a dataset of your own, instead of the checkpoint's: what `dataset_statistics` computes, or
                 the path of a `dataset_statistics.json`. `unnorm_key` then names an entry of these.
-            num_images: n, 1 or 2 cameras; None takes the saved one, else 1.
+            num_images: n, 1 or 2 cameras; None takes what the checkpoint says.
             value_head: None takes the saved one, if any; False none; True or options one of that shape.
-            lora: a rank, or `{"rank":, "alpha":}`; the base weights are frozen then.
-            dtype: of the network's weights, for example `torch.bfloat16`; None keeps the stored one, that of the
-                embeddings where parts differ. All of the network is cast to it; the value head is float32.
+            lora: a rank, or `{"rank":, "alpha":}`, of new adapters; or the folder of trained ones, to train them on.
+                The base weights are frozen then.
+            dtype: of the network's weights, for example `torch.bfloat16`; None or "auto" keeps the stored one,
+                that of the embeddings where parts differ. All of the network is cast to it; the value head is float32.
             seed: of a new value head's and adapters' weights.
-            options: fields of `PolicyConfig` to replace.
+            options: other fields of `checkpoint.policy_files.LoadOptions`, such as `stop_token`, `base`, `revision`,
+                `token`; and fields of `PolicyConfig` to replace.
 
         Raises:
-            CheckpointError, ConfigError, UnnormKeyError: see there.
+            CheckpointError, ConfigError, UnnormKeyError, UnsupportedError: see there.
         """
-        from vla_policy.checkpoint.policy_files import load_policy
+        from vla_policy.checkpoint.policy_files import LoadOptions, load_policy
 
-        return load_policy(
-            cls,
-            path,
-            unnorm_key=unnorm_key,
-            statistics=statistics,
-            num_images=num_images,
-            value_head=value_head,
-            lora=lora,
-            dtype=dtype,
-            device=device,
-            seed=seed,
-            options=options,
-        )
+        own = {
+            "unnorm_key": unnorm_key,
+            "statistics": statistics,
+            "num_images": num_images,
+            "value_head": value_head,
+            "lora": lora,
+        }
+        given, others = LoadOptions.read(options | own | {"dtype": dtype, "device": device, "seed": seed})
+        return load_policy(cls, path, given, others)
 
     @classmethod
     def for_spaces(
@@ -164,27 +164,42 @@ class OpenVLAOFTPolicy(nn.Module):
         Args:
             observation_space, action_space: of one env; they must fit the checkpoint.
             path: a folder, or a repository of the Hugging Face Hub.
-            num_images: n; None: as many as the env has cameras.
+            num_images: n; None: what the checkpoint says, else as many as the env has cameras.
             options: the other arguments of `from_pretrained`.
 
         Raises:
             SpaceError: the checkpoint gives other chunks, needs more cameras or another state than the env has.
-            CheckpointError, ConfigError, UnnormKeyError: as `from_pretrained`.
+            CheckpointError, ConfigError, UnnormKeyError, UnsupportedError: as `from_pretrained`.
         """
+        from vla_policy.checkpoint.policy_files import LoadOptions, load_policy
         from vla_policy.spaces import check_fit, read_spaces
 
         env = read_spaces(observation_space, action_space)
-        policy = cls.from_pretrained(
-            path, num_images=len(env.image_keys) if num_images is None else num_images, **options
-        )
+        given, others = LoadOptions.read({**options, "num_images": num_images})
+        policy = load_policy(cls, path, given, others, cameras=len(env.image_keys))
         check_fit(env, policy.model.config, path)
         return policy
 
     def save_pretrained(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that `from_pretrained` reads, in the published layout; LoRA adapters are merged."""
+        """Write everything that `from_pretrained` reads, in the published layout; LoRA adapters are merged.
+
+        The other files of the checkpoint that was loaded are taken over byte for byte, see docs/checkpoints.md.
+        """
         from vla_policy.checkpoint.policy_files import save_policy
 
         save_policy(self, Path(path))
+
+    def save_adapter(self, path: str | os.PathLike[str]) -> None:
+        """Write the LoRA adapters alone, as peft reads them, with the statistics and the value head beside them.
+
+        `from_pretrained(base, lora=path)` trains them on, `from_pretrained(path)` merges them into their base.
+
+        Raises:
+            UnsupportedError: there are none, or they change weights that no checkpoint has.
+        """
+        from vla_policy.checkpoint.policy_files import save_policy_adapter
+
+        save_policy_adapter(self, Path(path))
 
     @torch.no_grad()
     def act(

@@ -15,16 +15,26 @@ import re
 _LAYER_SCALE_FILE = re.compile(r"\.(ls\d+)\.scale_factor$")
 _LAYER_SCALE_MODULE = re.compile(r"\.(ls\d+)\.gamma$")
 _NOT_WEIGHTS = re.compile(r"rotary_emb\.inv_freq$")
+_WRAPPERS = re.compile(
+    r"^(_orig_mod\.|module\.|base_model\.model\.)+|(_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+)
+"""What torch.compile, DistributedDataParallel, peft, FSDP and activation checkpointing put into names."""
 
 PARTS = ("action_head", "proprio_projector")
 """Modules that the published layout keeps in files of their own, `{part}--{step}_checkpoint.pt`."""
 
 
 def to_module(name: str) -> str | None:
-    """The module's name of a weight in the safetensors files; None for an entry that is not a weight."""
+    """The module's name of a weight in the network's files; None for an entry that is not a weight."""
+    name = _WRAPPERS.sub("", name).replace(".base_layer.", ".")
     if _NOT_WEIGHTS.search(name):
         return None
     return _LAYER_SCALE_FILE.sub(r".\1.gamma", name) if name.startswith("vision_backbone.") else name
+
+
+def is_adapter_weight(name: str) -> bool:
+    """Whether a weight is an adapter's that was not merged."""
+    return ".lora_" in name
 
 
 def to_file(name: str) -> str:

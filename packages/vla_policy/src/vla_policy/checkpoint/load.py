@@ -10,9 +10,10 @@ proprio_projector--{step}_checkpoint.pt  optional
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,45 +21,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
-from vla_policy.checkpoint.key_map import PARTS, part_to_module, to_module
+from vla_policy.checkpoint.companions import read_companions
+from vla_policy.checkpoint.images import num_images_of
+from vla_policy.checkpoint.key_map import PARTS, is_adapter_weight, part_to_module, to_module
 from vla_policy.checkpoint.weight_file import WEIGHT_DTYPES, file_weights
 from vla_policy.errors import CheckpointError, UnsupportedError, clip, names
 from vla_policy.field_types import typed
 from vla_policy.model.config import config_from_dict
 
 if TYPE_CHECKING:
+    from vla_policy.checkpoint.source import CheckpointFiles
     from vla_policy.model.openvla_oft import OpenVLAOFTModel
 
     ModelT = TypeVar("ModelT", bound=OpenVLAOFTModel)
 
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-_HUB_FILES = ["*.json", "*.safetensors", "*.pt", "tokenizer.model"]
-_HUB_BIN_FILES = ["pytorch_model*.bin"]
-
-
-def resolve_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder itself, or the snapshot of a Hugging Face repository ("owner/name"), downloaded if it is not here.
-
-    Raises:
-        CheckpointError: neither.
-    """
-    folder = Path(path)
-    if folder.is_dir():
-        return folder
-    if not _REPOSITORY.fullmatch(os.fspath(path)):
-        raise CheckpointError(f"checkpoint {os.fspath(path)!r} is neither a folder nor a repository 'owner/name'")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    try:
-        found = Path(snapshot_download(os.fspath(path), allow_patterns=_HUB_FILES))
-        if not any(found.glob("*.safetensors")):
-            found = Path(snapshot_download(os.fspath(path), allow_patterns=[*_HUB_FILES, *_HUB_BIN_FILES]))
-        return found
-    except (RepositoryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"checkpoint {os.fspath(path)!r} is no folder here, and the Hub did not give it: {error}"
-        ) from error
+VALUE_HEAD = "value_head."
+"""RLinf (a3816b5) keeps its value head among the network's weights, as `value_head.mlp.{0,2,4}`."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -140,62 +118,109 @@ def read_part(folder: Path, part: str) -> dict[str, Tensor]:
     return found
 
 
-def load_model(
+def load_network(
     cls: type[ModelT],
-    path: str | os.PathLike[str],
+    files: CheckpointFiles,
     *,
     num_images: int | None,
     chunk: int | None,
+    stop_token: bool | None,
     dtype: torch.dtype | None,
     device: str | torch.device,
-) -> ModelT:
-    """See `OpenVLAOFTModel.from_pretrained`."""
-    folder = resolve_folder(path)
-    data = read_json(folder / "config.json")
-    if part_file(folder, "vision_backbone") is not None:
-        raise UnsupportedError(f"{folder} has a vision_backbone--*_checkpoint.pt (FiLM), which is not supported")
-    parts: dict[str, Tensor] = {}
-    for part in PARTS:
-        parts |= read_part(folder, part)
+) -> tuple[ModelT, dict[str, Tensor]]:
+    """Read a network, and the value head's weights where they lie among the network's.
+
+    See `OpenVLAOFTModel.from_pretrained` for the arguments.
+    """
+    data = read_json(files.base / "config.json")
+    for folder in files.folders:
+        if part_file(folder, "vision_backbone") is not None:
+            raise UnsupportedError(f"{folder} has a vision_backbone--*_checkpoint.pt (FiLM), which is not supported")
+    parts, places = _read_parts(files)
     proprio = parts.get("proprio_projector.fc1.weight")
     if proprio is not None and proprio.ndim != 2:
         raise CheckpointError(
-            f"{folder}: proprio_projector.fc1.weight has shape {tuple(proprio.shape)}; (D, P) is needed"
+            f"{files.folder}: proprio_projector.fc1.weight has shape {tuple(proprio.shape)}; (D, P) is needed"
         )
     config = config_from_dict(
         data,
-        num_images=num_images,
-        chunk=chunk,
+        num_images=num_images or num_images_of(data, files.places),
+        chunk=chunk or typed(data, "num_action_chunks", int),  # RLinf's key
+        stop_token=stop_token,
         proprio_dim=None if proprio is None else proprio.shape[1],
         action_head="l1" if any(k.startswith("action_head.") for k in parts) else None,
     )
+    weights: dict[str, Tensor] = {}
+    for name, tensor in itertools.chain(_network_weights(files), parts.items()):
+        layer = name.removesuffix(".weight")
+        if files.adapter is not None and layer != name and layer in files.adapter.layers:
+            tensor = files.adapter.merged(layer, tensor)
+        place = places.get(name.partition(".")[0]) if name in weights else None
+        if place is not None and place not in files.weights[0].parents:
+            if place == files.base:
+                continue  # the run's network has a later one
+        elif name in weights and not torch.equal(weights[name].cpu(), tensor.to(weights[name].dtype)):
+            raise CheckpointError(
+                f"checkpoint {files.folder} has two different {name}, in two of its files (among the network's weights "
+                "and beside them, for example); remove the one that is not of this network"
+            )
+        weights[name] = _checked(name, tensor, files.folder).to(device=device, dtype=dtype, copy=True)
+    head = {name: weights.pop(name) for name in list(weights) if name.startswith(VALUE_HEAD)}
+    inside = weights.get("proprio_projector.fc1.weight")  # SimpleVLA-RL's place for it
+    if config.proprio_dim is None and inside is not None and inside.ndim == 2:
+        config = dataclasses.replace(config, proprio_dim=inside.shape[1])
+    if config.proprio_dim is None and data.get("use_proprio"):
+        raise CheckpointError(
+            f"checkpoint {files.folder}: config.json says use_proprio, but there is no proprio_projector, neither "
+            "proprio_projector--*_checkpoint.pt nor among the network's weights"
+        )
+    if files.adapter is not None:
+        files.adapter.check(name.removesuffix(".weight") for name in weights)
     with torch.device("meta"):  # no random weights, no memory, until the files give them
         model = cls(config)
     # `norm_stats` as used, so that a checkpoint saved from this one needs no second file.
-    model.source_config = data | {"norm_stats": read_norm_stats(folder, data)}
-
-    weights = {
-        name: tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None, copy=True)
-        for name, tensor in _all_weights(folder, parts)
-    }
-    _check_weights(model, weights, folder)
+    model.source_config = data | {"norm_stats": files.norm_stats(data)}
+    model.source_name, model.merged_adapter = files.base_name, files.adapter is not None
+    model.source_files = read_companions(files.base) | read_companions(
+        files.folder, documents=files.folder == files.base
+    )
+    _check_weights(model, weights, files.folder)
     weights = _in_one_dtype(weights)
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     model.load_state_dict(weights, strict=True, assign=True)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name not in frozen)
-    return model
+    return model, head
 
 
-def _all_weights(folder: Path, parts: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def _read_parts(files: CheckpointFiles) -> tuple[dict[str, Tensor], dict[str, Path]]:
+    """The weights of the parts that have files of their own, and the folder of each part."""
+    weights: dict[str, Tensor] = {}
+    places: dict[str, Path] = {}
+    for part in PARTS:
+        for folder in files.part_folders(part):
+            found = read_part(folder, part)
+            if found:
+                weights, places = weights | found, places | {part: folder}
+                break
+    return weights, places
+
+
+def _network_weights(files: CheckpointFiles) -> Iterator[tuple[str, Tensor]]:
     """Module names and weights, one at a time; what a file gives is memory-mapped."""
-    for file in weight_files(folder):
+    for file in files.weights:
         for key, tensor in file_weights(file):
             name = to_module(key)
-            if name is not None:
-                yield name, _checked(name, tensor, folder)
-    for name, tensor in parts.items():
-        yield name, _checked(name, tensor, folder)
+            if name is None:
+                continue
+            if is_adapter_weight(name):
+                if files.adapter is None:
+                    raise UnsupportedError(
+                        f"{file} has adapters beside its weights ({name}) and does not say their alpha; merge them "
+                        "where they were trained (peft's merge_and_unload), and load the result"
+                    )
+                continue
+            yield name, tensor
 
 
 def _checked(name: str, tensor: Tensor, folder: Path) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vla_policy.checkpoint.companions import PUBLISHED_CONFIG, write_companions
 from vla_policy.checkpoint.key_map import PARTS, part_of, to_file
 from vla_policy.lora import is_adapter, merged_tensors
 from vla_policy.model.config import EXTENSION, config_to_dict
@@ -63,7 +64,8 @@ def save_model(
             old.unlink()
         if own:
             torch.save(own, folder / f"{part}--latest_checkpoint.pt")
-    config = config_to_dict(model.config, model.source_config)
+    write_companions(folder, model.source_files)
+    config = PUBLISHED_CONFIG | config_to_dict(model.config, model.source_config)
     config[EXTENSION] |= extension or {}
     write_json(folder / "config.json", config)
 

@@ -132,6 +132,9 @@ class OpenVLAOFTConfig:
     """`l1` adds the regression head; the discrete logits are still there."""
     learned_placeholders: bool = False
     """False: action placeholders embed as zeros (every published checkpoint). True, the toy: a learned vector each."""
+    stop_token: bool = True
+    """Whether the sequence ends with the stop token, as OpenVLA-OFT was trained. RLinf (a3816b5,
+    `openvla_oft_action_model.py::_build_embedding`) cuts it off when it acts and when it trains."""
     bos_token_id: int = 1
     stop_token_id: int = 2
     pad_token_id: int = 32000
@@ -180,6 +183,7 @@ _EXTENSION_FIELDS = (
     "proprio_dim",
     "action_head",
     "learned_placeholders",
+    "stop_token",
     "prompt_end_token_id",
 )
 

@@ -7,7 +7,7 @@ dims, K = C A action tokens, V bins, D width.
     pixel_values (B, 6n, H, W) -> trunks, projector (B, P, D) -+-> sequence -> Llama -> hidden (B, K, D) -+-> logits
     proprio (B, 8) -------------> projector --> (B, 1, D) -----+                                          +-> L1 actions
 
-    sequence: [BOS][P patches][proprio?][prompt without BOS][K placeholders][stop][padding]
+    sequence: [BOS][P patches][proprio?][prompt without BOS][K placeholders][stop?][padding]
 
 Outputs are read one position early, as next-token logits are: the prompt's last token yields the first action token.
 Source: openvla-oft 213c5ff, `modeling_prismatic.py::OpenVLAForActionPrediction`.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,14 @@ from vla_policy.model.heads import L1ActionHead
 from vla_policy.model.language import BidirectionalLlama
 from vla_policy.model.projector import Projector, ProprioProjector
 from vla_policy.model.vision import CHANNELS, VisionBackbone
+
+if TYPE_CHECKING:
+    from vla_policy.checkpoint.adapter import Adapter
+
+
+HUB_OPTIONS = ("revision", "token", "cache_dir", "subfolder", "local_files_only")
+MODEL_OPTIONS = ("num_images", "chunk", "stop_token", "dtype", "torch_dtype", "device", "base", *HUB_OPTIONS)
+"""What `OpenVLAOFTModel.from_pretrained` takes besides the path."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,14 @@ class OpenVLAOFTModel(nn.Module):
         self.config = config
         self.source_config: Mapping[str, Any] = {}
         """The `config.json` this network was loaded from; its unknown keys are written back when it is saved."""
+        self.source_files: Mapping[str, bytes] = {}
+        """Files of that checkpoint which a save takes over byte for byte, see `checkpoint.companions`."""
+        self.source_name: str | None = None
+        """The checkpoint whose weights these are, if there is one; what an adapter saved alone names as its base."""
+        self.merged_adapter = False
+        """Whether an adapter was merged into the weights when they were loaded."""
+        self.fixed_adapter: Adapter | None = None
+        """Adapters of layers that this network does not call; merged, and part of what `save_adapter` writes."""
         width = config.text.hidden_size
         self.vision_backbone = VisionBackbone(config.trunks)
         self.projector = Projector(self.vision_backbone.width, width, fused=len(config.trunks) == 2)
@@ -81,25 +97,53 @@ class OpenVLAOFTModel(nn.Module):
         num_images: int | None = None,
         *,
         chunk: int | None = None,
-        dtype: torch.dtype | None = None,
+        stop_token: bool | None = None,
+        dtype: torch.dtype | str | None = None,
+        torch_dtype: torch.dtype | str | None = None,
         device: str | torch.device = "cpu",
+        base: str | os.PathLike[str] | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        subfolder: str = "",
+        local_files_only: bool = False,
+        **unknown: Any,
     ) -> Self:
-        """Load a checkpoint in the published layout; its folder is only read.
+        """Load a checkpoint in the published layout, or a run's that changes one; its folder is only read.
 
         Args:
             path: a folder, or a repository of the Hugging Face Hub.
-            num_images: n; None takes what the config says, else 1.
-            chunk: C; None takes what the config says, else 8.
-            dtype: of all weights; None keeps the stored one, that of the embeddings where parts differ.
+            num_images: n; None takes what the checkpoint says, else 1.
+            chunk: C; None takes what the checkpoint says, else 8.
+            stop_token: whether the sequence ends with it; None takes what the config says, else True. RLinf's runs
+                leave it out.
+            dtype: of all weights; None or "auto" keeps the stored one, that of the embeddings where parts differ.
+                `torch_dtype` is the same.
             device: where the weights go.
+            base: the checkpoint that an unmerged adapter, or RLinf's `full_weights.pt`, began with; None takes what
+                the adapter names.
+            revision, token, cache_dir, subfolder, local_files_only: as transformers' `from_pretrained`.
 
         Raises:
             CheckpointError: files or weights are missing, unexpected or misshapen; the message names them.
-            ConfigError: `config.json` describes something that cannot be built.
+            ConfigError: `config.json` describes something that cannot be built, or an argument is not known.
+            UnsupportedError: the checkpoint has a part that this package does not run; the message names it.
         """
-        from vla_policy.checkpoint.load import load_model
+        from vla_policy.checkpoint.hub import HubOptions, one_dtype, refuse_unknown
+        from vla_policy.checkpoint.load import load_network
+        from vla_policy.checkpoint.source import find_files
 
-        return load_model(cls, path, num_images=num_images, chunk=chunk, dtype=dtype, device=device)
+        refuse_unknown(unknown, MODEL_OPTIONS)
+        files = find_files(path, base, HubOptions(revision, token, cache_dir, subfolder, local_files_only))
+        return load_network(
+            cls,
+            files,
+            num_images=num_images,
+            chunk=chunk,
+            stop_token=stop_token,
+            dtype=one_dtype(dtype, torch_dtype),
+            device=device,
+        )[0]
 
     def save_pretrained(self, path: str | os.PathLike[str]) -> None:
         """Write the published layout: sharded safetensors, `config.json` and the parts that have files of their own."""
@@ -196,17 +240,19 @@ class OpenVLAOFTModel(nn.Module):
         tail_start = lengths - 1  # position in [prompt without BOS] where the placeholders begin
         steps = torch.arange(tokens, device=prompt.device)
         slots = (tail_start[:, None] + steps).unsqueeze(-1).expand(-1, -1, width)
-        tail = torch.cat((prompt[:, 1:], prompt.new_zeros(batch, tokens + 1, width)), dim=1)
+        end = tokens + config.stop_token
+        tail = torch.cat((prompt[:, 1:], prompt.new_zeros(batch, end, width)), dim=1)
         placeholders = prompt.new_zeros(tokens, width) if self.placeholders is None else self.placeholders
         tail = tail.scatter(1, slots, placeholders.to(prompt.dtype).expand(batch, -1, -1))
-        stop = embed.weight[config.stop_token_id].expand(batch, 1, -1)
-        tail = tail.scatter(1, (tail_start + tokens)[:, None, None].expand(-1, -1, width), stop)
+        if config.stop_token:
+            stop = embed.weight[config.stop_token_id].expand(batch, 1, -1)
+            tail = tail.scatter(1, (tail_start + tokens)[:, None, None].expand(-1, -1, width), stop)
 
         embeddings = torch.cat((*prefix, tail), dim=1)
         valid = None
         if padded:
             positions = torch.arange(embeddings.shape[1], device=prompt.device)
-            valid = positions < (prefix_length + tail_start + tokens + 1)[:, None]
+            valid = positions < (prefix_length + tail_start + end)[:, None]
         queries = (prefix_length + tail_start - 1)[:, None] + steps
         return embeddings, valid, queries
 
