@@ -1,7 +1,8 @@
 """LIBERO's own environment, timed on request: a child process of `env.py`, one JSON object a line in and out.
 
 {"do": "build", "suite", "index", "camera_obs": bool}  {"do": "steps", "count"}  {"do": "reset"}
-{"do": "trajectory", "steps"}: settled state, fixture poses, states, success flags and last frames, into "out".
+{"do": "trajectory", "steps"}: fixture poses, and of each step the state, the success flag and what `step` returned,
+into "out".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
 
 CAMERAS = ["agentview", "robot0_eye_in_hand"]
+PROPRIOCEPTION = ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"]
 
 
 def actions(count: int) -> np.ndarray:
@@ -72,7 +74,9 @@ class Peer:
             self.env.step(SETTLE_ACTION)
         return {"seconds": time.perf_counter() - begin}
 
-    def trajectory(self, steps: int, size: int, out: str) -> dict[str, Any]:
+    def trajectory(self, steps: int, out: str) -> dict[str, Any]:
+        from robosuite.utils.transform_utils import quat2axisangle
+
         self.reset()
         model = self.env.sim.model._model
         fixtures = [model.body(fixture.root_body).id for fixture in self.env.fixtures_dict.values()]
@@ -81,14 +85,18 @@ class Peer:
             "fixture_pos": model.body_pos[fixtures].copy(),
             "fixture_quat": model.body_quat[fixtures].copy(),
         }
-        states, success = [], []
+        rows: dict[str, list[Any]] = {key: [] for key in ("states", "success", "proprioception", *CAMERAS)}
         for action in actions(steps):
-            self.env.step(action)
-            states.append(self.env.sim.get_state().flatten())
-            success.append(bool(self.env._check_success()))
-        for camera in CAMERAS:
-            arrays[camera] = self.env.sim.render(camera_name=camera, width=size, height=size)
-        np.savez(out, states=np.array(states), success=np.array(success), **arrays)  # type: ignore[arg-type]
+            observation, _, success, _ = self.env.step(action)
+            rows["states"].append(self.env.sim.get_state().flatten())
+            rows["success"].append(success)
+            position, quaternion, fingers = (observation[key] for key in PROPRIOCEPTION)
+            # as published evaluations make a policy's state of it
+            rows["proprioception"].append(np.concatenate([position, quat2axisangle(quaternion), fingers]))
+            for camera in CAMERAS:
+                rows[camera].append(observation[f"{camera}_image"])
+        stacked = {key: np.array(values) for key, values in rows.items()}
+        np.savez(out, **stacked, **arrays)  # type: ignore[arg-type]
         return {}
 
 

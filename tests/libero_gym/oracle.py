@@ -1,9 +1,14 @@
-"""LIBERO's own environment as the oracle, in a process of its own: `python oracle.py < request.json`.
+"""LIBERO's published evaluation loop as the oracle, in a process of its own: `python oracle.py < request.json`.
 
-Request: {"assets": folder, "tasks": [[suite, index], ...], "steps": count, "image_size": pixels or 0, "out": file.npz}.
-For each task k it settles the published state 0, then executes random actions. It stores the fixture poses, the
-settled state, the flat state and the success flag after each action, and with an image size both cameras' raw frames
-at the end.
+Request: {"assets": folder, "image_size": pixels, "out": file.npz, "episodes": [...]}, each episode {"suite", "index",
+"sim_state": flat state, or null for the published state 0, "poses": {fixture's body: [x, y, z, w, x, y, z]}, "settle":
+count of dummy actions, "steps": count of random ones}.
+
+Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while things
+settle, random actions afterwards. Of episode k, what `set_init_state` or the last dummy action returned and then what
+each `step` returned is stored: `k_image` and `k_wrist_image` (T+1, S, S, 3) as robosuite has them, `k_state` (T+1, 8)
+float64 as published policies get it; besides the simulator's flat state `k_sim_state` (T+1, ...) and LIBERO's `done`,
+`k_done` (T,). Nothing is rendered or computed for it after a step.
 """
 
 from __future__ import annotations
@@ -12,59 +17,65 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from libero_gym.scene.libero_import import import_libero, make_libero_env
+from libero_gym.scene.libero_import import import_libero
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
 
-SETTLE = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+SETTLE = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0]
+ROWS = {"image": "agentview_image", "wrist_image": "robot0_eye_in_hand_image"}
 
 
 def actions(steps: int) -> np.ndarray:
-    """The random actions, (steps, 7)."""
-    return np.random.default_rng(0).uniform(-1.0, 1.0, (steps, 7))
+    """The random actions, (steps, 7); float32, as an environment's action space has them."""
+    return np.random.default_rng(0).uniform(-1.0, 1.0, (steps, 7)).astype(np.float32)
+
+
+def published_row(observation: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What published evaluations take from an observation, images not turned yet."""
+    from robosuite.utils.transform_utils import quat2axisangle
+
+    pose = [observation["robot0_eef_pos"], quat2axisangle(observation["robot0_eef_quat"])]
+    row = {"state": np.concatenate([*pose, observation["robot0_gripper_qpos"]])}
+    return {**row, **{key: observation[name] for key, name in ROWS.items()}}
+
+
+def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
+    """One episode; the keys of the result are without its number."""
+    from libero.libero.envs import OffScreenRenderEnv
+
+    task = load_suite(episode["suite"]).tasks[episode["index"]]
+    env = OffScreenRenderEnv(bddl_file_name=str(task.bddl_file), camera_heights=size, camera_widths=size)
+    env.seed(0)
+    env.reset()
+    model = env.sim.model._model
+    for body, pose in episode["poses"].items():
+        model.body(body).pos[:], model.body(body).quat[:] = pose[:3], pose[3:]
+    state = episode["sim_state"]
+    observation = env.set_init_state(published_states(task)[0][0] if state is None else np.array(state))
+    for _ in range(episode["settle"]):
+        observation = env.step(SETTLE)[0]
+    rows, states, done = [published_row(observation)], [env.get_sim_state()], []
+    for action in actions(episode["steps"]):
+        observation, _, success, _ = env.step(action)
+        rows.append(published_row(observation))
+        states.append(env.get_sim_state())
+        done.append(success)
+    env.close()
+    stacked = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+    return {**stacked, "sim_state": np.array(states), "done": np.array(done, dtype=bool)}
 
 
 def main() -> None:
     request = json.load(sys.stdin)
-    import_libero(Path(request["assets"]), gl=os.environ["MUJOCO_GL"] if request["image_size"] else "glx")
-
+    import_libero(Path(request["assets"]), gl=os.environ["MUJOCO_GL"])
     results = {}
-    for number, (suite, index) in enumerate(request["tasks"]):
-        task = load_suite(suite).tasks[index]
-        size = request["image_size"]
-        env = make_libero_env(task, has_offscreen_renderer=bool(size))
-        np.random.seed(7)  # noqa: NPY002
-        env.reset()
-        env.sim.set_state_from_flattened(published_states(task)[0][0])
-        env.sim.forward()
-        for _ in range(10):
-            env.step(SETTLE)
-        model = env.sim.model._model
-        fixtures = [model.body(fixture.root_body).id for fixture in env.fixtures_dict.values()]
-        entry = {
-            "fixtures": np.array(fixtures, dtype=np.int64),
-            "fixture_pos": model.body_pos[fixtures].copy(),
-            "fixture_quat": model.body_quat[fixtures].copy(),
-            "settled": env.sim.get_state().flatten(),
-        }
-        states, success = [], []
-        observation = None
-        for action in actions(request["steps"]):
-            observation = env.step(action)[0]
-            states.append(env.sim.get_state().flatten())
-            success.append(bool(env._check_success()))
-        entry["states"], entry["success"] = np.array(states), np.array(success)
-        entry["eef"] = np.concatenate([observation["robot0_eef_pos"], observation["robot0_eef_quat"]])
-        entry["finger"] = observation["robot0_gripper_qpos"]
-        if size:
-            # What robosuite's camera observables do; asking for them would draw after every step.
-            entry["image"] = env.sim.render(camera_name="agentview", width=size, height=size)
-            entry["wrist_image"] = env.sim.render(camera_name="robot0_eye_in_hand", width=size, height=size)
+    for number, episode in enumerate(request["episodes"]):
+        entry = run(episode, request["image_size"])
         results.update({f"{number}_{key}": value for key, value in entry.items()})
-        env.close()
     np.savez(request["out"], **results)
 
 

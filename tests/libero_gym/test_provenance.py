@@ -36,6 +36,8 @@ def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
         ({"render_quality": "fast"}, "other pictures"),
         ({"physics_quality": "fast"}, "other time steps than"),
         ({"physics_quality": "soft"}, "other time steps and softer contacts than"),
+        ({"physics_quality": "fast"}, "5 ms before the end of a control step instead of 4"),
+        ({"settle_steps": 15}, "settle_steps is 15, not 10"),
         ({"max_episode_steps": 7}, "the time limit is 7, not 300 steps"),
         ({"max_steps_by_task": {3: 7}}, "the time limit is 7, not 300 steps"),
     ],

@@ -26,7 +26,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     """LIBERO's tasks of one suite as a Gymnasium environment.
 
     Observation: `image` and `wrist_image` (H, W, 3) uint8; `state` (8,) float32: eef position (metres, world frame),
-    eef orientation (axis-angle, radians), finger positions (metres); `instruction`, a sentence.
+    eef orientation (axis-angle, radians), finger positions (metres); `instruction`, a sentence. In reference quality
+    they are what LIBERO's `env.step` returns, to the last bit: of a moment shortly before the end of the control step,
+    see `libero_gym.engine.observed`. `render()` shows that moment; success and `get_sim_state()` are of the end.
 
     Action: (7,) in [-1, 1]: change of the eef position (5 cm each), of its orientation (0.5 rad each, axis-angle, world
     frame), gripper (-1 opens, +1 closes). With `action_chunk=C`: (C, 7), executed until it or the episode ends.

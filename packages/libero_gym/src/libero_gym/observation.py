@@ -1,4 +1,4 @@
-"""What a policy sees of an episode."""
+"""What a policy sees of an episode, at the moment that `libero_gym.engine.observed` states."""
 
 from __future__ import annotations
 

@@ -8,6 +8,9 @@ from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.options import EnvOptions
 from libero_gym.tasks.suites import SUITES
 
+#: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
+SETTLE_STEPS = 10
+
 
 def provenance(options: EnvOptions) -> dict[str, Any]:
     """Part of `metadata`: `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None
@@ -33,7 +36,12 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
         found.append(f"render_quality {options.render_quality!r} draws other pictures than LIBERO")
     if options.physics_quality != "reference":
         softer = " and softer contacts" if options.physics_quality == "soft" else ""
-        found.append(f"physics_quality {options.physics_quality!r} has other time steps{softer} than LIBERO")
+        found.append(
+            f"physics_quality {options.physics_quality!r} has other time steps{softer} than LIBERO, and observes poses "
+            "5 ms before the end of a control step instead of 4"
+        )
+    if options.settle_steps != SETTLE_STEPS:
+        found.append(f"settle_steps is {options.settle_steps}, not {SETTLE_STEPS}")
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
     published: dict[int, set[int]] = {}
     for task in options.tasks:

@@ -18,8 +18,8 @@ from libero_gym.tasks.suites import Task
 class RobosuiteWorld(World):
     """A world that robosuite steps and LIBERO judges.
 
-    State and pictures are read from robosuite's own `MjData`; the controller, the gripper, proprioception and the goal
-    are theirs. Not for threads: LIBERO draws from NumPy's global generator.
+    State and images are read from robosuite's own `MjData`; the controller, the gripper, the moment of observation and
+    the goal are theirs. Not for threads: LIBERO draws from NumPy's global generator.
     """
 
     def __init__(self, scene: CompiledScene, task: Task, assets: AssetSet) -> None:
@@ -33,6 +33,16 @@ class RobosuiteWorld(World):
         self._env: Any = make_libero_env(task)
         self._env.reset()
         super().__init__(SharedModel(scene, self._env.sim.model._model, scene.table.control_substeps))
+        from robosuite.utils.observables import Observable, sensor
+
+        @sensor(modality="libero_gym")
+        def sample(_: object) -> float:
+            self._observed.sample()
+            return 0.0
+
+        # robosuite's own timer says when an observation is sampled: ours is one of its observables.
+        rate = self._env.control_freq
+        self._env.add_observable(Observable(name="libero_gym", sensor=sample, sampling_rate=rate))
 
     def _make_data(self) -> mujoco.MjData:
         data: mujoco.MjData = self._env.sim.data._data
@@ -46,29 +56,20 @@ class RobosuiteWorld(World):
         # LIBERO keeps its gripper model, and with it the fingers' targets, from episode to episode.
         self._env.robots[0].gripper.current_action = np.zeros(2)
         self.set_sim_state(state)
+        # The rest of LIBERO's `set_init_state`.
+        self._env._post_process()
+        self._env._update_observables(force=True)
 
     def step(self, action: np.ndarray) -> bool:
         """See `World.step`."""
         self._take_model()
+        self._observed.lit[:] = self._lit()
         self._env.step(action)
         return bool(np.isfinite(self.data.qpos).all())
 
     def success(self) -> bool:
         """LIBERO's own judgement."""
         return bool(self._env._check_success())
-
-    def proprioception(self) -> np.ndarray:
-        """See `World.proprioception`; from robosuite's observables and its own conversion."""
-        from robosuite.utils.transform_utils import quat2axisangle
-
-        observation = self._env._get_observations(force_update=True)
-        return np.concatenate(
-            [
-                observation["robot0_eef_pos"],
-                quat2axisangle(observation["robot0_eef_quat"]),
-                observation["robot0_gripper_qpos"],
-            ]
-        ).astype(np.float32)
 
     def snapshot(self) -> Snapshot | None:
         """None: robosuite's controller keeps state of its own, so that every start is simulated."""

@@ -41,11 +41,17 @@ def control_step(
     home_jacobian: np.ndarray,
     home_mass: np.ndarray,
     unseen: np.ndarray,
+    observed_step: int,
+    poses: np.ndarray,
+    observed_poses: np.ndarray,
+    observed_qpos: np.ndarray,
+    observed_qvel: np.ndarray,
 ) -> None:
     """Advance a world by one action.
 
-    The positions that `site_xpos` and its like hold afterwards are those of the last physics step's beginning, 2 ms
-    (or the fast physics' 5) before `qpos`: robosuite observes and judges success on them too.
+    The poses that `site_xpos` and its like hold afterwards are those of the last physics step's beginning, 2 ms (or the
+    fast physics' 5) before `qpos`: robosuite judges success on them too. What it observes is older; see
+    `libero_gym.engine.observed`.
 
     Args:
         model: address of the `mjModel`.
@@ -70,6 +76,9 @@ def control_step(
         home_jacobian, home_mass: (6, 7), (7, 7) there.
         unseen: (1,) whether the controller has not looked at the arm since the reset, and still takes it to be at
             home, as robosuite's does in the first physics step after `set_init_state`; set to 0.
+        observed_step: number of the physics step, from 1, after which observations are sampled.
+        poses: MuJoCo's own, as `pose_block` has them.
+        observed_poses, observed_qpos, observed_qvel: receive the sample of `poses`, `qpos` and `qvel`.
     """
     n = 7
     jacobian, mass = np.empty((6, n)), np.zeros((n, n))
@@ -115,3 +124,7 @@ def control_step(
             low, high = ctrl_range[actuator, 0], ctrl_range[actuator, 1]
             ctrl[actuator] = 0.5 * (high + low) + 0.5 * (high - low) * gripper_targets[i]
         mj_step2(model, data)
+        if substep + 1 == observed_step:
+            observed_poses[:] = poses
+            observed_qpos[:] = qpos
+            observed_qvel[:] = qvel

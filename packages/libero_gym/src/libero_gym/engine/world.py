@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import mujoco
@@ -9,6 +11,7 @@ import numpy as np
 
 from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.engine.mujoco_calls import copy_data
+from libero_gym.engine.observed import ObservedState, observed_step
 from libero_gym.engine.stepper import control_step
 from libero_gym.errors import ActionError, InitStateError
 from libero_gym.scene.compiled import CompiledScene
@@ -68,6 +71,7 @@ class Snapshot:
     goal: np.ndarray
     gripper_targets: np.ndarray
     unseen: int
+    observed: tuple[np.ndarray, ...]
 
 
 class World:
@@ -82,6 +86,7 @@ class World:
         self.scene = shared.scene
         self.data = self._make_data()
         self.goal = Goal(shared.scene.table, self.model)
+        self._observed = ObservedState(self.data, len(shared.scene.table.indicators))
         self._poses: FixturePoses | None = None
         robot = shared.scene.table.robot
         self._eef_site, self._eef_body = robot.eef_site, robot.eef_body
@@ -121,6 +126,9 @@ class World:
             np.zeros((2, 3, model.nv)),
             *self._at_home(),
             self._unseen,
+            observed_step(shared.physics_steps, shared.scene.table.control_substeps),
+            self._observed.live[0],
+            *self._observed.sampled,
         )
 
     def _make_data(self) -> mujoco.MjData:
@@ -163,7 +171,7 @@ class World:
         return np.concatenate([[self.data.time], self.data.qpos, self.data.qvel])
 
     def set_sim_state(self, state: np.ndarray) -> None:
-        """Set time, positions and velocities, and bring all that follows from them up to date.
+        """Set time, positions and velocities, and bring all that follows from them up to date, what is observed too.
 
         Raises:
             InitStateError: a state of another length, or with NaN or infinity in it.
@@ -182,13 +190,22 @@ class World:
         self.data.qvel[:] = state[1 + nq :]
         self._take_model()
         mujoco.mj_forward(self.model, self.data)
+        self._observed.lit[:] = self._lit()
+        self._observed.sample()
 
     def snapshot(self) -> Snapshot | None:
         """A copy of the present state, about 1 MB; None where the engine cannot go back to one."""
         assert self._poses is not None
         data = mujoco.MjData(self.model)
         copy_data(data._address, self.model._address, self.data._address)
-        return Snapshot(data, self._poses, self._goal_ori.copy(), self._gripper_targets.copy(), int(self._unseen[0]))
+        return Snapshot(
+            data,
+            self._poses,
+            self._goal_ori.copy(),
+            self._gripper_targets.copy(),
+            int(self._unseen[0]),
+            self._observed.copy(),
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of a world with the same model; takes some 30 microseconds."""
@@ -198,6 +215,7 @@ class World:
         self._goal_ori[:] = snapshot.goal
         self._gripper_targets[:] = snapshot.gripper_targets
         self._unseen[0] = snapshot.unseen
+        self._observed.restore(snapshot.observed)
 
     def step(self, action: np.ndarray) -> bool:
         """Advance by one control step of 50 ms.
@@ -209,6 +227,7 @@ class World:
             Whether the state is still a valid one; False after the simulation diverged.
         """
         self._take_model()
+        self._observed.lit[:] = self._lit()
         self._action[:] = action
         control_step(*self._step_arguments)
         return not any(self.data.warning[kind].number for kind in _DIVERGED)
@@ -217,13 +236,19 @@ class World:
         """Whether the task's goal holds now."""
         return self.goal.holds(self.data)
 
+    def observed(self) -> AbstractContextManager[mujoco.MjData]:
+        """A context in which `data` has the poses, `qpos` and `qvel` that observations show; the rest of it, and all of
+        it afterwards, is the present state. `libero_gym.engine.observed` says which moment that is."""
+        return self._observed.shown()
+
     def proprioception(self) -> np.ndarray:
-        """State vector of published policies, (8,) float32: eef position (metres, world), its orientation as an
-        axis-angle vector (radians), and the positions of the two fingers (metres)."""
-        quaternion = self.data.xquat[self._eef_body]
-        return np.concatenate(
-            [self.data.site_xpos[self._eef_site], axis_angle(quaternion), self.data.qpos[self._gripper_qpos]]
-        ).astype(np.float32)
+        """State vector of published policies, (8,) float32, as it is observed: eef position (metres, world), its
+        orientation as an axis-angle vector (radians), and the positions of the two fingers (metres)."""
+        with self.observed() as data:
+            quaternion = data.xquat[self._eef_body]
+            return np.concatenate(
+                [data.site_xpos[self._eef_site], axis_angle(quaternion), data.qpos[self._gripper_qpos]]
+            ).astype(np.float32)
 
     def home_rotation(self) -> np.ndarray:
         """Orientation of the end effector where the arm is at reset, (3, 3), world frame."""
@@ -234,10 +259,17 @@ class World:
         return self.data.site_xpos[self._eef_site]
 
     def show_indicators(self) -> None:
-        """Make the sites that depend on a joint, such as the stove's burner, visible or not in the model."""
-        for indicator in self.scene.table.indicators:
-            lit = any(indicator.condition.holds(self.data.qpos[address]) for address in indicator.joint_qpos)
+        """Make the sites that depend on a joint, such as the stove's burner, visible or not in the model, as they are
+        observed."""
+        for indicator, lit in zip(self.scene.table.indicators, self._observed.lit, strict=True):
             self.model.site_rgba[indicator.site, 3] = float(lit)
+
+    def _lit(self) -> list[bool]:
+        """Which indicators' conditions hold now."""
+        return [
+            any(indicator.condition.holds(self.data.qpos[address]) for address in indicator.joint_qpos)
+            for indicator in self.scene.table.indicators
+        ]
 
     def _take_model(self) -> None:
         if self.shared.holder is not self:
@@ -267,10 +299,11 @@ def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def axis_angle(quaternion: np.ndarray) -> np.ndarray:
     """Axis-angle vector (3,) of a quaternion (w, x, y, z), as robosuite's `quat2axisangle` gives it.
 
-    The angle lies in [0, 2 pi): a published policy's states depend on the sign not being folded.
+    The angle lies in [0, 2 pi): a published policy's states depend on the sign not being folded. The order of the
+    operations is robosuite's, so that results are equal to the last bit.
     """
     w = min(max(float(quaternion[0]), -1.0), 1.0)
-    sine = np.sqrt(1.0 - w * w)
+    sine = math.sqrt(1.0 - w * w)
     if sine == 0.0:
         return np.zeros(3)
-    return quaternion[1:] * (2.0 * np.arccos(w) / sine)
+    return quaternion[1:] * 2.0 * math.acos(w) / sine

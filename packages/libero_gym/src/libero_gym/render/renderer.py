@@ -85,7 +85,7 @@ class Renderer:
         return renderers
 
     def draw(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
-        """Draw a view of a world, with OpenGL's origin: the bottom row first.
+        """Draw a view of a world at the moment that observations show, with OpenGL's origin: the bottom row first.
 
         Args:
             world: the world.
@@ -101,9 +101,10 @@ class Renderer:
         viewport = mujoco.MjrRect(0, 0, size, size)
         self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         world.show_indicators()
-        mujoco.mjv_updateScene(
-            world.model, world.data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, drawing.scene
-        )
+        with world.observed() as data:
+            mujoco.mjv_updateScene(
+                world.model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, drawing.scene
+            )
         mujoco.mjr_render(viewport, drawing.scene, drawing.context)
         mujoco.mjr_readPixels(out, None, viewport, drawing.context)
 
