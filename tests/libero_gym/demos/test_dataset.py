@@ -75,6 +75,17 @@ def test_opening_it_again(recorded):
     assert [record.steps for record in opened.records] == [record.steps for record in recorded.records]
 
 
+def test_a_dataset_whose_observations_are_of_another_moment_is_read_and_not_added_to(copied, recorded):
+    path = copied.data / "metadata.json"
+    header = json.loads(path.read_text())["libero_gym"]
+    del header["observed"]  # as before it was stored
+    change(path, libero_gym=header)
+    opened = DemoDataset.open(copied)
+    assert len(opened.records) == 3
+    with pytest.raises(DatasetError, match="has observed 'after the control step', asked for is \"as LIBERO's step"):
+        opened.check_header(recorded.header)
+
+
 def test_a_cut_metadata_file(copied):
     path = copied.data / "metadata.json"
     path.write_text(path.read_text()[:100])

@@ -15,6 +15,8 @@ from libero_gym.options import EnvOptions
 from libero_gym.tasks.suites import RUNNABLE
 
 FORMAT = 1
+#: See `libero_gym.engine.observed`.
+OBSERVED = "as LIBERO's step returns it"
 #: Under which a dataset's metadata holds the header.
 HEADER_KEY = "libero_gym"
 
@@ -38,6 +40,8 @@ class Header:
     """Who acted: "module:attribute" of an expert, or what the episodes were imported from."""
     seed: int | None = None
     keep_failures: bool = False
+    observed: str = "after the control step"
+    """The moment that observations show; a dataset that does not say has them as they once were."""
     format: int = FORMAT
 
     @classmethod
@@ -56,6 +60,7 @@ class Header:
             max_episode_steps=options.max_episode_steps,
             mujoco=mujoco.__version__,
             source=source,
+            observed=OBSERVED,
             **kwargs,
         )
 

@@ -5,6 +5,7 @@
       demo_0, ...       attributes: num_samples, init_state; ours besides: `libero_gym`, JSON, what Minari's copy says
         obs/            agentview_rgb, eye_in_hand_rgb (T, H, W, 3) uint8, as OpenGL draws them: bottom row first
                         ee_pos (T, 3), ee_ori (T, 3), ee_states (T, 6), gripper_states (T, 2), joint_states (T, 7)
+                        (joint_states are those of `states`; the others are some ms older, see `engine.observed`)
         actions (T, 7) float64      rewards, dones (T,) uint8, 1 at the end      states (T, 1 + nq + nv)
         robot_states (T, 9)         gripper (2), eef position (3) and quaternion (x, y, z, w)
         final_obs/      ours: pictures (H, W, 3), ee_states, gripper_states and sim_state after the last action
