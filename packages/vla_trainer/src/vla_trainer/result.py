@@ -101,4 +101,4 @@ class Evaluation:
                 f"{path} is not an eval.json: {where}{': ' if where else ''}{first['msg']}"
             ) from error
         except OSError as error:
-            raise ComparisonError(f"{path} cannot be read: {error.strerror or error}") from error
+            raise ComparisonError(f"{path} is not an eval.json: {error.strerror or error}") from error
