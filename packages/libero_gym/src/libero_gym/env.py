@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,18 @@ from typing import Any
 import gymnasium
 import mujoco
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from libero_gym import spaces
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode, SharedModels
-from libero_gym.errors import LiberoGymError
+from libero_gym.errors import ClosedError, ResetNeededError
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
-from libero_gym.options import check_options
+from libero_gym.options import CONTROL_HZ, NO_LIMIT, EnvOptions, check_options
 from libero_gym.provenance import provenance
 from libero_gym.render.renderer import Renderer
-
-CONTROL_HZ = 20
+from libero_gym.starts import check_reset
+from libero_gym.time_limit import with_limit
 
 
 class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
@@ -95,38 +97,63 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
             AssetError: an asset set that is missing, or a bundle without the suite.
         """
-        self._options = check_options(
-            suite,
-            task=task,
-            split=split,
-            cameras=cameras,
-            image_size=image_size,
-            image_orientation=image_orientation,
-            render_quality=render_quality,
-            physics_quality=physics_quality,
-            assets=assets,
-            engine=engine,
-            max_episode_steps=max_episode_steps,
-            max_steps_by_task=max_steps_by_task,
-            settle_steps=settle_steps,
-            action_chunk=action_chunk,
-            reward=reward,
-            reward_scale=reward_scale,
-            render_mode=render_mode,
-            render_device=render_device,
-        )
-        self.render_mode = self._options.render_mode
+        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        self._arguments = copy.deepcopy(arguments)
+        self._build(check_options(**arguments))
+
+    def _build(self, options: EnvOptions, models: SharedModels | None = None, episode: Episode | None = None) -> None:
+        self._options = options
+        self._spec: EnvSpec | None = None
+        self._closed = False
+        self.render_mode = options.render_mode
         self.metadata = {
             **type(self).metadata,
-            "image_orientation": self._options.image_orientation,
-            "render_quality": self._options.render_quality,
-            "physics_quality": self._options.physics_quality,
-            **provenance(self._options),
+            "render_fps": options.render_fps,
+            "image_orientation": options.image_orientation,
+            "render_quality": options.render_quality,
+            "physics_quality": options.physics_quality,
+            **provenance(options),
         }
-        self.observation_space = spaces.observation_space(self._options)
-        self.action_space = spaces.action_space(self._options)
-        self._models = SharedModels(self._options)
-        self._episode = Episode(self._options, self._models)
+        self.observation_space = spaces.observation_space(options)
+        self.action_space = spaces.action_space(options)
+        self._models = SharedModels(options) if models is None else models
+        self._episode = Episode(options, self._models) if episode is None else episode
+
+    @classmethod
+    def around(cls, options: EnvOptions, models: SharedModels, episode: Episode) -> LiberoEnv:
+        """The environment whose episodes these are: one of a `LiberoVectorEnv`'s, for its `call` and `set_attr`."""
+        env = cls.__new__(cls)
+        env._build(options, models, episode)
+        return env
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium has an attribute there
+        """What `gymnasium.make` makes this environment again from; see `libero_gym.time_limit`."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = None if spec is None else with_limit(spec, self._options)
+
+    def take_time_limit(self, max_episode_steps: int) -> None:
+        """Have the time limit that `gymnasium.make` was given, before the first reset.
+
+        Args:
+            max_episode_steps: control steps, -1 for no limit.
+        """
+        present = self._options.max_episode_steps
+        if max_episode_steps == (-1 if present == NO_LIMIT else present):
+            return
+        spec, arguments = self._spec, {**self._arguments, "max_episode_steps": max_episode_steps}
+        self._build(check_options(**arguments))
+        self._arguments, self.spec = arguments, spec
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy how the environment was made, as Gymnasium's `EzPickle` does; `spec` too.
+
+        The copy has no episode: its first call is `reset()`.
+        """
+        return _make_again, (type(self), self._arguments, self._spec)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -138,29 +165,41 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             options: `task`, an index or name among this environment's tasks; `init_state`, the number of a state of
                 the split; or `sim_state`, LIBERO's flat [time, qpos, qvel], which is taken as it is, without settling.
 
+        A reset that is refused changes nothing: the episode before it goes on.
+
         Raises:
-            TaskError, InitStateError, OptionError: an unknown task, state or option.
+            TaskError, InitStateError, OptionError: an unknown task, state or option, or a bad seed.
             SceneError: the task's scene could not be compiled.
+            ClosedError: the environment was closed.
         """
-        super().reset(seed=seed)
-        self._episode.begin(seed, options)
+        self._check_open("reset")
+        request = check_reset(self._options, seed, options)
+        self._episode.start_from(request)
+        super().reset(seed=request.seed)
         return observe(self._episode, self._options), self._episode.info()
 
     def step(self, action: np.ndarray) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Execute an action, or a chunk of them.
 
         Raises:
-            ActionError: another shape, or NaN or infinity in it.
-            LiberoGymError: the episode is over, or none was started.
+            ActionError: another shape, or NaN or infinity in it; values beyond [-1, 1] are clipped, as LIBERO does.
+            ResetNeededError: the episode is over, or none was started.
+            ClosedError: the environment was closed.
         """
+        self._check_begun("step")
         if self._episode.over:
-            raise LiberoGymError("step() after the episode's end; call reset() first")
+            raise ResetNeededError("step() after the episode's end; call reset() first")
         outcome = self._episode.advance(action)
         observation, info = observe(self._episode, self._options), self._episode.info(outcome)
         return observation, float(outcome.rewards.sum()), outcome.terminated, outcome.truncated, info
 
     def render(self) -> np.ndarray | None:
-        """The agentview for people, upright, (S, S, 3) uint8 with S = max(256, image_size); None without a mode."""
+        """The agentview for people, upright, (S, S, 3) uint8 with S = max(256, image_size); None without a mode.
+
+        Raises:
+            ResetNeededError: before the first reset; ClosedError: the environment was closed.
+        """
+        self._check_begun("render")
         if self.render_mode is None:
             return None
         size = max(RENDER_SIZE, self._options.image_size)
@@ -206,8 +245,24 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self._episode.world.set_sim_state(state)
 
     def close(self) -> None:
-        """Free the pictures' memory. The thread's OpenGL context stays for other environments."""
+        """Free the images' memory, the first time. The thread's OpenGL context stays for other environments."""
+        self._closed = True
         renderer = Renderer.made_in_thread().get(self._options.render_device)
         if renderer is not None:
             for shared in self._models.loaded():
                 renderer.release(shared)
+
+    def _check_open(self, method: str) -> None:
+        if self._closed:
+            raise ClosedError(f"{method}() after close(); make a new environment")
+
+    def _check_begun(self, method: str) -> None:
+        self._check_open(method)
+        if not self._episode.begun:
+            raise ResetNeededError(f"{method}() before the first reset(); call reset() first")
+
+
+def _make_again(cls: type[LiberoEnv], arguments: dict[str, Any], spec: EnvSpec | None) -> LiberoEnv:
+    env = cls(**arguments)
+    env.spec = spec
+    return env

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
-from libero_gym.errors import InitStateError, OptionError, TaskError, unknown
 from libero_gym.options import EnvOptions
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
+from libero_gym.starts import ResetRequest, check_reset
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task
 
-RESET_OPTIONS = ("task", "init_state", "sim_state")
 #: What LIBERO does while things settle: keep still, gripper opening.
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 
@@ -114,6 +114,8 @@ class Episode:
         self.success = False
         self.diverged = False
         self.over = True
+        #: Whether there was an episode yet.
+        self.begun = False
 
     @property
     def world(self) -> World:
@@ -122,56 +124,58 @@ class Episode:
         Raises:
             SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged.
         """
-        index = self.task.id
-        if index not in self._worlds:
-            self._worlds[index] = self._models.make_world(self.task)
-        return self._worlds[index]
+        return self._world_of(self.task)
 
     def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
-        """Start an episode: pick a task and a state, place the fixtures, let things settle.
+        """Check what is asked for and start an episode: pick a task and a state, place the fixtures, let things settle.
 
         Args:
             seed: None goes on drawing from the generator that an earlier seed started.
             options: see `LiberoEnv.reset`.
 
         Raises:
-            OptionError: an unknown key; TaskError, InitStateError: an unknown task or state.
+            OptionError: an unknown key; TaskError, InitStateError: an unknown task or state. The episode goes on.
         """
-        asked = dict(options or {})
-        for key in asked:
-            if key not in RESET_OPTIONS:
-                raise unknown(OptionError, "reset option", key, RESET_OPTIONS, self._options.suite.env_id)
-        if seed is not None:
-            self.rng = np.random.default_rng(seed)
+        self.start_from(check_reset(self._options, seed, options))
+
+    def start_from(self, request: ResetRequest) -> None:
+        """Start an episode as a checked request has it.
+
+        Raises:
+            SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged. The episode goes on.
+        """
+        rng = copy.deepcopy(self.rng) if request.seed is None else np.random.default_rng(request.seed)
         # Always drawn, so that naming one of them does not change the others.
-        task_draw, state_draw, seed_draw = self.rng.random(), self.rng.random(), int(self.rng.integers(2**31))
-        self.seed = seed_draw if seed is None else int(seed)
+        task_draw, state_draw, seed_draw = rng.random(), rng.random(), int(rng.integers(2**31))
         tasks = self._options.tasks
-        self.task = tasks[int(task_draw * len(tasks))] if asked.get("task") is None else self._pick(asked["task"])
-        world = self.world
-        states = self._init_states(world)
-        if asked.get("sim_state") is not None:
-            if asked.get("init_state") is not None:
-                raise InitStateError("reset options init_state and sim_state exclude each other")
+        task = tasks[int(task_draw * len(tasks))] if request.task is None else request.task
+        world = self._world_of(task)
+        states = self._init_states(task, world)
+        init_state = int(state_draw * len(states)) if request.init_state is None else request.init_state
+        state = states[init_state] if request.sim_state is None else request.sim_state
+        # Nothing fails from here on, and nothing was changed up to here.
+        self.rng, self.task = rng, task
+        self.seed = seed_draw if request.seed is None else request.seed
+        if request.sim_state is not None:
             self.init_state_id, self.start = -1, None
-            world.reset(np.asarray(asked["sim_state"]), self._fixture_poses(world))
+            world.reset(state, self._fixture_poses(world))
         else:
-            chosen = asked.get("init_state")
-            self.init_state_id = int(state_draw * len(states)) if chosen is None else int(chosen)
-            self.start = self._settled(world, states)
+            self.init_state_id = init_state
+            self.start = self._settled(world, state)
         self.elapsed_steps = 0
         self.success = self.diverged = self.over = False
+        self.begun = True
         if self._options.reward == "staged":
             self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
 
-    def _settled(self, world: World, states: InitStates) -> KnownStart | None:
+    def _settled(self, world: World, state: np.ndarray) -> KnownStart | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
         key = (self.task.id, self.init_state_id, self.seed)
         start = self._models.known_start(key)
         if start is not None:
             world.restore(start.snapshot)
             return start
-        world.reset(states[self.init_state_id], self._fixture_poses(world))
+        world.reset(state, self._fixture_poses(world))
         for _ in range(self._options.settle_steps):
             world.step(SETTLE_ACTION)
         snapshot = world.snapshot()
@@ -232,16 +236,13 @@ class Episode:
                 info["chunk_length"] = outcome.length
         return info
 
-    def _pick(self, task: int | str) -> Task:
-        chosen = self._options.suite.select(task.item() if isinstance(task, np.generic) else task)
-        if len(chosen) != 1 or chosen[0] not in self._options.tasks:
-            allowed = ", ".join(str(item.id) for item in self._options.tasks)
-            raise TaskError(f"reset option task {task!r} is not among this environment's tasks; allowed: {allowed}")
-        return chosen[0]
+    def _world_of(self, task: Task) -> World:
+        if task.id not in self._worlds:
+            self._worlds[task.id] = self._models.make_world(task)
+        return self._worlds[task.id]
 
-    def _init_states(self, world: World) -> InitStates:
-        index = self.task.id
-        if index not in self._states:
-            published = self._options.scenes.published_states(self.task)
-            self._states[index] = InitStates(self.task, self._options.split, published, world.scene.sampled_states)
-        return self._states[index]
+    def _init_states(self, task: Task, world: World) -> InitStates:
+        if task.id not in self._states:
+            published = self._options.scenes.published_states(task)
+            self._states[task.id] = InitStates(task, self._options.split, published, world.scene.sampled_states)
+        return self._states[task.id]

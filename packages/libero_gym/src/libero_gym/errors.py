@@ -41,6 +41,22 @@ class SceneError(LiberoGymError, RuntimeError):
     """A task's scene could not be compiled."""
 
 
+class ResetNeededError(LiberoGymError, gymnasium.error.ResetNeeded):
+    """A step or a rendering before the first reset, or a step after the episode's end."""
+
+
+class ClosedError(LiberoGymError, gymnasium.error.ClosedEnvironmentError):
+    """A call of an environment that was closed."""
+
+
+class ForkError(LiberoGymError, RuntimeError):
+    """A call, in a forked process, of environments whose workers belong to the process that made them."""
+
+
+class EnvAttributeError(LiberoGymError, AttributeError):
+    """An attribute that environments do not have, that cannot be set, or that cannot leave a worker process."""
+
+
 class ActionError(LiberoGymError, ValueError):
     """An action of another shape, or with NaN or infinity in it."""
 
@@ -63,6 +79,12 @@ class DisplayError(LiberoGymError, RuntimeError):
 
 class WorkerError(LiberoGymError, RuntimeError):
     """A worker process died again when it was replaced, or failed in a way that cannot be sent to the caller."""
+
+
+def shown(value: object) -> str:
+    """A value in a message: its `repr` in one short line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 Kind = TypeVar("Kind", bound=LiberoGymError)
@@ -90,4 +112,4 @@ def unknown(
     close = get_close_matches(str(value), [*names, *aliases], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     place = f" in {where}" if where else ""
-    return error(f"unknown {what} {value!r}{place}{hint}; allowed: {', '.join(names)}")
+    return error(f"unknown {what} {shown(value)}{place}{hint}; allowed: {', '.join(names)}")

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import os
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from libero_gym.checks import check_choice, check_integer, check_number, is_index
 from libero_gym.engine.world import PHYSICS
-from libero_gym.errors import OptionError, SplitError, unknown
+from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.tasks.init_states import SPLITS
-from libero_gym.tasks.suites import Suite, Task
+from libero_gym.tasks.suites import RUNNABLE, Suite, Task
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
+#: Control steps a second.
+CONTROL_HZ = 20
 NO_LIMIT = 1_000_000_000
 
 
@@ -49,6 +56,14 @@ class EnvOptions:
         """Control steps of an episode of a task."""
         return self.task_limits.get(task.id, self.max_episode_steps)
 
+    @property
+    def render_fps(self) -> float:
+        """Steps of the environment in a second of the robot's time, at which a video of them runs as fast as it does.
+
+        A chunk is one step: `CONTROL_HZ` / C.
+        """
+        return CONTROL_HZ if self.action_chunk is None else CONTROL_HZ / self.action_chunk
+
 
 def check_options(
     suite: str,
@@ -77,15 +92,16 @@ def check_options(
         OptionError: a value that is not allowed; its subclasses name which one.
         AssetError: an asset set or a bundle that is missing, cannot be used or does not cover the tasks.
     """
+    if not isinstance(assets, (str, os.PathLike)):
+        raise OptionError(f"assets {shown(assets)}; allowed: 'auto', 'official', 'builtin' or a folder")
+    if not isinstance(suite, str):
+        raise unknown(SuiteError, "suite", suite, RUNNABLE)
     scenes = scene_source(assets)
     chosen = scenes.suite(suite)
     place = chosen.env_id
-    named = [cameras] if isinstance(cameras, str) else list(cameras)
-    for camera in named:
-        if camera not in CAMERAS:
-            raise unknown(OptionError, "camera", camera, CAMERAS, place)
-    tasks = scenes.select(chosen, task)
-    if _among("engine", engine, ENGINES, place) == "robosuite":
+    named = _cameras(cameras, place)
+    tasks = scenes.select(chosen, _task_argument(task))
+    if check_choice("engine", engine, ENGINES, place) == "robosuite":
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
         if physics_quality in PHYSICS[1:]:
             raise OptionError(
@@ -94,44 +110,68 @@ def check_options(
     return EnvOptions(
         suite=chosen,
         tasks=tasks,
-        split=_split(split, place),
+        split=check_choice("split", split, SPLITS, place, SplitError),
         cameras=tuple(camera for camera in CAMERAS if camera in named),
-        image_size=_count("image_size", image_size, 16, MAX_IMAGE_SIZE, place),
-        image_orientation=_among("image_orientation", image_orientation, ORIENTATIONS, place),
-        render_quality=_among("render_quality", render_quality, QUALITIES, place),
-        physics_quality=_among("physics_quality", physics_quality, PHYSICS, place),
+        image_size=check_integer("image_size", image_size, 16, MAX_IMAGE_SIZE, place),
+        image_orientation=check_choice("image_orientation", image_orientation, ORIENTATIONS, place),
+        render_quality=check_choice("render_quality", render_quality, QUALITIES, place),
+        physics_quality=check_choice("physics_quality", physics_quality, PHYSICS, place),
         scenes=scenes,
         engine=engine,
         max_episode_steps=_limit(max_episode_steps, chosen),
         task_limits=_task_limits(max_steps_by_task, tasks, scenes, chosen),
-        settle_steps=_count("settle_steps", settle_steps, 0, 10_000, place),
-        action_chunk=None if action_chunk is None else _count("action_chunk", action_chunk, 1, 1_000, place),
-        reward=_among("reward", reward, REWARDS, place),
-        reward_scale=float(reward_scale),
-        render_mode=None if render_mode is None else _among("render_mode", render_mode, RENDER_MODES, place),
-        render_device=None if render_device is None else _count("render_device", render_device, 0, 1_000, place),
+        settle_steps=check_integer("settle_steps", settle_steps, 0, 10_000, place),
+        action_chunk=None if action_chunk is None else check_integer("action_chunk", action_chunk, 1, 1_000, place),
+        reward=check_choice("reward", reward, REWARDS, place),
+        reward_scale=check_number("reward_scale", reward_scale, place),
+        render_mode=None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES, place),
+        render_device=None if render_device is None else check_integer("render_device", render_device, 0, 1_000, place),
     )
 
 
-def _split(split: str, place: str) -> str:
-    if split not in SPLITS:
-        raise unknown(SplitError, "split", split, SPLITS, place)
-    return split
+#: The keyword arguments of an environment.
+ARGUMENTS = tuple(inspect.signature(check_options).parameters)
 
 
-def _among(what: str, value: str, allowed: Sequence[str], place: str) -> str:
-    if value not in allowed:
-        raise unknown(OptionError, what, value, allowed, place)
-    return value
+def check_argument_names(names: Iterable[str], allowed: Iterable[str], place: str) -> None:
+    """Check that an environment has these keyword arguments.
+
+    Raises:
+        OptionError: it lacks one.
+    """
+    known = list(allowed)
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise OptionError(
+                f"unexpected keyword argument {name!r} of {place}{hint}; allowed: {', '.join(sorted(known))}"
+            )
 
 
-def _limit(max_episode_steps: int | None, suite: Suite) -> int:
+def _cameras(cameras: object, place: str) -> list[str]:
+    if isinstance(cameras, str):
+        cameras = [cameras]
+    if not isinstance(cameras, (Sequence, Set)):
+        raise OptionError(f"cameras {shown(cameras)} in {place}; allowed: a sequence of {', '.join(CAMERAS)}")
+    named = [check_choice("camera", camera, tuple(CAMERAS), place) for camera in cameras]
+    if len(set(named)) < len(named):
+        raise OptionError(f"cameras {shown(cameras)} in {place} name one of them twice")
+    return named
+
+
+def _task_argument(task: Any) -> Any:
+    """NumPy's values as Python's: a suite selects by integers, strings and sequences of them."""
+    return task.tolist() if isinstance(task, (np.ndarray, np.generic)) else task
+
+
+def _limit(max_episode_steps: object, suite: Suite) -> int:
     """Control steps of an episode; -1 is Gymnasium's word for no limit."""
     if max_episode_steps is None:
         return suite.max_episode_steps
-    if max_episode_steps == -1:
+    if is_index(max_episode_steps) and max_episode_steps == -1:
         return NO_LIMIT
-    return _count("max_episode_steps", max_episode_steps, 1, NO_LIMIT, suite.env_id)
+    return check_integer("max_episode_steps", max_episode_steps, 1, NO_LIMIT, suite.env_id)
 
 
 def _task_limits(
@@ -142,7 +182,7 @@ def _task_limits(
         return {}
     what, place = "max_steps_by_task", suite.env_id
     if not isinstance(by_task, Mapping):
-        raise OptionError(f"{what} {by_task!r} in {place}; allowed: a mapping of tasks to control steps")
+        raise OptionError(f"{what} {shown(by_task)} in {place}; allowed: a mapping of tasks to control steps")
     limits: dict[int, int] = {}
     for key, steps in by_task.items():
         (task,) = scenes.select(suite, [key])
@@ -150,12 +190,5 @@ def _task_limits(
             raise OptionError(f"{what} names task {key!r}; chosen in {place}: {', '.join(str(t.id) for t in tasks)}")
         if task.id in limits:
             raise OptionError(f"{what} names task {task.id} of {place} twice")
-        limits[task.id] = _count(f"{what}[{key!r}]", steps, 1, NO_LIMIT, place)
+        limits[task.id] = check_integer(f"{what}[{key!r}]", steps, 1, NO_LIMIT, place)
     return limits
-
-
-def _count(what: str, value: int, low: int, high: int, place: str) -> int:
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or value % 1 or not low <= value <= high:
-        raise OptionError(f"{what} {value!r} in {place}; allowed: an integer from {low} to {high}")
-    return int(value)

@@ -6,15 +6,45 @@ entry-point group `gymnasium.envs` where a version of Gymnasium reads it.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+from gymnasium.envs.registration import WrapperSpec
 
 from libero_gym.tasks.suites import RUNNABLE
 
 if TYPE_CHECKING:
     from libero_gym.env import LiberoEnv
+
+#: Under which keyword argument a spec carries the time limit; see `libero_gym.time_limit`. Not for users.
+TIME_LIMIT = "_time_limit"
+
+_TAKE_OVER = WrapperSpec("TakeOverTimeLimit", "libero_gym.time_limit:take_over", {})
+
+
+class SingleEnvWrappers(tuple):  # type: ignore[type-arg]  # the name that pickles refer to
+    """`EnvSpec.additional_wrappers` that `make` applies and that are none to `make_vec`.
+
+    `make` applies a slice of a spec's additional wrappers. `make_vec` refuses a vector entry point whose spec has any,
+    as they wrap single environments. So this is an empty tuple, whose slice to the end is `take_over`: a vector
+    environment needs none of it, since `make_vec` does pass `max_episode_steps` on. With a user's wrappers behind it,
+    it is an ordinary tuple.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        """`take_over` for a slice to the end."""
+        if isinstance(index, slice) and index.stop is None:
+            return (_TAKE_OVER,)
+        return super().__getitem__(index)
+
+    def __add__(self, others: Any) -> Any:
+        """An ordinary tuple, `take_over` first."""
+        return (_TAKE_OVER, *others)
+
+
+SINGLE_ENV_WRAPPERS = SingleEnvWrappers()
 
 
 def register_envs() -> None:
@@ -29,6 +59,7 @@ def register_envs() -> None:
                 entry_point="libero_gym.registration:make_env",
                 vector_entry_point="libero_gym.vector_env:LiberoVectorEnv",
                 max_episode_steps=max_episode_steps,
+                additional_wrappers=SINGLE_ENV_WRAPPERS,
                 kwargs={"suite": suite, "split": "eval"},
             )
 
@@ -36,12 +67,13 @@ def register_envs() -> None:
 def make_env(**kwargs: Any) -> LiberoEnv:
     """What `gymnasium.make` calls: a `LiberoEnv` with these keyword arguments.
 
-    `gymnasium.make` keeps `max_episode_steps` for its own `TimeLimit`, which counts decisions and cannot break off a
-    chunk of actions. The environment needs it too, in control steps, and finds it nowhere but in the caller's frame.
+    Raises:
+        OptionError: a keyword argument that it does not have, or a value that is not allowed.
     """
     from libero_gym.env import LiberoEnv
+    from libero_gym.options import ARGUMENTS, check_argument_names
+    from libero_gym.time_limit import with_time_limit
 
-    caller = sys._getframe(1)
-    if caller.f_code is gymnasium.make.__code__ and "max_episode_steps" not in kwargs:
-        kwargs["max_episode_steps"] = caller.f_locals.get("max_episode_steps")
-    return LiberoEnv(**kwargs)
+    arguments = with_time_limit(kwargs)
+    check_argument_names(arguments, ARGUMENTS, str(arguments.get("suite")))
+    return LiberoEnv(**arguments)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import string
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory, write_to_shared_memory
 
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
@@ -24,7 +29,7 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
         CAMERAS[camera][0]: spaces.Box(0, 255, (size, size, 3), np.uint8) for camera in options.cameras
     }
     parts["state"] = spaces.Box(-np.inf, np.inf, (STATE_SIZE,), np.float32)
-    parts["instruction"] = spaces.Text(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
+    parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
     return spaces.Dict(parts)
 
 
@@ -33,3 +38,76 @@ def action_space(options: EnvOptions) -> spaces.Box:
     axis-angle, world frame), and the gripper (-1 opens, +1 closes)."""
     shape = (ACTION_SIZE,) if options.action_chunk is None else (options.action_chunk, ACTION_SIZE)
     return spaces.Box(-1.0, 1.0, shape, np.float32)
+
+
+class InstructionSpace(spaces.Text):
+    """Gymnasium's `Text`, which also goes through the shared memory of `AsyncVectorEnv`.
+
+    Gymnasium (1.4) reads a `Text` out of that memory once, before the first reset, and repeats what it found there for
+    ever. The functions below are registered for this class: a sentence is written as UTF-32 and read when it is asked
+    for. They are registered where the class is defined, so a worker process has them as soon as it unpickles a space.
+    """
+
+
+class SharedSentences(Sequence[str]):
+    """The sentences of N environments in memory that their processes share, as they are at the moment.
+
+    A copy is a tuple of strings, which is what `AsyncVectorEnv` returns unless `copy=False`.
+    """
+
+    def __init__(self, codes: np.ndarray) -> None:
+        """
+        Args:
+            codes: (N, L) int32, code points, zeros after a sentence's end.
+        """
+        self._codes = codes
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        codes = self._codes[index]
+        return "".join(map(chr, codes[codes > 0]))
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[number] for number in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (tuple, list, SharedSentences)) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __copy__(self) -> tuple[str, ...]:
+        return tuple(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> tuple[str, ...]:
+        return tuple(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (list(self),)
+
+
+@create_shared_memory.register(InstructionSpace)
+def _create_sentences(space: InstructionSpace, n: int = 1, ctx: Any = multiprocessing) -> Any:
+    return ctx.Array(ctypes.c_int32, n * space.max_length)
+
+
+@read_from_shared_memory.register(InstructionSpace)
+def _read_sentences(space: InstructionSpace, shared_memory: Any, n: int = 1) -> SharedSentences:
+    return SharedSentences(_codes(space, shared_memory, n))
+
+
+@write_to_shared_memory.register(InstructionSpace)
+def _write_sentence(space: InstructionSpace, index: int, values: str, shared_memory: Any) -> None:
+    row = _codes(space, shared_memory, -1)[index]
+    row[: len(values)] = [ord(letter) for letter in values]
+    row[len(values) :] = 0
+
+
+def _codes(space: InstructionSpace, shared_memory: Any, n: int) -> np.ndarray:
+    return np.frombuffer(shared_memory.get_obj(), dtype=np.int32).reshape(n, space.max_length)

@@ -12,23 +12,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from libero_gym import spaces
-from libero_gym.errors import ActionError, LiberoGymError, OptionError, unknown
-from libero_gym.options import check_options
+from libero_gym import spaces, starts
+from libero_gym.checks import check_choice, check_integer, finite_array
+from libero_gym.errors import (
+    ActionError,
+    ClosedError,
+    LiberoGymError,
+    OptionError,
+    ResetNeededError,
+    shown,
+    unknown,
+)
+from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
 from libero_gym.provenance import provenance
+from libero_gym.starts import check_reset, check_reset_keys, check_seeds, one_for_each
 from libero_gym.tasks.init_states import count_states
+from libero_gym.time_limit import with_limit, with_time_limit
 from libero_gym.workers import WORKER_KINDS, open_workers
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.protocol import Results
 from libero_gym.workers.rows import Row, is_over, stand_still
 
-RESET_OPTIONS = ("reset_mask", "task", "init_state", "sim_state")
+RESET_OPTIONS = ("reset_mask", *starts.RESET_OPTIONS)
+MAX_ENVS = 1_000_000
+#: What `LiberoVectorEnv` takes and `LiberoEnv` does not; for the message on an unknown keyword argument.
+_OWN_ARGUMENTS = ("num_envs", "workers", "worker_kind", "worker_timeout", "autoreset_mode", "copy")
+#: These change an episode behind the batch's back.
+_OWN_CALLS = ("reset", "step", "close", "__reduce__", "__setattr__", "take_time_limit")
 
 
 class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
@@ -76,32 +94,36 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             OptionError: a value that is not allowed, or a keyword argument that `LiberoEnv` does not have.
             AssetError: an asset set that is missing, or a bundle without the suite.
         """
-        try:
-            options = check_options(suite, **kwargs)
-        except TypeError as error:
-            raise OptionError(f"{error} of {suite}".replace("check_options() got an ", "")) from None
-        if worker_kind not in WORKER_KINDS:
-            raise unknown(OptionError, "worker_kind", worker_kind, WORKER_KINDS, options.suite.env_id)
-        for what, value in (("num_envs", num_envs), ("workers", 1 if workers is None else workers)):
-            if isinstance(value, bool) or int(value) != value or value < 1:
-                raise OptionError(f"{what} {value!r} in {options.suite.env_id}; allowed: an integer from 1")
-        if (
-            isinstance(worker_timeout, bool)
-            or not isinstance(worker_timeout, (int, float, np.number))
-            or not worker_timeout > 0
-        ):
-            raise OptionError(f"worker_timeout {worker_timeout!r} in {options.suite.env_id}; allowed: seconds above 0")
-        modes = {mode.value.lower(): mode for mode in AutoresetMode}
-        wanted = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else str(autoreset_mode)
-        if wanted.lower() not in modes:
-            raise unknown(OptionError, "autoreset_mode", wanted, modes, options.suite.env_id)
-        self._mode = modes[wanted.lower()]
+        given = with_time_limit(kwargs)
+        check_argument_names(given, (*ARGUMENTS, *_OWN_ARGUMENTS), str(suite))
+        options = check_options(suite, **given)
+        place = options.suite.env_id
+        self._mode = _autoreset_mode(autoreset_mode, place)
+        self.num_envs = check_integer("num_envs", num_envs, 1, MAX_ENVS, place)
+        count = _processors() if workers is None else check_integer("workers", workers, 1, MAX_ENVS, place)
+        kind = check_choice("worker_kind", worker_kind, WORKER_KINDS, place)
+        timeout = _seconds("worker_timeout", worker_timeout, place)
+        if not isinstance(copy, (bool, np.bool_)):
+            raise OptionError(f"copy {shown(copy)} in {place}; allowed: True or False")
+        self._copy = bool(copy)
         self._options = options
-        self.num_envs = int(num_envs)
+        self._arguments = deepcopy(
+            {
+                "suite": suite,
+                "num_envs": self.num_envs,
+                "workers": workers,
+                "worker_kind": kind,
+                "worker_timeout": timeout,
+                "autoreset_mode": self._mode,
+                "copy": self._copy,
+                **given,
+            }
+        )
+        self._spec: EnvSpec | None = None
         self.render_mode = options.render_mode
         self.metadata = {
-            "render_modes": ["rgb_array"],
-            "render_fps": 20,
+            "render_modes": list(RENDER_MODES),
+            "render_fps": options.render_fps,
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
             "render_quality": options.render_quality,
@@ -117,14 +139,25 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self.single_action_space = spaces.action_space(options)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        count = min(int(workers) if workers else _processors(), self.num_envs)
         self._batch = ObservationBatch(options, self.num_envs)
-        self._copy = bool(copy)
-        self._workers = open_workers(worker_kind, options, self._mode, self._batch, count, float(worker_timeout))
+        self._workers = open_workers(kind, options, self._mode, self._batch, min(count, self.num_envs), timeout)
         self._rows: list[Row | None] = [None] * self.num_envs
         self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
         self._standing: dict[int, Row] | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium has an attribute there
+        """What `gymnasium.make_vec` makes these environments again from; see `libero_gym.time_limit`."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = None if spec is None else with_limit(spec, self._options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy how the environments were made, as `LiberoEnv` does; the copy begins with `reset()`."""
+        return _make_again, (type(self), self._arguments, self._spec)
 
     @property
     def asset_set(self) -> str:
@@ -148,26 +181,22 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             OptionError, TaskError, InitStateError: an unknown option, task or state.
             WorkerError: a worker process died of it, and so did the one that replaced it.
         """
-        super().reset(seed=None)
-        asked = dict(options or {})
-        for key in asked:
-            if key not in RESET_OPTIONS:
-                raise unknown(OptionError, "reset option", key, RESET_OPTIONS, self._options.suite.env_id)
+        self._check_usable("reset")
+        seeds = check_seeds(self._options, seed, self.num_envs)
+        asked = check_reset_keys(self._options, {} if options is None else options, RESET_OPTIONS)
         mask = self._mask(asked.pop("reset_mask", None))
-        seeds = self._seeds(seed)
-        plans = [
-            {key: self._for_each(key, value)[number] for key, value in asked.items()} for number in range(self.num_envs)
-        ]
+        columns = {key: one_for_each(key, value, self.num_envs) for key, value in asked.items()}
+        requests = {}
+        for number in np.flatnonzero(mask).tolist():
+            plan = {key: column[number] for key, column in columns.items()}
+            requests[number] = check_reset(self._options, seeds[number], plan)
+        # Nothing was changed up to here.
         if self._standing is not None:
             self._end_step()
-        for number, one in enumerate(seeds):
-            if mask[number] and one is not None:
-                self._seeds_given[number] = one
-        fresh = self._keep(
-            self._workers.reset(
-                {number: (seeds[number], plans[number]) for number in range(self.num_envs) if mask[number]}
-            )
-        )
+        fresh = self._keep(self._workers.reset(requests))
+        for number in fresh:
+            if seeds[number] is not None:
+                self._seeds_given[number] = seeds[number]
         infos: dict[str, Any] = {}
         for number in sorted(fresh):
             infos = self._add_info(infos, fresh[number][4], number)
@@ -180,19 +209,15 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             actions: (N, 7) or, with chunks, (N, C, 7).
 
         Raises:
-            ActionError: another shape, or NaN or infinity in it.
-            LiberoGymError: a step is under way, or nothing was reset yet.
+            ActionError: another shape, or NaN or infinity in it; values beyond [-1, 1] are clipped, as LIBERO does.
+            ResetNeededError: before the first reset; LiberoGymError: a step is under way.
+            ClosedError, ForkError: the environments were closed, or belong to another process.
         """
-        if self._standing is not None:
-            raise LiberoGymError("step_async() while a step is under way; call step_wait() first")
-        if None in self._rows:
-            raise LiberoGymError("step() before every environment was reset; call reset() first")
-        given = np.asarray(actions)
-        if given.shape != self.action_space.shape:
-            raise ActionError(f"actions have shape {given.shape}; expected {self.action_space.shape}")
-        if not np.isfinite(given).all():
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(given))[0])
-            raise ActionError(f"actions have {given[place]} at {place}; all values must be finite")
+        self._check_usable("step", begun=True)
+        self._check_idle("step_async")
+        shape = self.action_space.shape
+        assert shape is not None
+        given = finite_array(ActionError, "actions", actions, shape)
         standing: dict[int, Row] = {}
         if self._mode is AutoresetMode.DISABLED:
             for number, row in enumerate(self._rows):
@@ -209,6 +234,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             LiberoGymError: no step is under way.
             WorkerError: a worker process died, and so did the one that replaced it.
         """
+        self._check_usable("step_wait")
         if self._standing is None:
             raise LiberoGymError("step_wait() without step_async()")
         rows = self._end_step()
@@ -229,15 +255,79 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         return tuple(self._seeds_given)
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """The agentview of every environment for people, upright; None without a render mode."""
+        """The agentview of every environment for people, upright; None without a render mode.
+
+        Raises:
+            ResetNeededError: before the first reset.
+        """
+        self._check_usable("render", begun=True)
         if self.render_mode is None:
             return None
         pictures = self._workers.render()
         return tuple(pictures[number] for number in range(self.num_envs))
 
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of each environment, or read an attribute, as Gymnasium's `SyncVectorEnv` does.
+
+        Each environment answers as the `LiberoEnv` that it is: `call("get_sim_state")`, `call("set_sim_state", x)`,
+        `call("model")`. What threads return is the environment's own object; processes return copies.
+
+        Args:
+            name: the method or attribute of `LiberoEnv`; not `reset`, `step` or `close`.
+            args: the method's arguments, the same for each environment.
+            kwargs: its keyword arguments.
+
+        Returns:
+            A value for each environment.
+
+        Raises:
+            EnvAttributeError: there is no such attribute, or a process cannot send its value.
+            LiberoGymError: what the method raises, or a step is under way.
+            WorkerError: a worker process has died, and the episode of an environment is lost with it.
+        """
+        self._check_usable("call")
+        self._check_idle("call")
+        if name in _OWN_CALLS:
+            raise OptionError(f"call({name!r}) on single environments; call {name}() of the vector environment")
+        values = self._workers.call(name, dict.fromkeys(range(self.num_envs), (args, kwargs)))
+        return tuple(values[number] for number in range(self.num_envs))
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """`call` without arguments."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of each environment; what a worker process that dies was given is lost with it.
+
+        Args:
+            name: the attribute.
+            values: a list or tuple, one for each environment; anything else is for all of them.
+
+        Raises:
+            EnvAttributeError: it cannot be set.
+            OptionError: a list or tuple of another length.
+        """
+        self._check_usable("set_attr")
+        self._check_idle("set_attr")
+        each = list(values) if isinstance(values, (list, tuple)) else [values] * self.num_envs
+        if len(each) != self.num_envs:
+            raise OptionError(f"set_attr({name!r}) with {len(each)} values; expected one for each of {self.num_envs}")
+        self._workers.call("__setattr__", {number: ((name, value), {}) for number, value in enumerate(each)})
+
     def close_extras(self, **kwargs: Any) -> None:
         """End the workers and free their pictures' memory."""
         self._workers.close()
+
+    def _check_usable(self, method: str, *, begun: bool = False) -> None:
+        if self.closed:
+            raise ClosedError(f"{method}() after close(); make new environments")
+        self._workers.check_process()
+        if begun and None in self._rows:
+            raise ResetNeededError(f"{method}() before every environment was reset; call reset() first")
+
+    def _check_idle(self, method: str) -> None:
+        if self._standing is not None:
+            raise LiberoGymError(f"{method}() while a step is under way; call step_wait() first")
 
     def _end_step(self) -> dict[int, Row]:
         """Wait for all workers, even when one of them fails."""
@@ -258,7 +348,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
     def _mask(self, mask: Any) -> np.ndarray:
         if mask is None:
             return np.ones(self.num_envs, dtype=bool)
-        checked = np.asarray(mask)
+        try:
+            checked = np.asarray(mask)
+        except Exception as error:  # ragged lists, and whatever else defines `__array__`
+            raise OptionError(f"reset_mask {shown(mask)}; expected ({self.num_envs},) bool") from error
         if checked.shape != (self.num_envs,) or checked.dtype != np.bool_:
             raise OptionError(
                 f"reset_mask has shape {checked.shape} and type {checked.dtype}; expected ({self.num_envs},) bool"
@@ -267,27 +360,25 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             raise OptionError("reset_mask leaves out an environment that was never reset; reset all of them first")
         return checked
 
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
-        if seed is None:
-            return [None] * self.num_envs
-        if isinstance(seed, (int, np.integer)):
-            return [int(seed) + number for number in range(self.num_envs)]
-        if len(seed) != self.num_envs:
-            raise OptionError(f"{len(seed)} seeds for {self.num_envs} environments; expected one for each")
-        return [None if one is None else int(one) for one in seed]
 
-    def _for_each(self, key: str, value: Any) -> Sequence[Any]:
-        """One value for each environment, from one for each or one for all."""
-        shared = value is None or isinstance(value, (str, int, np.integer)) or np.ndim(value) == 0
-        if key == "sim_state" and not shared and np.ndim(value) == 1 and np.asarray(value).dtype != object:
-            shared = True
-        if shared:
-            return [value] * self.num_envs
-        if len(value) != self.num_envs:
-            raise OptionError(
-                f"reset option {key} has {len(value)} values; expected one, or one for each of {self.num_envs}"
-            )
-        return list(value)
+def _make_again(cls: type[LiberoVectorEnv], arguments: dict[str, Any], spec: EnvSpec | None) -> LiberoVectorEnv:
+    envs = cls(**arguments)
+    envs.spec = spec
+    return envs
+
+
+def _autoreset_mode(mode: object, place: str) -> AutoresetMode:
+    modes = {one.value.lower(): one for one in AutoresetMode}
+    wanted = mode.value if isinstance(mode, AutoresetMode) else mode
+    if not isinstance(wanted, str) or wanted.lower() not in modes:
+        raise unknown(OptionError, "autoreset_mode", wanted, modes, place)
+    return modes[wanted.lower()]
+
+
+def _seconds(what: str, value: object, place: str) -> float:
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise OptionError(f"{what} {shown(value)} in {place}; allowed: seconds above 0")
 
 
 def _processors() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from libero_gym.checks import finite_array
 from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.observed import ObservedState, observed_step
@@ -40,7 +41,8 @@ class SharedModel:
     scene: CompiledScene
     model: mujoco.MjModel
     physics_steps: int
-    holder: World | None = None
+    holder: object | None = None
+    """What stands for the world that wrote its poses last; not the world itself, which a cycle would keep alive."""
 
     @classmethod
     def load(cls, scene: CompiledScene, *, decimated: bool = False, physics: str = "reference") -> SharedModel:
@@ -82,6 +84,7 @@ class World:
 
     def __init__(self, shared: SharedModel) -> None:
         self.shared = shared
+        self._as_holder = object()
         self.model = shared.model
         self.scene = shared.scene
         self.data = self._make_data()
@@ -176,14 +179,14 @@ class World:
         Raises:
             InitStateError: a state of another length, or with NaN or infinity in it.
         """
-        state = np.asarray(state, dtype=np.float64)
-        if state.shape != (self.state_size,):
+        try:
+            state = finite_array(InitStateError, "sim_state", state, (self.state_size,))
+        except InitStateError as error:
+            table = self.scene.table
             raise InitStateError(
-                f"sim_state has shape {state.shape}; {self.scene.table.task_name} with assets "
-                f"{self.scene.table.assets!r} takes ({self.state_size},): [time, qpos, qvel]"
-            )
-        if not np.isfinite(state).all():
-            raise InitStateError(f"sim_state has {state[~np.isfinite(state)][0]} in it; all values must be finite")
+                f"{error}; {table.task_name} with assets {table.assets!r} takes ({self.state_size},): "
+                "[time, qpos, qvel]"
+            ) from error.__cause__
         nq = self.model.nq
         self.data.time = state[0]
         self.data.qpos[:] = state[1 : 1 + nq]
@@ -272,10 +275,10 @@ class World:
         ]
 
     def _take_model(self) -> None:
-        if self.shared.holder is not self:
+        if self.shared.holder is not self._as_holder:
             if self._poses is not None:
                 self._poses.write(self.model)
-            self.shared.holder = self
+            self.shared.holder = self._as_holder
 
 
 def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -284,16 +287,7 @@ def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     Raises:
         ActionError: another shape, or NaN or infinity in it.
     """
-    try:
-        checked = np.asarray(action, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ActionError(f"action {action!r} is not an array of numbers; expected shape {shape}") from error
-    if checked.shape != shape:
-        raise ActionError(f"action has shape {checked.shape}; expected {shape}")
-    if not np.isfinite(checked).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(checked))[0])
-        raise ActionError(f"action has {checked[place]} at {place}; all values must be finite")
-    return checked
+    return finite_array(ActionError, "action", action, shape)
 
 
 def axis_angle(quaternion: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.env import CONTROL_HZ, LiberoEnv
+from libero_gym.env import LiberoEnv
 from libero_gym.errors import LiberoGymError, OptionError
+from libero_gym.options import CONTROL_HZ
 from libero_gym.recording import Recording, Repetition, repeat
 
 

@@ -17,8 +17,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from libero_gym.env import CONTROL_HZ, LiberoEnv
+from libero_gym.env import LiberoEnv
 from libero_gym.errors import DisplayError
+from libero_gym.options import CONTROL_HZ
 from libero_gym.play.keyboard import Keyboard
 from libero_gym.recording import Recorder, Recording, Repetition, repeat
 

@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -57,7 +58,12 @@ class Renderer:
         # Python may drop a thread's renderer when OpenGL is already shut down, which drivers report noisily.
         self._close_at_exit = weakref.WeakMethod(self.close)
         atexit.register(_close_if_alive, self._close_at_exit)
+        self._thread = threading.get_ident()
+        #: By the model's `id` and the quality; a finalizer takes them out before another model can have that `id`.
         self._drawings: dict[tuple[int, str], _Drawing] = {}
+        #: Of models that are gone, to be freed in the renderer's own thread.
+        self._orphans: deque[_Drawing] = deque()
+        self._busy = False
         self._option = mujoco.MjvOption()
         self._option.geomgroup[0] = 0  # collision shapes
         self._option.geomgroup[1] = 1
@@ -93,7 +99,16 @@ class Renderer:
             out: (S, S, 3) uint8, C-contiguous, receives the picture.
             quality: one of `QUALITIES`.
         """
+        self._busy = True
+        try:
+            self._draw(world, camera, out, quality)
+        finally:
+            self._busy = False
+            self._free_orphans()
+
+    def _draw(self, world: World, camera: str, out: np.ndarray, quality: str) -> None:
         self._gl.make_current()  # another library may have made its own current since
+        self._free_orphans()
         size = out.shape[0]
         drawing = self._drawing(world.shared, quality, size)
         # The buffers of all drawings share one OpenGL context, where the last one made or used is bound.
@@ -110,16 +125,16 @@ class Renderer:
 
     def release(self, shared: SharedModel) -> None:
         """Free what is kept for a model; call it in the renderer's own thread."""
+        self._orphan(id(shared))
         self._gl.make_current()
-        for key in [key for key in self._drawings if key[0] == id(shared)]:
-            self._drawings.pop(key).context.free()
+        self._free_orphans()
 
     def close(self) -> None:
         """Free the drawings and the context; call it in the renderer's own thread."""
         self._gl.make_current()
-        for drawing in self._drawings.values():
-            drawing.context.free()
+        self._orphans.extend(self._drawings.values())
         self._drawings.clear()
+        self._free_orphans()
         self._gl.free()
         if self.made_in_thread().get(self._device) is self:
             del self.made_in_thread()[self._device]
@@ -127,11 +142,33 @@ class Renderer:
     def _drawing(self, shared: SharedModel, quality: str, size: int) -> _Drawing:
         key = (id(shared), quality)
         drawing = self._drawings.get(key)
+        if drawing is None:
+            # Whoever drops an environment without close() frees what was kept for it, too.
+            weakref.finalize(shared, _model_is_gone, weakref.ref(self), id(shared)).atexit = False
         if drawing is None or drawing.size < size:
             if drawing is not None:
                 drawing.context.free()
             drawing = self._drawings[key] = _upload(shared.model, quality, size)
         return drawing
+
+    def _orphan(self, model: int) -> None:
+        for key in [key for key in list(self._drawings) if key[0] == model]:
+            self._orphans.append(self._drawings.pop(key))
+
+    def _free_orphans(self) -> None:
+        while self._orphans:
+            self._orphans.popleft().context.free()
+
+
+def _model_is_gone(renderer: weakref.ref[Renderer], model: int) -> None:
+    """Free what a renderer has kept for a model: now in the renderer's own thread, else when it draws next."""
+    found = renderer()
+    if found is None:
+        return
+    found._orphan(model)
+    if found._thread == threading.get_ident() and not found._busy:
+        found._gl.make_current()
+        found._free_orphans()
 
 
 def _close_if_alive(close: weakref.WeakMethod[Callable[[], None]]) -> None:

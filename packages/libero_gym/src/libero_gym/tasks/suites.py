@@ -97,7 +97,7 @@ class Suite:
             raise unknown(TaskError, "task", task, [t.name for t in self.tasks], self.env_id)
         try:
             index = int(task)  # type: ignore[call-overload]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             index = -1
         found = [candidate for candidate in self.tasks if candidate.id == index]
         if isinstance(task, bool) or not found or index != float(task):  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """What a worker process does: answer its caller's requests until the caller is gone.
 
-    pipe in:   (serial, kind, payload)          reset: number -> start; step, render: numbers
+    pipe in:   (serial, kind, payload)          reset: number -> request; step, render: numbers; call: number -> call
     pipe out:  (serial, None)                   a sign of life
                (serial, Answer)                 the end of a request; arrays are in shared memory
 
@@ -24,7 +24,7 @@ from gymnasium.vector import AutoresetMode
 from multiprocess.connection import Connection, wait
 from multiprocess.process import parent_process
 
-from libero_gym.errors import WorkerError
+from libero_gym.errors import EnvAttributeError, WorkerError
 from libero_gym.options import EnvOptions
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.rows import Row
@@ -43,6 +43,8 @@ class Answer(NamedTuple):
     error: Exception | None
     generators: dict[int, np.random.Generator]
     """What these environments' next episodes will be drawn from."""
+    values: dict[int, bytes]
+    """What a call returned, pickled."""
 
 
 def serve(
@@ -71,7 +73,8 @@ def _answer(
     rows: dict[int, Row] = {}
     failure: Exception | None = None
     sign = time.monotonic() + _SIGN_SECONDS
-    work = _work(kind, payload, environments, shared)
+    values: dict[int, bytes] = {}
+    work = _work(kind, payload, environments, shared, values)
     while True:
         try:
             number, row = next(work)
@@ -85,11 +88,19 @@ def _answer(
         if time.monotonic() > sign:
             _send(connection, serial, None)
             sign = time.monotonic() + _SIGN_SECONDS
-    return Answer(rows, failure, environments.generators(payload))
+    return Answer(rows, failure, environments.generators(payload), values)
 
 
-def _work(kind: str, payload: Any, environments: Environments, shared: SharedRows) -> Iterator[tuple[int, Row | None]]:
+def _work(
+    kind: str, payload: Any, environments: Environments, shared: SharedRows, values: dict[int, bytes]
+) -> Iterator[tuple[int, Row | None]]:
     """Do a request, one environment at a time, and leave the arrays in shared memory."""
+    if kind == "call":
+        for number, (name, args, kwargs) in payload.items():
+            for _, value in environments.call(name, {number: (args, kwargs)}):
+                values[number] = _pickled(name, value)
+            yield number, None
+        return
     if kind == "render":
         for number, drawn in environments.render(payload):
             shared.pictures[number] = drawn
@@ -104,6 +115,16 @@ def _work(kind: str, payload: Any, environments: Environments, shared: SharedRow
         if "final_obs" in info:
             info["final_obs"] = shared.write(number, FINAL, info["final_obs"])
         yield number, row._replace(observation=shared.write(number, CURRENT, row.observation), info=info)
+
+
+def _pickled(name: str, value: Any) -> bytes:
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise EnvAttributeError(
+            f"{name} of an environment is a {type(value).__name__}, which a worker process cannot send: {error}; "
+            "use worker_kind='thread'"
+        ) from None
 
 
 def _send(connection: Connection, serial: int, answer: Answer | None) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from libero_gym.env import LiberoEnv
 from libero_gym.episode import Episode, SharedModels
-from libero_gym.errors import LiberoGymError
+from libero_gym.errors import EnvAttributeError, ResetNeededError, unknown
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
-from libero_gym.workers.protocol import Start
+from libero_gym.starts import ResetRequest
+from libero_gym.workers.protocol import Arguments
 from libero_gym.workers.rows import Row, followed_by
 
 
@@ -41,6 +44,7 @@ class Environments:
         self._models = SharedModels(options)
         self._episodes = {number: Episode(options, self._models) for number in room}
         self._room = room
+        self._single: dict[int, LiberoEnv] = {}
         for number, generator in (generators or {}).items():
             self._episodes[number].rng = generator
 
@@ -48,11 +52,10 @@ class Environments:
         """What the next episodes of some environments will be drawn from."""
         return {number: self._episodes[number].rng for number in numbers}
 
-    def reset(self, starts: Mapping[int, Start]) -> Iterator[tuple[int, Row]]:
+    def reset(self, starts: Mapping[int, ResetRequest]) -> Iterator[tuple[int, Row]]:
         """Start episodes."""
-        for number, (seed, options) in starts.items():
-            episode = self._episodes[number]
-            episode.begin(seed, options)
+        for number, request in starts.items():
+            self._episodes[number].start_from(request)
             yield number, self._first_row(number)
 
     def step(self, actions: Mapping[int, np.ndarray]) -> Iterator[tuple[int, Row]]:
@@ -68,6 +71,28 @@ class Environments:
             draw_view(self._episodes[number].world, "agentview", self._options, "upright", drawn)
             yield number, drawn
 
+    def call(self, name: str, arguments: Mapping[int, Arguments]) -> Iterator[tuple[int, Any]]:
+        """Call a method of `LiberoEnv` in some of the environments, or read an attribute.
+
+        Raises:
+            EnvAttributeError: there is no such attribute, or it cannot be set.
+        """
+        for number, (args, kwargs) in arguments.items():
+            if number not in self._single:
+                self._single[number] = LiberoEnv.around(self._options, self._models, self._episodes[number])
+            env = self._single[number]
+            try:
+                found = getattr(env, name)
+            except AttributeError:
+                raise unknown(EnvAttributeError, "attribute", name, _public(env)) from None
+            try:
+                value = found(*args, **kwargs) if callable(found) else found
+            except AttributeError as error:
+                if name != "__setattr__":
+                    raise
+                raise EnvAttributeError(f"attribute {args[0]!r} of an environment cannot be set: {error}") from None
+            yield number, value
+
     @staticmethod
     def close() -> None:
         """Free the calling thread's OpenGL contexts."""
@@ -82,8 +107,8 @@ class Environments:
         episode = self._episodes[number]
         if episode.over:
             if self._mode is AutoresetMode.DISABLED:  # the caller lets it stand still, unless its last row was lost
-                raise LiberoGymError("step() after the episode's end; call reset() first")
-            episode.begin(None, None)
+                raise ResetNeededError("step() after the episode's end; call reset() first")
+            episode.start_from(ResetRequest())
             return self._first_row(number)
         outcome = episode.advance(action)
         follows = episode.over and self._mode is AutoresetMode.SAME_STEP
@@ -92,9 +117,13 @@ class Environments:
         reward = float(outcome.rewards.sum())
         row = Row(observation, reward, outcome.terminated, outcome.truncated, episode.info(outcome))
         if follows:
-            episode.begin(None, None)
+            episode.start_from(ResetRequest())
             row = followed_by(row, self._first_row(number))
         return row
+
+
+def _public(env: LiberoEnv) -> list[str]:
+    return [name for name in dir(env) if not name.startswith("_")]
 
 
 def render_size(options: EnvOptions) -> int:

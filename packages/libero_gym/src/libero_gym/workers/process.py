@@ -16,6 +16,7 @@ import atexit
 import functools
 import logging
 import os
+import pickle
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,11 +26,12 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from multiprocess.connection import wait
 
-from libero_gym.errors import LiberoGymError, WorkerError
+from libero_gym.errors import ClosedError, EnvAttributeError, WorkerError
 from libero_gym.options import EnvOptions
+from libero_gym.starts import ResetRequest
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.child import Answer
-from libero_gym.workers.protocol import Results, Start
+from libero_gym.workers.protocol import Arguments, Results, forked
 from libero_gym.workers.rows import Row, broken_off, followed_by, is_over
 from libero_gym.workers.shared_rows import CURRENT, FINAL, SharedRows
 from libero_gym.workers.worker_process import Died, WorkerProcess
@@ -71,6 +73,8 @@ class ProcessWorkers:
         #: The workers that the latest request was sent to, each with the numbers of its environments in it.
         self._asked: list[tuple[WorkerProcess, list[int]]] = []
         self._last: dict[int, Row] = {}
+        #: What the latest call returned, pickled.
+        self._values: dict[int, bytes] = {}
         self._generators: dict[int, np.random.Generator] = {}
         #: Environments whose worker died and which no process has begun an episode of since.
         self._absent: set[int] = set()
@@ -86,7 +90,12 @@ class ProcessWorkers:
         for worker in self._workers:
             self._start(worker)
 
-    def reset(self, starts: Mapping[int, Start]) -> Results:
+    def check_process(self) -> None:
+        """See `Workers`."""
+        if os.getpid() != self._owner:
+            raise forked(self._owner)
+
+    def reset(self, starts: Mapping[int, ResetRequest]) -> Results:
         """See `Workers`."""
         self._end_step()
         self._stepped = None
@@ -132,6 +141,20 @@ class ProcessWorkers:
             for number in range(self._num_envs)
         }
 
+    def call(self, name: str, arguments: Mapping[int, Arguments]) -> dict[int, Any]:
+        """See `Workers`."""
+        try:
+            pickle.dumps(arguments)
+        except Exception as error:
+            raise EnvAttributeError(f"{name}: its arguments cannot be sent to a worker process: {error}") from None
+        _, error, deaths = self._ask("call", {number: (name, *one) for number, one in arguments.items()})
+        if error is not None:
+            raise error
+        if lost := sorted(self._absent & set(arguments)):
+            reasons = "; ".join(sorted(set(deaths.values()))) or "step or reset them first"
+            raise WorkerError(f"environments {lost} have lost their episodes: {reasons}")
+        return {number: pickle.loads(value) for number, value in self._values.items()}
+
     def close(self) -> None:
         """End the processes: by themselves within a few seconds, or killed."""
         if self._closed or os.getpid() != self._owner:  # a forked copy of the caller owns no workers
@@ -163,7 +186,7 @@ class ProcessWorkers:
         starting = [number for number in asked if number in deaths and number not in ends]
         if self._mode is AutoresetMode.SAME_STEP:
             starting += ends
-        started = self.reset({number: (None, {}) for number in starting}) if starting else Results({}, None)
+        started = self.reset(dict.fromkeys(starting, ResetRequest())) if starting else Results({}, None)
         rows |= started.rows
         for number, end in ends.items():
             reason = end.info["worker_error"]
@@ -184,7 +207,7 @@ class ProcessWorkers:
     def _send(self, kind: str, payload: Mapping[int, Any]) -> None:
         """Send each worker its part of a request: number of an environment -> what to do with it."""
         if self._closed:
-            raise LiberoGymError("the environments were closed")
+            raise ClosedError("the environments were closed")
         self._serial += 1
         self._asked = []
         for worker in self._workers:
@@ -219,12 +242,14 @@ class ProcessWorkers:
                     del waiting[key]
                     answers[key] = message[1]
         rows: dict[int, Row] = {}
+        self._values = {}
         error: Exception | None = None
         for worker, _ in self._asked:
             if (answer := answers.get(id(worker))) is not None:
                 rows |= {number: self._complete(number, row) for number, row in answer.rows.items()}
                 error = error or answer.error
                 self._generators |= answer.generators
+                self._values |= answer.values
         for number, row in rows.items():
             self._last[number] = row
             self._absent.discard(number)
@@ -239,7 +264,7 @@ class ProcessWorkers:
             if not self._closed:
                 raise
         if self._closed:
-            raise LiberoGymError("the environments were closed while a step was under way")
+            raise ClosedError("the environments were closed while a step was under way")
         return ready
 
     def _complete(self, number: int, row: Row) -> Row:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.options import EnvOptions
+from libero_gym.starts import ResetRequest
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.environments import Environments
-from libero_gym.workers.protocol import Results, Start
+from libero_gym.workers.protocol import Arguments, Results, forked
 from libero_gym.workers.rows import Row
 
 _Work = Callable[[Environments, Mapping[int, Any]], Iterator[tuple[int, Row]]]
@@ -37,8 +39,14 @@ class ThreadWorkers:
         ]
         self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="libero-gym") for _ in self._numbers]
         self._stepping: list[Future[Results]] = []
+        self._owner = os.getpid()
 
-    def reset(self, starts: Mapping[int, Start]) -> Results:
+    def check_process(self) -> None:
+        """See `Workers`."""
+        if os.getpid() != self._owner:
+            raise forked(self._owner)
+
+    def reset(self, starts: Mapping[int, ResetRequest]) -> Results:
         """See `Workers`."""
         return _join(self._submit(Environments.reset, starts))
 
@@ -58,8 +66,19 @@ class ThreadWorkers:
         ]
         return {number: drawn for job in jobs for number, drawn in job.result().items()}
 
+    def call(self, name: str, arguments: Mapping[int, Arguments]) -> dict[int, Any]:
+        """See `Workers`."""
+        jobs = [
+            thread.submit(_call, worker, name, {number: arguments[number] for number in numbers if number in arguments})
+            for thread, worker, numbers in zip(self._threads, self._environments, self._numbers, strict=True)
+        ]
+        wait(jobs)  # even when one of them fails
+        return {number: value for job in jobs for number, value in job.result().items()}
+
     def close(self) -> None:
         """End the threads, after what they are doing."""
+        if os.getpid() != self._owner:  # a forked copy of the caller has no threads
+            return
         for thread, worker in zip(self._threads, self._environments, strict=True):
             thread.submit(worker.close)
         for thread in self._threads:
@@ -85,6 +104,10 @@ def _collect(work: _Work, worker: Environments, part: Mapping[int, Any]) -> Resu
 
 def _draw(worker: Environments, numbers: list[int]) -> dict[int, np.ndarray]:
     return dict(worker.render(numbers))
+
+
+def _call(worker: Environments, name: str, arguments: Mapping[int, Arguments]) -> dict[int, Any]:
+    return dict(worker.call(name, arguments))
 
 
 def _join(jobs: list[Future[Results]]) -> Results:

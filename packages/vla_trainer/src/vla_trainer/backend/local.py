@@ -71,7 +71,7 @@ class LocalBackend:
 
     @property
     def fps(self) -> float:
-        return fps_of(self._envs[0], self._config.env.action_chunk or 1)
+        return fps_of(self._envs[0])
 
     @property
     def provenance(self) -> Provenance:

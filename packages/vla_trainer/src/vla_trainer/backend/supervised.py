@@ -52,7 +52,7 @@ class SupervisedBackend:
 
     @property
     def fps(self) -> float:
-        return fps_of(self._evaluator.envs, self._config.env.action_chunk or 1)
+        return fps_of(self._evaluator.envs)
 
     @property
     def provenance(self) -> Provenance:

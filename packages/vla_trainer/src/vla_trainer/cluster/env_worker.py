@@ -88,7 +88,7 @@ class EnvWorker:
             first.single_action_space,
             available,
             provenance_of(first),
-            fps_of(first, config.env.action_chunk or 1),
+            fps_of(first),
         )
 
     def collect_episodes(self, films: FilmRequest | None, early: bool = False) -> Rollout | None:
@@ -119,7 +119,7 @@ class EnvWorker:
             envs.single_action_space,
             starts.init_states(envs),
             provenance_of(envs),
-            fps_of(envs, env.action_chunk or 1),
+            fps_of(envs),
         )
 
     def evaluate(self, films: FilmRequest | None) -> Rollout | None:

@@ -43,9 +43,9 @@ def frame_of(
     return Frame(image, wrist, instruction, env_step, episode_return, success, value)
 
 
-def fps_of(envs: VectorEnv, action_chunk: int) -> float:
-    """Pictures a second at which a film of `envs` runs as fast as the robot does."""
-    return float(envs.metadata.get("render_fps", 20)) / action_chunk
+def fps_of(envs: VectorEnv) -> float:
+    """Frames a second at which a video with a frame for each step of `envs` runs as fast as the robot does."""
+    return float(envs.metadata.get("render_fps", 20))
 
 
 def _upright(image: Any, mirrored: bool) -> NDArray[np.uint8]:
