@@ -61,7 +61,7 @@ def assert_weights(policy, expected):
 
 
 def unmerged_run(base, folder, targets=RLINF_TARGETS[:-1], named=True):
-    """What finetune.py leaves with merge_lora_during_training=False, and the weights that it means."""
+    """What finetune.py leaves with merge_lora_during_training=False, and the weights that it stands for."""
     # upstream trains the projector beside the network, without adapters
     wrapped = peft_model(base, targets, exclude_modules=r"proprio_projector\..*")
     folder.mkdir()
@@ -120,9 +120,9 @@ def test_an_adapter_saved_alone_comes_back_and_trains_on(base, tmp_path, make_ob
     assert not [n for n, _ in alone.named_parameters() if "lora" in n]
 
     # training goes on: the same step from the same state changes the same weights
-    for each in (policy, on):
-        optimizer = torch.optim.SGD([p for p in each.parameters() if p.requires_grad], lr=0.1)
-        (-each.evaluate(expected.inputs, expected.tokens).log_probs.mean()).backward()
+    for trained in (policy, on):
+        optimizer = torch.optim.SGD([p for p in trained.parameters() if p.requires_grad], lr=0.1)
+        (-trained.evaluate(expected.inputs, expected.tokens).log_probs.mean()).backward()
         optimizer.step()
     on.save_adapter(tmp_path / "later")
     first, later = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("adapter", "later"))
