@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from vla_trainer import loggers
-from vla_trainer.config.schema import Logger, Toggle
+from vla_trainer.config.trainer import Logger, Toggle
 from vla_trainer.errors import UnknownMetricError
 from vla_trainer.loggers import Loggers, Run
 

@@ -55,3 +55,15 @@ def test_lengths_and_rewards_are_means_over_episodes(rollout: Rollout) -> None:
     assert (found["rollout/reward_mean"], found["rollout/reward_std"]) == (5.5, 4.5)
     assert found["rollout/episode_length"] == 2.5
     assert found["env/step_reward"] == 22 / 10
+
+
+def test_whether_success_is_rewarded(rollout: Rollout) -> None:
+    name = "rollout/success_return_correlation"
+    # returns 1, 10, 1, 10
+    assert measured(rollout, [("open", False), ("open", True)] * 2)[name] == pytest.approx(1.0)
+    assert measured(rollout, [("open", True), ("open", False)] * 2)[name] == pytest.approx(-1.0)
+    # 1 of 4 with deviations -1/4 3/4 -1/4 -1/4 and -4.5 4.5 -4.5 4.5: 4.5 / sqrt(3/4 x 81) = 1 / sqrt(3)
+    one = [("open", False), ("open", True), ("open", False), ("open", False)]
+    assert measured(rollout, one)[name] == pytest.approx(3**-0.5)
+    assert name not in measured(rollout, [("open", True)] * 4)
+    assert name not in measured(rollout, [("open", None)] * 4)

@@ -166,7 +166,7 @@ def newest(run: Path) -> Path | None:
 def best(folder: Path, metric: str | None) -> Path | None:
     """The checkpoint with the highest score, of equals the newest; None where none has a score in `metric`."""
     scored = [(value, path) for path in found(folder) if (value := _score_of(path, metric)) is not None]
-    return max(scored, key=lambda one: (one[0], _step_of(one[1])))[1] if scored else None
+    return max(scored, key=lambda one: (one[0], step_of(one[1])))[1] if scored else None
 
 
 def point_at_best(folder: Path, metric: str | None) -> None:
@@ -220,7 +220,7 @@ def continue_from(checkpoint: Path, metric: str | None) -> list[Path]:
     moved = []
     # the newest first: after a kill in between, those that are left still follow one another
     for newer in reversed(_named(folder)):
-        if _step_of(newer) > _step_of(checkpoint):
+        if step_of(newer) > step_of(checkpoint):
             place = newer.with_name(f"{newer.name}.set_aside")
             count = 1
             while place.exists():
@@ -318,10 +318,11 @@ def _named(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     named = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(named, key=_step_of)
+    return sorted(named, key=step_of)
 
 
-def _step_of(checkpoint: Path) -> int:
+def step_of(checkpoint: Path) -> int:
+    """Iterations done, by a checkpoint's name."""
     match = _NAME.fullmatch(checkpoint.name)
     return int(match[1]) if match else 0
 
@@ -338,7 +339,7 @@ def _score_of(checkpoint: Path, metric: str | None) -> float | None:
 def _instead_of(damaged: Path) -> str:
     """What to do about a damaged checkpoint, for the end of a message."""
     for older in reversed(found(damaged.parent)):
-        if _step_of(older) < _step_of(damaged) and _damage(older / STATE_FILE) is None:
+        if step_of(older) < step_of(damaged) and _damage(older / STATE_FILE) is None:
             return f"; an older one is whole: --resume {older}"
     return "; there is no older one that is whole"
 

@@ -46,6 +46,8 @@ METRICS: dict[str, str] = {
     "rollout/staleness": "Updates between the weights that acted and those that learn; with max_staleness=1 only.",
     "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",
     "rollout/advantage_std": "Deviation of the batch's advantages before they are normalized.",
+    "rollout/success_return_correlation": "Correlation of success and return over the same episodes: 1 where success "
+    "alone is rewarded; left out where all episodes succeed or fail.",
     "env/success_rate": "Share of successes among the last 100 finished episodes, over iterations.",
     "env/step_reward": "Reward per environment step, mean over the iteration.",
     "env/termination_rate": "Share of the finished episodes that ended by themselves, not by the time limit.",
@@ -53,6 +55,8 @@ METRICS: dict[str, str] = {
     "eval/success_rate_low": "Lower end of its 95% Wilson interval.",
     "eval/success_rate_high": "Upper end of its 95% Wilson interval.",
     "eval/reward_mean": "Undiscounted return, mean over the episodes of an evaluation.",
+    "trainer/collapse_signs": 'Metrics outside the range in which they are expected; see "When a run collapses" in '
+    "training.md.",
     "time/iteration": "Seconds of the iteration, all stages.",
     "time/rollout": "Seconds of collecting.",
     "time/advantage": "Seconds of making the batch.",

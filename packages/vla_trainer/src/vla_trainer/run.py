@@ -177,7 +177,8 @@ def run_training(
 
     Raises:
         CheckpointError, LoggerError, DatasetError: what is wrong with what the run begins with.
-        TrainingDivergedError: numbers are not finite; it names the newest checkpoint, whose weights are.
+        TrainingDivergedError: numbers are not finite, or the run has collapsed and `trainer.on_collapse` ends it; it
+            names the newest checkpoint, whose weights are finite.
         RunFolderError: its folder is in use, or cannot be made or written.
         RunLostError: its folder was removed, or could not be written any more, or lacks something at the end.
     """
@@ -215,7 +216,19 @@ def run_training(
                 else:
                     learning = Reinforcement(config, cast("Backend", backend), films, progress)
                 notes = Notes(config, say)
-                train_loop(config, backend, learning, loggers, folder.path, films, first, folder.check, notes)
+                train_loop(
+                    config,
+                    backend,
+                    learning,
+                    loggers,
+                    folder.path,
+                    films,
+                    first,
+                    progress=progress,
+                    check_folder=folder.check,
+                    notes=notes,
+                    say=say,
+                )
         except TrainingDivergedError as error:
             found = checkpoint.found(folder.path / checkpoint.FOLDER)
             last = f"the last checkpoint is {found[-1]}" if found else "no checkpoint was written"

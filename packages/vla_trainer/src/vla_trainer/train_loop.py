@@ -24,14 +24,19 @@ from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.backend import Backend, Common, Imitating
 from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
 from vla_trainer.checkpoint import Unpublished
+from vla_trainer.collapse import CollapseGuard
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
 from vla_trainer.notes import Notes
 from vla_trainer.records import FilmRequest
+from vla_trainer.rollback import respond
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.update.schedule import temperature_at
 from vla_trainer.video import FilmWriter
+
+GUARD = "collapse"
+"""In a checkpoint's progress: the state of the guard."""
 
 Times = dict[str, float]
 """Seconds of each stage of an iteration."""
@@ -101,15 +106,22 @@ def train_loop(
     folder: Path,
     films: FilmWriter,
     first: int = 1,
+    progress: Mapping[str, Any] | None = None,
     check_folder: Callable[[], None] | None = None,
     notes: Notes | None = None,
+    say: Callable[[str], None] = print,
 ) -> None:
     """Run iterations `first` to `config.trainer.iterations` and leave checkpoints, films and eval.json in `folder`.
 
-    Iterations count from 1. `check_folder` is called before anything is written, and raises where `folder` is gone;
-    `notes` looks at each iteration's metrics.
+    Iterations count from 1. `progress` is what a checkpoint kept. `check_folder` is called before anything is written,
+    and raises where `folder` is gone. `notes` looks at each iteration's metrics; `say` takes lines for the user.
+
+    Raises:
+        TrainingDivergedError: the run has collapsed, and `trainer.on_collapse` ends it; see `vla_trainer.rollback`.
     """
     trainer = config.trainer
+    guard = CollapseGuard.of(config, (progress or {}).get(GUARD))
+    backend.scale_lr(guard.lr_scale)
     for iteration in range(first, trainer.iterations + 1):
         times: Times = {}
         last = iteration == trainer.iterations
@@ -121,13 +133,21 @@ def train_loop(
             if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
                 with _timed(times, "eval"):
                     metrics |= _evaluate(config, backend, folder, films, iteration)
-            if last or _due(iteration, trainer.save_every):
+            signs = guard.look(iteration, metrics)
+            metrics["trainer/collapse_signs"] = float(len(signs))
+            rollbacks = guard.rollbacks
+            end = respond(trainer, guard, backend, folder / CHECKPOINTS, iteration, signs, say)
+            if end is None and (last or _due(iteration, trainer.save_every)):
                 with _timed(times, "checkpoint"):
-                    score = metrics.get(trainer.best_metric)
-                    saved = backend.save(folder / CHECKPOINTS, iteration, learning.progress(), score)
+                    # after a rollback, what was measured is of weights that were given up
+                    score = metrics.get(trainer.best_metric) if guard.rollbacks == rollbacks else None
+                    kept = {**learning.progress(), GUARD: guard.state()}
+                    saved = backend.save(folder / CHECKPOINTS, iteration, kept, score)
         loggers.log(iteration, metrics | {f"time/{name}": seconds for name, seconds in times.items()})
         if notes is not None:
             notes.look(iteration, metrics)
+        if end is not None:
+            raise end
         if saved is not None:
             saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
 

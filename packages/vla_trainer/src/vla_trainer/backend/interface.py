@@ -39,6 +39,16 @@ class Common(Protocol):
     def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
         """Continue from a checkpoint; returns its iteration and the loop's progress."""
 
+    def restore_weights(self, path: Path) -> None:
+        """Put weights and optimizer of a checkpoint in the place of the present ones; all else stays as it is.
+
+        Raises:
+            CheckpointError: as `load`.
+        """
+
+    def scale_lr(self, scale: float) -> None:
+        """Multiply what the config says about learning rates by this from now on; not what was set before."""
+
     def close(self) -> None:
         """Release the environments."""
 

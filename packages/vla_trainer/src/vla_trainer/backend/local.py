@@ -68,6 +68,7 @@ class LocalBackend:
         self._collector = Collector(self._envs, self._sampler)
         self._columns = Columns(int(starts_seed), self._available, config.env.num_envs)
         self.env_steps = 0
+        self._lr_scale = 1.0
 
     @property
     def fps(self) -> float:
@@ -102,7 +103,7 @@ class LocalBackend:
 
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:
         actor, trainer = self._config.actor, self._config.trainer
-        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
+        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations) * self._lr_scale)
         space = self._envs[0].single_action_space
         assert space.shape is not None
         measured = update(
@@ -156,6 +157,13 @@ class LocalBackend:
         self.env_steps = int(state["env_steps"])
         self._collector.replay(running)
         return int(state["iteration"]), state["progress"]
+
+    def restore_weights(self, path: Path) -> None:
+        checkpoint.load(path, self._policy, self._optimizer)
+        self._sampler.version += 1
+
+    def scale_lr(self, scale: float) -> None:
+        self._lr_scale = scale
 
     def close(self) -> None:
         if hasattr(self, "_collector"):

@@ -205,16 +205,7 @@ class RayBackend:
         path = checkpoint.follow(path).absolute()
         state = checkpoint.read_state(path)
         resume.check_state(path, state, self._config)
-        learning = self._learning()
-        if state["policy"] is None:
-            self._call([one.load.remote(str(path / checkpoint.SHARDS)) for one in learning])
-        elif len(learning) == 1:
-            self._call(learning[0].load_whole.remote(str(path)))
-        else:
-            raise CheckpointError(
-                f"{path} was written by one process; {len(learning)} actor processes read only what several wrote. "
-                "Continue with one actor process, whose checkpoints any number can read"
-            )
+        self._load_weights(path, state)
         self._start_rng.bit_generator.state = state["start_rng"]
         self._tasks.restore(state["tasks"])
         self._shuffles = state["shuffles"]
@@ -222,6 +213,17 @@ class RayBackend:
         self._envs.go_on(*resume.columns(state, self._config))
         self._synchronize()
         return int(state["iteration"]), state["progress"]
+
+    def restore_weights(self, path: Path) -> None:
+        path = checkpoint.follow(path).absolute()
+        self._load_weights(path, checkpoint.read_state(path))
+        # collected ahead with weights that are given up
+        self._ahead = None
+        self._version += 1
+        self._synchronize()
+
+    def scale_lr(self, scale: float) -> None:
+        self._call([one.scale_lr.remote(scale) for one in self._learning()])
 
     def close(self) -> None:
         import ray
@@ -245,6 +247,19 @@ class RayBackend:
     def trainable_bytes(self) -> int:
         """Of the weights that are trained."""
         return int(self._call(self._policies[0].trainable_bytes.remote()))
+
+    def _load_weights(self, path: Path, state: dict[str, Any]) -> None:
+        """Let those that learn read weights and optimizer."""
+        learning = self._learning()
+        if state["policy"] is None:
+            self._call([one.load.remote(str(path / checkpoint.SHARDS)) for one in learning])
+        elif len(learning) == 1:
+            self._call(learning[0].load_whole.remote(str(path)))
+        else:
+            raise CheckpointError(
+                f"{path} was written by one process; {len(learning)} actor processes read only what several wrote. "
+                "Continue with one actor process, whose checkpoints any number can read"
+            )
 
     def _start(self, starts_seed: int) -> None:
         import ray

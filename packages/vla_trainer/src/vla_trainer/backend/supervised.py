@@ -40,6 +40,7 @@ class SupervisedBackend:
         self._loader: Loader | None = None
         self._done = 0
         self._fitted = 0
+        self._lr_scale = 1.0
         self._evaluator = Evaluator(config)
         try:
             self._policy = make_policy(config.policy, self._evaluator.envs)
@@ -98,7 +99,7 @@ class SupervisedBackend:
 
     def fit(self, iteration: int) -> dict[str, float]:
         actor, trainer = self._config.actor, self._config.trainer
-        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations))
+        set_learning_rates(self._optimizer, actor, lr_factor(actor, iteration, trainer.iterations) * self._lr_scale)
         metrics = fit(self._policy, self._optimizer, self._batches, self._algorithm, actor, self._autocast, self._guard)
         self._fitted = iteration
         return metrics
@@ -123,6 +124,12 @@ class SupervisedBackend:
         torch.set_rng_state(state["torch"])
         self._done = int(state["iteration"])
         return self._done, state["progress"]
+
+    def restore_weights(self, path: Path) -> None:
+        checkpoint.load(path, self._policy, self._optimizer)
+
+    def scale_lr(self, scale: float) -> None:
+        self._lr_scale = scale
 
     def close(self) -> None:
         if self._loader is not None:

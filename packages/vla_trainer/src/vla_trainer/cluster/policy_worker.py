@@ -61,6 +61,7 @@ class PolicyWorker:
         self._sync: Any = None
         self._store = RowStore(ray.put)
         self._update: Update | None = None
+        self._lr_scale = 1.0
 
     def address(self, size: int) -> tuple[str, int]:
         """Where `size` processes meet: an address of this machine, and a port that is listened on from now on."""
@@ -172,7 +173,7 @@ class PolicyWorker:
         config = self._config
         if self._update is None:
             factor = lr_factor(config.actor, iteration, config.trainer.iterations)
-            set_learning_rates(self._optimizer, config.actor, factor)
+            set_learning_rates(self._optimizer, config.actor, factor * self._lr_scale)
             if self._parks:
                 move_moments(self._optimizer, self._device)
             self._update = Update(
@@ -189,6 +190,10 @@ class PolicyWorker:
                 guard=self._guard,
             )
         return self._update
+
+    def scale_lr(self, scale: float) -> None:
+        """Multiply what the config says about learning rates by this from now on."""
+        self._lr_scale = scale
 
     def sync(self, version: int) -> int:
         """Bring the weights of processes that only act up to date, on all at once; returns the bytes that were sent."""

@@ -8,6 +8,7 @@ from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm
 from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.plan import Plan
 from vla_trainer.config.section import Ascending, Decay, NotBoolean, Section, Tasks, Temperature
+from vla_trainer.config.trainer import Trainer
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
 
@@ -147,60 +148,6 @@ class Actor(Section):
     offload: bool = False
     """Keep weights, gradients and AdamW's moments in the host's memory, and step there: slower, for policies that GPUs
     cannot hold; needs a backend that shards. Nothing changes where the policy computes on processors."""
-
-
-class Toggle(Section):
-    """One place that metrics go to."""
-
-    enable: bool = True
-    """Whether they go there."""
-
-
-class Wandb(Section):
-    """Weights & Biases; needs the extra `wandb`."""
-
-    enable: bool = False
-    """Whether metrics go there."""
-    project_name: str = "vla-trainer"
-    """The project that the run belongs to."""
-    experiment_name: str | None = None
-    """The run's name; null: recipe and time."""
-    mode: Literal["online", "offline"] | None = None
-    """offline: write files that `wandb sync` uploads later; null: as WANDB_MODE says, else online."""
-
-
-class Logger(Section):
-    """Where metrics go."""
-
-    console: Toggle = Toggle()
-    """A progress bar or a line an iteration, and a table at the end."""
-    jsonl: Toggle = Toggle()
-    """metrics.jsonl in the run's folder."""
-    tensorboard: Toggle = Toggle()
-    """tensorboard/ in the run's folder."""
-    wandb: Wandb = Wandb()
-    """Weights & Biases."""
-
-
-class Trainer(Section):
-    """How long, how often, where to."""
-
-    iterations: PositiveInt = 100
-    """Iterations in all, those before a resume included."""
-    seed: NonNegativeInt = 0
-    """Of weights, start states and samples; the same seed on the same machine repeats."""
-    save_every: PositiveInt | None = None
-    """Iterations between checkpoints; the last iteration is always saved."""
-    keep_checkpoints: PositiveInt | None = None
-    """Newest checkpoints that are kept, besides the best one; null: all."""
-    best_metric: str = "eval/success_rate"
-    """The metric of the iteration of a save, larger being better, that says which checkpoint is the best."""
-    eval_every: PositiveInt | None = None
-    """Iterations between evaluations; null: only at the end, if `eval.episodes` asks for one."""
-    logger: Logger = Logger()
-    """Where metrics go."""
-    threads: PositiveInt | None = None
-    """Threads that torch uses; null: torch's own choice."""
 
 
 class Eval(Section):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vla_trainer import metrics as table
-from vla_trainer.config.schema import Logger as LoggerConfig
+from vla_trainer.config.trainer import Logger as LoggerConfig
 from vla_trainer.run_folder import METRICS_FILE
 
 

@@ -46,6 +46,12 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
     if successes:
         metrics["rollout/success_rate"] = float(np.mean(successes))
         metrics["env/success_rate"] = float(np.mean(recent_successes))
+    known = [episode for episode in episodes if episode.success is not None]
+    if len(known) > 1:
+        pairs = np.array([(float(bool(episode.success)), episode.episode_return) for episode in known]).T
+        # undefined where all succeed or fail, or all returns are equal
+        if np.ptp(pairs[0]) > 0 and np.ptp(pairs[1]) > 0:
+            metrics["rollout/success_return_correlation"] = float(np.corrcoef(pairs)[0, 1])
     return metrics | _by_task(episodes)
 
 
