@@ -34,7 +34,7 @@ def check_integer(what: str, value: object, low: int, high: int, place: str) -> 
     number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
     if not number or not low <= value <= high or value % 1:  # type: ignore[operator]
         raise OptionError(f"{what} {shown(value)} in {place}; allowed: an integer from {low} to {high}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def check_number(what: str, value: object, place: str) -> float:

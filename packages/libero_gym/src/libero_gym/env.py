@@ -127,7 +127,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         return env
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium has an attribute there
+    def spec(self) -> EnvSpec | None:
         """What `gymnasium.make` makes this environment again from; see `libero_gym.time_limit`."""
         return self._spec
 

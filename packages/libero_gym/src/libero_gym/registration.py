@@ -22,7 +22,7 @@ TIME_LIMIT = "_time_limit"
 _TAKE_OVER = WrapperSpec("TakeOverTimeLimit", "libero_gym.time_limit:take_over", {})
 
 
-class SingleEnvWrappers(tuple):  # type: ignore[type-arg]  # the name that pickles refer to
+class SingleEnvWrappers(tuple):
     """`EnvSpec.additional_wrappers` that `make` applies and that are none to `make_vec`.
 
     `make` applies a slice of a spec's additional wrappers. `make_vec` refuses a vector entry point whose spec has any,

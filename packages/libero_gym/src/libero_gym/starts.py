@@ -90,7 +90,7 @@ def check_seed(seed: object, options: EnvOptions, what: str = "seed") -> int:
     if not is_index(seed) or not 0 <= seed <= MAX_SEED:  # type: ignore[operator]
         place = options.suite.env_id
         raise OptionError(f"{what} {shown(seed)} in {place}; allowed: an integer from 0 to {MAX_SEED}, or None")
-    return int(seed)  # type: ignore[call-overload, no-any-return]
+    return int(seed)  # type: ignore[call-overload]
 
 
 def check_seeds(options: EnvOptions, seed: Any, num_envs: int) -> list[int | None]:

@@ -147,7 +147,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self._standing: dict[int, Row] | None = None
 
     @property
-    def spec(self) -> EnvSpec | None:  # type: ignore[override]  # Gymnasium has an attribute there
+    def spec(self) -> EnvSpec | None:
         """What `gymnasium.make_vec` makes these environments again from; see `libero_gym.time_limit`."""
         return self._spec
 
@@ -195,8 +195,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             self._end_step()
         fresh = self._keep(self._workers.reset(requests))
         for number in fresh:
-            if seeds[number] is not None:
-                self._seeds_given[number] = seeds[number]
+            if (given := seeds[number]) is not None:
+                self._seeds_given[number] = given
         infos: dict[str, Any] = {}
         for number in sorted(fresh):
             infos = self._add_info(infos, fresh[number][4], number)

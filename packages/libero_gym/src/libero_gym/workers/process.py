@@ -147,9 +147,9 @@ class ProcessWorkers:
             pickle.dumps(arguments)
         except Exception as error:
             raise EnvAttributeError(f"{name}: its arguments cannot be sent to a worker process: {error}") from None
-        _, error, deaths = self._ask("call", {number: (name, *one) for number, one in arguments.items()})
-        if error is not None:
-            raise error
+        _, failure, deaths = self._ask("call", {number: (name, *one) for number, one in arguments.items()})
+        if failure is not None:
+            raise failure
         if lost := sorted(self._absent & set(arguments)):
             reasons = "; ".join(sorted(set(deaths.values()))) or "step or reset them first"
             raise WorkerError(f"environments {lost} have lost their episodes: {reasons}")
