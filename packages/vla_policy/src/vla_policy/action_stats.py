@@ -6,6 +6,7 @@ Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormaliz
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vla_policy.errors import ConfigError, UnnormKeyError, clip, names
+from vla_policy.errors import CheckpointError, ConfigError, NumbersError, UnnormKeyError, clip, names
 from vla_policy.field_types import is_finite_number
 
 Bounds = Literal["q99", "minmax"]
@@ -111,6 +112,40 @@ class ActionStats:
         """(..., P) state in env units to the network's input."""
         state = np.asarray(state, dtype=np.float64)
         return (state if self.proprio is None else self.proprio.normalize(state)).astype(np.float32)
+
+    def check_dims(self, action_dim: int, proprio_dim: int | None) -> None:
+        """Raise ConfigError unless the statistics are of a network with these sizes; None: it takes no state."""
+        place = f"norm_stats[{self.key!r}] has"
+        if self.action.low.shape != (action_dim,):
+            raise ConfigError(f"{place} {len(self.action.low)} action dims; the network has {action_dim}")
+        if proprio_dim is not None and self.proprio is not None and len(self.proprio.low) != proprio_dim:
+            raise ConfigError(f"{place} {len(self.proprio.low)} proprioception dims; the network has {proprio_dim}")
+
+
+def require_finite(normalized: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, C, A) actions of an L1 head. Raise NumbersError if one of them is NaN or infinite."""
+    if not (finite := np.isfinite(normalized)).all():
+        row = int(np.argwhere(~finite)[0][0])
+        raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
+    return normalized
+
+
+def statistics_to_json(key: str, statistics: Mapping[str, Any]) -> str:
+    """Write a dataset's name and its entry of `norm_stats` as one text."""
+    return json.dumps({"key": key, "statistics": statistics})
+
+
+def statistics_from_json(content: bytes) -> tuple[str, Any]:
+    """Read what `statistics_to_json` wrote.
+
+    Raises:
+        CheckpointError: it is something else.
+    """
+    try:
+        found = json.loads(content)
+        return found["key"], found["statistics"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
 
 
 def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:

@@ -12,7 +12,6 @@ weights a ratio is then 1 but for rounding, some 1e-6 in float32 and a few perce
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,18 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from vla_policy.action_stats import ActionStats, read_stats
+from vla_policy.action_stats import ActionStats, read_stats, require_finite, statistics_from_json, statistics_to_json
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.distribution import ActionTokenDistribution
-from vla_policy.errors import (
-    ActionError,
-    CheckpointError,
-    ConfigError,
-    NumbersError,
-    ObservationError,
-    UnsupportedError,
-    clip,
-)
+from vla_policy.errors import ActionError, ConfigError, ObservationError, UnsupportedError, clip
 from vla_policy.field_types import typed
 from vla_policy.model.openvla_oft import OpenVLAOFTModel, OpenVLAOFTOutput
 from vla_policy.observation import Inputs, ObservationReader
@@ -139,14 +130,9 @@ class OpenVLAOFTPolicy(nn.Module):
         """
         from vla_policy.checkpoint.policy_files import LoadOptions, load_policy
 
-        own = {
-            "unnorm_key": unnorm_key,
-            "statistics": statistics,
-            "num_images": num_images,
-            "value_head": value_head,
-            "lora": lora,
-        }
-        given, others = LoadOptions.read(options | own | {"dtype": dtype, "device": device, "seed": seed})
+        own: dict[str, Any] = {"unnorm_key": unnorm_key, "statistics": statistics, "num_images": num_images}
+        own |= {"value_head": value_head, "lora": lora, "dtype": dtype, "device": device, "seed": seed}
+        given, others = LoadOptions.read(options | own)
         return load_policy(cls, path, given, others)
 
     @classmethod
@@ -347,18 +333,12 @@ class OpenVLAOFTPolicy(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """The statistics as JSON in bytes, a tensor like everything else in a `state_dict`."""
-        entry = self.model.source_config["norm_stats"][self.stats.key]
-        text = json.dumps({"key": self.stats.key, "statistics": entry})
+        text = statistics_to_json(self.stats.key, self.model.source_config["norm_stats"][self.stats.key])
         return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
         """The inverse of `get_extra_state`."""
-        try:
-            found = json.loads(bytes(state.cpu().numpy()))
-            key, statistics = found["key"], found["statistics"]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
-        self.use_statistics(key, statistics)
+        self.use_statistics(*statistics_from_json(bytes(state.cpu().numpy())))
 
     def gradient_checkpointing_enable(self, enable: bool = True) -> None:
         """Compute activations again in the backward pass instead of keeping them; the result is the same."""
@@ -372,15 +352,7 @@ class OpenVLAOFTPolicy(nn.Module):
         sizes = self.model.config
         norm_stats = typed(self.model.source_config, "norm_stats", Mapping[str, Any], default={})
         stats = read_stats(norm_stats, key, self.config.bounds, self.config.gripper)
-        if stats.action.low.shape != (sizes.action_dim,):
-            raise ConfigError(
-                f"norm_stats[{stats.key!r}] has {len(stats.action.low)} action dims; the network has {sizes.action_dim}"
-            )
-        if sizes.proprio_dim is not None and stats.proprio is not None and len(stats.proprio.low) != sizes.proprio_dim:
-            raise ConfigError(
-                f"norm_stats[{stats.key!r}] has {len(stats.proprio.low)} proprioception dims; the network has "
-                f"{sizes.proprio_dim}"
-            )
+        stats.check_dims(sizes.action_dim, sizes.proprio_dim)
         return stats
 
     def _checked(self, actions: ArrayLike) -> NDArray[np.float64]:
@@ -413,11 +385,7 @@ class OpenVLAOFTPolicy(nn.Module):
 
     def _regressed(self, actions: Tensor) -> NDArray[np.float32]:
         """(N, C, A) actions of an L1 head in env units."""
-        normalized = actions.double().cpu().numpy()
-        if not (finite := np.isfinite(normalized)).all():
-            row = int(np.argwhere(~finite)[0][0])
-            raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
-        return self.stats.to_env(normalized).astype(np.float32)
+        return self.stats.to_env(require_finite(actions.double().cpu().numpy())).astype(np.float32)
 
     def _values(self, output: OpenVLAOFTOutput) -> Tensor | None:
         return None if self.value_head is None else self.value_head(output.hidden)
@@ -425,6 +393,5 @@ class OpenVLAOFTPolicy(nn.Module):
     def _require_tokens(self, what: str) -> None:
         if self.model.action_head is not None:
             raise UnsupportedError(
-                f"{what}: this checkpoint has an L1 head, whose actions have no probabilities; act with "
-                "deterministic=True, or load a checkpoint with discrete actions"
+                f"{what}: the actions of this checkpoint's L1 head have no probabilities; act with deterministic=True"
             )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -18,6 +20,7 @@ from libero_gym.errors import ActionError, InitStateError
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.fixtures import FixturePoses
 from libero_gym.tasks.goals import Goal
+from libero_gym.waiting import waiting_for
 
 ACTION_SIZE = 7
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
@@ -27,6 +30,8 @@ SOLVER_TOLERANCE = 1e-13
 PHYSICS = ("reference", "fast", "soft")
 #: Physics steps of a control step where speed matters more than LIBERO's trajectories: 5 ms each instead of 2 ms.
 FAST_STEPS = 10
+#: Held while the control step is compiled: worlds of several threads wait for one of them.
+_COMPILING = threading.Lock()
 #: mjtWarning entries after which MuJoCo has thrown a state away.
 _DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 
@@ -161,6 +166,7 @@ class World:
         As after LIBERO's `reset` and `set_init_state`, the controller still takes the arm to be at home in the first
         physics step, and keeps home's orientation until an action turns it.
         """
+        _compile_step(self._step_arguments)
         self._poses = poses
         self.shared.holder = None
         mujoco.mj_resetData(self.model, self.data)
@@ -279,6 +285,14 @@ class World:
             if self._poses is not None:
                 self._poses.write(self.model)
             self.shared.holder = self._as_holder
+
+
+def _compile_step(arguments: tuple[Any, ...]) -> None:
+    """Have `control_step` compiled, or loaded from numba's cache, and say so where that lasts; takes no step."""
+    with _COMPILING:
+        if not control_step.signatures:
+            with waiting_for("compiling the control step (once)", after=3.0):  # loading it takes less
+                control_step(*arguments[:2], 0, *arguments[3:])  # no physics steps
 
 
 def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
