@@ -1,6 +1,6 @@
 """Does the collapse guard notice twelve planted collapses, and nothing in ten good runs?
 
-    demonstration --> SFT --> 5 good iterations --> 3 iterations with each of benchmarks/collapse_plants.py
+    demonstration --> SFT --> 5 good iterations --> up to 3 iterations with each of benchmarks/collapse_plants.py
                           --> 10 good runs: GRPO and PPO from SFT, from nothing, other tasks and seeds, a pendulum
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/collapse.py --json benchmarks/results/collapse_guard.json
@@ -76,25 +76,19 @@ class Good:
 
 
 GOODS = (
-    *(
-        Good(f"grpo_from_sft_{seed}", "tiny_spatial_grpo_from_sft", 8, (*GRPO, f"trainer.seed={seed}", BASELINE))
-        for seed in (1, 2)
-    ),
-    *(
-        Good(f"ppo_from_sft_{seed}", "tiny_spatial_ppo_from_sft", 8, (*PPO, f"trainer.seed={seed}", BASELINE))
-        for seed in (1, 2)
-    ),
+    Good("grpo_from_sft_1", "tiny_spatial_grpo_from_sft", 8, (*GRPO, "trainer.seed=1", BASELINE)),
+    Good("grpo_from_sft_2", "tiny_spatial_grpo_from_sft", 8, (*GRPO, "trainer.seed=2", BASELINE)),
+    Good("ppo_from_sft_1", "tiny_spatial_ppo_from_sft", 8, (*PPO, "trainer.seed=1", BASELINE)),
     Good("grpo_0", "tiny_spatial_grpo", 12),
     Good("grpo_task5_1", "tiny_spatial_grpo", 12, ("env.task=5", "trainer.seed=1")),
+    Good("grpo_task2_2", "tiny_spatial_grpo", 12, ("env.task=2", "trainer.seed=2")),
     Good("ppo_0", "tiny_spatial_ppo", 12),
     Good("ppo_task7_1", "tiny_spatial_ppo", 12, ("env.task=7", "trainer.seed=1")),
     Good("pendulum_0", "pendulum_ppo", 25),
     Good("pendulum_1", "pendulum_ppo", 25, ("trainer.seed=1",)),
 )
-PREFIXES = (
-    Good("prefix_grpo", "tiny_spatial_grpo_from_sft", PREFIX, GRPO),
-    Good("prefix_ppo", "tiny_spatial_ppo_from_sft", PREFIX, PPO),
-)
+PREFIXES = (Good("prefix_grpo", "tiny_spatial_grpo_from_sft", PREFIX, GRPO),)
+"""What plants go on from besides good runs."""
 
 
 def start(out: Path) -> None:
@@ -132,7 +126,7 @@ def plan_of(name: str, out: Path) -> tuple[run.RunPlan, Plant | None, int]:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(out / "runs" / plant.prefix, folder, symlinks=True)
     changed = [*plant.overrides, *stop, f"trainer.iterations={PREFIX + WITHIN}", f"output_dir={folder}"]
-    return run.plan_resume(folder, None, changed), plant, PREFIX + 1
+    return run.plan_resume(folder / f"checkpoints/step_{PREFIX:06d}", None, changed), plant, PREFIX + 1
 
 
 def carry_out(name: str, out: Path) -> None:
@@ -251,7 +245,7 @@ def main() -> None:
     if args.one:
         carry_out(args.one, out)
         return
-    names = [entry.name for entry in (*PREFIXES, *PLANTS, *GOODS)]
+    names = [entry.name for entry in (*PREFIXES, *GOODS, *PLANTS)]
     if unknown := set(args.names or ()) - set(names):
         parser.error(f"--names: {', '.join(sorted(unknown))}; allowed: {', '.join(names)}")
     if not args.offline:

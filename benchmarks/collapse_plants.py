@@ -130,5 +130,5 @@ PLANTS = (
     ),
     Plant("entropy_bonus", "entropy bonus of 1", "prefix_grpo", ("algorithm.entropy_coef=1",)),
     Plant("nan_gradients", "NaN gradients", "prefix_grpo", begin=nan_gradients),
-    Plant("critic_lr_1000", "critic's learning rate x 1000", "prefix_ppo", ("actor.critic_lr=1",)),
+    Plant("critic_lr_1000", "critic's learning rate x 1000", "ppo_0", ("actor.critic_lr=1",)),
 )

@@ -1,7 +1,7 @@
 """What is done about a collapse, as `trainer.on_collapse` says: a line, the end of the run, or a way back.
 
 signs --> warn: a line
-      --> stop: a line, TrainingDivergedError that names the best checkpoint
+      --> stop: a line, TrainingDivergedError that names a checkpoint
       --> rollback: weights and optimizer of the best checkpoint, smaller learning rate; after `max_rollbacks`: stop
 """
 
@@ -61,15 +61,15 @@ def respond(
     last_good = "no iteration" if not guard.last_good else f"iteration {guard.last_good}"
     collapsed = f"the run collapsed in iteration {iteration} ({', '.join(sign.metric for sign in new)}); "
     collapsed += f"{last_good} was the last without a sign; "
-    target = good_checkpoint(folder, trainer.best_metric, guard.last_good)
+    target, kind = good_checkpoint(folder, trainer.best_metric, guard.last_good)
     if target is None:
         return TrainingDivergedError(f"{collapsed}no checkpoint was written before; set trainer.save_every")
     if trainer.on_collapse == "stop":
-        return TrainingDivergedError(f"{collapsed}the best checkpoint is {target}")
+        return TrainingDivergedError(f"{collapsed}the {kind} checkpoint is {target}")
     allowed = trainer.max_rollbacks or MAX_ROLLBACKS
     if guard.rollbacks >= allowed:
         return TrainingDivergedError(
-            f"{collapsed}trainer.max_rollbacks={allowed} are used up; the best checkpoint is {target}"
+            f"{collapsed}trainer.max_rollbacks={allowed} are used up; the {kind} checkpoint is {target}"
         )
     backend.restore_weights(target)
     guard.rolled_back(trainer.rollback_lr_factor or LR_FACTOR)
@@ -81,9 +81,10 @@ def respond(
     return None
 
 
-def good_checkpoint(folder: Path, metric: str, last_good: int) -> Path | None:
-    """The checkpoint with the best score; where none has one, the newest up to iteration `last_good`."""
+def good_checkpoint(folder: Path, metric: str, last_good: int) -> tuple[Path | None, str]:
+    """The checkpoint with the best score, and "best"; where none has one, the newest up to iteration `last_good`, and
+    "last good"; None where there is none."""
     if (best := checkpoint.best(folder, metric)) is not None:
-        return best
+        return best, "best"
     good = [path for path in checkpoint.found(folder) if checkpoint.step_of(path) <= last_good]
-    return good[-1] if good else None
+    return (good[-1] if good else None), "last good"
