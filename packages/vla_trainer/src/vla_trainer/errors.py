@@ -84,6 +84,10 @@ class TrainingDivergedError(TrainerError):
     """Nothing that the user typed is at fault."""
 
 
+class CollapseError(TrainingDivergedError):
+    """The run has left the range of its beginning, and `trainer.on_collapse` ends it; names the checkpoint to use."""
+
+
 class PlacementError(TrainerError):
     """A `component_placement` does not follow the grammar or does not fit the machines."""
 

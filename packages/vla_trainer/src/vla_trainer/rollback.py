@@ -1,7 +1,7 @@
 """What is done about a collapse, as `trainer.on_collapse` says: a line, the end of the run, or a way back.
 
 signs --> warn: a line
-      --> stop: a line, TrainingDivergedError that names a checkpoint
+      --> stop: a line, CollapseError that names a checkpoint
       --> rollback: weights and optimizer of the best checkpoint, smaller learning rate; after `max_rollbacks`: stop
 """
 
@@ -12,7 +12,7 @@ from typing import Protocol
 from vla_trainer import checkpoint
 from vla_trainer.collapse import CollapseGuard, Sign
 from vla_trainer.config.trainer import Trainer
-from vla_trainer.errors import TrainingDivergedError
+from vla_trainer.errors import CollapseError
 
 LR_FACTOR = 0.3
 """Where `trainer.rollback_lr_factor` is null."""
@@ -38,7 +38,7 @@ def respond(
     iteration: int,
     signs: Sequence[Sign],
     say: Callable[[str], None],
-) -> TrainingDivergedError | None:
+) -> CollapseError | None:
     """Print the signs that are new and do what is configured.
 
     Args:
@@ -63,12 +63,12 @@ def respond(
     collapsed += f"{last_good} was the last without a sign; "
     target, kind = good_checkpoint(folder, trainer.best_metric, guard.last_good)
     if target is None:
-        return TrainingDivergedError(f"{collapsed}no checkpoint was written before; set trainer.save_every")
+        return CollapseError(f"{collapsed}no checkpoint was written before; set trainer.save_every")
     if trainer.on_collapse == "stop":
-        return TrainingDivergedError(f"{collapsed}the {kind} checkpoint is {target}")
+        return CollapseError(f"{collapsed}the {kind} checkpoint is {target}")
     allowed = trainer.max_rollbacks or MAX_ROLLBACKS
     if guard.rollbacks >= allowed:
-        return TrainingDivergedError(
+        return CollapseError(
             f"{collapsed}trainer.max_rollbacks={allowed} are used up; the {kind} checkpoint is {target}"
         )
     backend.restore_weights(target)

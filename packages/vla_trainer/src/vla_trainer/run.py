@@ -12,7 +12,7 @@ from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.text import read_text
-from vla_trainer.errors import CheckpointError, ProcessLostError, TrainingDivergedError
+from vla_trainer.errors import CheckpointError, CollapseError, ProcessLostError, TrainingDivergedError
 from vla_trainer.folder_lock import holder_of
 from vla_trainer.provenance import read_provenance
 from vla_trainer.records import FilmRequest
@@ -229,6 +229,8 @@ def run_training(
                     notes=notes,
                     say=say,
                 )
+        except CollapseError:
+            raise  # it names a checkpoint already
         except TrainingDivergedError as error:
             found = checkpoint.found(folder.path / checkpoint.FOLDER)
             last = f"the last checkpoint is {found[-1]}" if found else "no checkpoint was written"
