@@ -17,7 +17,8 @@ from vla_trainer.errors import EnvError, PolicyNumbersError, TrainerError, Train
 
 pytestmark = pytest.mark.slow
 
-TWO_LEARN = "cluster.component_placement={env: 0-1, rollout: 2, actor: '3:0-1'}"
+# on processors, since a GPU has one policy
+TWO_LEARN = ["cluster.component_placement={env: 0-1, rollout: 2, actor: '3:0-1'}", "policy.device=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_a_policy_that_cannot_act_in_its_process(cluster: Any, tmp_path: Path) -
     one_line(it.value)
 
 
-@pytest.mark.parametrize("placement", [[], [TWO_LEARN]], ids=["one learns", "two learn"])
+@pytest.mark.parametrize("placement", [[], TWO_LEARN], ids=["one learns", "two learn"])
 def test_weights_that_a_step_breaks(cluster: Any, tmp_path: Path, placement: list[str]) -> None:
     folder = tmp_path / "run"
     train(slow_toy.PPO, folder, on(cluster, *placement, "trainer.iterations=1"))
@@ -63,7 +64,7 @@ def test_weights_that_a_step_breaks(cluster: Any, tmp_path: Path, placement: lis
 
 def test_weights_that_are_not_finite_are_not_saved(cluster: Any, tmp_path: Path) -> None:
     # a weight that no optimizer step touched, of two processes that have a part of it each
-    backend = make_backend(config(slow_toy.PPO, *on(cluster, TWO_LEARN, "policy.factory=fault_toy:broken_gaussian")))
+    backend = make_backend(config(slow_toy.PPO, *on(cluster, *TWO_LEARN, "policy.factory=fault_toy:broken_gaussian")))
     try:
         with pytest.raises(TrainingDivergedError, match=r"the weights that .* are not finite") as it:
             backend.save(tmp_path, 1, {}, None)

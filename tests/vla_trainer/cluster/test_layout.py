@@ -81,11 +81,11 @@ def test_apart_those_that_learn_come_first() -> None:
 
 
 def test_acting_is_by_rollout_rank_whatever_the_order_of_the_actors() -> None:
-    # rollout 0 is on GPU 1 with actor 1, rollout 1 on GPU 0 with actor 0
-    found = layout({"env": "0-1", "rollout": "1:0,0:1", "actor": "0-1"}, 4)
-    assert [one.rollout_rank for one in found.policies] == [1, 0]
-    assert found.acting() == [1, 0]
-    assert [found.policies[index].rollout_rank for index in found.acting()] == [0, 1]
+    # actors 0 and 1 are on GPUs 1 and 2 with rollouts 1 and 2; rollout 0 is alone on GPU 0, and comes after the actors
+    found = layout({"env": "0-2", "rollout": "0-2", "actor": "1-2"}, 6)
+    assert [one.rollout_rank for one in found.policies] == [1, 2, 0]
+    assert found.acting() == [2, 0, 1]
+    assert [found.policies[index].rollout_rank for index in found.acting()] == [0, 1, 2]
 
 
 def test_several_processes_on_one_gpu() -> None:
