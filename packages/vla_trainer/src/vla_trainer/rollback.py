@@ -58,9 +58,8 @@ def respond(
         say(f"warning: iteration {iteration}: {sign}")
     if not new or trainer.on_collapse == "warn":
         return None
-    last_good = "no iteration" if not guard.last_good else f"iteration {guard.last_good}"
     collapsed = f"the run collapsed in iteration {iteration} ({', '.join(sign.metric for sign in new)}); "
-    collapsed += f"{last_good} was the last without a sign; "
+    collapsed += f"iteration {guard.last_good} was the last without a sign; " if guard.last_good else ""
     target, kind = good_checkpoint(folder, trainer.best_metric, guard.last_good)
     if target is None:
         return CollapseError(f"{collapsed}no checkpoint was written before; set trainer.save_every")
