@@ -296,13 +296,14 @@ def test_a_worker_that_dies_between_calls_is_noticed_in_the_next_one(shared):
 def test_errors_of_a_worker_keep_their_class_and_message(shared, opened):
     shared.reset(seed=0)
     threads = opened(worker_kind="thread", num_envs=3, workers=1)
+    threads.reset(seed=0)
     for options, error in (
         ({"task": 1, "init_state": 50}, InitStateError),
         ({"task": 2}, TaskError),
         ({"task": np.array([1, 4, 77])}, TaskError),
         ({"task": 4, "sim_state": np.zeros(3)}, InitStateError),
         ({"init_state": 0, "sim_state": np.zeros(3)}, InitStateError),
-        ({"init_state": "first"}, ValueError),
+        ({"init_state": "first"}, InitStateError),
     ):
         with pytest.raises(error) as raised:
             shared.reset(options=options)
@@ -310,7 +311,13 @@ def test_errors_of_a_worker_keep_their_class_and_message(shared, opened):
             threads.reset(options=options)
         assert type(raised.value) is type(expected.value)
         assert str(raised.value) == str(expected.value)
-        assert "In a worker process:\nTraceback" in raised.value.__notes__[0]
+    # options are checked before a worker gets them; what a worker raises says where it was
+    with pytest.raises(InitStateError) as raised:
+        shared.call("set_sim_state", np.zeros(3))
+    with pytest.raises(InitStateError) as expected:
+        threads.call("set_sim_state", np.zeros(3))
+    assert str(raised.value) == str(expected.value)
+    assert "In a worker process:\nTraceback" in raised.value.__notes__[0]
     bad = random_actions(1, 3)[0]
     bad[1, 1, 2] = np.nan
     with pytest.raises(ActionError, match=r"nan at \(1, 1, 2\)"):

@@ -2,20 +2,25 @@
 
 import sys
 
-#: What the command needs beside what the environments need; a bundle's machine may lack them.
-_PACKAGES = ("typer", "rich")
+__all__ = ["app", "main"]
+
+_missing: str | None = None
+try:
+    from libero_gym.cli.app import app
+    from libero_gym.cli.app import main as _run
+except ModuleNotFoundError as error:
+    # a bundle's machine may lack what the command needs beside what the environments need
+    _missing = error.name
+    if str(_missing).partition(".")[0] not in ("typer", "rich"):
+        raise
 
 
 def main() -> None:
     """Run the console script `libero-gym`."""
-    try:
-        from libero_gym.cli.app import main as run
-    except ModuleNotFoundError as error:
-        if str(error.name).partition(".")[0] not in _PACKAGES:
-            raise
+    if _missing is not None:
         sys.stderr.write(
-            f"libero-gym: {error.name} is not installed; the environments work without it, this command needs: "
-            f"pip install {' '.join(_PACKAGES)}\n"
+            f"libero-gym: {_missing} is not installed; the environments work without it, this command needs: "
+            "pip install typer rich\n"
         )
-        raise SystemExit(2) from None
-    run()
+        raise SystemExit(2)
+    _run()
