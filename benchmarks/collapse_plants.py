@@ -126,7 +126,7 @@ PLANTS = (
         "no_clip",
         "no clipping, 8 epochs",
         "prefix_grpo",
-        ("algorithm.clip_low=1000", "algorithm.clip_high=1000", "algorithm.dual_clip=null", "algorithm.epochs=8"),
+        ("algorithm.clip_low=1", "algorithm.clip_high=1000", "algorithm.dual_clip=null", "algorithm.epochs=8"),
     ),
     Plant("entropy_bonus", "entropy bonus of 1", "prefix_grpo", ("algorithm.entropy_coef=1",)),
     Plant("nan_gradients", "NaN gradients", "prefix_grpo", begin=nan_gradients),

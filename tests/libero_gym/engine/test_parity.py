@@ -133,7 +133,6 @@ def test_builtin_assets(suite, tmp_path, monkeypatch, folder):
     # their blunt shapes rest on edges, where robosuite's three solutions of a physics step and our one differ by more
     actions = random_actions(monkeypatch, 60)
     compared = check_tasks(folder, suite, TASKS[suite], 60, actions, tmp_path / "rows.npz", may_part=True)
-    print("COMPARED", suite, compared)
     assert compared > 60
 
 
