@@ -233,7 +233,7 @@ def test_its_state_goes_on_to_the_last_bit() -> None:
 
 def test_curves_of_good_runs() -> None:
     """Those in benchmarks/results. The three that are flagged are not runs of one recipe from start to end: two were
-    gone on with at another temperature, and one moved by 0.86 of KL in its first update."""
+    resumed, and one moved by 0.86 of KL in its first update."""
     flagged, runs = {}, 0
     for file in sorted(RESULTS.glob("learning_*.json")):
         guard, found = CollapseGuard(), []
