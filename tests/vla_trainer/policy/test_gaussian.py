@@ -316,3 +316,14 @@ def test_weights_that_are_not_finite_are_not_loaded(tmp_path: Path) -> None:
     policy.save_pretrained(tmp_path)
     with pytest.raises(PolicyError, match=r"gaussian_policy.pt holds weights that are not finite: log_std"):
         GaussianPolicy.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config", "weights"])
+@pytest.mark.parametrize("content", [b"", b"[1, 2]", b"\xff\xfe", b"PK\x03\x04", b"cos\nsystem\n(S'true'\ntR."])
+def test_a_damaged_or_harmful_file_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    from vla_trainer.policy import gaussian
+
+    make().save_pretrained(tmp_path)
+    (tmp_path / {"config": gaussian.CONFIG_FILE, "weights": gaussian.WEIGHTS_FILE}[name]).write_bytes(content)
+    with pytest.raises(PolicyError, match=r"holds no whole GaussianPolicy \(\w+\)$"):
+        GaussianPolicy.from_pretrained(tmp_path)

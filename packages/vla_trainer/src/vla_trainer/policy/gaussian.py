@@ -203,12 +203,25 @@ class GaussianPolicy(nn.Module):
         """The policy that `save_pretrained` wrote, on the CPU, in eval mode.
 
         Raises:
-            PolicyError: there is none in `directory`, or its weights are not finite.
+            PolicyError: there is none in `directory`, it is damaged, or its weights are not finite.
         """
         folder = Path(directory)
         missing = [name for name in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / name).is_file()]
         if missing:
             raise PolicyError(f"{folder} holds no GaussianPolicy: it has no {' and no '.join(missing)}")
+        try:
+            policy = cls._read(folder)
+        except PolicyError:
+            raise
+        except Exception as error:  # a damaged file makes json, torch and the constructors raise nearly anything
+            # without the error's text: torch's advises to run what the file holds
+            raise PolicyError(f"{folder} holds no whole GaussianPolicy ({type(error).__name__})") from None
+        if bad := not_finite(policy):
+            raise PolicyError(f"{folder / WEIGHTS_FILE} holds weights that are not finite: {bad[0]}")
+        return policy.eval()
+
+    @classmethod
+    def _read(cls, folder: Path) -> "GaussianPolicy":
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         features = Features.from_dict(config.pop("observation"))
         action = config.pop("action")
@@ -216,9 +229,7 @@ class GaussianPolicy(nn.Module):
         box = spaces.Box(low.astype(action["dtype"]), high.astype(action["dtype"]), dtype=action["dtype"])
         policy = cls(features.space(), box, **config)
         policy.load_state_dict(torch.load(folder / WEIGHTS_FILE, map_location="cpu", weights_only=True))
-        if bad := not_finite(policy):
-            raise PolicyError(f"{folder / WEIGHTS_FILE} holds weights that are not finite: {bad[0]}")
-        return policy.eval()
+        return policy
 
     def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Mean (B, K) and logarithm of the deviation (K,), both float32 under autocast, too."""
