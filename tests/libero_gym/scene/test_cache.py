@@ -23,6 +23,20 @@ from libero_gym.tasks import load_suite
 TASK = load_suite("libero_spatial").tasks[1]
 
 
+@pytest.fixture
+def own_scene(tmp_path, monkeypatch):
+    """The assets and TASK's compiled scene in a cache that a test may damage; other processes use the session's."""
+    assets = resolve_assets("builtin")
+    compiled = compiled_scene(TASK, assets).folder
+    monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path / "cache"))
+    folder = scene_folder(TASK, assets)
+    assert folder.is_relative_to(tmp_path)
+    shutil.copytree(compiled, folder)
+    compiled_scene.cache_clear()
+    yield assets, folder
+    compiled_scene.cache_clear()
+
+
 def test_tables_survive_json():
     table = compiled_scene(TASK, resolve_assets("builtin")).table
     assert SceneTable.from_json(table.to_json()) == table
@@ -55,9 +69,9 @@ def test_fixtures_stand_in_their_regions_and_repeat():
 
 
 @pytest.mark.parametrize("damage", ["truncate", "truncate model", "remove", "other bytes"])
-def test_a_broken_entry_is_built_again(damage, caplog):
-    assets = resolve_assets("builtin")
-    folder = compiled_scene(TASK, assets).folder
+def test_a_broken_entry_is_built_again(damage, caplog, own_scene):
+    assets, folder = own_scene
+    assert compiled_scene(TASK, assets).folder == folder
     whole = (folder / "model.mjb").read_bytes()
     if damage == "other bytes":
         # of the right size, and a model that MuJoCo reads: only the checksum tells
@@ -75,10 +89,8 @@ def test_a_broken_entry_is_built_again(damage, caplog):
     assert f"the compiled scene {folder} is damaged" in caplog.text
 
 
-def test_a_broken_entry_that_cannot_be_replaced_is_named(tmp_path):
-    assets = resolve_assets("builtin")
-    folder = compiled_scene(TASK, assets).folder
-    compiled_scene.cache_clear()
+def test_a_broken_entry_that_cannot_be_replaced_is_named(tmp_path, own_scene):
+    assets, folder = own_scene
     # a link, such as an administrator makes into a folder of another disk; nothing here removes those
     elsewhere = folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(elsewhere)
@@ -86,11 +98,9 @@ def test_a_broken_entry_that_cannot_be_replaced_is_named(tmp_path):
     compiled_scene.cache_clear()
     table = (elsewhere / "scene.json").read_bytes()
     (elsewhere / "scene.json").write_bytes(table[:-1] + b" ")
-    try:
-        with pytest.raises(SceneError, match=r"damaged \(scene.json has other.*cannot be replaced; remove it, or set"):
-            compiled_scene(TASK, assets)
-    finally:
-        folder.unlink()
+    with pytest.raises(SceneError, match=r"damaged \(scene.json has other.*cannot be replaced; remove it, or set"):
+        compiled_scene(TASK, assets)
+    folder.unlink()
     compiled_scene(TASK, assets)
 
 
