@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vla_trainer import run
-from vla_trainer.backend import make_backend
 from vla_trainer.collapse import CollapseGuard
 from vla_trainer.config.load import parse_config
 from vla_trainer.errors import TrainerError
+from vla_trainer.runtime import make_backend
 
 WITHIN = 3
 """Iterations."""

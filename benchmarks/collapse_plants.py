@@ -14,9 +14,9 @@ import torch
 
 from vla_policy.action_stats import identity_stats
 from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.backend.local import LocalBackend
-from vla_trainer.records import Batch, Rollout
 from vla_trainer.rollout.stage import Stage
+from vla_trainer.runtime.local import LocalBackend
+from vla_trainer.types import Batch, Rollout
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def advantage_scale(batch: Batch, rollout: Rollout) -> Batch:
 
 
 def wrong_log_probs(batch: Batch, rollout: Rollout) -> Batch:
-    """The log-probabilities of the decision before."""
+    """The log-probabilities of the policy step before."""
     return replace(batch, log_probs=batch.log_probs.roll(1, dims=0))
 
 
@@ -120,7 +120,7 @@ PLANTS = (
     Plant("temperature", "acting at temperature 1, scoring at 0.9", None, begin=temperature),
     Plant("advantage_scale", "advantages x 100", "prefix_grpo", begin=of_batch(advantage_scale)),
     Plant(
-        "wrong_log_probs", "old log-probabilities of other decisions", "prefix_grpo", begin=of_batch(wrong_log_probs)
+        "wrong_log_probs", "old log-probabilities of other policy steps", "prefix_grpo", begin=of_batch(wrong_log_probs)
     ),
     Plant(
         "no_clip",

@@ -114,8 +114,8 @@ def folder_of(args: argparse.Namespace) -> Path:
 def demonstrate(args: argparse.Namespace, dataset: str) -> list[str]:
     """The command that records one demonstration of each task that is imitated."""
     tasks = ["--task", str(args.task)] if args.alone else []
-    pictures = ["--size", "64", "--quality", "fast", "--camera", "agentview", "--camera", "wrist"]
-    told = ["--suite", args.suite, *tasks, "--per-task", "1", *pictures, "--seed", str(args.seed), "--out", dataset]
+    images = ["--size", "64", "--quality", "fast", "--camera", "agentview", "--camera", "wrist"]
+    told = ["--suite", args.suite, *tasks, "--per-task", "1", *images, "--seed", str(args.seed), "--out", dataset]
     return ["libero-gym", "demos", *told]
 
 
@@ -280,8 +280,11 @@ def main() -> None:
     result = benchmark(args, out)
     if args.json is not None:
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    start = result["sft"]
-    print(f"after SFT: {start['successes']} of {start['episodes']} published states ({start['success_rate']:.1%})")
+    after_sft = result["sft"]
+    print(
+        f"after SFT: {after_sft['successes']} of {after_sft['episodes']} published states "
+        f"({after_sft['success_rate']:.1%})"
+    )
     if "rl" in result:
         end = result["rl"]
         print(
@@ -289,8 +292,8 @@ def main() -> None:
             f"{result['throughput']['env_steps_per_second']:.0f} env steps/s, {result['seconds']['all'] / 60:.1f} min"
         )
         for when, run in (("before", "sft"), ("after", "rl")):
-            for film in sorted((out / run / "video" / "eval").glob("*_state00_*.mp4"))[:1]:
-                print(f"film of published state 0 {when}: {film}")
+            for video in sorted((out / run / "video" / "eval").glob("*_state00_*.mp4"))[:1]:
+                print(f"video of published state 0 {when}: {video}")
         if args.plot is not None:
             plot([result], args.plot)
         if args.plot_tasks is not None:

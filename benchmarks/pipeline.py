@@ -25,10 +25,10 @@ from typing import Any
 import torch
 
 from vla_trainer.config.schema import Env
-from vla_trainer.rollout import starts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.queue import Columns
+from vla_trainer.rollout.initial_states import init_state_counts
+from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.rollout.sampling import PolicySampler
 
 ENV = Env(
@@ -68,14 +68,14 @@ class WaitingPolicy:
         )
 
 
-def seconds_of(stages: int, num_envs: int, decisions: int, wait: float) -> float:
-    """Seconds of one collection of `decisions` of `num_envs` environments, after one to warm up."""
+def seconds_of(stages: int, num_envs: int, policy_steps: int, wait: float) -> float:
+    """Seconds of one collection of `policy steps` of `num_envs` environments, after one to warm up."""
     envs = [make_envs(ENV, num_envs // stages) for _ in range(stages)]
     collector = Collector(envs, PolicySampler(WaitingPolicy(wait)))
-    stream = Columns(0, starts.init_states(envs[0]), num_envs)
+    stream = PerEnvQueue(0, init_state_counts(envs[0]), num_envs)
     collector.horizon(2, stream)
     begin = time.perf_counter()
-    collector.horizon(decisions, stream)
+    collector.horizon(policy_steps, stream)
     taken = time.perf_counter() - begin
     collector.close()
     for each in envs:
@@ -86,25 +86,25 @@ def seconds_of(stages: int, num_envs: int, decisions: int, wait: float) -> float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num-envs", type=int, default=8)
-    parser.add_argument("--decisions", type=int, default=25)
+    parser.add_argument("--policy steps", type=int, default=25)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
 
     rounds = []
     for _ in range(args.rounds):
-        alone = seconds_of(1, args.num_envs, args.decisions, 0.0)
+        alone = seconds_of(1, args.num_envs, args.policy_steps, 0.0)
         # the collector also asks for the last observations' values
-        wait = alone / (args.num_envs * (args.decisions + 1))
-        one = seconds_of(1, args.num_envs, args.decisions, wait)
-        two = seconds_of(2, args.num_envs, args.decisions, wait)
+        wait = alone / (args.num_envs * (args.policy_steps + 1))
+        one = seconds_of(1, args.num_envs, args.policy_steps, wait)
+        two = seconds_of(2, args.num_envs, args.policy_steps, wait)
         rounds.append({"environments_alone": alone, "policy_alone": alone, "one_stage": one, "two_stages": two})
         print(f"environments {alone:.2f} s, policy {alone:.2f} s, one stage {one:.2f} s, two stages {two:.2f} s")
     over = [each["two_stages"] / each["environments_alone"] for each in rounds]
     gain = [each["one_stage"] / each["two_stages"] for each in rounds]
     result = {
         "machine": {"processor": platform.machine(), "cores": torch.get_num_threads()},
-        "env_steps_of_a_round": args.num_envs * args.decisions * 8,
+        "env_steps_of_a_round": args.num_envs * args.policy_steps * 8,
         "two_stages_over_the_longer": {"median": statistics.median(over), "all": over, "bar": 1.15},
         "one_stage_over_two": {"median": statistics.median(gain), "all": gain, "bar": 1.6},
         "rounds": rounds,

@@ -7,7 +7,7 @@ tiny policy.
    processes: seconds of collecting and of updating, and bytes of a weight sync. All of them share this machine's cores,
    so that these are times of the mechanism and not of devices.
 3. Stage times, measured on the same cluster before the layouts (stage_times.py), and beside each layout's seconds those
-   that `vla_trainer.prediction` makes of the stage times. Bar: within 15% of the measured iteration.
+   that `vla_trainer.planner` makes of the stage times. Bar: within 15% of the measured iteration.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json \
         --stage-times benchmarks/results/stage_times.json
@@ -27,13 +27,13 @@ from typing import Any
 
 import stage_times
 
-import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
+import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
 from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.backend import make_backend
 from vla_trainer.config.load import load_config
 from vla_trainer.config.schema import Config
-from vla_trainer.prediction import Amounts, StageTimes, amounts_of, predict
+from vla_trainer.planner import Amounts, StageTimes, amounts_of, predict
+from vla_trainer.runtime import make_backend
 
 RECIPE = "tiny_spatial_grpo"
 BAR = 0.9
@@ -121,8 +121,8 @@ def layouts(chosen: list[str], iterations: int, episodes: int, rounds: int) -> t
                 }
             )
             print(
-                f"{name}: started in {measured['start']:.1f} s, {measured['env_steps_per_second']:.0f} env steps/s, "
-                f"{measured['sync_bytes']:,} bytes a weight sync"
+                f"{name}: started in {measured['start']:.1f} s, "
+                f"{measured['env_steps_per_second']:.0f} env steps/s, {measured['sync_bytes']:,} bytes a weight sync"
             )
             for part in predicted:
                 print(
@@ -153,7 +153,7 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
     """Medians over iterations, after one that warms up, and what each iteration did."""
     begin = time.perf_counter()
     backend: Any = make_backend(config)
-    start = time.perf_counter() - begin
+    started = time.perf_counter() - begin
     seconds: dict[str, list[float]] = {"collect": [], "update": [], "iteration": []}
     speed, amounts = [], []
     try:
@@ -168,14 +168,14 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
                 for part, taken in zip(seconds, (collected - begin, updated - collected, updated - begin), strict=True):
                     seconds[part].append(taken)
                 speed.append(rollout.env_steps / (collected - begin))
-                lengths = [rollout.episodes[number].decisions for number in sorted(rollout.episodes)]
+                lengths = [rollout.episodes[number].policy_steps for number in sorted(rollout.episodes)]
                 done = amounts_of(config, lengths, learned=len(batch) / sum(lengths))
                 amounts.append(replace(done, seed=None, workers=config.env.workers or os.cpu_count()))
         sent, trained = backend.sync_bytes, backend.trainable_bytes()
     finally:
         backend.close()
     measured = {
-        "start": start,
+        "start": started,
         **{part: statistics.median(taken) for part, taken in seconds.items()},
         "all": seconds,
         "env_steps_per_second": statistics.median(speed),

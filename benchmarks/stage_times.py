@@ -1,4 +1,4 @@
-"""Stage times of this machine, measured in the processes of the Ray backend, for `vla_trainer.prediction`.
+"""Stage times of this machine, measured in the processes of the Ray backend, for `vla_trainer.planner`.
 
 A backend is opened with one env process, one rollout process and two actor processes. They work one after the other,
 but for what actor processes exchange, and each looks at its clock:
@@ -7,7 +7,8 @@ but for what actor processes exchange, and each looks at its clock:
                       are questions and writing down what happened; then on as many threads as there are cores. Steps
                       again while the rollout process is busy, which says how much cores do at once
     rollout process   meanwhile, seconds of acting on n observations; what "besides" takes more is the request.
-                      Then forward and backward passes of n decisions and optimizer steps, as the network is whole there
+                      Then forward and backward passes of n policy steps and optimizer steps, as the network is whole
+                      there
     actor processes   the same passes on both at once, with sharded weights; what these take more is the exchange
     driver            what an iteration takes besides
 """
@@ -28,11 +29,11 @@ import torch
 
 from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.schema import Config
-from vla_trainer.prediction import Line, StageTimes, Transfer, fit
-from vla_trainer.records import Batch
-from vla_trainer.rollout import starts
+from vla_trainer.planner import Line, StageTimes, Transfer, fit
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
+from vla_trainer.rollout.initial_states import init_state_counts, sample_initial_state
+from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 
@@ -163,7 +164,7 @@ class Steps:
 
 
 def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Seconds of steps and of resets of n environments on one thread; "besides": of a decision without its step; of
+    """Seconds of steps and of resets of n environments on one thread; "besides": of a policy step without its step; of
     steps of the most environments "on all threads"; and of the messages of an episode.
 
     "counted" says which of "besides" are; the first episodes are not.
@@ -180,9 +181,9 @@ def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]
             first = len(watched.calls)
             begin = time.perf_counter()
             # as groups of GRPO begin
-            collector.episodes([starts.draw(rng, starts.init_states(envs))] * n)
+            collector.episodes([sample_initial_state(rng, init_state_counts(envs))] * n)
             calls, stepped = watched.calls[first:], steps.seconds[first:]
-            # a decision lasts from a question to the next, the last one to the end
+            # a policy step lasts from a question to the next, the last one to the end
             ends = [*(call[1] for call in calls[1:]), time.perf_counter()]
             found["besides"] += [
                 (rows, end - asked - step) for (rows, asked, _, _), step, end in zip(calls, stepped, ends, strict=True)
@@ -204,13 +205,13 @@ def env_times(worker: Any, counts: Sequence[int], rounds: int) -> dict[str, Any]
 def step_seconds(worker: Any, rounds: int) -> float:
     """Of a step of two environments on one thread; always the same steps."""
     envs, rng = make_envs(worker._config.env, 2), np.random.default_rng(0)
-    start = starts.draw(rng, starts.init_states(envs))
-    options = {"task": np.full(2, start.task), "init_state": np.full(2, start.init_state)}
+    initial_state = sample_initial_state(rng, init_state_counts(envs))
+    options = {"task": np.full(2, initial_state.task), "init_state": np.full(2, initial_state.init_state)}
     shape = envs.action_space.shape
     actions = [rng.uniform(-0.2, 0.2, shape).astype(np.float32) for _ in range(5)]
     seconds = []
     for _ in range(rounds + 1):
-        envs.reset(seed=[start.seed] * 2, options=options)
+        envs.reset(seed=[initial_state.seed] * 2, options=options)
         begin = time.perf_counter()
         for action in actions:
             envs.step(action)
@@ -231,12 +232,13 @@ def watched(worker: Any) -> list[tuple[int, float, float]]:
     """Rows, seconds and processors' seconds of each time it has acted since `watch`, of which nothing is kept."""
     sampler = worker._samplers[False]
     worker._samplers[False] = sampler._sampler
-    worker.seal()
+    worker.flush()
     return [(rows, end - begin, cpu) for rows, begin, end, cpu in sampler.calls]
 
 
 def update_times(worker: Any, batch: Batch, rows: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Seconds of an optimizer step of one micro-batch of n decisions, and of the step alone, on the whole network."""
+    """Seconds of an optimizer step of one micro-batch of n policy steps, and of the step alone, on the whole
+    network."""
     worker._optimizer = make_optimizer(worker._policy, worker._config.actor, needs_critic=False)
     worker._algorithm = worker._config.algorithm
     batch = opened(batch)
@@ -250,7 +252,7 @@ def update_times(worker: Any, batch: Batch, rows: Sequence[int], rounds: int) ->
 
 
 def shared_update_times(worker: Any, batch: Batch, rows: Sequence[int], rounds: int) -> dict[str, Any]:
-    """As above, with n decisions on each actor process; and what their messages take."""
+    """As above, with n policy steps on each actor process; and what their messages take."""
     batch, ranks = opened(batch), worker._ranks
     update = {n: mean_seconds(lambda n=n: step_on(worker, batch, n * ranks.size, n), 2 * rounds) for n in rows}
     summed = mean_seconds(lambda: ranks.sum({"loss": 0.0}), 10 * rounds)
@@ -266,7 +268,7 @@ def opened(batch: Batch) -> Batch:
 
 
 def step_on(worker: Any, batch: Batch, rows: int, micro_batch_size: int) -> None:
-    """One optimizer step on the first `rows` decisions."""
+    """One optimizer step on the first `rows` policy steps."""
     parts = {one.name: getattr(batch, one.name) for one in fields(batch)}
     first = {name: part[:rows] for name, part in parts.items() if isinstance(part, torch.Tensor)}
     config = worker._config
@@ -306,15 +308,15 @@ def iteration_times(
         rollout = backend.collect()
         batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
         collect.append(time.perf_counter() - begin - inside[-1])
-        # pictures are fetched the first time that they are read
+        # images are fetched the first time that they are read
         begin = time.perf_counter()
         ask(learning[0], opened_in, batch)
         first = time.perf_counter() - begin
         bring.append(max(first - ask(learning[0], opened_in, batch), 0.0))
     backend._envs.run = run
-    decisions = int(rollout.mask.sum())
+    policy_steps = int(rollout.mask.sum())
     return {
-        "collect": Line(each=statistics.median(collect) / decisions),
+        "collect": Line(each=statistics.median(collect) / policy_steps),
         "batch": Line(each=statistics.median(bring) / len(batch)),
     }, batch
 

@@ -18,7 +18,7 @@ PRELOAD = [
     "torch._dynamo",  # by the first step of any optimizer
     "torch.distributed.checkpoint.state_dict_loader",
     "torch.distributed.fsdp",
-    "vla_trainer.backend.local",
+    "vla_trainer.runtime.local",
     "vla_trainer.loggers.tensorboard",
     "vla_trainer.policy.gaussian",
 ]

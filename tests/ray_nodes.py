@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
+import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 
 # Ray's own choice is 15, at which its processes wait for whatever else is being tested
 os.environ.setdefault("RAY_worker_niceness", "0")

@@ -18,7 +18,7 @@ from vla_policy import OpenVLAOFTPolicy
 from vla_trainer.checkpoint_sharded import save
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
-from vla_trainer.records import Batch
+from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks

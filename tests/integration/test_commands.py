@@ -34,17 +34,17 @@ def command(name, *arguments):
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
 def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path, quick_command):
-    start = command if algorithm == "ppo" else quick_command
+    run_command = command if algorithm == "ppo" else quick_command
     run = tmp_path / "run"
     recipe = f"tiny_spatial_{algorithm}"
-    result = start("vla-train", recipe, *SHORT, *SIZES[algorithm], f"output_dir={run}", "env.assets=builtin")
+    result = run_command("vla-train", recipe, *SHORT, *SIZES[algorithm], f"output_dir={run}", "env.assets=builtin")
     assert result.returncode == 0, result.stderr
     assert "not a benchmark result" in result.stdout
     assert f"asset set: {BUILTIN}" in result.stdout
 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [1, 2]
-    # 4 envs x 4 decisions x 8 steps in PPO, and 8 episodes x 16 steps in GRPO, are the same 128 steps; a progress in
+    # 4 envs x 4 policy steps x 8 steps in PPO, and 8 episodes x 16 steps in GRPO, are the same 128 steps; a progress in
     # [0, 1) a step gives returns in [0, 16).
     assert all(0.0 < line["rollout/reward_mean"] < 16.0 for line in lines)
     assert all(line["rollout/episode_length"] == 16.0 for line in lines)
@@ -55,12 +55,12 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path, quick
     events.Reload()
     assert [event.step for event in events.Scalars("rollout/reward_mean")] == [1, 2]
 
-    film = iio.imread(next((run / "video" / "train").glob("*.mp4")))
-    assert len(film) >= 3  # the start and two decisions
-    assert film.std() > 10
+    video = iio.imread(next((run / "video" / "train").glob("*.mp4")))
+    assert len(video) >= 3  # the start and two policy steps
+    assert video.std() > 10
 
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"step_000001", "step_000002"}
-    evaluated = start("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
+    evaluated = run_command("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((run / "eval.json").read_text())
     assert (report["episodes"], report["assets"], report["split"]) == (2, BUILTIN, "eval")
@@ -137,8 +137,8 @@ def test_training_on_libero_s_original_scenes(official_assets, tmp_path, quick_c
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, quick_command):
     # the two that get furthest, as a process too
-    start = command if arguments[-1] in ("env.task=77", "policy.factory=vla_policy:Nothing") else quick_command
-    result = start("vla-train", *arguments, *(["trainer.iterations=1"] if "--resume" not in arguments else []))
+    run_command = command if arguments[-1] in ("env.task=77", "policy.factory=vla_policy:Nothing") else quick_command
+    result = run_command("vla-train", *arguments, *(["trainer.iterations=1"] if "--resume" not in arguments else []))
     assert result.returncode == 2
     # The environment may have said before which asset set it uses.
     lines = [line for line in result.stderr.strip().splitlines() if "built-in asset set" not in line]

@@ -8,14 +8,14 @@ import pytest
 from ray_nodes import two_nodes
 
 from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.backend import make_backend
 from vla_trainer.config.load import load_config
+from vla_trainer.runtime import make_backend
 
 pytestmark = pytest.mark.slow
 
 SMALL = ["env.num_envs=8", "env.max_episode_steps=40", "env.image_size=32", "env.assets=builtin", "trainer.threads=1"]
 AMOUNTS = {
-    # 5 decisions of 8 steps an episode; two optimizer steps an iteration
+    # 5 policy steps of 8 steps an episode; two optimizer steps an iteration
     "grpo": [
         "rollout.episodes=8",
         "algorithm.group_size=4",

@@ -24,7 +24,7 @@ import gymnasium
 env = gymnasium.make("libero/Spatial-v0", task=0, image_size=64)
 observation, info = env.reset(seed=0)
 observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
-assert observation["image"].std() > 10, "a blank picture"
+assert observation["image"].std() > 10, "a blank image"
 print("assets", info["assets"], "steps", info["elapsed_steps"])
 """,
     "vla_policy": """

@@ -1,7 +1,8 @@
 """Environments and a policy in which every number of a rollout is known beforehand.
 
-An episode of seed s has s % 10 decisions and then terminates if s is even, is truncated if it is odd. The observation
-is (s, decisions so far); the reward of decision t (from 1) is t; V(observation) = 100 s + decisions so far.
+An episode of seed s has s % 10 policy steps and then terminates if s is even, is truncated if it is odd. The
+observation is (s, policy steps so far); the reward of policy step t (from 1) is t; V(observation) = 100 s + policy
+steps so far.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from vla_trainer.records import Episode, Start, Ticket
+from vla_trainer.types import Episode, EpisodeSpec, InitialState
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 ACTION = spaces.Box(-1, 1, (3,), np.float32)
@@ -68,13 +69,13 @@ class CountVectorEnv(VectorEnv):
                 self.rows[n] = self.envs[n].step(actions[n])[:4]
                 self.over[n] = self.rows[n][2] or self.rows[n][3]
                 self.stepped += 1
-        columns = [np.array([row[part] for row in self.rows]) for part in range(4)]
+        env_indices = [np.array([row[part] for row in self.rows]) for part in range(4)]
         infos = {
             "task_id": np.array([task for task, _ in self.told]),
             "init_state_id": np.array([state for _, state in self.told]),
-            "success": columns[2],
+            "success": env_indices[2],
         }
-        return columns[0], columns[1], columns[2], columns[3], infos
+        return env_indices[0], env_indices[1], env_indices[2], env_indices[3], infos
 
 
 class CountPolicy:
@@ -102,11 +103,13 @@ class CountPolicy:
 class Stream:
     """Starts in the order of a list, whichever environment asks."""
 
-    def __init__(self, starts: Iterable[Start]) -> None:
-        self.tickets = (Ticket(number, start, seed=number) for number, start in enumerate(starts))
+    def __init__(self, initial_states: Iterable[InitialState]) -> None:
+        self.specs = (
+            EpisodeSpec(number, initial_state, seed=number) for number, initial_state in enumerate(initial_states)
+        )
 
-    def take(self, column: int) -> Ticket | None:
-        return next(self.tickets, None)
+    def take(self, env_index: int) -> EpisodeSpec | None:
+        return next(self.specs, None)
 
     def finished(self, number: int, episode: Episode) -> None:
         pass

@@ -1,6 +1,6 @@
 """A vector environment of ten tasks with fifty init states, like LIBERO's suites; every outcome is known beforehand.
 
-An episode of (task, init state) takes 1 + (task + init state) % 4 decisions, whoever acts. It is a success if
+An episode of (task, init state) takes 1 + (task + init state) % 4 policy steps, whoever acts. It is a success if
 `success_of(task, init_state, skill)` says so; `skill` is what the policy always does, so that two policies differ.
 """
 

@@ -23,7 +23,7 @@ from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import BackendError, CheckpointError, TrainingDivergedError
 from vla_trainer.policy.gaussian import GaussianPolicy
-from vla_trainer.records import Batch
+from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks
@@ -236,7 +236,7 @@ def sums(ranks: Ranks) -> tuple[dict[str, float], Tensor]:
 
 
 @dataclass
-class Acted:
+class RemoteActOutput:
     actions: list[Any]
     plain: Any
     """Of the policy before it was sharded."""
@@ -262,7 +262,7 @@ class Collectives(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def act_alone(ranks: Ranks) -> Acted:
+def act_alone(ranks: Ranks) -> RemoteActOutput:
     """Each rank acts another number of times between two updates."""
     from vla_trainer.update.sharding import full_state_dict, reshard, shard, unshard
 
@@ -285,7 +285,7 @@ def act_alone(ranks: Ranks) -> Acted:
     unshard(policy)
     arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": torch.Generator()}
     metrics = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=ranks)
-    return Acted(
+    return RemoteActOutput(
         actions,
         plain,
         alone.count + still_alone.count,

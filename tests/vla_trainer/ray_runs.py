@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vla_trainer import run
-from vla_trainer.backend import make_backend
 from vla_trainer.config.load import parse_config
 from vla_trainer.config.schema import Config
-from vla_trainer.records import Rollout
+from vla_trainer.runtime import make_backend
+from vla_trainer.types import Rollout
 
 LAYOUT = "cluster.component_placement={env: 0-1, rollout: 2, actor: 3}"
 """Two env processes, one that acts, one that learns."""
@@ -36,7 +36,7 @@ def in_the_middle(act: Callable[[], None], seconds: float = 0.15) -> None:
     threading.Timer(seconds, act).start()
 
 
-def facts(rollout: Rollout) -> list[float]:
+def env_spec(rollout: Rollout) -> list[float]:
     """What must not depend on who was killed."""
     found = [float(rollout.env_steps), float(rollout.mask.sum()), float(rollout.rewards.sum())]
     for number in sorted(rollout.episodes):

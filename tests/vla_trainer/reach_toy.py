@@ -18,9 +18,9 @@ CHUNK, DIMS, BINS = 2, 2, 9
 
 
 class ReachEnv(gymnasium.Env):
-    """A point in a square that has to come within 0.15 of a goal. A decision is a chunk of C = 2 moves of A = 2.
+    """A point in a square that has to come within 0.15 of a goal. A policy step is a chunk of C = 2 moves of A = 2.
 
-    Reward of a decision: how much nearer it came, and 1 on success. The state is drawn from the seed, so that equal
+    Reward of a policy step: how much nearer it came, and 1 on success. The state is drawn from the seed, so that equal
         seeds are equal starts.
     """
 
@@ -68,8 +68,8 @@ class ReachEnv(gymnasium.Env):
     def _observe(self) -> dict[str, Any]:
         image = np.zeros((self._size, self._size, 3), np.uint8)
         for colour, place in ((0, self._point), (1, self._goal)):
-            row, column = ((place + 1) / 2 * (self._size - 3)).astype(int)
-            image[row : row + 3, column : column + 3, colour] = 255
+            row, env_index = ((place + 1) / 2 * (self._size - 3)).astype(int)
+            image[row : row + 3, env_index : env_index + 3, colour] = 255
         return {
             "image": image,
             "state": np.concatenate([self._point, self._goal]).astype(np.float32),

@@ -114,7 +114,7 @@ def test_a_learning_rate_that_breaks_the_weights_leaves_the_checkpoints(
 def test_gradients_that_are_not_finite_are_skipped_said_and_counted(
     toy_recipes: dict[str, str], quick_command: Command, tmp_path: Path
 ) -> None:
-    # 16 x 8 decisions in steps of 64, of which each has two micro-batches, 4 times: 16 calls an iteration; from the
+    # 16 x 8 policy steps in steps of 64, of which each has two micro-batches, 4 times: 16 calls an iteration; from the
     # 45th on, in the third iteration, gradients are NaN: steps 7 and 8 of it
     recipe = [toy_recipes["ppo"], *COMMON, "policy.factory=fault_toy:UndefinedPolicy", "policy.kwargs={after: 44}"]
     done = quick_command("vla-train", *recipe, "trainer.iterations=3")

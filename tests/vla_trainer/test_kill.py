@@ -22,7 +22,7 @@ COMMON = [
     "video_cfg.save_video=false",
 ]
 OVERRIDES = {
-    # an episode has 8 decisions or fewer, so that some run over the end of each iteration
+    # an episode has 8 policy steps or fewer, so that some run over the end of each iteration
     "ppo": [*COMMON, "rollout.horizon=13", "policy.kwargs={width: 128}"],
     "grpo": [*COMMON, "policy.kwargs={width: 128, critic: false}"],
 }

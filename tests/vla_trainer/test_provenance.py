@@ -10,9 +10,9 @@ import pytest
 from gymnasium.vector import SyncVectorEnv
 from rich.console import Console
 
+from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.provenance import Provenance, provenance_of, read_provenance
 from vla_trainer.report import print_evaluation
-from vla_trainer.result import Evaluation
 from vla_trainer.run import all_notices
 
 
@@ -39,7 +39,7 @@ def test_name_and_version_are_shown_once(assets: str, version: str | None, shown
 
 def test_it_stays_in_a_checkpoint_s_folder(tmp_path: Path) -> None:
     assert read_provenance(tmp_path) is None
-    said = Provenance("Env-v0", "builtin-1", "1", ("other pictures",))
+    said = Provenance("Env-v0", "builtin-1", "1", ("other images",))
     said.write(tmp_path)
     assert read_provenance(tmp_path) == said
     (tmp_path / "provenance.json").write_text("{")
@@ -57,7 +57,7 @@ def test_a_checkpoint_of_another_asset_set_is_noticed(tmp_path: Path) -> None:
 
 def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
     evaluation = Evaluation(
-        heading="not a benchmark result: other pictures",
+        heading="not a benchmark result: other images",
         episodes=4,
         successes=1,
         success_rate=0.25,
@@ -76,7 +76,7 @@ def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
     print_evaluation(evaluation, Console(file=shown, width=120))
     lines = shown.getvalue().splitlines()
     assert lines[:2] == [
-        "not a benchmark result: other pictures",
+        "not a benchmark result: other images",
         "Env-v0, split eval, assets official (version 0123)",
     ]
     assert lines[-2].split() == ["│", "all", "│", "1/4", "│", "25.0%", "│", "5.0%,", "70.0%", "│", "-", "│"]

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from vla_trainer import checkpoint, resume, run
-from vla_trainer.backend import make_backend
 from vla_trainer.config.load import load_config
 from vla_trainer.errors import CheckpointError
+from vla_trainer.runtime import make_backend
 
 QUIET = ["trainer.logger={console: {enable: false}, tensorboard: {enable: false}}", "video_cfg.save_video=false"]
 UNEVEN = ["rollout.horizon=7"]
-"""Episodes have eight decisions or fewer, so that some run when an iteration ends."""
+"""Episodes have eight policy steps or fewer, so that some run when an iteration ends."""
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_what_running_episodes_can_be_repeated_in(override: str, dropped: bool, 
     assert plan.checkpoint is not None
     said = resume.check(plan.checkpoint, plan.config)
     assert len(said) == dropped
-    running, begun = resume.columns(state_of(runs["ppo"]), plan.config)
+    running, begun = resume.running_episodes(state_of(runs["ppo"]), plan.config)
     assert any(running) != dropped
     assert begun == state_of(runs["ppo"])["begun"]
 
@@ -95,11 +95,11 @@ def test_what_running_episodes_can_be_repeated_in(override: str, dropped: bool, 
 def test_a_checkpoint_of_before_it_kept_its_config(runs: dict[str, Path]) -> None:
     config = run.plan_resume(runs["ppo"], None, []).config
     state = {key: value for key, value in state_of(runs["ppo"]).items() if key != resume.CONFIG_KEY}
-    assert resume.columns(state, config) == (state["running"], state["begun"])
+    assert resume.running_episodes(state, config) == (state["running"], state["begun"])
     more = run.plan_resume(runs["ppo"], None, ["env.num_envs=9"]).config
-    assert resume.columns(state, more) == ([{}] * 9, [*state["begun"], 0])
+    assert resume.running_episodes(state, more) == ([{}] * 9, [*state["begun"], 0])
     fewer = run.plan_resume(runs["ppo"], None, ["env.num_envs=2"]).config
-    assert resume.columns(state, fewer) == ([{}] * 2, state["begun"][:2])
+    assert resume.running_episodes(state, fewer) == ([{}] * 2, state["begun"][:2])
 
 
 def test_a_run_of_another_kind(runs: dict[str, Path], toy_recipes: dict[str, str]) -> None:

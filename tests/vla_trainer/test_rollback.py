@@ -13,8 +13,8 @@ from ray_nodes import two_nodes
 from reach_toy import GRPO_RECIPE, ReachEnv, TokenPolicy
 
 from vla_trainer import checkpoint, run
-from vla_trainer.backend import make_backend
 from vla_trainer.errors import ConfigError, TrainingDivergedError
+from vla_trainer.runtime import make_backend
 
 QUIET = [
     "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from vla_trainer import run
-from vla_trainer.backend import make_backend
 from vla_trainer.errors import BackendError, CheckpointError, PolicyError
+from vla_trainer.runtime import make_backend
 
 QUIET = [
     "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}",
@@ -80,13 +80,13 @@ def test_the_folder_of_a_run(algorithm: str, toy_recipes: dict[str, str], tmp_pa
     assert [event.step for event in events.Scalars("rollout/reward_mean")] == [1, 2]
     assert events.Scalars("actor/loss")[1].value == pytest.approx(lines[1]["actor/loss"], rel=1e-5, abs=1e-7)
 
-    films = [*(folder / "video/train").glob("iteration_000001_*.mp4")]
-    assert len(films) == 1
+    videos = [*(folder / "video/train").glob("iteration_000001_*.mp4")]
+    assert len(videos) == 1
     failed = sum(not state["success"] for state in json.loads((folder / "eval.json").read_text())["states"])
-    films += (folder / "video/eval").glob("iteration_000002_*.mp4")
-    assert 1 + min(failed, 4) <= len(films) <= 1 + 5
-    for film in films:
-        with VideoFileClip(str(film)) as clip:
+    videos += (folder / "video/eval").glob("iteration_000002_*.mp4")
+    assert 1 + min(failed, 4) <= len(videos) <= 1 + 5
+    for video in videos:
+        with VideoFileClip(str(video)) as clip:
             assert clip.n_frames > 2
 
     listed = sorted(path.name for path in (folder / "checkpoints").iterdir())

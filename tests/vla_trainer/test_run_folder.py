@@ -277,7 +277,7 @@ def test_a_disk_that_fills_up_during_a_run(
 
 def test_a_disk_that_is_full_when_an_evaluation_is_written(tmp_path: Path) -> None:
     with tmpfs(tmp_path / "disk", "size=2m") as disk, claim("recipe", str(disk / "run")) as claimed:
-        from vla_trainer import durable
+        from vla_trainer import atomic_files as atomic_files
 
         claimed.begin("a: 1\n")
         (disk / "filler").write_bytes(bytes(os.statvfs(disk).f_bavail * 4096))
@@ -285,7 +285,7 @@ def test_a_disk_that_is_full_when_an_evaluation_is_written(tmp_path: Path) -> No
             pytest.raises(RunLostError, match=r"cannot write .*eval\.json: No space left on device; what was"),
             claimed.writing(),
         ):
-            durable.write_text(disk / "run/eval.json", "{}")
+            atomic_files.write_text(disk / "run/eval.json", "{}")
 
 
 def test_numbers_in_words() -> None:

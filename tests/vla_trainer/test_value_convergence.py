@@ -14,8 +14,8 @@ import two_state_toy
 
 from vla_trainer import advantage, run
 from vla_trainer.advantage import batch
-from vla_trainer.backend import make_backend
 from vla_trainer.policy import GaussianPolicy
+from vla_trainer.runtime import make_backend
 
 
 def trained_values(folder: Path) -> tuple[float, float]:

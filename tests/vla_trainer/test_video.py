@@ -1,4 +1,4 @@
-"""Films are readable mp4 files with even sides, upright; writing them never holds up or ends a run."""
+"""Videos are readable mp4 files with even sides, upright; writing them never holds up or ends a run."""
 
 import threading
 from pathlib import Path
@@ -8,24 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vla_trainer.records import Episode, Film, Frame, Start
-from vla_trainer.video import FilmWriter, encode, frame_of, write_films
+from vla_trainer.types import Episode, Frame, InitialState, Video
+from vla_trainer.video import VideoWriter, encode, frame_of, write_videos
 from vla_trainer.video.draw import Cell
-from vla_trainer.video.encode import film_name, grid_columns
+from vla_trainer.video.encode import grid_columns, video_name
 
 LONG = "put the bowl that stands between the plate and the ramekin on the plate that is on the stove"
 
 
-def picture(size: int) -> np.ndarray:
+def image(size: int) -> np.ndarray:
     image = np.zeros((size, size, 3), np.uint8)
     image[0, 0] = 255
     return image
 
 
-def film(pictures: int = 4, size: int = 33, task: int | None = 3, success: bool | None = True, **frame: Any) -> Film:
+def video(images: int = 4, size: int = 33, task: int | None = 3, success: bool | None = True, **frame: Any) -> Video:
     given = {"wrist_image": None, "instruction": "open the drawer", "success": success, **frame}
-    frames = [Frame(picture(size), env_step=step, episode_return=0.5 * step, **given) for step in range(pictures)]
-    return Film(frames, Episode(Start(0), 1.0, pictures, pictures, bool(success), success, task, None, 7))
+    frames = [Frame(image(size), env_step=step, episode_return=0.5 * step, **given) for step in range(images)]
+    return Video(frames, Episode(InitialState(0), 1.0, images, images, bool(success), success, task, None, 7))
 
 
 def read(path: Path) -> np.ndarray:
@@ -37,12 +37,12 @@ def read(path: Path) -> np.ndarray:
 def test_an_mp4_that_players_open(tmp_path: Path) -> None:
     from moviepy import VideoFileClip
 
-    (path,) = write_films(
-        [film(wrist_image=picture(33))], tmp_path / "films", "train/iteration_000010", 2.5, info=True, layout="single"
+    (path,) = write_videos(
+        [video(wrist_image=image(33))], tmp_path / "videos", "train/iteration_000010", 2.5, info=True, layout="single"
     )
-    assert path == tmp_path / "films/train/iteration_000010_task03_state07_success.mp4"
+    assert path == tmp_path / "videos/train/iteration_000010_task03_state07_success.mp4"
     with VideoFileClip(str(path)) as clip:
-        # 4 pictures and a second of the last one
+        # 4 images and a second of the last one
         assert clip.duration == pytest.approx(4 / 2.5 + 1, abs=0.25)
         assert clip.w % 2 == clip.h % 2 == 0
         assert clip.w > clip.h
@@ -56,20 +56,20 @@ def test_an_mp4_that_players_open(tmp_path: Path) -> None:
 
 
 def test_names_tell_what_is_known() -> None:
-    assert film_name("a", film(success=False)) == "a_task03_state07_failure"
-    assert film_name("a", Film(film().frames, Episode(Start(0), 1.0, 1, 1, False, None))) == "a"
+    assert video_name("a", video(success=False)) == "a_task03_state07_failure"
+    assert video_name("a", Video(video().frames, Episode(InitialState(0), 1.0, 1, 1, False, None))) == "a"
 
 
 def test_films_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
-    paths = write_films([film(2), film(2), film(2)], tmp_path, "a", 10, info=False, layout="single")
+    paths = write_videos([video(2), video(2), video(2)], tmp_path, "a", 10, info=False, layout="single")
     assert [path.stem.removeprefix("a_task03_state07_success") for path in paths] == ["", "_2", "_3"]
     assert all(path.exists() for path in paths)
-    assert write_films([], tmp_path, "b", 10, info=False, layout="single") == []
+    assert write_videos([], tmp_path, "b", 10, info=False, layout="single") == []
 
 
 def test_the_writing_is_under_the_picture_and_the_height_is_fixed() -> None:
-    frames = film(2, size=64).frames
-    mixed = Film([frames[0], Frame(picture(64), None, LONG, 10, -1.5, True, 0.25)], film().episode)
+    frames = video(2, size=64).frames
+    mixed = Video([frames[0], Frame(image(64), None, LONG, 10, -1.5, True, 0.25)], video().episode)
     bare, written = Cell(mixed, info=False), Cell(mixed, info=True)
     assert (bare.width, bare.height) == (256, 256)
     drawn = [written.draw(index) for index in range(2)]
@@ -89,18 +89,18 @@ def test_the_grid_is_nearly_square(cells: int, columns: int) -> None:
 
 def test_tiles_hold_their_last_picture_dimmed(tmp_path: Path) -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
-    short, longer = film(2, size=64), film(5, size=64, success=False)
-    films = [Film([Frame(white, None, "", 0, 0.0, True)] * 2, short.episode), longer]
-    (path,) = write_films(films, tmp_path, "tiled", 10, info=False, layout="tiled")
+    short, longer = video(2, size=64), video(5, size=64, success=False)
+    videos = [Video([Frame(white, None, "", 0, 0.0, True)] * 2, short.episode), longer]
+    (path,) = write_videos(videos, tmp_path, "tiled", 10, info=False, layout="tiled")
     assert path.name == "tiled.mp4"
-    pictures = read(path)
-    # 5 pictures, one with how they ended, and a second of that at 10 pictures a second
-    assert pictures.shape == (16, 256, 512, 3)
-    left = pictures[:, 200, 10].mean(-1)
+    images = read(path)
+    # 5 images, one with how they ended, and a second of that at 10 images a second
+    assert images.shape == (16, 256, 512, 3)
+    left = images[:, 200, 10].mean(-1)
     assert left[0] > 240
     assert left[1] > 240
     assert left[3] == pytest.approx(102, abs=8)  # 0.4 of 255
-    assert pictures[4, 100:150, 60:200].max() > 150  # "success" is written over it
+    assert images[4, 100:150, 60:200].max() > 150  # "success" is written over it
 
 
 def test_pictures_are_drawn_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +108,13 @@ def test_pictures_are_drawn_one_at_a_time(tmp_path: Path, monkeypatch: pytest.Mo
     draw, write = Cell.draw, encode._write
     monkeypatch.setattr(Cell, "draw", lambda *a, **k: (order.append("draw"), draw(*a, **k))[1])
     monkeypatch.setattr(encode, "_write", lambda *a: (order.append("write"), write(*a))[1])
-    write_films([film(3)], tmp_path, "a", 10, info=True, layout="single")
+    write_videos([video(3)], tmp_path, "a", 10, info=True, layout="single")
     assert order == ["draw", "write"] * 3 + ["write"]
 
 
 def test_a_writer_writes_beside_and_waits_when_it_is_closed(tmp_path: Path) -> None:
-    with FilmWriter(tmp_path, 10, info=True, layout="single") as writer:
-        writer.write([film()], "train/iteration_000001")
+    with VideoWriter(tmp_path, 10, info=True, layout="single") as writer:
+        writer.write([video()], "train/iteration_000001")
         writer.write([], "nothing")
     assert [path.name for path in tmp_path.rglob("*.mp4")] == ["iteration_000001_task03_state07_success.mp4"]
 
@@ -123,45 +123,45 @@ def test_a_full_queue_drops_and_says_so_once(tmp_path: Path, monkeypatch: pytest
     go, written, said = threading.Event(), [], []
     begun = threading.Event()
 
-    def slow(films: Any, folder: Path, name: str, *_: Any, **__: Any) -> None:
+    def slow(videos: Any, folder: Path, name: str, *_: Any, **__: Any) -> None:
         begun.set()
         assert go.wait(10)
         written.append(name)
 
-    monkeypatch.setattr("vla_trainer.video.writer.write_films", slow)
-    writer = FilmWriter(tmp_path, 10, info=True, layout="single", say=said.append, waiting=2)
-    writer.write([film()], "0")
+    monkeypatch.setattr("vla_trainer.video.writer.write_videos", slow)
+    writer = VideoWriter(tmp_path, 10, info=True, layout="single", say=said.append, waiting=2)
+    writer.write([video()], "0")
     assert begun.wait(10)
     for number in range(1, 6):
-        writer.write([film(), film()], str(number))
+        writer.write([video(), video()], str(number))
     assert len(said) == 1
     assert writer.dropped == 6
     go.set()
     writer.close()
     assert written == ["0", "1", "2"]
-    assert said[1:] == ["warning: 6 films were not written, because others were still being encoded"]
+    assert said[1:] == ["warning: 6 videos were not written, because others were still being encoded"]
 
 
 def test_no_ffmpeg_and_a_full_disk_are_a_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from moviepy.video.io import ffmpeg_writer
 
     said: list[str] = []
-    with FilmWriter(tmp_path, 10, info=True, layout="single", say=said.append) as writer:
+    with VideoWriter(tmp_path, 10, info=True, layout="single", say=said.append) as writer:
         with monkeypatch.context() as patch:
             patch.setattr(ffmpeg_writer, "FFMPEG_BINARY", "/no/such/ffmpeg")
-            writer.write([film()], "a")
+            writer.write([video()], "a")
             writer.close()
         with monkeypatch.context() as patch:
             # /dev/full takes nothing, as a full disk does
-            patch.setattr(encode.durable, "aside_of", lambda path: tmp_path / "full")
+            patch.setattr(encode.atomic_files, "aside_of", lambda path: tmp_path / "full")
             (tmp_path / "full").symlink_to("/dev/full")
-            writer.write([film()], "b")
+            writer.write([video()], "b")
             writer.close()
-        writer.write([film()], "c")
+        writer.write([video()], "c")
     assert writer.failed == 2
     assert len(said) == 2
-    assert said[0].startswith("warning: film a was not written: FileNotFoundError: ")
-    assert said[1].startswith("warning: film b was not written: OSError: ")
+    assert said[0].startswith("warning: video a was not written: FileNotFoundError: ")
+    assert said[1].startswith("warning: video b was not written: OSError: ")
     assert "No space left on device" in said[1]
     assert all("\n" not in line for line in said)
     assert [path.name for path in tmp_path.iterdir()] == ["c_task03_state07_success.mp4"]
@@ -170,7 +170,7 @@ def test_no_ffmpeg_and_a_full_disk_are_a_line_each(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(("orientation", "corner"), [("upright", (0, 0)), ("rot180", (0, -1))])
 def test_people_see_it_upright_and_not_mirrored(orientation: str, corner: tuple[int, int]) -> None:
     envs: Any = SimpleNamespace(metadata={"image_orientation": orientation}, render_mode=None)
-    frame = frame_of(envs, {"image": picture(8)[None]}, 0, env_step=0, episode_return=0.0, success=None)
+    frame = frame_of(envs, {"image": image(8)[None]}, 0, env_step=0, episode_return=0.0, success=None)
     assert frame is not None
     assert frame.image[corner].max() == 255
 

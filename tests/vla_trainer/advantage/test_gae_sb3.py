@@ -3,7 +3,7 @@
 Stable-Baselines3 knows one kind of ending. It treats a time limit by adding gamma V(final observation) to the reward of
 the truncated step, and then cuts there as at a termination: r + gamma V(s') + gamma * 0 - V, which is our delta.
 
-Axes: T decisions, N environments.
+Axes: T policy steps, N environments.
 """
 
 from typing import Any

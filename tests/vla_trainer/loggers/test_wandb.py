@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from vla_trainer import run
-from vla_trainer.backend import make_backend
 from vla_trainer.errors import LoggerError
 from vla_trainer.loggers.wandb import WandbLogger
+from vla_trainer.runtime import make_backend
 
 OVERRIDES = [
     "trainer.logger.wandb={enable: true, mode: offline, project_name: p, experiment_name: e}",

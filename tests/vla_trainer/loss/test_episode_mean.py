@@ -70,7 +70,7 @@ def test_episode_mean_is_what_both_compute() -> None:
 
 
 def test_the_shares_of_a_batch_are_the_same() -> None:
-    # as the update computes them, in float32: rows are the decisions that were taken
+    # as the update computes them, in float32: rows are the policy steps that were taken
     new, old, advantages, mask = rollout()
     rows = mask.any(-1).flatten().nonzero().squeeze(1)
     episode = torch.arange(N).repeat(T)[rows]

@@ -88,18 +88,18 @@ def test_aggregation_over_a_grid() -> None:
 
 
 def test_weights_over_a_batch() -> None:
-    # the same grid as a batch: decisions of episodes 0, 1, 0
+    # the same grid as a batch: policy steps of episodes 0, 1, 0
     episode = torch.tensor([0, 1, 0])
     torch.testing.assert_close(loss.aggregation_weights(episode, "token-mean"), torch.full((3,), 1 / 3))
     weights = loss.aggregation_weights(episode, "episode-mean")
     torch.testing.assert_close(weights, torch.tensor([0.25, 0.5, 0.25]))
-    # of two tokens a decision each has half of its share
+    # of two tokens a policy step each has half of its share
     weights = loss.aggregation_weights(episode, "episode-mean", torch.tensor([2, 2, 2]))
     torch.testing.assert_close(weights, torch.tensor([0.125, 0.25, 0.125]))
     zeros, everything = torch.zeros(3, 2), torch.ones(3, dtype=torch.bool)
     value, _ = loss.policy_loss(zeros, zeros, torch.tensor([1.0, 5.0, 3.0]), everything, 0.2, 0.28, weights=weights)
     assert value.item() == pytest.approx(-3.5)
-    # decisions of 2, 2 and 1 tokens: a fifth each; or half an episode each, episode 0 over 2 + 1 tokens
+    # policy steps of 2, 2 and 1 tokens: a fifth each; or half an episode each, episode 0 over 2 + 1 tokens
     entries = torch.tensor([2, 2, 1])
     torch.testing.assert_close(loss.aggregation_weights(episode, "token-mean", entries), torch.full((3,), 0.2))
     weights = loss.aggregation_weights(episode, "episode-mean", entries)
@@ -110,11 +110,11 @@ def test_weights_over_a_batch() -> None:
 def test_the_gradient_does_not_depend_on_micro_batches(aggregate: str) -> None:
     generator = torch.Generator().manual_seed(0)
     old, advantages = torch.randn(10, 4, generator=generator), torch.randn(10, generator=generator)
-    start = old + 0.3 * torch.randn(10, 4, generator=generator)
+    initial_state = old + 0.3 * torch.randn(10, 4, generator=generator)
     episode = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
     gradients = []
     for size in (10, 3, 1):
-        new = start.clone().requires_grad_()
+        new = initial_state.clone().requires_grad_()
         weights = loss.aggregation_weights(episode, aggregate, torch.full((10,), 4))
         for rows in torch.arange(10).split(size):
             everything = torch.ones(len(rows), dtype=torch.bool)

@@ -4,7 +4,7 @@ What has to be translated: its value loss is the mean of x^2, ours of x^2 / 2, s
 ratio and its entropy span all dimensions of an action, which is chunk_level. Its value clip is another one: it takes
 the clipped value alone where PPO2 and ours take the larger loss, and is left out here.
 
-Axes: B decisions, F features, A action dimensions.
+Axes: B policy steps, F features, A action dimensions.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ from vla_trainer import loss
 from vla_trainer.config.algorithm import PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.policy import GaussianPolicy
-from vla_trainer.records import Batch
+from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 
@@ -38,7 +38,7 @@ class Spaces(gymnasium.Env):
 
 
 def theirs(epochs: int = 1, max_grad_norm: float = 1e6) -> stable_baselines3.PPO:
-    """A model whose buffer holds random decisions, some far from what its weights would do."""
+    """A model whose buffer holds random policy steps, some far from what its weights would do."""
     model = stable_baselines3.PPO(
         "MlpPolicy",
         Spaces(),
@@ -72,7 +72,7 @@ def theirs(epochs: int = 1, max_grad_norm: float = 1e6) -> stable_baselines3.PPO
 
 
 def ours(model: stable_baselines3.PPO) -> tuple[GaussianPolicy, Batch]:
-    """The same weights and the same decisions. Log-probabilities of an action are laid on its first dimension."""
+    """The same weights and the same policy steps. Log-probabilities of an action are laid on its first dimension."""
     policy = GaussianPolicy(OBSERVATION, ACTION)
     policy.load_state_dict({mine: model.policy.state_dict()[name] for mine, name in NAMES.items()})
     buffer = model.rollout_buffer

@@ -18,7 +18,7 @@ AMOUNTS = [
 
 
 def check(env: str, rollout: str, actor: str, *overrides: str) -> Placement:
-    """Check a placement on one node of 64 GPUs against PPO: 64 envs, 2 stages, 256 decisions in 4 parts."""
+    """Check a placement on one node of 64 GPUs against PPO: 64 envs, 2 stages, 256 policy steps in 4 parts."""
     config = load_config(
         PPO,
         [
@@ -43,9 +43,9 @@ def check(env: str, rollout: str, actor: str, *overrides: str) -> Placement:
         ("0-7", "8-11", "0-15", []),
         # four rollout processes for each of 2 env processes: 64 / (2 x 2) = 16 environments a stage, 4 for each
         ("0-1", "0-7", "0-7", []),
-        # 64 actor processes, 64 decisions a step
+        # 64 actor processes, 64 policy steps a step
         ("0", "0", "0-63", []),
-        # one step of all 256 decisions
+        # one step of all 256 policy steps
         ("0", "0", "0-63", ["actor.global_batch_size=null"]),
     ],
 )
@@ -94,25 +94,25 @@ def test_right(env: str, rollout: str, actor: str, overrides: list[str]) -> None
             "0",
             "0-63",
             ["actor.global_batch_size=32"],
-            "actor.global_batch_size=32 leaves some of 64 actor processes without a decision; allowed: at least 64",
+            "actor.global_batch_size=32 leaves some of 64 actor processes without a policy step; allowed: at least 64",
         ),
-        # 4 x 64 = 256 decisions in ceil(256 / 100) = 3 steps: 85 or 86 each, enough for 64; with 1 x 64 and steps of at
-        # most 63 there are 2 of 32, too few for 63
+        # 4 x 64 = 256 policy steps in ceil(256 / 100) = 3 steps: 85 or 86 each, enough for 64; with 1 x 64 and steps of
+        # at most 63 there are 2 of 32, too few for 63
         (
             "0",
             "0",
             "0-62",
             ["rollout.horizon=1", "actor.global_batch_size=63"],
-            "rollout.horizon=1 x env.num_envs=64 are 64 decisions in 2 optimizer step(s), which leaves some of 63 "
+            "rollout.horizon=1 x env.num_envs=64 are 64 policy steps in 2 optimizer step(s), which leaves some of 63 "
             "actor processes without one; allowed: at least 63 in each step",
         ),
-        # one step of 2 x 16 = 32 decisions
+        # one step of 2 x 16 = 32 policy steps
         (
             "0",
             "0",
             "0-63",
             ["rollout.horizon=2", "env.num_envs=16", "actor.global_batch_size=null"],
-            "rollout.horizon=2 x env.num_envs=16 are 32 decisions in 1 optimizer step(s), which leaves some of 64 "
+            "rollout.horizon=2 x env.num_envs=16 are 32 policy steps in 1 optimizer step(s), which leaves some of 64 "
             "actor processes without one; allowed: at least 64 in each step",
         ),
     ],
@@ -200,7 +200,7 @@ def test_without_gpus_a_process_cannot_do_both() -> None:
 
 
 def test_grpo_has_as_many_decisions_as_its_episodes_last() -> None:
-    # nothing is known of the number of decisions, only of a step's
+    # nothing is known of the number of policy steps, only of a step's
     ray = ["cluster.backend=ray", "cluster.gpus_per_node=8", "actor.global_batch_size=8", "env.num_envs=64"]
     placement.place(load_config(GRPO, ray))
     with pytest.raises(PlacementError, match=r"global_batch_size=7 leaves some of 8"):

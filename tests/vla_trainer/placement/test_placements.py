@@ -8,9 +8,9 @@ from vla_trainer import placement
 from vla_trainer.errors import PlacementError
 
 Value = str | int | dict[str, str | int]
-Groups = Sequence[Mapping[str, object]]
+GroupQueue = Sequence[Mapping[str, object]]
 
-GROUPS: Groups = (
+GROUPS: GroupQueue = (
     {"label": "sim", "node_ranks": "2-3"},
     {"label": "odd", "node_ranks": "1,3"},
     {"label": 4090, "node_ranks": [0]},
@@ -19,7 +19,7 @@ GROUPS: Groups = (
 )
 
 
-def written(value: Value, num_nodes: int, gpus_per_node: int, groups: Groups = ()) -> str:
+def written(value: Value, num_nodes: int, gpus_per_node: int, groups: GroupQueue = ()) -> str:
     """The processes by rank as `node.gpu+gpu`, a process without a GPU as `node`."""
     found = placement.parse({"env": value}, num_nodes, gpus_per_node, groups)["env"].processes
     assert [process.rank for process in found] == list(range(len(found)))

@@ -15,7 +15,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, PolicyNumbersError
 from vla_trainer.policy import GaussianPolicy
 from vla_trainer.policy.features import RunningMoments
-from vla_trainer.records import Batch
+from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 

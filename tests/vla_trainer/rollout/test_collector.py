@@ -10,10 +10,10 @@ from vla_trainer.advantage.batch import grpo_batch, ppo_batch
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Env
 from vla_trainer.errors import PolicyError
-from vla_trainer.records import Rollout, Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.types import InitialState, Rollout
 
 BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
 
@@ -24,8 +24,8 @@ def make(env_id: str, num_envs: int, critic: bool = True) -> tuple[VectorEnv, co
     return envs, policy, Collector(envs, PolicySampler(policy))
 
 
-def seeds(*numbers: int) -> list[Start]:
-    return [Start(number) for number in numbers]
+def seeds(*numbers: int) -> list[InitialState]:
+    return [InitialState(number) for number in numbers]
 
 
 def states_of(rollout: Rollout, number: int) -> list[list[float]]:
@@ -35,8 +35,8 @@ def states_of(rollout: Rollout, number: int) -> list[list[float]]:
 
 @BOTH
 def test_a_horizon_bootstraps_truncations_and_not_terminations(env_id: str) -> None:
-    # environment 0: seed 12 (2 decisions, terminates), then seed 23 (3 decisions, truncated)
-    # environment 1: seed 13 (3 decisions, truncated), then seed 15, of which the horizon T = 4 shows 1 of 5
+    # environment 0: seed 12 (2 policy steps, terminates), then seed 23 (3 policy steps, truncated)
+    # environment 1: seed 13 (3 policy steps, truncated), then seed 15, of which the horizon T = 4 shows 1 of 5
     _, _, collector = make(env_id, 2)
     rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
     assert rollout.mask.all()
@@ -59,11 +59,11 @@ def test_the_next_horizon_goes_on_where_the_last_one_stopped(env_id: str) -> Non
     stream = count_toy.Stream(seeds(12, 13, 23, 15, 14))
     collector.horizon(4, stream)
     rollout = collector.horizon(2, stream)
-    # environment 0: the third decision of seed 23, then seed 14; environment 1: seed 15 goes on
+    # environment 0: the third policy step of seed 23, then seed 14; environment 1: seed 15 goes on
     np.testing.assert_array_equal(rollout.rewards.T, [[3, 1], [2, 3]])
     np.testing.assert_array_equal(rollout.next_values.T, [[2303, 1401], [1502, 1503]])
     assert rollout.episodes[0].episode_return == 6
-    assert rollout.episodes[0].decisions == 3
+    assert rollout.episodes[0].policy_steps == 3
 
 
 @BOTH
@@ -95,7 +95,7 @@ def test_a_time_limit_that_belongs_to_the_task_ends_what_follows(env_id: str) ->
 
 @BOTH
 def test_episodes_share_environments_and_finished_ones_are_not_looked_at(env_id: str) -> None:
-    # three episodes of 1, 4 and 3 decisions in two environments: 0 takes the third when it has finished the first
+    # three episodes of 1, 4 and 3 policy steps in two environments: 0 takes the third when it has finished the first
     _envs, policy, collector = make(env_id, 2, critic=False)
     rollout = collector.episodes(seeds(11, 14, 13))
     np.testing.assert_array_equal(rollout.episode.T, [[0, 2, 2, 2], [1, 1, 1, 1]])
@@ -116,7 +116,7 @@ def test_the_mask_ends_with_the_episode(env_id: str) -> None:
     assert rollout.truncated.sum() == 1
     assert rollout.terminated.sum() == 1
     assert policy.looked_at == len(rollout.tokens) == rollout.mask.sum() == 5
-    # 4 decisions of 3 environments, of which 5 were used
+    # 4 policy steps of 3 environments, of which 5 were used
     assert rollout.slots == 12
 
 
@@ -124,13 +124,13 @@ def test_the_mask_ends_with_the_episode(env_id: str) -> None:
 def test_each_episode_s_decisions_are_there_when_it_ends(env_id: str) -> None:
     _, _, collector = make(env_id, 2)
     ended = {}
-    # 2, 3, 1 and 4 decisions in two environments
+    # 2, 3, 1 and 4 policy steps in two environments
     rollout = collector.episodes(seeds(12, 13, 11, 14), ended.__setitem__)
     assert list(ended) == [0, 1, 2, 3] or list(ended) == [0, 2, 1, 3]
     lengths = torch.from_numpy(rollout.lengths[rollout.mask])
     for number, rows in ended.items():
         mine = torch.from_numpy(rollout.episode[rollout.mask] == number)
-        assert len(rows.tokens) == rollout.episodes[number].decisions
+        assert len(rows.tokens) == rollout.episodes[number].policy_steps
         torch.testing.assert_close(rows.tokens, rollout.tokens[mine])
         torch.testing.assert_close(rows.log_probs, rollout.log_probs[mine])
         torch.testing.assert_close(rows.inputs["state"], rollout.inputs["state"][mine])
@@ -155,7 +155,9 @@ def test_groups_without_a_signal_are_dropped() -> None:
 
 def test_starts_reach_the_environment() -> None:
     _, _, collector = make("toy/CountVector-v0", 2, critic=False)
-    rollout = collector.episodes([Start(11, task=3, init_state=7), Start(12, task=3, init_state=8), Start(13, 5, 1)])
+    rollout = collector.episodes(
+        [InitialState(11, task=3, init_state=7), InitialState(12, task=3, init_state=8), InitialState(13, 5, 1)]
+    )
     found = [(rollout.episodes[number].task_id, rollout.episodes[number].init_state_id) for number in range(3)]
     assert found == [(3, 7), (3, 8), (5, 1)]
     assert [rollout.episodes[number].success for number in range(3)] == [False, True, False]
@@ -185,7 +187,8 @@ def test_a_horizon_needs_values() -> None:
 
 
 def test_little_is_spent_on_waiting() -> None:
-    # 200 episodes of 1 to 9 decisions, about 1,000 in all; 8 environments wait for the last one 8 decisions at most
+    # 200 episodes of 1 to 9 policy steps, about 1,000 in all; 8 environments wait for the last one 8 policy steps at
+    # most
     lengths = np.random.default_rng(0).integers(1, 10, 200)
     _, policy, collector = make("toy/CountVector-v0", 8, critic=False)
     rollout = collector.episodes(seeds(*(10 + int(length) for length in lengths)))

@@ -8,10 +8,10 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from vla_trainer.errors import EnvError, PolicyNumbersError, TrainingDivergedError
-from vla_trainer.evaluate import evaluate
-from vla_trainer.records import Start
+from vla_trainer.evaluation.evaluate import evaluate
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.types import InitialState
 
 
 class FaultyEnvs(count_toy.CountVectorEnv):
@@ -58,7 +58,7 @@ class Raising(count_toy.CountPolicy):
         raise FloatingPointError("the logits of token 3 of row 0 are not finite")
 
 
-STARTS = [Start(14), Start(15), Start(18)]
+INITIAL_STATES = [InitialState(14), InitialState(15), InitialState(18)]
 BAD = pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 
 
@@ -66,7 +66,7 @@ def collect(envs: Any, policy: Any = None, horizon: bool = False, version: int =
     sampler = PolicySampler(policy or count_toy.CountPolicy())
     sampler.version = version
     collector = Collector(envs, sampler)
-    return collector.horizon(6, count_toy.Stream(STARTS)) if horizon else collector.episodes(STARTS)
+    return collector.horizon(6, count_toy.Stream(INITIAL_STATES)) if horizon else collector.episodes(INITIAL_STATES)
 
 
 @pytest.mark.parametrize("horizon", [True, False])
@@ -109,12 +109,12 @@ def test_what_nobody_looks_at_may_be_anything() -> None:
     # env 2 has no episode in a list of two, and is stepped all the same
     envs = FaultyEnvs(3, 2, 0, reward=np.nan, seen=np.nan)
     collector = Collector(envs, PolicySampler(count_toy.CountPolicy()))
-    assert len(collector.episodes([Start(14), Start(15)]).episodes) == 2
+    assert len(collector.episodes([InitialState(14), InitialState(15)]).episodes) == 2
 
 
 def test_an_evaluation_refuses_them_too() -> None:
     with pytest.raises(EnvError, match=r"the reward is nan in env 0, episode 0 \(seed 14\), environment step 2"):
-        evaluate(count_toy.CountPolicy(), FaultyEnvs(2, 0, 2, reward=np.nan), STARTS, deterministic=True)
+        evaluate(count_toy.CountPolicy(), FaultyEnvs(2, 0, 2, reward=np.nan), INITIAL_STATES, deterministic=True)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_what_the_policy_gives(what: str, name: str) -> None:
 
 def test_an_evaluation_needs_no_log_probabilities() -> None:
     # an L1 head has none
-    _, films = evaluate(FaultyPolicy("log_probs", np.nan), FaultyEnvs(2, 0, 0), STARTS, deterministic=True)
-    assert films == []
+    _, videos = evaluate(FaultyPolicy("log_probs", np.nan), FaultyEnvs(2, 0, 0), INITIAL_STATES, deterministic=True)
+    assert videos == []
 
 
 def test_a_policy_that_cannot_act_says_so_in_its_own_words() -> None:

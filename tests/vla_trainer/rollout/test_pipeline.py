@@ -13,10 +13,10 @@ from gymnasium.vector import VectorEnv
 from vla_trainer.advantage.batch import grpo_batch
 from vla_trainer.config.algorithm import GRPO
 from vla_trainer.config.schema import Env
-from vla_trainer.records import FilmRequest, Rollout, Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.types import InitialState, Rollout, VideoRequest
 
 BOTH = pytest.mark.parametrize("env_id", ["toy/Count-v0", "toy/CountVector-v0"])
 
@@ -43,8 +43,8 @@ def collector(envs: Any, critic: bool = True) -> Collector:
     return Collector(envs, PolicySampler(count_toy.CountPolicy(critic)))
 
 
-def seeds(*numbers: int) -> list[Start]:
-    return [Start(number) for number in numbers]
+def seeds(*numbers: int) -> list[InitialState]:
+    return [InitialState(number) for number in numbers]
 
 
 def same(first: Rollout, second: Rollout) -> None:
@@ -58,7 +58,7 @@ def same(first: Rollout, second: Rollout) -> None:
 @BOTH
 def test_a_horizon_of_two_stages(env_id: str) -> None:
     # the stages' environments are the columns; seeds are taken in turn: 12 and 13, then 14 and 15;
-    # 12 ends after 2 decisions, whose place 17 takes; 13 after 3, then 18
+    # 12 ends after 2 policy steps, whose place 17 takes; 13 after 3, then 18
     two = collector(stages(env_id, 2))
     rollout = two.horizon(3, count_toy.Stream(seeds(12, 13, 14, 15, 17, 18)))
     np.testing.assert_array_equal(rollout.rewards.T, [[1, 2, 1], [1, 2, 3], [1, 2, 3], [1, 2, 3]])
@@ -112,17 +112,17 @@ def test_films_of_two_stages() -> None:
         [make_envs(Env(id="reach_toy:toy/Reach-v0"), 2) for _ in range(2)],
         PolicySampler(_reach_policy()),
     )
-    one.film(FilmRequest(episodes=3, max_frames=5))
-    rollout = one.episodes([Start(seed) for seed in range(6)])
-    assert len(rollout.films) == 3
-    for film in rollout.films:
-        assert film.episode in rollout.episodes.values()
-        # the first picture, one a decision; the last one is kept of a longer episode
-        assert len(film.frames) == min(film.episode.decisions + 1, 5)
-        assert film.frames[-1].env_step == film.episode.env_steps
-        assert film.frames[-1].success == film.episode.success
-        assert all(frame.value is not None for frame in film.frames[:-1])
-    assert one.episodes([Start(0)]).films == []
+    one.video(VideoRequest(episodes=3, max_frames=5))
+    rollout = one.episodes([InitialState(seed) for seed in range(6)])
+    assert len(rollout.videos) == 3
+    for video in rollout.videos:
+        assert video.episode in rollout.episodes.values()
+        # the first image, one a policy step; the last one is kept of a longer episode
+        assert len(video.frames) == min(video.episode.policy_steps + 1, 5)
+        assert video.frames[-1].env_step == video.episode.env_steps
+        assert video.frames[-1].success == video.episode.success
+        assert all(frame.value is not None for frame in video.frames[:-1])
+    assert one.episodes([InitialState(0)]).videos == []
 
 
 def test_only_failures_are_filmed_if_so_asked() -> None:
@@ -130,11 +130,13 @@ def test_only_failures_are_filmed_if_so_asked() -> None:
         make_envs(Env(id="reach_toy:toy/Reach-v0", kwargs={"speed": 0.5}), 4),
         PolicySampler(_reach_policy()),
     )
-    one.film(FilmRequest(episodes=0, max_frames=100, failures=50))
-    rollout = one.episodes([Start(seed) for seed in range(40)])
+    one.video(VideoRequest(episodes=0, max_frames=100, failures=50))
+    rollout = one.episodes([InitialState(seed) for seed in range(40)])
     failed = [episode for episode in rollout.episodes.values() if not episode.success]
     assert 0 < len(failed) < 40
-    assert sorted(film.episode.start.seed for film in rollout.films) == sorted(each.start.seed for each in failed)
+    assert sorted(video.episode.initial_state.seed for video in rollout.videos) == sorted(
+        each.initial_state.seed for each in failed
+    )
 
 
 def _reach_policy() -> Any:

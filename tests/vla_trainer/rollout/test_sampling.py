@@ -10,10 +10,10 @@ from gymnasium import spaces
 
 from vla_trainer.config.schema import Env
 from vla_trainer.policy.gaussian import GaussianPolicy
-from vla_trainer.records import Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.types import InitialState
 
 OBS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 
@@ -53,25 +53,25 @@ def test_a_policy_that_takes_one_generator() -> None:
 
 
 def test_a_rollout_says_which_weights_acted() -> None:
-    # environment 0: seed 12, 2 decisions, then 14, 4; environment 1: seed 13, 3 decisions, then it waits
+    # environment 0: seed 12, 2 policy steps, then 14, 4; environment 1: seed 13, 3 policy steps, then it waits
     sampler = PolicySampler(count_toy.CountPolicy(critic=False))
     collector = Collector(make_envs(Env(id="toy/CountVector-v0"), 2), sampler)
-    starts = [Start(12), Start(13), Start(14)]
+    initial_states = [InitialState(12), InitialState(13), InitialState(14)]
     assert sampler.version == 0
-    assert not collector.episodes(starts).version.any()
+    assert not collector.episodes(initial_states).version.any()
     sampler.version = 3
-    version = collector.episodes(starts).version
+    version = collector.episodes(initial_states).version
     np.testing.assert_array_equal(version.T, [[3] * 6, [3, 3, 3, 0, 0, 0]])
     assert np.issubdtype(version.dtype, np.integer)
 
 
 def test_a_horizon_that_was_begun_by_older_weights() -> None:
-    # an episode of 9 decisions: 2 by the first weights, 3 by the next ones
+    # an episode of 9 policy steps: 2 by the first weights, 3 by the next ones
     sampler = PolicySampler(count_toy.CountPolicy())
     collector = Collector(make_envs(Env(id="toy/CountVector-v0"), 1), sampler)
-    stream = count_toy.Stream([Start(19)])
+    stream = count_toy.Stream([InitialState(19)])
     versions = []
-    for decisions in (2, 3):
-        versions.append(collector.horizon(decisions, stream).version[:, 0].tolist())
+    for policy_steps in (2, 3):
+        versions.append(collector.horizon(policy_steps, stream).version[:, 0].tolist())
         sampler.version += 1
     assert versions == [[0, 0], [1, 1, 1]]

@@ -9,18 +9,18 @@ import pytest
 from vla_trainer.advantage.batch import grpo_batch
 from vla_trainer.config.algorithm import GRPO
 from vla_trainer.config.schema import Env
-from vla_trainer.records import Rollout, Start
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.rollout.statistics import rollout_metrics
+from vla_trainer.types import InitialState, Rollout
 
 
 @pytest.fixture(scope="module")
 def rollout() -> Rollout:
-    """Four episodes, of 1 and 4 decisions twice each."""
+    """Four episodes, of 1 and 4 policy steps twice each."""
     collector = Collector([make_envs(Env(id="toy/Count-v0"), 2)], PolicySampler(count_toy.CountPolicy(critic=False)))
-    return collector.episodes([Start(11), Start(14), Start(11), Start(14)])
+    return collector.episodes([InitialState(11), InitialState(14), InitialState(11), InitialState(14)])
 
 
 def measured(rollout: Rollout, told: list[tuple[str | None, bool | None]]) -> dict[str, float]:

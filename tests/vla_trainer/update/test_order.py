@@ -1,4 +1,4 @@
-"""Every decision once an epoch, in steps of the wanted size."""
+"""Every policy step once an epoch, in steps of the wanted size."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def test_every_epoch_has_every_row_in_another_order_and_equal_parts() -> None:
     ("enough", "expected"),
     [
         (1, [[0, 1, 2], [3], [4, 5], [6, 7, 8]]),
-        (3, [[0, 1, 2], [3, 4, 5], [6, 7, 8]]),  # 1 + 2 decisions are enough together
+        (3, [[0, 1, 2], [3, 4, 5], [6, 7, 8]]),  # 1 + 2 policy steps are enough together
         (4, [[0, 1, 2, 3], [4, 5, 6, 7, 8]]),
         (7, [[0, 1, 2, 3, 4, 5, 6, 7, 8]]),  # 6 are not enough, and the last group has three
         (5, [[0, 1, 2, 3, 4, 5], [6, 7, 8]]),  # the last step has what is left

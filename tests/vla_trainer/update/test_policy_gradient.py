@@ -15,7 +15,7 @@ from torch import Tensor
 from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, TrainingDivergedError
-from vla_trainer.records import Batch
+from vla_trainer.types import Batch
 from vla_trainer.update.finite import StepGuard, not_finite
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import Update, _Began, _Losses, update
@@ -305,26 +305,26 @@ def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO 
 
 
 def in_groups(size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch, GRPO, Actor]:
-    """Episodes of 5 decisions, the last of 4, in groups of two: 10, 10 and 4 decisions; a step is full with 8."""
+    """Episodes of 5 policy steps, the last of 4, in groups of two: 10, 10 and 4 policy steps; a step is full with 8."""
     policy, batch = make(size=size)
     return policy, batch, GRPO(group_size=2, epochs=2), Actor(lr=1e-2, global_batch_size=8, batch_order="groups")
 
 
 def test_steps_taken_early_are_those_taken_afterwards() -> None:
     results = []
-    for early in (0, 1, 2, 3):
+    for eager in (0, 1, 2, 3):
         policy, batch, algorithm, actor = in_groups()
         one = Update(
             policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS
         )
-        for rows in [slice(0, 10), slice(10, 20), slice(20, 24)][:early]:
+        for rows in [slice(0, 10), slice(10, 20), slice(20, 24)][:eager]:
             cut = {
                 name: getattr(batch, name)[rows] for name in ("tokens", "log_probs", "advantages", "episode", "lengths")
             }
             one.begin(Batch(inputs={key: value[rows] for key, value in batch.inputs.items()}, **cut))
         metrics = one.run(batch, torch.Generator().manual_seed(1))
-        assert metrics.pop("actor/early_steps") == early
-        assert metrics["actor/optimizer_steps"] == 3 + 3  # one a group; then 24 decisions in parts of at most 8
+        assert metrics.pop("actor/early_steps") == eager
+        assert metrics["actor/optimizer_steps"] == 3 + 3  # one a group; then 24 policy steps in parts of at most 8
         results.append((metrics, policy.state_dict()))
     for metrics, weights in results[1:]:
         assert metrics == results[0][0]

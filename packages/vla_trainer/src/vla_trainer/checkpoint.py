@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vla_trainer import durable
+from vla_trainer import atomic_files as atomic_files
 from vla_trainer.errors import CheckpointError
-from vla_trainer.interfaces import Policy
+from vla_trainer.protocols import Policy
 
 if TYPE_CHECKING:
     import torch
@@ -67,17 +67,17 @@ class Unpublished:
             CheckpointError: the disk does not let it.
         """
         try:
-            replaced = durable.move_aside(self.path) if self.path.exists() else None
+            replaced = atomic_files.move_aside(self.path) if self.path.exists() else None
             self.aside.rename(self.path)
-            durable.sync(self.path.parent)
+            atomic_files.sync(self.path.parent)
             if replaced is not None:
-                durable.remove(replaced)
+                atomic_files.remove(replaced)
             point_at_best(self.path.parent, self.metric)
             if self.keep is not None:
                 kept = {self.path, best(self.path.parent, self.metric)}
                 for old in found(self.path.parent)[: -self.keep]:
                     if old not in kept:
-                        durable.remove(old)
+                        atomic_files.remove(old)
         except OSError as error:
             raise CheckpointError(f"cannot put checkpoint {self.path} in its place: {_reason(error)}") from error
         return self.path
@@ -110,10 +110,10 @@ def write(
 
     final = folder / f"step_{step:06d}"
     check_weights(policy, f"the weights that {final} would hold")
-    aside = durable.aside_of(final)
-    durable.sweep(folder)
+    aside = atomic_files.aside_of(final)
+    atomic_files.sweep(folder)
     try:
-        durable.make_folder(aside)
+        atomic_files.make_folder(aside)
         policy.save_pretrained(aside)
         _save_state({"policy": policy.state_dict(), **state}, aside / STATE_FILE)
         if provenance is not None:
@@ -122,9 +122,9 @@ def write(
             value = score.value if score.value is not None and math.isfinite(score.value) else None
             tree = asdict(Score(score.metric, value))
             (aside / SCORE_FILE).write_text(json.dumps(tree) + "\n", encoding="utf-8")
-        durable.sync_tree(aside)
+        atomic_files.sync_tree(aside)
     except BaseException as error:
-        durable.remove(aside)
+        atomic_files.remove(aside)
         reason = _reason(error)
         if reason is None:
             raise
@@ -175,15 +175,15 @@ def point_at_best(folder: Path, metric: str | None) -> None:
     if target is None:
         link.unlink(missing_ok=True)
         return
-    aside = durable.aside_of(link)
+    aside = atomic_files.aside_of(link)
     aside.unlink(missing_ok=True)
     try:
         aside.symlink_to(target.name)
     except (OSError, NotImplementedError):
-        durable.write_text(link, target.name + "\n")  # a file system or an account that cannot make links
+        atomic_files.write_text(link, target.name + "\n")  # a file system or an account that cannot make links
         return
     aside.replace(link)
-    durable.sync(folder)
+    atomic_files.sync(folder)
 
 
 def follow(path: Path) -> Path:
@@ -216,7 +216,7 @@ def continue_from(checkpoint: Path, metric: str | None) -> list[Path]:
     are renamed to `step_NNNNNN.set_aside`, which nothing here reads or removes.
     """
     folder = checkpoint.parent
-    durable.sweep(folder)
+    atomic_files.sweep(folder)
     moved = []
     # the newest first: after a kill in between, those that are left still follow one another
     for newer in reversed(_named(folder)):

@@ -13,8 +13,8 @@ from vla_trainer.config.load import recipe_names
 from vla_trainer.errors import ConfigError, TrainerError
 
 if TYPE_CHECKING:
-    from vla_trainer.backend import Backend, Imitating
     from vla_trainer.config.schema import Config
+    from vla_trainer.runtime import Backend, Imitating
 
 Arguments = Annotated[
     list[str] | None,
@@ -63,7 +63,7 @@ def _train(
         else:
             planned = run.plan_new(_required(recipe), overrides)
         if plan:
-            from vla_trainer.plan import describe_plan
+            from vla_trainer.planner.plan import describe_plan
 
             typer.echo(describe_plan(planned.config, planned.recipe))
             return
@@ -99,7 +99,7 @@ def _evaluate(
     with _one_line(), _interruptible():
         from rich.console import Console
 
-        from vla_trainer import evaluation_command
+        from vla_trainer.evaluation import command as evaluation_command
 
         recipe, overrides = _split(arguments or [])
         console, making = Console(), partial(_making, training=False)
@@ -110,7 +110,7 @@ def _evaluate(
 
 
 def _making(config: "Config", *, training: bool = True) -> "Backend | Imitating":
-    from vla_trainer.backend import make_backend
+    from vla_trainer.runtime import make_backend
 
     with _one_line(ValueError):
         check_sizes(config, training=training)

@@ -39,7 +39,7 @@ METRICS: dict[str, str] = {
     "rollout/episodes": "Number of the same episodes.",
     "rollout/useful_step_fraction": "Environment slots that a running episode used over all that were stepped: 1 minus "
     "the share of waiting for others.",
-    "rollout/batch_fraction": "Share of the collected decisions that enter the update.",
+    "rollout/batch_fraction": "Share of the collected policy steps that enter the update.",
     "rollout/informative_groups": "Share of the groups that carry a signal; GRPO only.",
     "rollout/resampled_groups": "Groups that were collected in the place of ones without signal; GRPO only.",
     "rollout/temperature": "What actions are sampled and scored at; with temperature_final only.",
@@ -64,10 +64,10 @@ METRICS: dict[str, str] = {
     "time/data": "Seconds that the update waited for batches of demonstrations; SFT only.",
     "time/eval": "Seconds of evaluating.",
     "time/checkpoint": "Seconds of writing a checkpoint.",
-    "time/video": "Seconds of handing films to the thread that encodes them.",
+    "time/video": "Seconds of handing videos to the thread that encodes them.",
     "throughput/env_steps_per_second": "Environment steps that were recorded over the seconds of collecting.",
-    "throughput/decisions_per_second": "Decisions that optimizer steps were taken on over the seconds of optimizing; "
-    "SFT only.",
+    "throughput/policy_steps_per_second": "Policy steps that optimizer steps were taken on over the "
+    "seconds of optimizing; SFT only.",
 }
 
 PER_TASK = "eval/success_rate/"

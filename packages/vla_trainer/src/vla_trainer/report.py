@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vla_trainer.comparison import Comparison, Paired
-from vla_trainer.result import Evaluation
+from vla_trainer.evaluation.comparison import Comparison, Paired
+from vla_trainer.evaluation.result import Evaluation
 
 LINES = 10
 """Lines of progress where there is no terminal."""
@@ -41,7 +41,7 @@ class EvaluationProgress(_Bar):
         self._said = 0
 
     def __call__(self, ended: int, total: int, successes: int) -> None:
-        """See `vla_trainer.evaluate.OnEpisode`."""
+        """See `vla_trainer.evaluation.evaluate.OnEpisode`."""
         said = f"{self._name}{successes} successes"
         if self._console.is_terminal:
             self._bar.update(self._task, completed=ended, total=total, description=said)

@@ -104,7 +104,7 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
         )
 
 
-def columns(state: Mapping[str, Any], config: Config) -> tuple[list[dict[str, Any]], list[int]]:
+def running_episodes(state: Mapping[str, Any], config: Config) -> tuple[list[dict[str, Any]], list[int]]:
     """For each of `config.env.num_envs` environments: the running episode, {} for none, and how many have begun in it.
 
     `state` has passed `check_state`. Running episodes are dropped where `check` says so.

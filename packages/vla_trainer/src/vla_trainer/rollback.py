@@ -24,10 +24,10 @@ class Restorable(Protocol):
     """What a rollback asks of a backend."""
 
     def restore_weights(self, path: Path) -> None:
-        """See `vla_trainer.backend.interface.Common`."""
+        """See `vla_trainer.runtime.interface.Common`."""
 
     def scale_lr(self, scale: float) -> None:
-        """See `vla_trainer.backend.interface.Common`."""
+        """See `vla_trainer.runtime.interface.Common`."""
 
 
 def respond(

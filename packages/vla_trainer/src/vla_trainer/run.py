@@ -15,13 +15,13 @@ from vla_trainer.config.text import read_text
 from vla_trainer.errors import CheckpointError, CollapseError, ProcessLostError, TrainingDivergedError
 from vla_trainer.folder_lock import holder_of
 from vla_trainer.provenance import read_provenance
-from vla_trainer.records import FilmRequest
 from vla_trainer.run_folder import CONFIG_FILE, EVALUATION_FILE, RunFolder, check_writable, claim, errors_of
+from vla_trainer.types import VideoRequest
 
 if TYPE_CHECKING:
-    from vla_trainer.backend import Backend, Common, Imitating
-    from vla_trainer.evaluate import OnEpisode
-    from vla_trainer.result import Evaluation
+    from vla_trainer.evaluation.evaluate import OnEpisode
+    from vla_trainer.evaluation.result import Evaluation
+    from vla_trainer.runtime import Backend, Common, Imitating
 
 RECIPE_COMMENT = "# recipe: "
 """First line of a run's config.yaml."""
@@ -149,7 +149,7 @@ def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
         say(f"note: {notice}")
     loggers.check(plan.config.trainer.logger)
     if isinstance(plan.config.algorithm, SFT):
-        from vla_trainer.imitation.dataset import check_opens
+        from vla_trainer.sft.dataset import check_opens
 
         check_opens(plan.config.algorithm)
 
@@ -187,7 +187,7 @@ def run_training(
             return run_training(plan, backend, say, folder)
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
-    from vla_trainer.train_loop import Imitation, Learning, Reinforcement, train_loop
+    from vla_trainer.trainer import RLTrainer, SFTTrainer, Trainer, train_loop
     from vla_trainer.video import writer_of
 
     config, trainer = plan.config, plan.config.trainer
@@ -209,12 +209,12 @@ def run_training(
             _say_where_it_begins(plan, first, say)
             if shown is not None:
                 say(shown)
-            with writer_of(config.video_cfg, folder.path, backend.fps) as films:
-                learning: Learning
+            with writer_of(config.video_cfg, folder.path, backend.fps) as videos:
+                learning: Trainer
                 if isinstance(config.algorithm, SFT):
-                    learning = Imitation(cast("Imitating", backend))
+                    learning = SFTTrainer(cast("Imitating", backend))
                 else:
-                    learning = Reinforcement(config, cast("Backend", backend), films, progress)
+                    learning = RLTrainer(config, cast("Backend", backend), videos, progress)
                 notes = Notes(config, say)
                 train_loop(
                     config,
@@ -222,7 +222,7 @@ def run_training(
                     learning,
                     loggers,
                     folder.path,
-                    films,
+                    videos,
                     first,
                     progress=progress,
                     check_folder=folder.check,
@@ -265,8 +265,8 @@ def _show_demonstrations(backend: "Imitating") -> str:
 
     demonstrations = backend.open_demonstrations()
     with CountProgress("reading demonstrations", len(demonstrations.episodes)) as progress:
-        decisions = backend.read_demonstrations(demonstrations, progress)
-    return f"{demonstrations}, {decisions:,} decisions"
+        policy_steps = backend.read_demonstrations(demonstrations, progress)
+    return f"{demonstrations}, {policy_steps:,} policy steps"
 
 
 @contextmanager
@@ -290,7 +290,7 @@ def evaluation_folder(plan: RunPlan, say: Callable[[str], None]) -> Iterator[Run
 def run_evaluation(
     plan: RunPlan, backend: "Common", on_episode: "OnEpisode | None" = None, *, folder: RunFolder | Path | None = None
 ) -> "Evaluation":
-    """Evaluate and, with a `folder` of `evaluation_folder`, write eval.json and films into it; returns the result.
+    """Evaluate and, with a `folder` of `evaluation_folder`, write eval.json and videos into it; returns the result.
 
     Raises:
         CheckpointError: the checkpoint does not fit.
@@ -302,9 +302,9 @@ def run_evaluation(
     if plan.checkpoint is not None:
         backend.load(plan.checkpoint)
     video = config.video_cfg
-    request = FilmRequest(video.episodes, video.max_frames, video.failures)
-    filming = video.save_video and folder is not None
-    evaluation, films = backend.evaluate(request if filming else None, on_episode)
+    request = VideoRequest(video.episodes, video.max_frames, video.failures)
+    recording = video.save_video and folder is not None
+    evaluation, videos = backend.evaluate(request if recording else None, on_episode)
     weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.path or "untrained"
     said = all_notices(config, evaluation.asset_set, plan.checkpoint)
     notices = [*evaluation.notices, *(notice for notice in said if notice not in evaluation.notices)]
@@ -317,7 +317,7 @@ def run_evaluation(
     if isinstance(folder, RunFolder):
         folder.keep()
     with writer_of(video, path, backend.fps) as writer:
-        writer.write(films, f"eval/{Path(weights).name}")
+        writer.write(videos, f"eval/{Path(weights).name}")
     return evaluation
 
 

@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from vla_trainer import checkpoint, durable, folder_lock
+from vla_trainer import atomic_files as atomic_files
+from vla_trainer import checkpoint, folder_lock
 from vla_trainer.errors import CheckpointError, RunFolderError, RunLostError
 
 CONFIG_FILE = "config.yaml"
@@ -52,14 +53,14 @@ class RunFolder:
             for path in self.path.iterdir() if self.path in self._made else ():
                 if path.name != folder_lock.LOCK_FILE:
                     with suppress(OSError):
-                        durable.remove(path)
+                        atomic_files.remove(path)
         self._lock.release()
         if not self.begun:
             _remove_empty(self._made)
 
     def begin(self, config: str) -> None:
         """Write config.yaml, by which a folder is a run's."""
-        durable.write_text(self.path / CONFIG_FILE, config)
+        atomic_files.write_text(self.path / CONFIG_FILE, config)
         self.keep()
 
     def keep(self) -> None:
@@ -133,7 +134,7 @@ def claim(recipe: str, output_dir: str | None, existing: Path | None = None) -> 
         check_writable(folder.path)
         if existing is not None:
             _check_space(existing)
-        durable.sweep(folder.path)
+        atomic_files.sweep(folder.path)
     except BaseException:
         folder.close()
         raise
@@ -157,7 +158,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         RunFolderError: the disk does not let it, or is full.
     """
-    probe = durable.aside_of(folder / "probe")
+    probe = atomic_files.aside_of(folder / "probe")
     try:
         try:
             with probe.open("wb") as file:
@@ -192,7 +193,7 @@ def _claim_new(folder: Path) -> RunFolder:
             continue
         except OSError as error:
             raise _cannot_make(named, error) from error
-        durable.sync(named.parent)
+        atomic_files.sync(named.parent)
         return RunFolder(named, [*made, named])
     raise AssertionError
 
@@ -205,7 +206,7 @@ def _claim_chosen(folder: Path) -> RunFolder:
     try:
         folder.mkdir()
         made.append(folder)
-        durable.sync(folder.parent)
+        atomic_files.sync(folder.parent)
     except OSError as error:
         if not os.path.isdir(folder):
             raise _cannot_make(folder, error) from error
@@ -234,7 +235,7 @@ def _make_parents(folder: Path) -> list[Path]:
     """Make the folders that `folder` will be in, as far as they are missing; returns them, the outermost first."""
     missing = [path for path in folder.parents if not os.path.exists(path)]
     try:
-        durable.make_folder(folder.parent)
+        atomic_files.make_folder(folder.parent)
     except OSError as error:
         raise _cannot_make(folder, error) from error
     return missing[::-1]

@@ -1,6 +1,7 @@
-"""A rollout to a batch: the advantage of each decision that was taken, without those that carry no signal.
+"""A rollout to a batch: the advantage of each policy step that was taken, without those that carry no signal.
 
-Axes: T decisions, N environments, C actions a chunk, B decisions that were taken, M episodes, G episodes of a group.
+Axes: T policy steps, N environments, C actions a chunk, B policy steps that were taken, M episodes, G episodes of a
+    group.
 """
 
 from collections.abc import Callable
@@ -9,15 +10,15 @@ import numpy as np
 import torch
 
 from vla_trainer.advantage.gae import gae
-from vla_trainer.advantage.grpo import carries_signal, grpo
+from vla_trainer.advantage.grpo import grpo, has_variance
 from vla_trainer.config.algorithm import GRPO, PPO, PolicyGradient
-from vla_trainer.records import Batch, Rollout
+from vla_trainer.types import Batch, Rollout
 
 
 def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
-    """GAE over the (T, N) grid; every decision that was taken is kept.
+    """GAE over the (T, N) grid; every policy step that was taken is kept.
 
-    With `reward_type` action_level a decision is as many steps as it carried out actions: its reward is the sum of
+    With `reward_type` action_level a policy step is as many steps as it carried out actions: its reward is the sum of
     gamma^i r_i over them, and what follows is discounted by gamma to their number. Without `bootstrap_time_limit`
     nothing follows an episode that the time limit broke off.
     """
@@ -55,10 +56,10 @@ def ppo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
 
 
 def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
-    """An episode's advantage over its group for each of its decisions; groups without a signal are left out.
+    """An episode's advantage over its group for each of its policy steps; groups without a signal are left out.
 
     Episode i belongs to group i // G, as `vla_trainer.rollout.queue.Groups` numbers them. The batch is in the order of
-    these numbers, each episode's decisions in the order in which they were taken: which environment it ran in, and
+    these numbers, each episode's policy steps in the order in which they were taken: which environment it ran in, and
     beside what, changes nothing.
     """
     assert isinstance(algorithm, GRPO)
@@ -67,7 +68,7 @@ def grpo_batch(rollout: Rollout, algorithm: PolicyGradient) -> Batch:
     group = np.arange(len(episodes)) // algorithm.group_size
     advantages, informative = grpo(returns, group)
     keep_mean = algorithm.keep_mean_return
-    informative &= np.array([carries_signal(returns[group == each], keep_mean) for each in group], dtype=bool)
+    informative &= np.array([has_variance(returns[group == each], keep_mean) for each in group], dtype=bool)
     episode = rollout.episode[rollout.mask]
     in_order = np.argsort(episode, kind="stable")  # rows come in the order of time
     keep = torch.from_numpy(in_order[informative[episode[in_order]]])

@@ -1,6 +1,6 @@
 """Generalized advantage estimation (Schulman et al. 2016, arXiv:1506.02438) with time limits kept apart from endings.
 
-Axes: T decisions, N environments.
+Axes: T policy steps, N environments.
 """
 
 from typing import TYPE_CHECKING, TypeVar
@@ -34,8 +34,9 @@ def gae(
             own final observation. Not read where `terminated`.
         terminated: (T, N) bool, the episode ended by itself: nothing follows.
         truncated: (T, N) bool, the time limit cut the episode: its future counts, the next row is another episode.
-        gamma: discount per decision, in [0, 1]; or (T, N), where decisions differ in length: gamma to the power of the
-            steps that a decision took, as in a semi-Markov decision process (Sutton, Precup and Singh 1999).
+        gamma: discount per policy step, in [0, 1]; or (T, N), where policy steps differ in length: gamma to the power
+            of the steps that a policy step took, as in a semi-Markov policy step process (Sutton, Precup and Singh
+            1999).
         lam: lambda, in [0, 1]; 0 is one-step TD, 1 is Monte Carlo.
 
     Raises:

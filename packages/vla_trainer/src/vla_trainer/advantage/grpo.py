@@ -48,7 +48,7 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     for each in np.unique(number):
         members = number == each
         inside = total[members]
-        if not carries_signal(inside):
+        if not has_variance(inside):
             continue
         # A_i = (S_i - mean_g) / (std_g + 1e-6), std unbiased
         advantages[members] = (inside - inside.mean()) / (inside.std(ddof=1) + EPSILON)
@@ -56,9 +56,7 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     return like(advantages, returns), like(informative, returns)
 
 
-def carries_signal(
-    returns: "Sequence[float] | np.ndarray", keep_mean_return: tuple[float, float] | None = None
-) -> bool:
+def has_variance(returns: "Sequence[float] | np.ndarray", keep_mean_return: tuple[float, float] | None = None) -> bool:
     """Whether a group of returns (G,) can be learned from.
 
     Args:

@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from vla_trainer.config.section import Ascending, Section
 
 Level = Literal["token_level", "action_level", "chunk_level"]
-"""What a quantity is about: one token, one action (A tokens) or one decision (K = C A tokens)."""
+"""What a quantity is about: one token, one action (A tokens) or one policy step (K = C A tokens)."""
 
 
 class PolicyGradient(Section):
@@ -41,10 +41,10 @@ class PPO(PolicyGradient):
     name: Literal["ppo"] = "ppo"
     """Chooses PPO."""
     reward_type: Literal["action_level", "chunk_level"] = "chunk_level"
-    """What `gamma` counts: decisions, a chunk's reward being a plain sum; or actions, also inside a chunk, and tokens
-    of actions that were not carried out, because the episode ended before them, are left out."""
+    """What `gamma` counts: policy steps, a chunk's reward being a plain sum; or actions, also inside a chunk, and
+    tokens of actions that were not carried out, because the episode ended before them, are left out."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
-    """Discount per decision, or per action where `reward_type` is action_level."""
+    """Discount per policy step, or per action where `reward_type` is action_level."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
     """GAE's lambda."""
     bootstrap_time_limit: bool = True
@@ -70,7 +70,7 @@ class GRPO(PolicyGradient):
     """Chooses GRPO."""
     reward_type: Literal["action_level", "chunk_level"] = "action_level"
     """action_level leaves out the tokens of actions that were not carried out, because the episode ended before them;
-    chunk_level lets a decision's tokens count whole."""
+    chunk_level lets a policy step's tokens count whole."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """G, episodes of one start."""
     keep_mean_return: Annotated[tuple[float, float], Field(strict=False), Ascending] | None = None
@@ -78,16 +78,16 @@ class GRPO(PolicyGradient):
 
 
 class Augmentation(Section):
-    """How pictures of demonstrations are changed, anew each time they are seen; the published amounts of OpenVLA. The
-    cameras of one decision are changed independently."""
+    """How images of demonstrations are changed, anew each time they are seen; the published amounts of OpenVLA. The
+    cameras of one policy step are changed independently."""
 
     crop_area: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Move pictures as a random crop of this share of the area does, edges repeated: a policy that then crops the
+    """Move images as a random crop of this share of the area does, edges repeated: a policy that then crops the
     centre, as OpenVLA does, sees exactly a random crop. 1: off."""
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Add a random share of full brightness, at most this."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    """Multiply the distance from the picture's mean by 1 - this to 1 + this."""
+    """Multiply the distance from the image's mean by 1 - this to 1 + this."""
     saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Multiply the distance from the pixel's grey by 1 - this to 1 + this."""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
@@ -109,7 +109,7 @@ class SFT(Section):
     """cross_entropy: of the demonstrated action tokens, mean over them; l1: distance of an L1 head's numbers from the
     demonstrated, in normalized units."""
     optimizer_steps: PositiveInt = 100
-    """Optimizer steps of one iteration; batches have `actor.global_batch_size` decisions."""
+    """Optimizer steps of one iteration; batches have `actor.global_batch_size` policy steps."""
     noop_threshold: PositiveFloat | None = None
     """Leave out steps that move nothing: the norm of the action's numbers but the last, the gripper's, is below this,
     and the last is the step's before. OpenVLA: 1e-4, for human demonstrations. null: keep all."""
@@ -122,7 +122,7 @@ class SFT(Section):
     from the 1% to the 99% quantile of each number. What the policy then samples is that far apart, which reinforcement
     learning learns from."""
     augmentation: Augmentation | None = None
-    """Change pictures; null: show them as they are."""
+    """Change images; null: show them as they are."""
     loader_threads: PositiveInt = 2
     """Threads that prepare batches ahead of the trainer; does not change the result."""
 

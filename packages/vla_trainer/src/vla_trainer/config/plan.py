@@ -11,9 +11,9 @@ class Plan(Section):
     parameters: PositiveFloat | None = None
     """Weights of the policy."""
     tokens: PositiveFloat | None = None
-    """Positions of the transformer in one decision."""
+    """Positions of the transformer in one policy step."""
     record_bytes: PositiveFloat | None = None
-    """Bytes that are kept of one decision until the update."""
+    """Bytes that are kept of one policy step until the update."""
     env_bytes: PositiveFloat | None = None
     """Bytes of host memory of one environment."""
     memory_per_node: PositiveFloat | None = None

@@ -23,7 +23,7 @@ class Env(Section):
     task: Tasks | None = None
     """Which tasks of the suite; null: all."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states training uses; null: train, where the environment knows splits. Evaluation has its own,
+    """Which initial states training uses; null: train, where the environment knows splits. Evaluation has its own,
     `eval.split`."""
     cameras: list[str] | None = None
     """Which cameras are rendered and seen."""
@@ -34,7 +34,7 @@ class Env(Section):
     render_quality: Literal["reference", "fast"] | None = None
     """As the benchmark renders, or quicker and not the same pixels."""
     action_chunk: PositiveInt | None = None
-    """C, actions that one decision gives."""
+    """C, actions that one policy step gives."""
     max_episode_steps: PositiveInt | None = None
     """Environment steps until the time limit."""
     settle_steps: NonNegativeInt | None = None
@@ -90,7 +90,7 @@ class RolloutConfig(Section):
     """How much is collected for one iteration."""
 
     horizon: PositiveInt | None = None
-    """PPO: T, decisions of each environment; episodes go on from one iteration to the next."""
+    """PPO: T, policy steps of each environment; episodes go on from one iteration to the next."""
     episodes: PositiveInt | None = None
     """GRPO: episodes in all; a multiple of `algorithm.group_size`."""
     resample_groups: NonNegativeInt = 0
@@ -139,12 +139,12 @@ class Actor(Section):
     """End the run after this many optimizer steps in a row, over iterations, that were skipped: a step is where its
     gradient norm or its loss is not finite."""
     global_batch_size: PositiveInt | None = None
-    """Decisions of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
+    """Policy steps of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
     batch_order: Literal["shuffled", "groups"] = "shuffled"
     """groups: the first epoch takes whole groups one after the other, a step as soon as they have `global_batch_size`
-    decisions, so that actor processes that do not act begin while other groups are still running; for grpo."""
+    policy steps, so that actor processes that do not act begin while other groups are still running; for grpo."""
     micro_batch_size: PositiveInt = 64
-    """Decisions that are in memory together; does not change the result. On several ranks, of each."""
+    """Policy steps that are in memory together; does not change the result. On several ranks, of each."""
     offload: bool = False
     """Keep weights, gradients and AdamW's moments in the host's memory, and step there: slower, for policies that GPUs
     cannot hold; needs a backend that shards. Nothing changes where the policy computes on processors."""
@@ -154,9 +154,9 @@ class Eval(Section):
     """Evaluation, in environments of its own."""
 
     episodes: PositiveInt | None = None
-    """Episodes; null: none while training, and for `vla-eval` every published start state once."""
+    """Episodes; null: none while training, and for `vla-eval` every published initial state once."""
     split: Literal["train", "eval", "all"] | None = None
-    """Which start states, where the environment knows splits; null: eval, the published ones."""
+    """Which initial states, where the environment knows splits; null: eval, the published ones."""
     num_envs: PositiveInt | None = None
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
@@ -169,25 +169,25 @@ class Eval(Section):
     """What the environments are given in the place of what `env` says, by name."""
 
 
-class Video(Section):
-    """Films of episodes."""
+class VideoConfig(Section):
+    """Videos of episodes."""
 
     save_video: bool = True
     """Write mp4 files."""
     info_on_video: bool = True
-    """Write instruction, step, reward and success under the picture."""
+    """Write instruction, step, reward and success under the image."""
     video_base_dir: str | None = None
     """Folder for train/ and eval/; null: video/ in the run's folder."""
     every: PositiveInt = 10
-    """Iterations from one film of training to the next."""
+    """Iterations from one video of training to the next."""
     episodes: PositiveInt = 1
-    """Episodes that are filmed each time."""
+    """Episodes that are recorded each time."""
     failures: NonNegativeInt = 4
-    """Failed episodes of an evaluation that are filmed, as far as there are any."""
+    """Failed episodes of an evaluation that are recorded, as far as there are any."""
     layout: Literal["single", "tiled"] = "single"
-    """A film for each episode, or all of them side by side in one."""
+    """A video for each episode, or all of them side by side in one."""
     max_frames: PositiveInt = 2000
-    """Pictures of an episode that are kept; a longer one is filmed to there."""
+    """Images of an episode that are kept; a longer one is recorded to there."""
 
 
 class Config(Section):
@@ -200,7 +200,7 @@ class Config(Section):
     actor: Actor = Actor()
     trainer: Trainer = Trainer()
     eval: Eval = Eval()
-    video_cfg: Video = Video()
+    video_cfg: VideoConfig = VideoConfig()
     cluster: Cluster = Cluster()
     plan: Plan = Plan()
     output_dir: str | None = None
@@ -213,7 +213,7 @@ class Config(Section):
         """A key that the chosen algorithm does not read is an error."""
         if isinstance(self.algorithm, PPO):
             if self.rollout.horizon is None:
-                raise ValueError("rollout.horizon is missing: ppo collects that many decisions of each environment")
+                raise ValueError("rollout.horizon is missing: ppo collects that many policy steps of each environment")
             if self.rollout.episodes is not None:
                 raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
             if (warmup := self.algorithm.critic_warmup_iterations) >= self.trainer.iterations:
@@ -308,9 +308,11 @@ class Config(Section):
         if self.actor.critic_lr is not None:
             raise ValueError("actor.critic_lr is not read by sft, which trains no critic")
         if self.actor.global_batch_size is None:
-            raise ValueError("actor.global_batch_size is missing: sft takes an optimizer step on that many decisions")
+            raise ValueError(
+                "actor.global_batch_size is missing: sft takes an optimizer step on that many policy steps"
+            )
         if self.env.split is not None:
-            raise ValueError("env.split is not read by sft, whose start states are the dataset's; see eval.split")
+            raise ValueError("env.split is not read by sft, whose initial states are the dataset's; see eval.split")
         if self.cluster.backend != "local":
             raise ValueError(f'cluster.backend="{self.cluster.backend}" is not there for sft; allowed: local')
 
@@ -331,7 +333,7 @@ class Config(Section):
             trained, evaluated = self.env.split or "train", self.eval.split or "eval"
             apart = {trained, evaluated} == {"train", "eval"}
             said.append(
-                f'start states: "{trained}" for training, "{evaluated}" for evaluation'
+                f'initial states: "{trained}" for training, "{evaluated}" for evaluation'
                 + (", which have none in common." if apart else ": evaluation uses states that training uses.")
             )
         return said

@@ -46,7 +46,7 @@ class Trainer(Section):
     iterations: PositiveInt = 100
     """Iterations in all, those before a resume included."""
     seed: NonNegativeInt = 0
-    """Of weights, start states and samples; the same seed on the same machine repeats."""
+    """Of weights, initial states and samples; the same seed on the same machine repeats."""
     save_every: PositiveInt | None = None
     """Iterations between checkpoints; the last iteration is always saved."""
     keep_checkpoints: PositiveInt | None = None

@@ -17,7 +17,7 @@ SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
     "value loss": ("actor/value_loss", lambda value: f"{value:.2g}"),
     "kl": ("actor/approx_kl", lambda value: f"{value:.2g}"),
     "waited": ("time/data", lambda value: f"{value:.1f} s"),
-    "decisions/s": ("throughput/decisions_per_second", lambda value: f"{value:.0f}"),
+    "policy steps/s": ("throughput/policy_steps_per_second", lambda value: f"{value:.0f}"),
     "steps/s": ("throughput/env_steps_per_second", lambda value: f"{value:.0f}"),
     "eval": ("eval/success_rate", lambda value: f"{value:.1%}"),
 }

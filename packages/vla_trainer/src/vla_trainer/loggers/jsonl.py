@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vla_trainer import durable
+from vla_trainer import atomic_files as atomic_files
 from vla_trainer.run_folder import spans
 
 
@@ -66,12 +66,12 @@ class JsonlLogger:
         if found.damaged or (found.half and missing):
             lines = [*found.damaged, *([found.lines] if found.half else [])]
             kept = _keep_beside(self._path)
-            durable.write_text(self._path, b"".join(found.rows.values()).decode())
+            atomic_files.write_text(self._path, b"".join(found.rows.values()).decode())
             which = ", ".join(map(str, lines[:10])) + (", ..." if len(lines) > 10 else "")
             self._tell(f"{self._path} was damaged at line {which}: it is kept as {kept.name}{lacks}")
             return
         if found.open:
-            durable.write_text(self._path, b"".join(found.rows.values()).decode())
+            atomic_files.write_text(self._path, b"".join(found.rows.values()).decode())
         if missing:
             self._tell(f"{self._path} is not complete{lacks}")
 
@@ -124,7 +124,7 @@ def _keep_beside(path: Path) -> Path:
         count += 1
         place = path.with_name(f"{path.name}.damaged_{count}")
     shutil.copyfile(path, place)
-    durable.sync(place)
+    atomic_files.sync(place)
     return place
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from vla_trainer import durable
+from vla_trainer import atomic_files as atomic_files
 from vla_trainer.errors import LoggerError, MissingExtraError
 
 ID_FILE = "run_id"
@@ -110,8 +110,8 @@ class WandbLogger:
 def _run_id(folder: Path) -> str:
     file = folder / ID_FILE
     if not file.exists():
-        durable.make_folder(folder)
-        durable.write_text(file, secrets.token_hex(4) + "\n")
+        atomic_files.make_folder(folder)
+        atomic_files.write_text(file, secrets.token_hex(4) + "\n")
     run_id = file.read_text(encoding="utf-8", errors="replace").strip()
     if not re.fullmatch(r"[\w-]{1,64}", run_id, re.ASCII):
         raise LoggerError(

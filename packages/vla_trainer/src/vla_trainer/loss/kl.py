@@ -1,6 +1,6 @@
 """The penalty for leaving a reference policy.
 
-Axes: B batch, K tokens a decision.
+Axes: B batch, K tokens a policy step.
 """
 
 import torch

@@ -1,6 +1,7 @@
 """The clipped policy-gradient loss of PPO and GRPO, with clip-higher and dual clip.
 
-Axes: T decisions, N environments, K tokens a decision, B batch. A decision axis is (B,) or (T, N); a token axis K may
+Axes: T policy steps, N environments, K tokens a policy step, B batch. A policy step axis is (B,) or (T, N); a token
+    axis K may
 follow it.
 """
 
@@ -35,7 +36,7 @@ def policy_loss(
     Args:
         log_probs: (B,), (B, K), (T, N) or (T, N, K), under the present weights.
         old_log_probs: as `log_probs`, under the weights that acted.
-        advantages: (B,) or (T, N), the same for all tokens of a decision; or as `log_probs`.
+        advantages: (B,) or (T, N), the same for all tokens of a policy step; or as `log_probs`.
         mask: bool, as `advantages` or as `log_probs`; False entries count nowhere, whatever they hold.
         clip_low, clip_high: the ratio's trust interval is [1 - clip_low, 1 + clip_high]. clip_high > clip_low is
             "clip-higher" (DAPO, arXiv:2503.14476).
@@ -84,14 +85,14 @@ def policy_loss(
 
 
 def aggregation_weights(episode: Tensor, aggregate: Aggregate, entries: Tensor | None = None) -> Tensor:
-    """The share of each entry of B decisions in the mean of the whole batch.
+    """The share of each entry of B policy steps in the mean of the whole batch.
 
     Computed once over a batch and cut with it, it makes the sum of the micro-batches' losses the loss of the batch.
 
     Args:
-        episode: (B,) integers: the episode that a decision belongs to.
+        episode: (B,) integers: the episode that a policy step belongs to.
         aggregate: as in `policy_loss`.
-        entries: (B,) how many entries (tokens, actions) of a decision count; None: one of each.
+        entries: (B,) how many entries (tokens, actions) of a policy step count; None: one of each.
 
     Returns:
         (B,), such that the sum of it times `entries` is 1.

@@ -1,6 +1,6 @@
 """The value loss: Huber, with a clip on how far a value may move from the one that acted.
 
-Axes: T decisions, N environments, B batch.
+Axes: T policy steps, N environments, B batch.
 """
 
 import torch

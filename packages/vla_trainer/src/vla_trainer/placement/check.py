@@ -29,7 +29,7 @@ def check(placement: Placement, config: "Config") -> None:
     """Raise if `config` cannot be run with env, rollout and actor in the processes of `placement`.
 
     Each env process steps its share of the environments, stage by stage. A rollout process looks at the environments
-    of one or several env processes, or at an equal part of those of one. Actor processes split the decisions of each
+    of one or several env processes, or at an equal part of those of one. Actor processes split the policy steps of each
     optimizer step; they may get one more or less than each other, but none of them nothing. A GPU has one process
     with a policy; a rollout and an actor process with the same GPUs are one.
 
@@ -114,17 +114,18 @@ def _check_batch(config: "Config", actor: int) -> None:
     whole = config.actor.global_batch_size
     if whole is not None and whole < actor:
         raise PlacementError(
-            f"actor.global_batch_size={whole} leaves some of {actor} actor processes without a decision; "
+            f"actor.global_batch_size={whole} leaves some of {actor} actor processes without a policy step; "
             f"allowed: at least {actor}"
         )
     if not isinstance(config.algorithm, PPO) or config.rollout.horizon is None:
-        return  # how many decisions GRPO's episodes have is known when they have ended
-    decisions = config.rollout.horizon * config.env.num_envs
-    # an iteration's decisions are cut into this many steps of nearly the same size
-    steps = 1 if whole is None else -(-decisions // whole)
-    if decisions // steps < actor:
+        return  # how many policy steps GRPO's episodes have is known when they have ended
+    policy_steps = config.rollout.horizon * config.env.num_envs
+    # an iteration's policy steps are cut into this many steps of nearly the same size
+    steps = 1 if whole is None else -(-policy_steps // whole)
+    if policy_steps // steps < actor:
         raise PlacementError(
-            f"rollout.horizon={config.rollout.horizon} x env.num_envs={config.env.num_envs} are {decisions} decisions "
+            f"rollout.horizon={config.rollout.horizon} x env.num_envs={config.env.num_envs} are {policy_steps} "
+            f"policy steps "
             f"in {steps} optimizer step(s), which leaves some of {actor} actor processes without one; "
             f"allowed: at least {actor} in each step"
         )

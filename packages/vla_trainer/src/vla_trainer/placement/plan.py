@@ -10,7 +10,7 @@ COMPONENTS = ("env", "rollout", "actor")
 """What reinforcement learning consists of: environments, the policy that acts in them, the policy that learns."""
 
 COLLECTING = frozenset({"env", "rollout"})
-"""They work together, decision by decision; the actor's turn comes after theirs."""
+"""They work together, policy step by policy step; the actor's turn comes after theirs."""
 
 Shape = Literal["collocated", "separated", "hybrid"]
 
@@ -122,8 +122,8 @@ class Placement:
         """Ranks of the component's processes that are moved to host memory between their turns.
 
         A process is if a component of the other half of an iteration uses one of its GPUs. The halves are collecting
-        (env and rollout) and learning (actor); env and rollout alternate on a shared GPU at every decision, and neither
-        moves for the other. A process without a GPU is in host memory anyway.
+        (env and rollout) and learning (actor); env and rollout alternate on a shared GPU at every policy step, and
+        neither moves for the other. A process without a GPU is in host memory anyway.
 
         Raises:
             PlacementError: it is not placed.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vla_trainer.errors import PolicyError
-from vla_trainer.interfaces import Observation
+from vla_trainer.protocols import Observation
 
 ALLOWED = "allowed: a Box that is not an image, or a Dict with such Boxes"
 LARGEST = 10.0

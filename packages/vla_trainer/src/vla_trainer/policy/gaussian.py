@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from vla_trainer.errors import PolicyError, PolicyNumbersError
-from vla_trainer.interfaces import Observation
 from vla_trainer.policy.features import Features, RunningMoments
+from vla_trainer.protocols import Observation
 from vla_trainer.update.finite import not_finite
 
 TRUNK_GAIN, ACTION_GAIN, VALUE_GAIN = math.sqrt(2), 0.01, 1.0
@@ -34,7 +34,7 @@ CONFIG_FILE, WEIGHTS_FILE = "gaussian_policy.json", "gaussian_policy.pt"
 
 @dataclass(frozen=True)
 class GaussianAct:
-    """See `vla_trainer.interfaces.ActOutput`."""
+    """See `vla_trainer.protocols.ActOutput`."""
 
     actions: NDArray[np.floating]
     """(N, C, A), inside the action space."""
@@ -50,7 +50,7 @@ class GaussianAct:
 
 @dataclass(frozen=True)
 class GaussianScores:
-    """See `vla_trainer.interfaces.EvaluateOutput`."""
+    """See `vla_trainer.protocols.EvaluateOutput`."""
 
     log_probs: Tensor
     """(B, K)."""
@@ -157,7 +157,7 @@ class GaussianPolicy(nn.Module):
         )
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, *, temperature: float = 1.0) -> GaussianScores:
-        """Score recorded decisions under the present weights; see `interfaces.Policy`."""
+        """Score recorded policy steps under the present weights; see `interfaces.Policy`."""
         features = inputs["features"].to(self.log_std.device)
         mean, log_std = self._distribution(features, temperature)
         # H = 1/2 log(2 pi e) + log sigma

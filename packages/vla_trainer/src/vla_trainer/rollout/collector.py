@@ -11,7 +11,7 @@ With two stages, each with half of the environments, one steps while the policy 
 
 Stages take turns in a fixed order, so that what is sampled does not depend on which of them is quicker.
 
-Axes: T decisions, N environments, K tokens a decision, C actions a chunk, B = decisions taken.
+Axes: T policy steps, N environments, K tokens a policy step, C actions a chunk, B = policy steps taken.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,18 +25,18 @@ from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
 from vla_trainer.errors import PolicyError
-from vla_trainer.interfaces import ActOutput
-from vla_trainer.records import Episode, EpisodeRows, FilmRequest, Rollout, Start, Ticket
+from vla_trainer.protocols import ActOutput
 from vla_trainer.rollout.envs import info_of, success_of, take
-from vla_trainer.rollout.filming import Camera
 from vla_trainer.rollout.finite import check_observations, check_output, check_rewards
-from vla_trainer.rollout.queue import Groups, Listed, StartQueue
+from vla_trainer.rollout.queue import EpisodeQueue, GroupQueue, ListQueue
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
+from vla_trainer.rollout.video_recorder import Camera
+from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, InitialState, Rollout, VideoRequest
 
-OnRows = Callable[[int, EpisodeRows], None]
-"""Takes an episode's number and its decisions."""
+OnEpisodeSteps = Callable[[int, EpisodeSteps], None]
+"""Takes an episode's number and its policy steps."""
 
 
 @dataclass
@@ -66,30 +66,30 @@ class Collector:
         sampler: Sampler,
         *,
         record: bool = True,
-        first_columns: Sequence[int] | None = None,
+        first_env_indices: Sequence[int] | None = None,
     ) -> None:
         """
         Args:
             envs: with `AutoresetMode.DISABLED`, see `make_envs`; several are the stages of a pipeline.
             sampler: what acts.
             record: keep inputs, tokens and log-probabilities, which an update needs and an evaluation does not.
-            first_columns: where each stage's environments stand in the run's grid, if there are others; None: one stage
-                after the other.
+            first_env_indices: where each stage's environments stand in the run's grid, if there are others; None: one
+                stage after the other.
         """
         each = [envs] if isinstance(envs, VectorEnv) else list(envs)
-        firsts = first_columns or accumulate((one.num_envs for one in each), initial=0)
+        firsts = first_env_indices or accumulate((one.num_envs for one in each), initial=0)
         self._stages = [Stage(one, first, background=len(each) > 1) for one, first in zip(each, firsts, strict=False)]
         self._sampler = sampler
         self._record = record
         self._camera = Camera()
 
-    def film(self, request: FilmRequest | None) -> None:
-        """Film the next episodes that begin; the rollouts in which they end carry them."""
+    def video(self, request: VideoRequest | None) -> None:
+        """Record the next episodes that begin; the rollouts in which they end carry them."""
         self._camera.ask(request)
 
-    def horizon(self, decisions: int, queue: StartQueue) -> Rollout:
-        """T decisions of each environment. Episodes go on where the last call left them, with their column's number in
-        the run's grid as theirs; `queue` gives the next ones.
+    def horizon(self, policy_steps: int, queue: EpisodeQueue) -> Rollout:
+        """T policy steps of each environment. Episodes go on where the last call left them, with their column's number
+        in the run's grid as theirs; `queue` gives the next ones.
 
         Raises:
             PolicyError: the policy has no values, which `next_values` needs.
@@ -100,7 +100,7 @@ class Collector:
                     running.number = stage.first + n
         collection = _Collection(self, queue, bootstrap=True)
         collection.begin()
-        for _ in range(decisions):
+        for _ in range(policy_steps):
             for turn in collection.turns:
                 collection.finish(turn)
                 collection.launch(turn)
@@ -108,21 +108,23 @@ class Collector:
             collection.finish(turn)
         return collection.rollout()
 
-    def episodes(self, starts: Sequence[Start] | StartQueue, on_rows: OnRows | None = None) -> Rollout:
+    def episodes(
+        self, initial_states: Sequence[InitialState] | EpisodeQueue, on_episode_steps: OnEpisodeSteps | None = None
+    ) -> Rollout:
         """One episode from each start; of a list, numbers of episodes in the rollout are indices into it.
 
-        `on_rows` gets each episode's decisions when it ends, before the queue is told that it has.
+        `on_episode_steps` gets each episode's policy steps when it ends, before the queue is told that it has.
         """
-        queue = Listed(starts) if isinstance(starts, Sequence) else starts
+        queue = ListQueue(initial_states) if isinstance(initial_states, Sequence) else initial_states
         for stage in self._stages:
             stage.forget()
-        collection = _Collection(self, queue, bootstrap=False, on_rows=on_rows)
+        collection = _Collection(self, queue, bootstrap=False, on_episode_steps=on_episode_steps)
         collection.begin()
         while collection.busy():
             for turn in collection.turns:
                 collection.finish(turn)
                 collection.launch(turn)
-        return collection.rollout(queue.resampled if isinstance(queue, Groups) else 0)
+        return collection.rollout(queue.resampled if isinstance(queue, GroupQueue) else 0)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """The running episodes in plain types, stage by stage: where each began and what was done in it since."""
@@ -130,7 +132,7 @@ class Collector:
             {}
             if running is None
             else {
-                "start": asdict(running.start),
+                "start": asdict(running.initial_state),
                 "seed": running.seed,
                 "actions": [torch.from_numpy(action) for action in running.actions],
                 "episode_return": running.episode_return,
@@ -153,7 +155,7 @@ class Collector:
 
     def act(self, stage: Stage, rows: NDArray[np.intp], *, sample: bool = True) -> ActOutput:
         """What the policy gives for some environments of a stage, in which episodes run if it is to sample."""
-        seeds = [_decision_seed(stage.running[n]) for n in rows] if sample else None
+        seeds = [_policy_step_seed(stage.running[n]) for n in rows] if sample else None
         obs = take(stage.obs, rows)
         check_observations(stage, rows, obs)
         out = self._sampler.act(obs, seeds)
@@ -165,10 +167,15 @@ class _Collection:
     """One call of `horizon` or `episodes`."""
 
     def __init__(
-        self, collector: Collector, queue: StartQueue, *, bootstrap: bool, on_rows: OnRows | None = None
+        self,
+        collector: Collector,
+        queue: EpisodeQueue,
+        *,
+        bootstrap: bool,
+        on_episode_steps: OnEpisodeSteps | None = None,
     ) -> None:
         self._collector = collector
-        self._on_rows = on_rows
+        self._on_rows = on_episode_steps
         self._recorder = EpisodeRecorder()
         self._camera = collector._camera
         self._queue = queue
@@ -243,12 +250,12 @@ class _Collection:
         if self._bootstrap:
             for turn in self.turns:
                 self._fill_next_values(turn)
-        films = self._camera.take_films()
-        return join([turn.steps for turn in self.turns], self._episodes, self._env_steps, films, resampled_groups)
+        videos = self._camera.take_videos()
+        return join([turn.steps for turn in self.turns], self._episodes, self._env_steps, videos, resampled_groups)
 
     def _fill(self, stage: Stage) -> None:
         """Begin the next episodes in the environments that are free."""
-        begin: dict[int, Ticket] = {}
+        begin: dict[int, EpisodeSpec] = {}
         for n, running in enumerate(stage.running):
             if running is None:
                 following = self._queue.take(stage.first + n)
@@ -281,9 +288,9 @@ class _Collection:
         assert running is not None
         stage.running[n] = None
         episode = Episode(
-            start=running.start,
+            initial_state=running.initial_state,
             episode_return=running.episode_return,
-            decisions=len(running.actions),
+            policy_steps=len(running.actions),
             env_steps=running.env_steps,
             terminated=terminated,
             success=success_of(infos, n),
@@ -329,7 +336,7 @@ class _Collection:
 def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
     told = {
         n: Running(
-            Start(**one["start"]),
+            InitialState(**one["start"]),
             n,
             one["seed"],
             [action.numpy() for action in one["actions"]],
@@ -342,7 +349,9 @@ def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
     stage.forget()
     # the longest episode begins first, so that all arrive at the present together
     for left in range(max((len(running.actions) for running in told.values()), default=-1), -1, -1):
-        stage.begin({n: Ticket(n, one.start, one.seed) for n, one in told.items() if len(one.actions) == left})
+        stage.begin(
+            {n: EpisodeSpec(n, one.initial_state, one.seed) for n, one in told.items() if len(one.actions) == left}
+        )
         if left > 0:
             stage.launch({n: one.actions[-left] for n, one in told.items() if len(one.actions) >= left})
             stage.wait()
@@ -350,7 +359,7 @@ def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
         stage.running[n] = one
 
 
-def _decision_seed(running: Running | None) -> int:
+def _policy_step_seed(running: Running | None) -> int:
     assert running is not None
     return running.seed + len(running.actions)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
-from vla_trainer.interfaces import Observation
+from vla_trainer.protocols import Observation
 
 
 def knows_splits(env_id: str) -> bool:
@@ -24,7 +24,7 @@ def knows_splits(env_id: str) -> bool:
 
 
 def evaluation_env(env: Env, settings: Eval) -> Env:
-    """What an evaluation runs in: `env`, but for the start states, the time limit and what `eval.kwargs` names.
+    """What an evaluation runs in: `env`, but for the initial states, the time limit and what `eval.kwargs` names.
 
     Start states are those of `eval.split`; where that is null and the environment knows splits, "eval".
     """
@@ -38,7 +38,7 @@ def evaluation_env(env: Env, settings: Eval) -> Env:
 
 
 def make_envs(env: Env, num_envs: int) -> VectorEnv:
-    """`num_envs` copies of `env` that reset only when told to; of its start states, where it knows splits and
+    """`num_envs` copies of `env` that reset only when told to; of its initial states, where it knows splits and
     `env.split` is null, those for training.
 
     An environment with a vector entry point is made through it, any other by Gymnasium's `SyncVectorEnv`. The reset

@@ -2,7 +2,7 @@
 
 Each is one pass over a batch; where and which is looked for only when that fails.
 
-Axes: N environments of a stage, C actions a chunk, K tokens a decision.
+Axes: N environments of a stage, C actions a chunk, K tokens a policy step.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vla_trainer.errors import EnvError
 from vla_trainer.finite import first_bad, float_arrays, index_text
-from vla_trainer.interfaces import ActOutput, Observation
+from vla_trainer.protocols import ActOutput, Observation
 from vla_trainer.rollout.sampling import not_finite
 from vla_trainer.rollout.stage import Stage
 
@@ -80,8 +80,8 @@ def _place(stage: Stage, n: int, taken: int = 0) -> str:
     running = stage.running[n]
     if running is None:
         return f"in env {stage.first + n}"
-    start = running.start
-    named = {"task": start.task, "init state": start.init_state, "seed": start.seed}
+    initial_state = running.initial_state
+    named = {"task": initial_state.task, "init state": initial_state.init_state, "seed": initial_state.seed}
     which = ", ".join(f"{name} {value}" for name, value in named.items() if value is not None)
     step = running.env_steps + taken
     return f"in env {stage.first + n}, episode {running.number} ({which}), environment step {step}"

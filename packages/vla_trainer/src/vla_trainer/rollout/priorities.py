@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from vla_trainer.errors import ConfigError
-from vla_trainer.records import Episode, Start
-from vla_trainer.rollout import starts
+from vla_trainer.rollout.initial_states import SEEDS, sample_initial_state
+from vla_trainer.types import Episode, InitialState
 
 KEY = "rollout.task_sampling=prioritized"
 WINDOW = 64
@@ -45,13 +45,13 @@ class TaskSampler:
         rates = {task: (sum(of) + 1) / (len(of) + 2) for task, of in self._recent.items()}
         return {task: max(1.0 - rate, FLOOR) for task, rate in rates.items()}
 
-    def draw(self, rng: np.random.Generator, groups: int, reserve: int) -> list[Start]:
+    def draw(self, rng: np.random.Generator, groups: int, reserve: int) -> list[InitialState]:
         """Starts of `groups` groups, and then of `reserve` further ones."""
         if not self._prioritized:
-            return [starts.draw(rng, self._available) for _ in range(groups + reserve)]
-        return [start for count in (groups, reserve) for start in self._shares(rng, count)]
+            return [sample_initial_state(rng, self._available) for _ in range(groups + reserve)]
+        return [initial_state for count in (groups, reserve) for initial_state in self._shares(rng, count)]
 
-    def _shares(self, rng: np.random.Generator, count: int) -> list[Start]:
+    def _shares(self, rng: np.random.Generator, count: int) -> list[InitialState]:
         """`count` starts; a task has its share of them."""
         assert self._available is not None
         weights = self.weights()
@@ -59,7 +59,7 @@ class TaskSampler:
         picks = np.searchsorted(ends, (np.arange(count) + rng.random()) / max(count, 1), side="right")
         tasks = [list(weights)[min(pick, len(weights) - 1)] for pick in picks]
         return [
-            Start(int(rng.integers(starts.SEEDS)), task, int(rng.integers(self._available[task])))
+            InitialState(int(rng.integers(SEEDS)), task, int(rng.integers(self._available[task])))
             for task in (tasks[i] for i in rng.permutation(count))
         ]
 
@@ -73,10 +73,10 @@ class TaskSampler:
             return
         for number in sorted(episodes):
             episode = episodes[number]
-            assert episode.start.task is not None
+            assert episode.initial_state.task is not None
             if episode.success is None:
                 raise ConfigError(f"{KEY}: this environment does not report success; allowed: uniform")
-            self._recent[episode.start.task].append(episode.success)
+            self._recent[episode.initial_state.task].append(episode.success)
 
     def state(self) -> dict[int, list[bool]]:
         """What a checkpoint keeps."""

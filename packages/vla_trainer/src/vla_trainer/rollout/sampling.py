@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from vla_trainer.errors import PolicyNumbersError, TrainerError, TrainingDivergedError
-from vla_trainer.interfaces import ActOutput, Observation, Policy
+from vla_trainer.protocols import ActOutput, Observation, Policy
 
 
 class Sampler(Protocol):

@@ -12,19 +12,19 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.interfaces import Observation
-from vla_trainer.records import Start, Ticket
+from vla_trainer.protocols import Observation
 from vla_trainer.rollout.envs import neutral_action
+from vla_trainer.types import EpisodeSpec, InitialState
 
 
 @dataclass
 class Running:
     """An episode that has begun in one environment and not ended."""
 
-    start: Start
+    initial_state: InitialState
     number: int
     seed: int
-    """Of what is sampled, see `Ticket`."""
+    """Of what is sampled, see `EpisodeSpec`."""
     actions: list[NDArray[np.floating]] = field(default_factory=list)
     episode_return: float = 0.0
     env_steps: int = 0
@@ -45,11 +45,11 @@ class Stage:
         """Of all environments, after the latest reset or step; None before the first."""
         self.running: list[Running | None] = [None] * envs.num_envs
         self.neutral = neutral_action(envs)
-        """What a waiting environment is given; (C, A), or (A,) where a decision is one action."""
+        """What a waiting environment is given; (C, A), or (A,) where a policy step is one action."""
         self.chunk = self.neutral.shape[0] if self.neutral.ndim == 2 else 1
         """C."""
         self._done = np.zeros(envs.num_envs, dtype=bool)
-        self._parking = Start(0)
+        self._parking = InitialState(0)
         self._waits = not isinstance(envs.unwrapped, SyncVectorEnv | AsyncVectorEnv)
         # an environment with a step_async of its own needs no thread
         self._own_async = hasattr(envs, "step_async") and hasattr(envs, "step_wait")
@@ -69,28 +69,30 @@ class Stage:
         """Nothing runs any more, and everything is reset before the next episode."""
         self.running, self.obs = [None] * self.num_envs, None
 
-    def begin(self, begin: Mapping[int, Ticket]) -> None:
+    def begin(self, begin: Mapping[int, EpisodeSpec]) -> None:
         """Reset environments to the starts of their next episodes; others that need it are kept alive."""
-        starts = {n: ticket.start for n, ticket in begin.items()}
-        for n, ticket in begin.items():
-            self.running[n] = Running(ticket.start, ticket.number, ticket.seed)
-            self._parking = ticket.start
+        initial_states = {n: spec.initial_state for n, spec in begin.items()}
+        for n, spec in begin.items():
+            self.running[n] = Running(spec.initial_state, spec.number, spec.seed)
+            self._parking = spec.initial_state
         waiting = [n for n, running in enumerate(self.running) if running is None]
         if self.obs is None:
-            starts |= dict.fromkeys(waiting, self._parking)
+            initial_states |= dict.fromkeys(waiting, self._parking)
         elif not self._waits:
-            starts |= {n: self._parking for n in waiting if self._done[n]}
-        if not starts:
+            initial_states |= {n: self._parking for n in waiting if self._done[n]}
+        if not initial_states:
             return
         mask = np.zeros(self.num_envs, dtype=bool)
-        mask[list(starts)] = True
-        every = [starts.get(n, self._parking) for n in range(self.num_envs)]
+        mask[list(initial_states)] = True
+        every = [initial_states.get(n, self._parking) for n in range(self.num_envs)]
         options: dict[str, Any] = {"reset_mask": mask}
         if self._parking.task is not None:
-            options |= {"task": np.array([start.task for start in every])}
+            options |= {"task": np.array([initial_state.task for initial_state in every])}
         if self._parking.init_state is not None:
-            options |= {"init_state": np.array([start.init_state for start in every])}
-        seeds: Any = [start.seed for start in every]  # a list, which Gymnasium's signature does not mention
+            options |= {"init_state": np.array([initial_state.init_state for initial_state in every])}
+        seeds: Any = [
+            initial_state.seed for initial_state in every
+        ]  # a list, which Gymnasium's signature does not mention
         self.obs, _ = self.envs.reset(seed=seeds, options=options)
         self._done[mask] = False
 

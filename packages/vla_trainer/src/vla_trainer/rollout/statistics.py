@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from vla_trainer.metrics import ROLLOUT_PER_TASK
-from vla_trainer.records import Batch, Episode, Rollout
+from vla_trainer.types import Batch, Episode, Rollout
 
 WINDOW = 100
 """Episodes of `env/success_rate`."""

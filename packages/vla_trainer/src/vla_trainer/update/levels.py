@@ -1,6 +1,6 @@
 """What a quantity is about: a token, an action or a whole chunk.
 
-Axes: B decisions, C actions a chunk, A action dimensions, K = C A tokens.
+Axes: B policy steps, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
 import torch
@@ -32,7 +32,7 @@ def at_level(per_token: Tensor, mask: Tensor, level: Level, action_dim: int) -> 
 
 
 def entries(lengths: Tensor, level: Level, action_dim: int) -> Tensor:
-    """(B,): how many entries of each decision count at `level`."""
+    """(B,): how many entries of each policy step count at `level`."""
     if level == "token_level":
         return lengths * action_dim
     return lengths if level == "action_level" else torch.ones_like(lengths)

@@ -5,7 +5,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError
-from vla_trainer.interfaces import Policy
+from vla_trainer.protocols import Policy
 
 
 def make_optimizer(policy: Policy, actor: Actor, *, needs_critic: bool = False) -> torch.optim.AdamW:

@@ -1,6 +1,6 @@
-"""Which decisions each optimizer step takes, and in which order.
+"""Which policy steps each optimizer step takes, and in which order.
 
-Axes: B decisions of a batch.
+Axes: B policy steps of a batch.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ def shuffled(size: int, global_batch_size: int | None, generator: torch.Generato
 
 
 def whole_groups(group: Tensor, enough: int) -> Iterator[Tensor]:
-    """The rows of each step of one epoch: one group after the other, until they have `enough` decisions together.
+    """The rows of each step of one epoch: one group after the other, until they have `enough` policy steps together.
 
     Where a step ends depends on no group after it, so that it can be taken before those are there. The last step has
     what is left.
 
     Args:
-        group: (B,) of each decision, in ascending order.
-        enough: decisions that complete a step.
+        group: (B,) of each policy step, in ascending order.
+        enough: policy steps that complete a step.
     """
     first, ends = 0, (group.diff() != 0).nonzero().squeeze(1) + 1
     for end in ends.tolist():

@@ -9,7 +9,7 @@ On several ranks each evaluates its own rows of every step, and gradients and me
 
     the same batch, the same shuffle, the same shares --rows_of_ranks--> a rank's rows --> as above --> sum over ranks
 
-Axes: B decisions, C actions a chunk, A action dimensions, K = C A tokens.
+Axes: B policy steps, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
 import math
@@ -25,10 +25,10 @@ from torch import Tensor
 from vla_trainer.advantage.grpo import all_equal
 from vla_trainer.config.algorithm import GRPO, PPO, Level, PolicyGradient
 from vla_trainer.config.schema import Actor
-from vla_trainer.interfaces import Policy
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.loss.ratio import clamped
-from vla_trainer.records import Batch
+from vla_trainer.protocols import Policy
+from vla_trainer.types import Batch
 from vla_trainer.update.finite import StepGuard, check_weights
 from vla_trainer.update.levels import at_level, entries, token_mask
 from vla_trainer.update.micro_batches import micro_batches
@@ -64,7 +64,7 @@ class _Step:
     """(B, K) log-probabilities of the reference policy."""
     began: _Began | None
     shares: dict[str, Tensor]
-    """By level: the share (B,) of each entry in the mean over the step; "decision": of each decision."""
+    """By level: the share (B,) of each entry in the mean over the step; "policy step": of each policy step."""
     counts: dict[str, float]
     """By level: how many entries the step has."""
     initial: bool = False
@@ -162,7 +162,7 @@ class Update:
         """Take what is left of the epochs; returns the mean of each `actor/*` metric over the steps.
 
         Args:
-            batch: at least one decision. Of `inputs`, a rank asks only for the rows that it evaluates.
+            batch: at least one policy step. Of `inputs`, a rank asks only for the rows that it evaluates.
             generator: shuffles.
             importance_cap: not None: older weights acted than those that the update begins with. The ratio is measured
                 from the latter, and each entry weighs as their probability over that of the weights that acted, at
@@ -173,7 +173,7 @@ class Update:
             TrainingDivergedError: too many steps in a row were skipped, because their gradient's norm or their loss was
                 not finite; or the weights are not finite at the end.
         """
-        algorithm, early = self._algorithm, len(self._steps)
+        algorithm, eager = self._algorithm, len(self._steps)
         advantages = batch.advantages
         if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
@@ -196,7 +196,7 @@ class Update:
             "actor/epochs": self._epoch,
         }
         if self._actor.batch_order == "groups":
-            taken["actor/early_steps"] = float(early)
+            taken["actor/early_steps"] = float(eager)
         return mean | rates | taken | self._initial | explained
 
     def _order(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
@@ -304,7 +304,7 @@ class _Losses:
             advantages=advantages[rows],
             reference=None if reference is None else reference[rows],
             began=None if began is None else replace(began, log_probs=began.log_probs[rows]),
-            shares={**shares, "decision": aggregation_weights(episode, algorithm.aggregate)},
+            shares={**shares, "policy_step": aggregation_weights(episode, algorithm.aggregate)},
             counts={level: float(count.sum()) for level, count in counts.items()},
         )
 
@@ -377,7 +377,7 @@ class _Losses:
                 torch.full((len(micro),), counts, device=device),
                 algorithm.value_clip,
                 algorithm.huber_delta,
-                weights=shares["decision"],
+                weights=shares["policy_step"],
             )
             metrics["value_loss"] = of_values.item()
             metrics |= {name: value * counts * len(micro) / len(rows) for name, value in measured.items()}

@@ -26,13 +26,13 @@ from torch.distributed.fsdp import (
 from torch.distributed.tensor import DTensor
 
 from vla_trainer.errors import BackendError, PolicyError
-from vla_trainer.interfaces import Policy
+from vla_trainer.protocols import Policy
 from vla_trainer.update.ranks import Ranks
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What `evaluate` of a sharded policy returns; see `vla_trainer.interfaces.EvaluateOutput`."""
+    """What `evaluate` of a sharded policy returns; see `vla_trainer.protocols.EvaluateOutput`."""
 
     log_probs: Tensor
     """(B, K)."""

@@ -1,12 +1,12 @@
-"""Films of episodes: the pictures that the policy saw, with what happened written under them.
+"""Videos of episodes: the images that the policy saw, with what happened written under them.
 
-environment --frame_of--> Frame, ... Film --draw--> pictures, one by one --encode--> mp4
-             collector                              FilmWriter's thread
+environment --frame_of--> Frame, ... Video --draw--> images, one by one --encode--> mp4
+             collector                              VideoWriter's thread
 """
 
 from vla_trainer.video.draw import Cell
-from vla_trainer.video.encode import film_name, write_films
+from vla_trainer.video.encode import video_name, write_videos
 from vla_trainer.video.frame import fps_of, frame_of
-from vla_trainer.video.writer import FilmWriter, writer_of
+from vla_trainer.video.writer import VideoWriter, writer_of
 
-__all__ = ["Cell", "FilmWriter", "film_name", "fps_of", "frame_of", "write_films", "writer_of"]
+__all__ = ["Cell", "VideoWriter", "video_name", "fps_of", "frame_of", "write_videos", "writer_of"]

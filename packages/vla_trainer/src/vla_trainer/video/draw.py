@@ -1,4 +1,4 @@
-"""A frame as one picture: the cameras side by side, the writing under them.
+"""A frame as one image: the cameras side by side, the writing under them.
 
 Axes: H, W pixels.
 """
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_trainer.records import Film, Frame
+from vla_trainer.types import Frame, Video
 
 PICTURE_HEIGHT = 256
-"""Pixels; smaller pictures are enlarged to it, so that the writing can be read."""
+"""Pixels; smaller images are enlarged to it, so that the writing can be read."""
 FONT_SIZE, LINE, MARGIN = 14, 19, 6
 """Pixels: letters, from line to line, around the writing."""
 WHITE, GREY, GREEN, RED = (255, 255, 255), (190, 190, 190), (90, 220, 120), (255, 110, 100)
@@ -21,25 +21,25 @@ DIMMED = 0.4
 
 
 class Cell:
-    """Draws the frames of one film, all of one size: the size and the lines are laid out once."""
+    """Draws the frames of one video, all of one size: the size and the lines are laid out once."""
 
-    def __init__(self, film: Film, *, info: bool) -> None:
+    def __init__(self, video: Video, *, info: bool) -> None:
         """
         Args:
-            film: its pictures may be of any size, which does not change within it.
-            info: write instruction, step, reward, value and success under the picture, as far as there are such.
+            video: its images may be of any size, which does not change within it.
+            info: write instruction, step, reward, value and success under the image, as far as there are such.
         """
-        self._film = film
-        self._views = [_enlarged(image, _height(film)) for image in _images(film.frames[0])]
+        self._video = video
+        self._views = [_enlarged(image, _height(video)) for image in _images(video.frames[0])]
         self.width = _even(sum(width for width, _ in self._views))
         self._picture_height = self._views[0][1]
         self._instructions: dict[str, list[str]] = {}
         self._rows: list[list[int]] = []
         self._columns: list[int] = []
         if info:
-            # over all frames, so that neither the height nor the columns move while the film runs
-            self._instructions = {text: self._wrap(text) for text in {frame.instruction for frame in film.frames}}
-            said = [self._said(frame) for frame in film.frames]
+            # over all frames, so that neither the height nor the columns move while the video runs
+            self._instructions = {text: self._wrap(text) for text in {frame.instruction for frame in video.frames}}
+            said = [self._said(frame) for frame in video.frames]
             gap = 2 * round(_length(" "))
             self._columns = [max(round(_length(text)) for text in texts) + gap for texts in zip(*said, strict=True)]
             self._rows = _rows(self._columns, self.width - 2 * MARGIN)
@@ -48,10 +48,10 @@ class Cell:
         self.height = _even(self._picture_height + (written * LINE + 2 * MARGIN if written else 0))
 
     def draw(self, index: int, *, ended: bool = False) -> NDArray[np.uint8]:
-        """Picture `index` of the film (H, W, 3); `ended` dims it and says over it how the episode ended."""
+        """Image `index` of the video (H, W, 3); `ended` dims it and says over it how the episode ended."""
         from PIL import Image, ImageDraw
 
-        frame = self._film.frames[index]
+        frame = self._video.frames[index]
         canvas = Image.new("RGB", (self.width, self.height))
         left = 0
         for image, size in zip(_images(frame), self._views, strict=True):
@@ -61,7 +61,7 @@ class Cell:
             canvas = canvas.point(lambda level: int(level * DIMMED))
         pen = ImageDraw.Draw(canvas)
         if ended:
-            text, colour = _outcome(self._film.episode.success)
+            text, colour = _outcome(self._video.episode.success)
             middle = (self.width / 2, self._picture_height / 2)
             pen.text(middle, text, fill=colour, font=_font(2 * FONT_SIZE), anchor="mm")
         top = self._picture_height + MARGIN
@@ -78,16 +78,16 @@ class Cell:
         return np.asarray(canvas)
 
     def _said(self, frame: Frame) -> list[str]:
-        """Step, reward and value, and whether it has succeeded; as many in every frame of a film."""
+        """Step, reward and value, and whether it has succeeded; as many in every frame of a video."""
         said = [f"step {frame.env_step}", f"reward {frame.episode_return:.2f}"]
-        if any(one.value is not None for one in self._film.frames):
+        if any(one.value is not None for one in self._video.frames):
             said.append("value -" if frame.value is None else f"value {frame.value:.2f}")
-        if any(one.success is not None for one in self._film.frames):
+        if any(one.success is not None for one in self._video.frames):
             said.append(f"success {'yes' if frame.success else 'no'}")
         return said
 
     def _wrap(self, text: str) -> list[str]:
-        """Lines of whole words that are no wider than the picture."""
+        """Lines of whole words that are no wider than the image."""
         lines: list[str] = []
         for word in text.split():
             if lines and _length(f"{lines[-1]} {word}") <= self.width - 2 * MARGIN:
@@ -115,9 +115,9 @@ def _images(frame: Frame) -> list[NDArray[np.uint8]]:
     return [frame.image] if frame.wrist_image is None else [frame.image, frame.wrist_image]
 
 
-def _height(film: Film) -> int:
-    """Pixels that the pictures of a film are drawn at: a whole number of times their own."""
-    own = film.frames[0].image.shape[0]
+def _height(video: Video) -> int:
+    """Pixels that the images of a video are drawn at: a whole number of times their own."""
+    own = video.frames[0].image.shape[0]
     return own * max(1, round(PICTURE_HEIGHT / own))
 
 

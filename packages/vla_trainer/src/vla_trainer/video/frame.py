@@ -1,4 +1,4 @@
-"""What an environment shows: one picture of a film.
+"""What an environment shows: one image of a video.
 
 Axes: H, W pixels.
 """
@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.interfaces import Observation
-from vla_trainer.records import Frame
+from vla_trainer.protocols import Observation
+from vla_trainer.types import Frame
 
 
 def frame_of(
@@ -26,7 +26,7 @@ def frame_of(
 ) -> Frame | None:
     """What environment `n` shows now: `obs["image"]`, else what it renders; None if it shows nothing.
 
-    `metadata["image_orientation"] == "rot180"` means OpenGL's picture, which is upside down, turned by 180 degrees, as
+    `metadata["image_orientation"] == "rot180"` means OpenGL's image, which is upside down, turned by 180 degrees, as
     published policies take it: for people it is upright but mirrored, and is mirrored back.
     """
     image, wrist, instruction = None, None, ""
@@ -36,8 +36,8 @@ def frame_of(
         wrist = _upright(obs["wrist_image"][n], mirrored) if "wrist_image" in obs else None
         instruction = str(obs["instruction"][n]) if "instruction" in obs else ""
     elif envs.render_mode == "rgb_array":
-        pictures = envs.render()
-        image = None if pictures is None else np.array(pictures[n])
+        images = envs.render()
+        image = None if images is None else np.array(images[n])
     if image is None:
         return None
     return Frame(image, wrist, instruction, env_step, episode_return, success, value)

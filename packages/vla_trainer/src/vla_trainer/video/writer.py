@@ -1,7 +1,7 @@
-"""Encoding beside the training, which never waits for a film and never fails for one.
+"""Encoding beside the training, which never waits for a video and never fails for one.
 
-A thread: it costs the training about a tenth of a second for each film of a chunked episode, and needs neither a second
-import of everything nor a copy of the pictures, as a process would.
+A thread: it costs the training about a tenth of a second for each video of a chunked episode, and needs neither a
+second import of everything nor a copy of the images, as a process would.
 """
 
 import os
@@ -12,21 +12,21 @@ from pathlib import Path
 from queue import Full, Queue
 from typing import Literal
 
-from vla_trainer.config.schema import Video
-from vla_trainer.records import Film
-from vla_trainer.video.encode import write_films
+from vla_trainer.config.schema import VideoConfig
+from vla_trainer.types import Video
+from vla_trainer.video.encode import write_videos
 
 WAITING = 4
-"""Calls of `write` whose films may wait; with the pictures of each this bounds the memory."""
+"""Calls of `write` whose videos may wait; with the images of each this bounds the memory."""
 NICENESS = 10
 """What the thread, and ffmpeg under it, adds to its niceness: encoding takes the time that training leaves."""
 
 
-class FilmWriter:
-    """Writes films in a thread of its own, in the order that they came in.
+class VideoWriter:
+    """Writes videos in a thread of its own, in the order that they came in.
 
     Where more come than can be encoded they are dropped and counted, which is said once. What goes wrong (a full disk,
-    no ffmpeg) is said in a line. A context manager that waits for its films.
+    no ffmpeg) is said in a line. A context manager that waits for its videos.
     """
 
     def __init__(
@@ -42,47 +42,47 @@ class FilmWriter:
         """
         Args:
             folder: what the names given to `write` begin in.
-            fps: pictures a second.
-            info, layout: as `write_films`.
+            fps: images a second.
+            info, layout: as `write_videos`.
             say: takes a warning of one line, from either thread; None: standard error.
-            waiting: calls whose films may wait.
+            waiting: calls whose videos may wait.
         """
         self.dropped = 0
-        """Films that were not written because too many were waiting."""
+        """Videos that were not written because too many were waiting."""
         self.failed = 0
-        """Films that could not be written."""
+        """Videos that could not be written."""
         self._folder, self._fps = folder, fps
         self._info, self._layout = info, layout
         self._say = say if say is not None else _to_stderr
-        self._queue: Queue[tuple[Sequence[Film], str] | None] = Queue(waiting)
+        self._queue: Queue[tuple[Sequence[Video], str] | None] = Queue(waiting)
         self._thread: threading.Thread | None = None
 
-    def write(self, films: Sequence[Film], name: str) -> None:
-        """Have films written as `write_films` does. Returns at once; never raises for what happens to them."""
-        if not films:
+    def write(self, videos: Sequence[Video], name: str) -> None:
+        """Have videos written as `write_videos` does. Returns at once; never raises for what happens to them."""
+        if not videos:
             return
         if self._thread is None:
-            # a daemon, so that a run that is broken off does not wait for its films
+            # a daemon, so that a run that is broken off does not wait for its videos
             self._thread = threading.Thread(target=self._work, name="films", daemon=True)
             self._thread.start()
         try:
-            self._queue.put_nowait((films, name))
+            self._queue.put_nowait((videos, name))
         except Full:
             if self.dropped == 0:
-                self._say(f"warning: films come faster than they are encoded; {name} and maybe others are not written")
-            self.dropped += len(films)
+                self._say(f"warning: videos come faster than they are encoded; {name} and maybe others are not written")
+            self.dropped += len(videos)
 
     def close(self) -> None:
-        """Wait for what is queued. Further films may be written afterwards."""
+        """Wait for what is queued. Further videos may be written afterwards."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
         if self.dropped:
-            self._say(f"warning: {self.dropped} films were not written, because others were still being encoded")
+            self._say(f"warning: {self.dropped} videos were not written, because others were still being encoded")
             self.dropped = 0
 
-    def __enter__(self) -> "FilmWriter":
+    def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,21 +93,21 @@ class FilmWriter:
             # there niceness belongs to a thread, and the processes that it starts inherit it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while (told := self._queue.get()) is not None:
-            films, name = told
+            videos, name = told
             try:
-                write_films(films, self._folder, name, self._fps, info=self._info, layout=self._layout)
+                write_videos(videos, self._folder, name, self._fps, info=self._info, layout=self._layout)
             except Exception as error:  # whatever it is, it is not worth a training run
-                self.failed += len(films)
+                self.failed += len(videos)
                 reason = " ".join(str(error).split())[:300]
-                self._say(f"warning: film {name} was not written: {type(error).__name__}: {reason}")
+                self._say(f"warning: video {name} was not written: {type(error).__name__}: {reason}")
             # not kept while waiting for the next
-            del told, films
+            del told, videos
 
 
-def writer_of(video: Video, run: Path, fps: float) -> FilmWriter:
+def writer_of(video: VideoConfig, run: Path, fps: float) -> VideoWriter:
     """The writer of a run in the folder `run`, as its config says; names begin with "train/" or "eval/"."""
     folder = Path(video.video_base_dir).expanduser() if video.video_base_dir is not None else run / "video"
-    return FilmWriter(folder, fps, info=video.info_on_video, layout=video.layout)
+    return VideoWriter(folder, fps, info=video.info_on_video, layout=video.layout)
 
 
 def _to_stderr(line: str) -> None:

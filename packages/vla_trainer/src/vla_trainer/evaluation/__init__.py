@@ -1,0 +1,1 @@
+"""Run a policy on listed initial states, summarize, compare and report."""

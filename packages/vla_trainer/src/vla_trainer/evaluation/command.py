@@ -1,0 +1,137 @@
+"""What `vla-eval` does with its arguments: evaluate one, or two on the same episodes.
+
+RECIPE, RUN, CHECKPOINT --evaluate--> Evaluation --.
+                          eval.json --read-------->+--> table, comparison.json
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from vla_trainer import run
+from vla_trainer.errors import ComparisonError, ConfigError
+from vla_trainer.evaluation.comparison import compare
+from vla_trainer.evaluation.result import Evaluation
+from vla_trainer.report import EvaluationProgress, print_comparison, print_evaluation
+from vla_trainer.run_folder import RunFolder, check_writable, errors_of
+
+if TYPE_CHECKING:
+    from vla_trainer.config.schema import Config
+    from vla_trainer.runtime import Backend, Imitating
+
+MakeBackend = Callable[["Config"], "Backend | Imitating"]
+
+
+def evaluate_one(target: str, overrides: list[str], console: Console, make_backend: MakeBackend) -> None:
+    """Evaluate a recipe, run or checkpoint, print the table and write eval.json.
+
+    Raises:
+        TrainerError: what is wrong with `target` or `overrides`.
+    """
+    if _is_result(target):
+        raise ConfigError(f"{target} is a result already; it can be compared with --compare")
+    plan = _plan(target, overrides)
+    begin = time.perf_counter()
+    evaluation, folder = _evaluated(plan, console, make_backend)
+    assert folder is not None
+    for notice in evaluation.notices:
+        console.print(f"note: {notice}", markup=False, highlight=False, soft_wrap=True)
+    print_evaluation(evaluation, console)
+    seconds = time.perf_counter() - begin
+    _say(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
+
+
+def evaluate_pair(target: str, other: str, overrides: list[str], console: Console, make_backend: MakeBackend) -> None:
+    """Evaluate two on the same episodes, or read what is an eval.json, and write comparison.json beside the first's.
+
+    The overrides hold for both.
+
+    Raises:
+        ComparisonError: not the same episodes; where that can be seen beforehand, before any is run.
+        TrainerError: what is wrong with one of the two or with `overrides`.
+    """
+    sides = [_read(name) if _is_result(name) else _plan(name, overrides) for name in (target, other)]
+    if overrides and all(isinstance(side, Evaluation) for side in sides):
+        raise ConfigError(f"{overrides[0]} is not read: both are results already")
+    _check_beforehand(sides, (target, other))
+    folder = Path(target).expanduser().parent
+    if _is_result(target):
+        check_writable(folder)
+    found: list[Evaluation] = []
+    for number, (side, name) in enumerate(zip(sides, (target, other), strict=True)):
+        if isinstance(side, Evaluation):
+            found.append(side)
+            continue
+        # the second one's result is in comparison.json: it may be of the same run, whose eval.json is the first one's
+        evaluation, where = _evaluated(side, console, make_backend, name, write=number == 0)
+        found.append(evaluation)
+        folder = where if where is not None else folder
+    comparison = compare(found[0], found[1], target, other)
+    print_comparison(comparison, console)
+    with errors_of(folder):
+        comparison.write(folder / "comparison.json")
+    _say(console, f"written: {folder / 'comparison.json'}")
+
+
+def _evaluated(
+    plan: run.RunPlan, console: Console, make_backend: MakeBackend, name: str = "", *, write: bool = True
+) -> tuple[Evaluation, Path | None]:
+    """The result, and the folder that it was written to."""
+
+    def say(line: str) -> None:
+        _say(console, line)
+
+    with ExitStack() as stack:
+        # before minutes are spent
+        folder = stack.enter_context(run.evaluation_folder(plan, say)) if write else None
+        run.check_evaluation(plan)
+        backend = make_backend(plan.config)
+        stack.callback(backend.close)
+        progress = stack.enter_context(EvaluationProgress(console, name))
+        evaluation = run.run_evaluation(plan, backend, progress, folder=folder)
+    return evaluation, folder.path if isinstance(folder, RunFolder) else folder
+
+
+def _check_beforehand(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
+    """Raise ComparisonError where configs and results already show that the episodes will differ."""
+    first, second = (_shown(side) for side in sides)
+    for key in first.keys() & second.keys():
+        if not any(value in second[key] for value in first[key]):
+            a, b = first[key][-1], second[key][-1]
+            raise ComparisonError(f"not the same episodes: {key} is {a} for {names[0]} and {b} for {names[1]}")
+
+
+def _shown(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
+    """By config key, the values that give the episodes of `side`, as far as it shows them."""
+    if isinstance(side, Evaluation):
+        complete = side.available == side.episodes
+        episodes = [None, side.episodes] if complete else [side.episodes]
+        return {"env.id": [side.env_id], "eval.split": [side.split], "eval.episodes": episodes}
+    config = side.config
+    shown: dict[str, list[Any]] = {
+        "env.id": [config.env.id.rpartition(":")[2]],
+        "env.task": [config.env.task],
+        "eval.episodes": [config.eval.episodes],
+    }
+    return shown if config.eval.split is None else {**shown, "eval.split": [config.eval.split]}
+
+
+def _plan(target: str, overrides: list[str]) -> run.RunPlan:
+    path = Path(target)
+    return run.plan_existing(path, overrides) if run.is_existing(path) else run.plan_new(target, overrides)
+
+
+def _is_result(target: str) -> bool:
+    return target.endswith(".json")
+
+
+def _read(target: str) -> Evaluation:
+    return Evaluation.read(Path(target).expanduser())
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,149 @@
+"""How often a policy succeeds: which initial states, per task and in all, and how sure that is."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
+
+from gymnasium.vector import VectorEnv
+
+from vla_trainer.evaluation.result import Evaluation, TaskCount
+from vla_trainer.metrics import mean, wilson_interval
+from vla_trainer.protocols import Policy
+from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.rollout.collector import Collector
+from vla_trainer.rollout.initial_states import init_state_counts
+from vla_trainer.rollout.queue import ListQueue
+from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.types import Episode, InitialState, Video, VideoRequest
+
+OnEpisode: TypeAlias = Callable[[int, int, int], None]
+"""Takes the episodes that have ended, all that there will be, and the successes so far."""
+
+
+def evaluate(
+    policy: Policy,
+    envs: VectorEnv,
+    initial_states: Sequence[InitialState],
+    *,
+    deterministic: bool,
+    temperature: float = 1.0,
+    seed: int = 0,
+    split: str | None = None,
+    notices: Sequence[str] = (),
+    videos: VideoRequest | None = None,
+    on_episode: OnEpisode | None = None,
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    version: int = 0,
+) -> tuple[Evaluation, list[Video]]:
+    """Run one episode from each start and count.
+
+    Args:
+        policy: what acts.
+        envs: of `make_envs`.
+        starts: at least one.
+        deterministic: take the most probable actions; else sample at `temperature` from a generator seeded with `seed`.
+        split, notices: written into the result.
+        videos: also return images of episodes.
+        on_episode: called after each episode with the number of episodes that ended, of all, and of successes.
+        autocast: makes the context that the policy acts in.
+        version: how often its weights have been updated, which says whose fault numbers are that are not finite.
+
+    Raises:
+        EnvError, PolicyError, TrainingDivergedError: as `vla_trainer.rollout.collector.Collector`.
+    """
+    sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
+    sampler.version = version
+    collector = Collector(envs, sampler, record=False)
+    collector.video(videos)
+    rollout = collector.episodes(ListQueue(initial_states, _counting(on_episode, len(initial_states)), seed=seed))
+    episodes = [rollout.episodes[number] for number in range(len(initial_states))]
+    listed = init_state_counts(envs)
+    available = sum(listed.values()) if listed is not None else None
+    found = provenance_of(envs)
+    counted = summarize(episodes, found, available, deterministic=deterministic, split=split, notices=notices)
+    return counted, rollout.videos
+
+
+def summarize(
+    episodes: Sequence[Episode],
+    provenance: Provenance,
+    available: int | None,
+    *,
+    deterministic: bool,
+    split: str | None = None,
+    notices: Sequence[str] = (),
+) -> Evaluation:
+    """Count what episodes came to.
+
+    Args:
+        episodes: in the order of their starts, at least one.
+        provenance: of the environments.
+        available: how many initial states they have in all; None: they do not say.
+        deterministic, split, notices: see `evaluate`.
+    """
+    counted = [episode for episode in episodes if episode.success is not None]
+    successes = sum(bool(episode.success) for episode in counted)
+    return Evaluation(
+        heading=_heading(provenance.heading, len(episodes), available),
+        episodes=len(episodes),
+        successes=successes,
+        success_rate=successes / len(counted) if counted else None,
+        interval=wilson_interval(successes, len(counted)),
+        reward_mean=mean([episode.episode_return for episode in episodes]),
+        tasks=_per_task(counted),
+        env_id=provenance.env_id,
+        split=split,
+        assets=provenance.assets,
+        assets_version=provenance.assets_version,
+        deterministic=deterministic,
+        notices=list(notices),
+        states=[_state(episode) for episode in episodes],
+        available=available,
+    )
+
+
+def _counting(on_episode: OnEpisode | None, total: int) -> Callable[[Episode], None] | None:
+    if on_episode is None:
+        return None
+    ended = [0, 0]
+
+    def count(episode: Episode) -> None:
+        ended[0] += 1
+        ended[1] += bool(episode.success)
+        on_episode(ended[0], total, ended[1])
+
+    return count
+
+
+def _heading(said: str | None, episodes: int, available: int | None) -> str | None:
+    """A subset is no benchmark result either."""
+    if available is None or episodes == available:
+        return said
+    return (
+        f"{said or 'not a benchmark result'}{';' if said else ':'} a subset, {episodes} of {available} initial states"
+    )
+
+
+def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:
+    by_task: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        name = episode.task_name if episode.task_name is not None else episode.task_id
+        if name is not None:
+            by_task.setdefault(str(name), []).append(episode)
+    counts = []
+    for name, each in by_task.items():
+        won, length = sum(bool(episode.success) for episode in each), mean([episode.env_steps for episode in each])
+        counts.append(TaskCount(name, len(each), won, won / len(each), wilson_interval(won, len(each)), length))
+    return counts
+
+
+def _state(episode: Episode) -> dict[str, Any]:
+    return {
+        "task_id": episode.task_id,
+        "task_name": episode.task_name,
+        "init_state_id": episode.init_state_id,
+        "seed": episode.initial_state.seed,
+        "success": episode.success,
+        "env_steps": episode.env_steps,
+        "return": episode.episode_return,
+    }

@@ -1,0 +1,104 @@
+"""What an evaluation found: the contents of `eval.json`."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from vla_trainer import atomic_files as atomic_files
+from vla_trainer.errors import ComparisonError
+from vla_trainer.metrics import PER_TASK, mean
+from vla_trainer.provenance import Provenance
+
+
+@dataclass(frozen=True)
+class TaskCount:
+    """Successes of one task."""
+
+    task: str
+    episodes: int
+    successes: int
+    success_rate: float
+    interval: tuple[float, float]
+    """95% Wilson interval."""
+    mean_env_steps: float | None = None
+    """Mean length of its episodes; None in files of before it was kept."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `eval.json` holds."""
+
+    heading: str | None
+    """"not a benchmark result: ..." where the environment says why or only a subset of the initial states was run; it
+    stands over what is printed, too."""
+    episodes: int
+    successes: int
+    success_rate: float | None
+    """None if the environment does not report success."""
+    interval: tuple[float, float]
+    """95% Wilson interval."""
+    reward_mean: float
+    """Mean undiscounted return."""
+    tasks: list[TaskCount]
+    env_id: str
+    split: str | None
+    assets: str | None
+    """Which asset set the images were rendered from, where the environment says so."""
+    assets_version: str | None
+    """What tells asset sets of one name apart."""
+    deterministic: bool
+    notices: list[str]
+    states: list[dict[str, Any]]
+    """One entry an episode: task, init state, seed, success, steps, return."""
+    available: int | None = None
+    """Start states that there are; more than `episodes` where a subset was run; None where they are not listed."""
+    weights: str | None = None
+    """Name of the checkpoint, or "untrained"; None while training."""
+
+    @property
+    def mean_env_steps(self) -> float:
+        """Mean length of an episode."""
+        return mean([state["env_steps"] for state in self.states])
+
+    @property
+    def asset_set(self) -> str | None:
+        """Name and version."""
+        return Provenance(self.env_id, self.assets, self.assets_version, ()).asset_set
+
+    def metrics(self) -> dict[str, float]:
+        """`eval/*`."""
+        metrics = {"eval/reward_mean": self.reward_mean}
+        if self.success_rate is not None:
+            low, high = self.interval
+            metrics |= {
+                "eval/success_rate": self.success_rate,
+                "eval/success_rate_low": low,
+                "eval/success_rate_high": high,
+            }
+            metrics |= {PER_TASK + task.task: task.success_rate for task in self.tasks}
+        return metrics
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        atomic_files.write_text(path, json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "Evaluation":
+        """What `write` wrote.
+
+        Raises:
+            ComparisonError: the file does not hold a result.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ComparisonError(
+                f"{path} is not an eval.json: {where}{': ' if where else ''}{first['msg']}"
+            ) from error
+        except OSError as error:
+            raise ComparisonError(f"{path} is not an eval.json: {error.strerror or error}") from error

@@ -1,0 +1,105 @@
+"""How much an iteration does, whatever it runs on."""
+
+from collections.abc import Sequence
+from itertools import chain, islice, repeat
+from typing import Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic.dataclasses import dataclass
+
+from vla_trainer.config.algorithm import GRPO, SFT
+from vla_trainer.config.schema import Config
+from vla_trainer.errors import MeasurementError
+
+Learns = Literal["after", "early", "ahead"]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Amounts:
+    """Of one iteration. Either `episodes` (GRPO) or `horizon` (PPO) is given."""
+
+    num_envs: PositiveInt
+    """N, over all env processes."""
+    episodes: PositiveInt | None = None
+    """GRPO: episodes that free environments take one after the other."""
+    horizon: PositiveInt | None = None
+    """PPO: policy steps of each environment."""
+    episode_lengths: tuple[PositiveInt, ...] = ()
+    """Policy steps of episodes, as measured or all of them the limit; repeated as often as there are episodes. PPO:
+    only for the time of resets; empty: none."""
+    seed: int | None = 0
+    """Shuffles the lengths; None: they are taken in their order."""
+    action_chunk: PositiveInt = 1
+    """Environment steps of a policy step."""
+    learned: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of the policy steps that the update learns from; GRPO drops groups without signal."""
+    epochs: PositiveInt = 1
+    """Passes of the update over them."""
+    global_batch_size: PositiveInt | None = None
+    """Policy steps of one optimizer step, at most; None: all."""
+    micro_batch_size: PositiveInt = 64
+    """Policy steps that an actor process looks at together."""
+    learns: Learns = "after"
+    """When the update is: after the rollout; its first epoch as groups end (early); or beside the next rollout (ahead).
+    The latter two where actor processes do not act."""
+    workers: PositiveInt | None = None
+    """Threads of one stage's environments in one env process; None: one each core of its machine."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Amounts":
+        if (self.episodes is None) == (self.horizon is None):
+            raise ValueError(f"episodes={self.episodes}, horizon={self.horizon}: give one of the two")
+        if self.episodes is not None and not self.episode_lengths:
+            raise ValueError("episode_lengths is empty: the time of episodes depends on it")
+        return self
+
+    def lengths(self, count: int) -> list[int]:
+        """Policy steps of `count` episodes, the same for every layout."""
+        lengths = np.array(list(islice(chain.from_iterable(repeat(self.episode_lengths)), count)), dtype=np.int64)
+        return [
+            int(n) for n in (lengths if self.seed is None else np.random.default_rng(self.seed).permutation(lengths))
+        ]
+
+    def optimizer_steps(self, policy_steps: int) -> list[int]:
+        """Policy steps of each optimizer step of an iteration that collected `policy steps`: equal parts, every
+        epoch."""
+        rows = round(policy_steps * self.learned)
+        if rows == 0:
+            return []
+        parts = 1 if self.global_batch_size is None else -(-rows // self.global_batch_size)
+        return [len(part) for part in np.array_split(np.arange(rows), parts)] * self.epochs
+
+
+def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 1.0) -> Amounts:
+    """What a recipe does in an iteration.
+
+    Args:
+        config: of PPO or GRPO.
+        episode_lengths: see `Amounts`; without measured ones [time limit / action_chunk, rounded up].
+        learned: see `Amounts`.
+
+    Raises:
+        MeasurementError: the recipe collects nothing (sft), or there is no length.
+    """
+    algorithm = config.algorithm
+    if isinstance(algorithm, SFT):
+        raise MeasurementError("algorithm.name=sft collects nothing; predictions are for ppo and grpo")
+    if not episode_lengths and isinstance(algorithm, GRPO):
+        raise MeasurementError("episode_lengths is empty: the time of grpo's episodes depends on it")
+    learns: Learns = "early" if config.actor.batch_order == "groups" else "after"
+    if config.rollout.max_staleness:
+        learns = "ahead"
+    return Amounts(
+        num_envs=config.env.num_envs,
+        episodes=config.rollout.episodes,
+        horizon=config.rollout.horizon,
+        episode_lengths=tuple(episode_lengths),
+        action_chunk=config.env.action_chunk or 1,
+        learned=learned,
+        epochs=algorithm.epochs,
+        global_batch_size=config.actor.global_batch_size,
+        micro_batch_size=config.actor.micro_batch_size,
+        learns=learns,
+        workers=config.env.workers,
+    )

@@ -1,0 +1,120 @@
+"""What the trainer asks of a policy and of a vector environment.
+
+Axes: N environments, C actions a chunk, A action dimensions, K = C A tokens, B batch.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Observation: TypeAlias = Any
+"""A batched Gymnasium observation: an array (N, ...), or a dict or tuple of them; texts are a sequence of N str."""
+
+
+class ActOutput(Protocol):
+    """What `Policy.act` returns for N observations."""
+
+    @property
+    def actions(self) -> NDArray[np.floating]:
+        """(N, C, A), in the environment's units."""
+
+    @property
+    def tokens(self) -> "Tensor":
+        """(N, K): what was sampled; ids for a token policy, numbers for a Gaussian one."""
+
+    @property
+    def log_probs(self) -> "Tensor":
+        """(N, K): log-probability of each token at the temperature that it was sampled at."""
+
+    @property
+    def values(self) -> "Tensor | None":
+        """(N,): estimated return of each observation, or None without a value head."""
+
+    @property
+    def inputs(self) -> "Mapping[str, Tensor]":
+        """What `evaluate` needs: CPU tensors (N, ...) whose other axes never change."""
+
+
+class EvaluateOutput(Protocol):
+    """What `Policy.evaluate` returns for B recorded policy steps; everything carries gradients."""
+
+    @property
+    def log_probs(self) -> "Tensor":
+        """(B, K)."""
+
+    @property
+    def entropy(self) -> "Tensor":
+        """(B, K), in nats."""
+
+    @property
+    def values(self) -> "Tensor | None":
+        """(B,) or None."""
+
+
+class Policy(Protocol):
+    """A `torch.nn.Module` with three more methods.
+
+    With a class attribute `generator_per_row = True`, `act` is given a sequence of N generators and draws what it needs
+    for an observation from that observation's own. Then what is sampled does not depend on which environments are
+    looked at together, and a run gives the same on one process and on many. Any other policy is given one generator.
+
+    It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
+    possible, and `fsdp_modules() -> [...]`, the blocks that are gathered one at a time where weights are spread over
+    ranks (see `update.sharding.blocks_of`); every rank that evaluates runs the same of them, whatever the inputs.
+    """
+
+    def act(
+        self,
+        obs: Observation,
+        *,
+        deterministic: bool = False,
+        temperature: float = 1.0,
+        generator: "torch.Generator | Sequence[torch.Generator] | None" = None,
+    ) -> ActOutput:
+        """Choose an action chunk for each of N observations, without gradients.
+
+        `generator` is on the CPU wherever the policy is, so that a run does not depend on the device that samples.
+        `deterministic=True` must not draw from it.
+
+        Raises:
+            FloatingPointError: what the policy computed is not finite, so that no action can be chosen.
+        """
+
+    def evaluate(self, inputs: "Mapping[str, Tensor]", tokens: "Tensor", *, temperature: float = 1.0) -> EvaluateOutput:
+        """Score recorded policy steps under the present weights."""
+
+    def save_pretrained(self, directory: str | PathLike[str]) -> Any:
+        """Write the policy so that others can load it."""
+
+    def parameters(self) -> "Iterable[torch.nn.Parameter]":
+        """As `torch.nn.Module.parameters`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """As `torch.nn.Module.state_dict`."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """As `torch.nn.Module.load_state_dict`."""
+
+    def eval(self) -> Any:
+        """As `torch.nn.Module.eval`."""
+
+
+class Demonstrable(Protocol):
+    """What a policy has besides `Policy` to learn from demonstrations; those with an L1 head have
+    `normalize_actions(actions) -> (N, C, A)` and `regress(inputs) -> (B, C, A)`, too.
+
+    It may have `use_statistics(key, statistics)`, which is given an entry of a `dataset_statistics.json`.
+    """
+
+    def observe(self, obs: Observation) -> "Mapping[str, Tensor]":
+        """The inputs that `act` would record for N observations. Called by several threads at once."""
+
+    def encode(self, actions: NDArray[np.floating]) -> "Tensor":
+        """(N, K) tokens of actions (N, C, A) in the environment's units."""

@@ -1,0 +1,254 @@
+"""A process with environments: it collects, and asks other processes for actions and for episodes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_trainer.config.schema import Config
+from vla_trainer.protocols import Observation
+from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
+from vla_trainer.rollout.envs import evaluation_env, make_envs, take
+from vla_trainer.rollout.initial_states import init_state_counts
+from vla_trainer.rollout.queue import PerEnvQueue
+from vla_trainer.runtime.process_layout import EnvProcess
+from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
+from vla_trainer.video import fps_of
+
+
+@dataclass(frozen=True)
+class EnvSpec:
+    """What the driver has to know of the environments."""
+
+    observation_space: spaces.Space[Any]
+    """Of one environment."""
+    action_space: spaces.Space[Any]
+    """Of one environment."""
+    init_states: Mapping[int, int] | None
+    provenance: Provenance
+    fps: float
+
+
+@dataclass(frozen=True)
+class RemoteActOutput:
+    """What a policy process answers: all but the inputs, of which it keeps the rows named here."""
+
+    actions: NDArray[Any]
+    """(N, C, A)."""
+    tokens: Tensor
+    """(N, K)."""
+    log_probs: Tensor
+    """(N, K)."""
+    values: Tensor | None
+    """(N,)."""
+    inputs: Mapping[str, Tensor]
+    """"store" and "row" (N,): where the inputs are; empty where nothing is recorded."""
+    version: int
+    """How often the weights had been updated."""
+
+
+class EnvWorker:
+    """Runs on one thread, but for `alive`, so that what belongs to a thread (OpenGL) stays with it."""
+
+    def __init__(self, config: Config, place: EnvProcess, policies: Sequence[Any], queue: Any) -> None:
+        """
+        Args:
+            config: of the run.
+            place: what this process is.
+            policies: handles of the policy processes that act, by rollout rank.
+            queue: handle of the `EpisodeQueueActor`.
+        """
+        self._config, self._place = config, place
+        self._policies = [policies[rank] for rank in place.rollout]
+        self._queue = queue
+        self._beats = 0
+        self._collector: Collector | None = None
+        self._evaluation: Collector | None = None
+        self._env_indices: PerEnvQueue | None = None
+
+    def open(self, per_env_seed: int) -> EnvSpec:
+        """Make the training environments; `per_env_seed` is of PPO's streams of starts."""
+        config, place = self._config, self._place
+        torch.set_num_threads(1)
+        self._envs = [make_envs(config.env, place.envs_per_stage) for _ in place.first_env_indices]
+        self._collector = Collector(
+            self._envs, self._sampler(evaluation=False), first_env_indices=place.first_env_indices
+        )
+        first = self._envs[0]
+        available = init_state_counts(first)
+        self._env_indices = PerEnvQueue(per_env_seed, available, config.env.num_envs)
+        return EnvSpec(
+            first.single_observation_space,
+            first.single_action_space,
+            available,
+            provenance_of(first),
+            fps_of(first),
+        )
+
+    def collect_episodes(self, videos: VideoRequest | None, eager: bool = False) -> Rollout | None:
+        """Run episodes of the queue until it has no more; None if it had none at all.
+
+        `early`: let the queue know where each episode's policy steps are when it ends.
+        """
+        assert self._collector is not None
+        return _episodes(self, self._collector, videos, self._keep if eager else None)
+
+    def collect_horizon(self, policy_steps: int, videos: VideoRequest | None) -> Rollout:
+        """`policy steps` of each environment, going on where the last call stopped."""
+        assert self._collector is not None
+        assert self._env_indices is not None
+        self._collector.video(videos)
+        self._env_indices.begin_rollout()
+        return self._collector.horizon(policy_steps, self._env_indices)
+
+    def open_evaluation(self, num_envs: int) -> EnvSpec:
+        """Make the environments of evaluations, if there are none yet."""
+        env = evaluation_env(self._config.env, self._config.eval)
+        if self._evaluation is None:
+            self._evaluation_envs = make_envs(env, num_envs)
+            self._evaluation = Collector(self._evaluation_envs, self._sampler(evaluation=True), record=False)
+        envs = self._evaluation_envs
+        return EnvSpec(
+            envs.single_observation_space,
+            envs.single_action_space,
+            init_state_counts(envs),
+            provenance_of(envs),
+            fps_of(envs),
+        )
+
+    def evaluate(self, videos: VideoRequest | None) -> Rollout | None:
+        """As `collect_episodes`, in the environments of evaluations."""
+        assert self._evaluation is not None
+        return _episodes(self, self._evaluation, videos)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, in plain types: the running episodes, and how many each of its columns has begun."""
+        assert self._collector is not None
+        assert self._env_indices is not None
+        return {"running": self._collector.snapshot(), "begun": {n: self._env_indices.begun[n] for n in self._mine()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on as the process did that gave `state`."""
+        assert self._collector is not None
+        assert self._env_indices is not None
+        self._collector.replay(state["running"])
+        for env_index, begun in state["begun"].items():
+            self._env_indices.begun[int(env_index)] = int(begun)
+
+    @ray.method(concurrency_group="watch")
+    def alive(self) -> int:
+        """A number that grows as long as there is progress."""
+        return self._beats
+
+    def pid(self) -> int:
+        """The operating system's number of this process."""
+        return os.getpid()
+
+    def close(self) -> None:
+        """Release the environments."""
+        if self._collector is not None:
+            self._collector.close()
+            for envs in self._envs:
+                envs.close()
+        if self._evaluation is not None:
+            self._evaluation.close()
+            self._evaluation_envs.close()
+
+    def _keep(self, number: int, rows: EpisodeSteps) -> None:
+        # before `finished`, which comes from here, too: Ray keeps the order
+        self._queue.keep.remote(self._place.rank, number, [ray.put(rows)])
+
+    def _mine(self) -> list[int]:
+        each = self._place.envs_per_stage
+        return [first + n for first in self._place.first_env_indices for n in range(each)]
+
+    def _sampler(self, *, evaluation: bool) -> "_RemoteSampler":
+        return _RemoteSampler(self, self._policies, evaluation=evaluation)
+
+
+class _RemoteSampler:
+    """The policy in other processes; see `vla_trainer.rollout.sampling.Sampler`."""
+
+    def __init__(self, worker: EnvWorker, policies: Sequence[Any], *, evaluation: bool) -> None:
+        self.version = 0
+        self._worker, self._policies, self._evaluation = worker, policies, evaluation
+
+    def act(self, obs: Observation, seeds: Sequence[int] | None) -> RemoteActOutput:
+        self._worker._beats += 1
+        rows = _rows_of(obs)
+        # of several processes each looks at its part
+        parts = [part for part in np.array_split(np.arange(rows), len(self._policies)) if len(part)]
+        asked = [
+            policy.act.remote(
+                take(obs, part),
+                None if seeds is None else [seeds[row] for row in part],
+                self._evaluation,
+            )
+            for policy, part in zip(self._policies, parts, strict=False)
+        ]
+        answers: list[RemoteActOutput] = ray.get(asked)
+        self._worker._beats += 1
+        self.version = answers[0].version
+        return answers[0] if len(answers) == 1 else _joined(answers)
+
+
+def _episodes(
+    worker: EnvWorker, collector: Collector, videos: VideoRequest | None, on_episode_steps: OnEpisodeSteps | None = None
+) -> Rollout | None:
+    queue = _Queue(worker)
+    first = queue.take(0)
+    if first is None:
+        return None
+    queue.put_back(first)
+    collector.video(videos)
+    return collector.episodes(queue, on_episode_steps)
+
+
+class _Queue:
+    """The `EpisodeQueueActor`, as a `EpisodeQueue`."""
+
+    def __init__(self, worker: EnvWorker) -> None:
+        self._worker = worker
+        self._back: EpisodeSpec | None = None
+
+    def take(self, env_index: int) -> EpisodeSpec | None:
+        self._worker._beats += 1
+        spec, self._back = self._back, None
+        if spec is None:
+            spec = ray.get(self._worker._queue.take.remote(self._worker._place.rank, env_index))
+        return spec
+
+    def put_back(self, spec: EpisodeSpec) -> None:
+        """Let it be the next."""
+        self._back = spec
+
+    def finished(self, number: int, episode: Episode) -> None:
+        ray.get(self._worker._queue.finished.remote(number, episode))
+
+
+def _rows_of(obs: Observation) -> int:
+    if isinstance(obs, Mapping):
+        return _rows_of(next(iter(obs.values())))
+    if isinstance(obs, tuple) and obs and not isinstance(obs[0], str):
+        return _rows_of(obs[0])
+    return len(obs)
+
+
+def _joined(answers: Sequence[RemoteActOutput]) -> RemoteActOutput:
+    values = [each.values for each in answers if each.values is not None]
+    return RemoteActOutput(
+        np.concatenate([each.actions for each in answers]),
+        torch.cat([each.tokens for each in answers]),
+        torch.cat([each.log_probs for each in answers]),
+        torch.cat(values) if values else None,
+        {key: torch.cat([each.inputs[key] for each in answers]) for key in answers[0].inputs},
+        answers[0].version,
+    )

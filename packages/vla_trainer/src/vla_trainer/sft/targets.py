@@ -1,0 +1,58 @@
+"""What a policy is to give for demonstrated actions.
+
+Axes: F policy steps, B of a batch, C actions a chunk, A action dimensions, K tokens of a policy step.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vla_trainer.errors import PolicyError
+from vla_trainer.protocols import Policy
+
+
+class Targets:
+    """Tokens of demonstrated actions, or normalized actions for an L1 head; with noise that is drawn anew each time.
+
+    A policy that learns few demonstrations by heart puts nearly all of a token's probability on one of its 256 bins,
+    and what it then tries out is chance: the rare bin far off. Noise on the actions that it learns spreads its
+    distributions over the bins around: what it samples differs by small amounts, and neighbours become likely together.
+    """
+
+    def __init__(self, policy: Policy, loss: str, chunks: NDArray[np.float32], noise: float = 0.0) -> None:
+        """
+        Args:
+            policy: encodes, see `vla_trainer.protocols.Demonstrable`.
+            loss: "cross_entropy" or "l1".
+            chunks: (F, C, A), in the environment's units.
+            noise: deviation of the noise, in units of half the distance from the 1% to the 99% quantile of each action
+                dimension.
+
+        Raises:
+            PolicyError: the policy cannot learn from demonstrations, or not with this loss.
+        """
+        needed = ("observe", "encode") if loss == "cross_entropy" else ("observe", "normalize_actions", "regress")
+        missing = [name for name in needed if not hasattr(policy, name)]
+        if missing:
+            raise PolicyError(
+                f"algorithm.loss={loss}: a {type(policy).__name__} has no {', '.join(f'{name}()' for name in missing)}"
+            )
+        self._encode = getattr(policy, needed[1])
+        self._chunks = chunks
+        low, high = np.quantile(chunks[:, 0], (0.01, 0.99), axis=0)
+        self._deviation = noise * (high - low) / 2
+        self._exact: Tensor = self._encode(chunks)
+        if self._exact.shape[1] % chunks.shape[1]:
+            raise PolicyError(
+                f"a {type(policy).__name__} encodes {chunks.shape[1]} actions as {self._exact.shape[1]} tokens; "
+                "expected as many for each action"
+            )
+
+    def of(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Tensor:
+        """(B, K) tokens, or (B, C, A) normalized actions, of some policy steps."""
+        if not self._deviation.any():
+            return self._exact[torch.from_numpy(rows)]
+        chunks = self._chunks[rows]
+        noisy: Tensor = self._encode(chunks + self._deviation * rng.standard_normal(chunks.shape))
+        return noisy
