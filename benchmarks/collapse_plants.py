@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from vla_policy.action_stats import identity_stats
-from vla_trainer.advantage.batch import BATCHES
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.rollout.stage import Stage
 from vla_trainer.runtime.local import LocalBackend
 from vla_trainer.types import Batch, Rollout
@@ -60,8 +60,9 @@ def of_batch(change: Callable[[Batch, Rollout], Batch]) -> Callable[[LocalBacken
     """Plants a change of what the update gets."""
 
     def begin(backend: LocalBackend) -> None:
-        for name, make in list(BATCHES.items()):
-            BATCHES[name] = lambda rollout, algorithm, make=make: change(make(rollout, algorithm), rollout)
+        for section in (PPO, GRPO):
+            make = section.batch
+            section.batch = lambda self, rollout, make=make: change(make(self, rollout), rollout)  # type: ignore
 
     return begin
 

@@ -36,8 +36,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import configure
 
 from vla_trainer import run
+from vla_trainer.algorithms import PPO
 from vla_trainer.config import Config
-from vla_trainer.config.algorithm import PPO
 from vla_trainer.policy import GaussianPolicy
 from vla_trainer.runtime import make_backend
 

@@ -29,7 +29,6 @@ import stage_times
 
 import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.load import load_config
 from vla_trainer.config.schema import Config
 from vla_trainer.planner import Amounts, StageTimes, amounts_of, predict
@@ -161,7 +160,7 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
             begin = time.perf_counter()
             rollout = backend.collect()
             collected = time.perf_counter()
-            batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
+            batch = config.algorithm.batch(rollout)
             backend.update(batch, iteration)
             updated = time.perf_counter()
             if iteration > 1:

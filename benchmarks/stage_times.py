@@ -27,7 +27,6 @@ import numpy as np
 import ray
 import torch
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.schema import Config
 from vla_trainer.planner import Line, StageTimes, Transfer, fit
 from vla_trainer.rollout.collector import Collector
@@ -306,7 +305,7 @@ def iteration_times(
     for _ in range(max(rounds // 2, 2)):
         begin = time.perf_counter()
         rollout = backend.collect()
-        batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
+        batch = config.algorithm.batch(rollout)
         collect.append(time.perf_counter() - begin - inside[-1])
         # images are fetched the first time that they are read
         begin = time.perf_counter()

@@ -7,7 +7,6 @@ import functools
 import pytest
 from ray_nodes import two_nodes
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.load import load_config
 from vla_trainer.runtime import make_backend
 
@@ -47,7 +46,7 @@ def three_iterations(algorithm, *overrides):
         for iteration in (1, 2, 3):
             rollout = backend.collect()
             assert set(rollout.version[rollout.mask]) == {iteration - 1}
-            measured.append(backend.update(BATCHES[algorithm](rollout, config.algorithm), iteration))
+            measured.append(backend.update(config.algorithm.batch(rollout), iteration))
             returns.append([rollout.episodes[number].episode_return for number in sorted(rollout.episodes)])
         sent = None
         if config.cluster.backend == "ray":

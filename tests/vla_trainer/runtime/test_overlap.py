@@ -12,7 +12,6 @@ import slow_toy
 from ray_nodes import two_nodes
 from ray_runs import config, env_spec, in_the_middle, on, rows_of, train
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.schema import Config
 from vla_trainer.runtime import make_backend
 from vla_trainer.update.policy_gradient import Update
@@ -44,7 +43,7 @@ def iterations(of: Config, kill_in: int = -1) -> tuple[list[tuple[list[float], d
             begin = time.perf_counter()
             rollout = backend.collect(None, iteration)
             seconds.append(time.perf_counter() - begin)
-            batch = BATCHES["grpo"](rollout, of.algorithm)
+            batch = of.algorithm.batch(rollout)
             found.append((env_spec(rollout), backend.update(batch, iteration)))
         if kill_in > 0:
             assert backend._envs.restarts == 1
@@ -73,7 +72,7 @@ def one_step_off(of: Config) -> list[tuple[list[float], dict[str, float]]]:
         ahead = backend.collect(None, 1)
         for iteration in (1, 2, 3):
             rollout, ahead = ahead, backend.collect(None, iteration + 1)
-            batch = BATCHES["grpo"](rollout, of.algorithm)
+            batch = of.algorithm.batch(rollout)
             one = Update(
                 backend._policy,
                 backend._optimizer,

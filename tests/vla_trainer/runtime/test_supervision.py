@@ -12,7 +12,6 @@ import torch
 from ray_nodes import two_nodes
 from ray_runs import config, env_spec, in_the_middle, on, rows_of, train
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.runtime import make_backend
 
 pytestmark = pytest.mark.slow
@@ -38,7 +37,7 @@ def test_env_processes_that_die_or_hang_are_started_again(cluster: Any, recipe: 
             assert env_spec(got) == pytest.approx(env_spec(expected), abs=1e-6)  # float32, whose sums differ by order
             assert lost._envs.restarts == iteration - 1
             # rows that the lost process had taken are in no batch: each policy step is there once
-            first, second = (BATCHES[lost._algorithm.name](each, lost._algorithm) for each in (expected, got))
+            first, second = (lost._algorithm.batch(each) for each in (expected, got))
             torch.testing.assert_close(second.tokens, first.tokens, atol=1e-5, rtol=0)
             torch.testing.assert_close(second.advantages, first.advantages, atol=1e-5, rtol=0)
             measured = [backend.update(batch, iteration) for backend, batch in ((local, first), (lost, second))]

@@ -13,7 +13,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.errors import DatasetError
 from vla_trainer.sft.dataset import open_demonstrations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vla_trainer import checkpoint
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 

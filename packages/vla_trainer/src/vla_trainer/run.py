@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from vla_trainer import checkpoint, resume
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.text import read_text

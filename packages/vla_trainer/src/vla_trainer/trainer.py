@@ -20,11 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.collapse import CollapseGuard
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.loggers import Loggers
 from vla_trainer.notes import Notes
@@ -59,9 +57,8 @@ class RLTrainer:
         self, config: Config, backend: Backend, videos: VideoWriter, progress: Mapping[str, Any] | None
     ) -> None:
         """`progress` is what a checkpoint kept; None at the start of a run."""
-        assert not isinstance(config.algorithm, SFT)
         self._config, self._backend, self._videos = config, backend, videos
-        self._algorithm: PPO | GRPO = config.algorithm
+        self._algorithm = config.policy_gradient
         self._recent: deque[bool] = deque(progress["recent_successes"] if progress else [], maxlen=WINDOW)
 
     def iteration(self, number: int, times: Times) -> dict[str, float]:
@@ -70,7 +67,7 @@ class RLTrainer:
             due = (number - 1) % config.video_cfg.every == 0
             rollout = backend.collect(_videos(config) if due else None, number)
         with _timed(times, "advantage"):
-            batch = BATCHES[self._algorithm.name](rollout, self._algorithm)
+            batch = self._algorithm.batch(rollout)
             metrics = rollout_metrics(rollout, batch, self._recent)
         if config.rollout.temperature_final is not None:
             metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT, PolicyGradient
+from vla_trainer.algorithms import GRPO, PPO, SFT, PolicyGradient
 from vla_trainer.config.schema import Config
 
 HEAD = "| key | values | default | what it does |\n|---|---|---|---|"

@@ -6,13 +6,13 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
+from vla_trainer.algorithms.queues import ListQueue
 from vla_trainer.evaluation.result import Evaluation, TaskCount
 from vla_trainer.metrics import mean, wilson_interval
 from vla_trainer.protocols import Policy
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.initial_states import init_state_counts
-from vla_trainer.rollout.queue import ListQueue
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.types import Episode, InitialState, Video, VideoRequest
 

@@ -24,11 +24,11 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from vla_trainer.algorithms.queues import EpisodeQueue, ListQueue
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import ActOutput
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.finite import check_observations, check_output, check_rewards
-from vla_trainer.rollout.queue import EpisodeQueue, GroupQueue, ListQueue
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
@@ -124,7 +124,7 @@ class Collector:
             for turn in collection.turns:
                 collection.finish(turn)
                 collection.launch(turn)
-        return collection.rollout(queue.resampled if isinstance(queue, GroupQueue) else 0)
+        return collection.rollout(queue.resampled)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """The running episodes in plain types, stage by stage: where each began and what was done in it since."""
@@ -297,6 +297,7 @@ class _Collection:
             task_id=info_of(infos, "task_id", n),
             task_name=info_of(infos, "task_name", n),
             init_state_id=info_of(infos, "init_state_id", n),
+            group=running.group,
         )
         self._episodes[running.number] = episode
         self._camera.ends(stage.first + int(n), episode)

@@ -1,6 +1,6 @@
 """Who carries out the stages of the loop: `BACKENDS` from `cluster.backend` to a constructor."""
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import BackendError, did_you_mean
 from vla_trainer.runtime.interface import Backend, Common, Imitating

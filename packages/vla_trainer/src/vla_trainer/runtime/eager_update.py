@@ -18,7 +18,7 @@ import torch
 from ray.exceptions import ObjectLostError
 
 from vla_trainer.advantage.grpo import grpo, has_variance
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms import GRPO
 from vla_trainer.runtime.object_store import ObservationRefs
 from vla_trainer.types import Batch, EpisodeSteps
 

@@ -12,13 +12,13 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Config
 from vla_trainer.protocols import Observation
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
 from vla_trainer.rollout.envs import evaluation_env, make_envs, take
 from vla_trainer.rollout.initial_states import init_state_counts
-from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
 from vla_trainer.video import fps_of
@@ -214,6 +214,8 @@ def _episodes(
 
 class _Queue:
     """The `EpisodeQueueActor`, as a `EpisodeQueue`."""
+
+    resampled = 0  # the actor counts them
 
     def __init__(self, worker: EnvWorker) -> None:
         self._worker = worker

@@ -1,6 +1,5 @@
 """The `local` backend: environments, policy and optimizer in this process."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,8 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from vla_trainer import checkpoint, resume
-from vla_trainer.advantage.grpo import has_variance
+from vla_trainer.algorithms.queues import GroupOrder, PerEnvQueue
 from vla_trainer.checkpoint import Unpublished
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode
 from vla_trainer.evaluation.evaluator import Evaluator
@@ -21,7 +19,6 @@ from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.initial_states import init_state_counts
 from vla_trainer.rollout.priorities import TaskSampler
-from vla_trainer.rollout.queue import GroupQueue, PerEnvQueue
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.components import autocast_of, frozen_copy, make_policy, write_checkpoint
 from vla_trainer.types import Batch, Rollout, Video, VideoRequest
@@ -37,8 +34,7 @@ class LocalBackend:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        assert not isinstance(config.algorithm, SFT)
-        self._algorithm: PPO | GRPO = config.algorithm
+        self._algorithm = config.policy_gradient
         seed = config.trainer.seed
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
@@ -82,22 +78,13 @@ class LocalBackend:
         config, algorithm = self._config.rollout, self._algorithm
         self._collector.video(videos)
         self._sampler.temperature = temperature_at(config, iteration or 1, self._config.trainer.iterations)
-        if isinstance(algorithm, GRPO):
-            assert config.episodes is not None
-            count = config.episodes // algorithm.group_size
-            groups = GroupQueue(
-                self._tasks.draw(self._initial_state_rng, count, config.resample_groups),
-                groups=count,
-                group_size=algorithm.group_size,
-                seed=int(self._initial_state_rng.integers(2**31)),
-                has_variance=partial(has_variance, keep_mean_return=algorithm.keep_mean_return),
-            )
-            rollout = self._collector.episodes(groups)
+        order = algorithm.order(self._config, self._tasks, self._initial_state_rng)
+        if isinstance(order, GroupOrder):
+            rollout = self._collector.episodes(order.queue())
             self._tasks.note(rollout.episodes)
         else:
-            assert config.horizon is not None
             self._env_indices.begin_rollout()
-            rollout = self._collector.horizon(config.horizon, self._env_indices)
+            rollout = self._collector.horizon(order.policy_steps, self._env_indices)
         self.env_steps += rollout.env_steps
         return rollout
 
@@ -175,4 +162,4 @@ class LocalBackend:
     @property
     def _warmup(self) -> int:
         """Iterations in which only the critic learns."""
-        return self._algorithm.critic_warmup_iterations if isinstance(self._algorithm, PPO) else 0
+        return self._algorithm.warmup_iterations

@@ -19,7 +19,6 @@ import ray
 import torch
 from torch import Tensor, nn
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import Observation
@@ -98,9 +97,8 @@ class PolicyWorker:
         self._parks = device.type == "cuda" and self._place.offload and not config.actor.offload
         self._join(address, learning, size, device)
         if self._learns:
-            assert not isinstance(config.algorithm, SFT)
-            algorithm: PPO | GRPO = config.algorithm
-            warmup = algorithm.critic_warmup_iterations if isinstance(algorithm, PPO) else 0
+            algorithm = config.policy_gradient
+            warmup = algorithm.warmup_iterations
             self._warmup = warmup
             precision, offload = config.policy.precision, config.actor.offload
             self._reference = frozen_copy(self._policy) if algorithm.kl_coef > 0 else None

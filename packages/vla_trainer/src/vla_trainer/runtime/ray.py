@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from vla_trainer import checkpoint, resume
+from vla_trainer.algorithms import GRPO, PolicyGradient
+from vla_trainer.algorithms.queues import GroupOrder, ListOrder
 from vla_trainer.checkpoint import Unpublished
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError, EnvError
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
@@ -26,7 +27,7 @@ from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.runtime.components import write_checkpoint
 from vla_trainer.runtime.connect import Machines
 from vla_trainer.runtime.eager_update import POLL_SECONDS, EagerUpdate
-from vla_trainer.runtime.episode_queue import EpisodeQueueActor, GroupOrder, ListOrder
+from vla_trainer.runtime.episode_queue import EpisodeQueueActor
 from vla_trainer.runtime.merge import merge
 from vla_trainer.runtime.process_layout import layout_of
 from vla_trainer.runtime.supervisor import EnvProcesses, unwrapped
@@ -47,8 +48,7 @@ class RayBackend:
             EnvError, PolicyError: what making environments and policies in their processes raises.
         """
         self._config = config
-        assert not isinstance(config.algorithm, SFT)
-        self._algorithm: PPO | GRPO = config.algorithm
+        self._algorithm = config.policy_gradient
         self._layout = layout_of(place(config), config.env.num_envs, config.rollout.pipeline_stage_num)
         # as in the local backend
         initial_states_seed, shuffles_seed = np.random.SeedSequence(config.trainer.seed).generate_state(2)
@@ -101,16 +101,9 @@ class RayBackend:
         if config.temperature_final is not None:
             temperature = temperature_at(config, iteration or 1, self._config.trainer.iterations)
             self._call([self._policies[index].sample_at.remote(temperature) for index in self._layout.acting()])
-        if isinstance(algorithm, GRPO):
-            assert config.episodes is not None
-            count = config.episodes // algorithm.group_size
-            drawn = self._tasks.draw(self._initial_state_rng, count, config.resample_groups)
-            seed = int(self._initial_state_rng.integers(2**31))
-            self._call(
-                self._queue.begin.remote(
-                    GroupOrder(drawn, count, algorithm.group_size, seed, algorithm.keep_mean_return)
-                )
-            )
+        order = algorithm.order(self._config, self._tasks, self._initial_state_rng)
+        if isinstance(order, GroupOrder):
+            self._call(self._queue.begin.remote(order))
             eager = self._eager = self._eager_update(algorithm, iteration)
             parts = self._envs.run(
                 lambda worker, rank: worker.collect_episodes.remote(_of_first(videos, rank), eager is not None),
@@ -119,12 +112,12 @@ class RayBackend:
             )
         else:
             parts = self._envs.run(
-                lambda worker, rank: worker.collect_horizon.remote(config.horizon, _of_first(videos, rank))
+                lambda worker, rank: worker.collect_horizon.remote(order.policy_steps, _of_first(videos, rank))
             )
             # from where a process that is lost in the next iteration goes on
             self._envs.remember()
         flushed = self._call([self._policies[index].flush.remote() for index in self._layout.acting()])
-        resampled = self._call(self._queue.resampled.remote()) if isinstance(algorithm, GRPO) else 0
+        resampled = self._call(self._queue.resampled.remote()) if isinstance(order, GroupOrder) else 0
         return merge(parts, self._layout.envs, dict(enumerate(flushed)), resampled)
 
     def update(self, batch: Batch, iteration: int) -> dict[str, float]:
@@ -293,12 +286,13 @@ class RayBackend:
         """Those that learn, by actor rank."""
         return [self._policies[index] for index in self._layout.learning()]
 
-    def _eager_update(self, algorithm: GRPO, iteration: int | None) -> EagerUpdate | None:
+    def _eager_update(self, algorithm: PolicyGradient, iteration: int | None) -> EagerUpdate | None:
         """Where those that learn have nothing else to do, they begin with the groups that end first."""
         actor = self._config.actor
         if actor.batch_order != "groups" or iteration is None or not self._layout.apart():
             return None
         assert actor.global_batch_size is not None
+        assert isinstance(algorithm, GRPO)
         policies = [self._policies[index] for index in self._layout.acting()]
         return EagerUpdate(self._queue, policies, self._learning(), algorithm, actor.global_batch_size, iteration)
 

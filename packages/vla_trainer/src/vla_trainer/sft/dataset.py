@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.errors import DatasetError, MissingExtraError
 from vla_trainer.finite import first_bad, float_arrays, index_text
 from vla_trainer.provenance import provenance_of

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from vla_trainer import checkpoint, resume
+from vla_trainer.algorithms import SFT
 from vla_trainer.checkpoint import Unpublished
-from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode
 from vla_trainer.evaluation.evaluator import Evaluator

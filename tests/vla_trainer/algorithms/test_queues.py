@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from vla_trainer.advantage.grpo import has_variance
+from vla_trainer.algorithms.queues import GroupOrder, GroupQueue, ListQueue, PerEnvQueue
 from vla_trainer.rollout.initial_states import sample_initial_state
-from vla_trainer.rollout.queue import GroupQueue, ListQueue, PerEnvQueue
 from vla_trainer.types import Episode, InitialState
 
 EPISODE = Episode(InitialState(0), episode_return=0.0, policy_steps=1, env_steps=1, terminated=False, success=None)
@@ -14,17 +14,16 @@ EPISODE = Episode(InitialState(0), episode_return=0.0, policy_steps=1, env_steps
 
 def groups(count: int, group_size: int, resample: int = 0) -> GroupQueue:
     rng = np.random.default_rng(0)
-    return GroupQueue(
+    return GroupOrder(
         [sample_initial_state(rng, {3: 2, 5: 40}) for _ in range(count + resample)],
         groups=count,
         group_size=group_size,
         seed=0,
-        has_variance=has_variance,
-    )
+    ).queue()
 
 
 def end(queue: GroupQueue, number: int, episode_return: float) -> None:
-    queue.finished(number, replace(EPISODE, episode_return=episode_return))
+    queue.finished(number, replace(EPISODE, episode_return=episode_return, group=number // queue._order.group_size))
 
 
 def test_groups_have_one_start_each() -> None:
