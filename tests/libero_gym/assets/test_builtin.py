@@ -14,10 +14,10 @@ import pytest
 from libero_build import build
 
 from libero_gym.assets import builtin
-from libero_gym.assets.builtin.sizes import vessels
 from libero_gym.tasks import SUITES, load_suite
 from libero_gym.tasks.init_files import read_states
 
+CATALOG = builtin.load_catalog()
 SUITE = "libero_spatial"
 TASKS = load_suite(SUITE).tasks
 FREE = {
@@ -70,7 +70,7 @@ def test_the_same_bytes_every_time(assets, tmp_path):
 
 def test_every_file_that_a_model_names_is_there(assets):
     models = list(assets.rglob("*.xml"))
-    assert len(models) == len(builtin.OBJECTS) + len(builtin.FIXTURES) + len(builtin.SCENES)
+    assert len(models) == len(CATALOG.objects) + len(CATALOG.fixtures) + len(CATALOG.scenes)
     for model in models:
         named = [element.get("file") for element in ET.parse(model).iter() if element.get("file")]
         assert named
@@ -93,8 +93,8 @@ def test_covers_every_object_of_the_five_suites():
             text = task.bddl_file.read_text()
             for section, found in named.items():
                 found |= set(re.findall(r"- (\w+)", re.search(rf"\({section}(.*?)\)", text, re.S)[1]))
-    assert named[":fixtures"] == {*builtin.FIXTURES, *tables}
-    assert named[":objects"] == set(builtin.OBJECTS)
+    assert named[":fixtures"] == {*CATALOG.fixtures, *tables}
+    assert named[":objects"] == set(CATALOG.objects)
 
 
 def test_heavy_packages_stay_out():
@@ -122,7 +122,7 @@ def settle(model: mujoco.MjModel, state: np.ndarray, seconds: float = 1.0) -> tu
 
 def bowl_height(task_name: str) -> tuple[float, float]:
     """Height of the first bowl's origin at rest, and the tolerance: its foot begins 1.6 mm above its origin."""
-    foot = vessels.AKITA_BLACK_BOWL.foot_bottom
+    foot = CATALOG.vessels["akita_black_bowl"].foot_bottom
     if "on_the_cookie_box" in task_name:
         return TABLE_TOP + 2 * 0.0094 - foot, 1e-3
     if "on_the_stove" in task_name:

@@ -10,6 +10,7 @@ import pytest
 
 from libero_gym.assets import builtin
 
+OBJECTS = builtin.load_catalog().objects
 FOLDERS = ("stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 CONTAINERS = ("basket", "wooden_tray")
 
@@ -51,7 +52,7 @@ def bounds(model: mujoco.MjModel, group: int) -> np.ndarray:
     return np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
 
-@pytest.mark.parametrize("name", builtin.OBJECTS)
+@pytest.mark.parametrize("name", OBJECTS)
 def test_sizes_and_mass_are_the_official_ones(assets, official_assets, name):
     ours, theirs = compile_object(assets, name), compile_object(official_assets, name)
     for group in (0, 1):
@@ -66,7 +67,7 @@ def test_sizes_and_mass_are_the_official_ones(assets, official_assets, name):
     assert sorted(ours.body("object").inertia) == pytest.approx(sorted(theirs.body_inertia.max(axis=0)), rel=0.1)
 
 
-@pytest.mark.parametrize("name", builtin.OBJECTS)
+@pytest.mark.parametrize("name", OBJECTS)
 def test_an_object_is_cheap_to_draw_and_to_touch(assets, name):
     model = compile_object(assets, name)
     assert model.mesh_facenum.sum() <= 1200
@@ -76,7 +77,7 @@ def test_an_object_is_cheap_to_draw_and_to_touch(assets, name):
     assert model.body_mass.sum() > 0.002
 
 
-@pytest.mark.parametrize("name", [name for name in builtin.OBJECTS if name not in CONTAINERS])
+@pytest.mark.parametrize("name", [name for name in OBJECTS if name not in CONTAINERS])
 def test_faces_look_outwards(assets, name):
     """The volume inside a mesh whose faces all look outwards is positive: a picture would show holes otherwise."""
     model = compile_object(assets, name)
