@@ -107,17 +107,17 @@ def test_heavy_packages_stay_out():
 
 
 def settle(model: mujoco.MjModel, state: np.ndarray, seconds: float = 1.0) -> tuple[mujoco.MjData, np.ndarray]:
-    """The scene after a while with the arm held still, and its qpos at the start."""
+    """Return the scene after a while with the arm held still, and its initial qpos."""
     data = mujoco.MjData(model)
     data.qpos[:], data.qvel[:] = state[1 : 1 + model.nq], state[1 + model.nq :]
-    start = data.qpos.copy()
+    initial = data.qpos.copy()
     arm = slice(0, 9)
     for _ in range(round(seconds / model.opt.timestep)):
         mujoco.mj_step1(model, data)
-        pull = 400 * (start[arm] - data.qpos[arm]) - 40 * data.qvel[arm]
+        pull = 400 * (initial[arm] - data.qpos[arm]) - 40 * data.qvel[arm]
         data.qfrc_applied[arm] = data.qfrc_bias[arm] + pull
         mujoco.mj_step2(model, data)
-    return data, start
+    return data, initial
 
 
 def bowl_height(task_name: str) -> tuple[float, float]:
@@ -143,11 +143,11 @@ def test_a_published_state_loads_and_settles(scenes, task):
     # task.bddl_file is .../bddl_files/SUITE/NAME.bddl
     states = read_states(task.bddl_file.parents[2] / "init_files" / SUITE / f"{task.name}.pruned_init")
     assert states.shape[1] == 1 + model.nq + model.nv
-    data, start = settle(model, states[0])
+    data, initial = settle(model, states[0])
     for name in FREE:
         joint = model.joint(f"{name}_joint0")
         position, velocity = joint.qposadr[0], joint.dofadr[0]
-        sideways = np.linalg.norm(data.qpos[position : position + 2] - start[position : position + 2])
+        sideways = np.linalg.norm(data.qpos[position : position + 2] - initial[position : position + 2])
         assert sideways < 0.02, name
         assert np.linalg.norm(data.qvel[velocity : velocity + 3]) < 5e-3, name
     expected, tolerance = bowl_height(task.name)
@@ -157,7 +157,7 @@ def test_a_published_state_loads_and_settles(scenes, task):
 
 
 def test_drawers_and_knob_move_freely(scene):
-    """Nothing touches while a joint of a fixture runs through its range."""
+    """Nothing collides while a joint of a fixture runs through its range."""
     data = mujoco.MjData(scene)
     joints = ("wooden_cabinet_1_top_level", "wooden_cabinet_1_middle_level", "wooden_cabinet_1_bottom_level")
     for name in (*joints, "flat_stove_1_button"):
@@ -265,7 +265,7 @@ def faces(model: mujoco.MjModel) -> int:
     return total
 
 
-def test_draws_a_fraction_of_the_faces(scene, official):
+def test_renders_a_fraction_of_the_faces(scene, official):
     # Two bowls of 28 slices x 13 profile steps x 2 have 1,456; nothing else has more.
     assert faces(scene) < 6000
     assert faces(scene) * 5 < faces(official)
