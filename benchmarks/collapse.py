@@ -33,7 +33,7 @@ from vla_trainer import run
 from vla_trainer.collapse import CollapseGuard
 from vla_trainer.config.load import parse_config
 from vla_trainer.errors import TrainerError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 WITHIN = 3
 """Iterations."""
@@ -133,7 +133,7 @@ def carry_out(name: str, out: Path) -> None:
     """One run, in this process; leaves its JSON."""
     plan, plant, first = plan_of(name, out)
     began, said, error = time.perf_counter(), list[str](), None
-    backend: Any = make_backend(plan.config)
+    backend: Any = make_trainer(plan.config)
     try:
         with _planted(plant, backend):
             run.run_training(plan, backend, said.append)

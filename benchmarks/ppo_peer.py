@@ -39,7 +39,7 @@ from vla_trainer import run
 from vla_trainer.algorithms import PPO
 from vla_trainer.config import Config
 from vla_trainer.policy import GaussianPolicy
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 RECIPE = "pendulum_ppo"
 LOGGERS = ("console", "jsonl", "tensorboard")
@@ -66,7 +66,7 @@ def train_ours(overrides: list[str], seed: int) -> tuple[Act, float]:
     with tempfile.TemporaryDirectory() as folder:
         plan = run.plan_new(RECIPE, [*overrides, *quiet, f"trainer.seed={seed}", f"output_dir={folder}"])
         begin = time.perf_counter()
-        backend = make_backend(plan.config)
+        backend = make_trainer(plan.config)
         try:
             run.run_training(plan, backend, lambda _: None)
         finally:

@@ -32,7 +32,7 @@ from vla_trainer import placement
 from vla_trainer.config.load import load_config
 from vla_trainer.config.schema import Config
 from vla_trainer.planner import Amounts, StageTimes, amounts_of, predict
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 RECIPE = "tiny_spatial_grpo"
 BAR = 0.9
@@ -52,7 +52,7 @@ def against_local(rounds: int, episodes: int) -> dict[str, Any]:
     amounts = [f"rollout.episodes={episodes}", "cluster.gpus_per_node=0"]
     config = load_config(RECIPE, amounts)
     backends = {
-        name: make_backend(load_config(RECIPE, [*amounts, f"cluster.backend={name}"])) for name in ("local", "ray")
+        name: make_trainer(load_config(RECIPE, [*amounts, f"cluster.backend={name}"])) for name in ("local", "ray")
     }
     speeds: dict[str, list[float]] = {name: [] for name in backends}
     try:
@@ -137,7 +137,7 @@ def layouts(chosen: list[str], iterations: int, episodes: int, rounds: int) -> t
 
 def measured_stages(config: Config, rounds: int) -> tuple[StageTimes, float]:
     """Stage times of the processes of a backend, and cores; see `stage_times.measure`."""
-    backend: Any = make_backend(config)
+    backend: Any = make_trainer(config)
     try:
         times, cores = stage_times.measure(backend, config, rounds)
     finally:
@@ -151,7 +151,7 @@ def measured_stages(config: Config, rounds: int) -> tuple[StageTimes, float]:
 def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amounts]]:
     """Medians over iterations, after one that warms up, and what each iteration did."""
     begin = time.perf_counter()
-    backend: Any = make_backend(config)
+    backend: Any = make_trainer(config)
     started = time.perf_counter() - begin
     seconds: dict[str, list[float]] = {"collect": [], "update": [], "iteration": []}
     speed, amounts = [], []
@@ -170,7 +170,7 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
                 lengths = [rollout.episodes[number].policy_steps for number in sorted(rollout.episodes)]
                 done = amounts_of(config, lengths, learned=len(batch) / sum(lengths))
                 amounts.append(replace(done, seed=None, workers=config.env.workers or os.cpu_count()))
-        sent, trained = backend.sync_bytes, backend.trainable_bytes()
+        sent, trained = backend.runtime.sync_bytes, backend.runtime.trainable_bytes()
     finally:
         backend.close()
     measured = {

@@ -8,7 +8,7 @@ import pytest
 from ray_nodes import two_nodes
 
 from vla_trainer.config.load import load_config
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def cluster():
 def three_iterations(algorithm, *overrides):
     """Metrics of each update, returns of each iteration's episodes, and bytes of the last weight sync."""
     config = load_config(f"tiny_spatial_{algorithm}", [*SMALL, *AMOUNTS[algorithm], *overrides])
-    backend = make_backend(config)
+    backend = make_trainer(config)
     try:
         measured, returns = [], []
         for iteration in (1, 2, 3):
@@ -50,7 +50,7 @@ def three_iterations(algorithm, *overrides):
             returns.append([rollout.episodes[number].episode_return for number in sorted(rollout.episodes)])
         sent = None
         if config.cluster.backend == "ray":
-            sent = backend.sync_bytes / backend.trainable_bytes()
+            sent = backend.runtime.sync_bytes / backend.runtime.trainable_bytes()
         return measured, returns, sent
     finally:
         backend.close()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from vla_trainer import checkpoint
-from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 
@@ -73,7 +72,7 @@ def check(path: Path, config: Config) -> list[str]:
     """
     state = checkpoint.read_state(path, mapped=True)
     check_state(path, state, config)
-    if isinstance(config.algorithm, SFT):
+    if not config.algorithm.uses_rollouts:
         return []
     dropped = sum(map(bool, state["running"]))
     reason = _change(state, config) if dropped else None
@@ -82,7 +81,7 @@ def check(path: Path, config: Config) -> list[str]:
 
 def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     """Raise CheckpointError if the state lacks something that a resume under `config` reads."""
-    imitates = isinstance(config.algorithm, SFT)
+    imitates = not config.algorithm.uses_rollouts
     kinds = _COMMON if imitates else _COMMON | _REINFORCEMENT
     trained = "running" not in state
     if imitates != trained and "iteration" in state:

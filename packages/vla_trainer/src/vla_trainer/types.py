@@ -167,6 +167,15 @@ class Rollout:
         return torch.full_like(lengths, self.action_rewards.shape[-1]) if reward_type == "chunk_level" else lengths
 
 
+@dataclass(frozen=True)
+class EvaluationRollout:
+    """What an evaluation collects, from which nothing is learned."""
+
+    episodes: dict[int, Episode]
+    """By number, which is its index in the list of initial states."""
+    videos: list[Video]
+
+
 class Rows(Protocol):
     """B rows that may lie elsewhere until they are asked for: a tensor (B, ...), or what behaves like one here."""
 

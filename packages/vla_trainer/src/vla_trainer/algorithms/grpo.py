@@ -73,6 +73,7 @@ class GRPO(PolicyGradient):
             group_size=self.group_size,
             seed=int(rng.integers(2**31)),
             keep_mean_return=self.keep_mean_return,
+            reward_type=self.reward_type,
         )
 
     def batch(self, rollout: "Rollout") -> "Batch":

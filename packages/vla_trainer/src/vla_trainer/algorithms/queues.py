@@ -56,6 +56,8 @@ class GroupOrder:
     """Of what is sampled."""
     keep_mean_return: tuple[float, float] | None = None
     """See `vla_trainer.advantage.grpo.has_variance`."""
+    reward_type: str = "action_level"
+    """Which actions of a chunk count, for a batch of the groups that have ended already."""
 
     def queue(self) -> "GroupQueue":
         """Return the queue that hands them out."""

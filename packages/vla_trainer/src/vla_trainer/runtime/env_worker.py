@@ -8,33 +8,17 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Config
 from vla_trainer.protocols import Observation
-from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
+from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs, take
-from vla_trainer.rollout.initial_states import init_state_counts
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
-from vla_trainer.video import fps_of
-
-
-@dataclass(frozen=True)
-class EnvSpec:
-    """What the driver has to know of the environments."""
-
-    observation_space: spaces.Space[Any]
-    """Of one environment."""
-    action_space: spaces.Space[Any]
-    """Of one environment."""
-    init_states: Mapping[int, int] | None
-    provenance: Provenance
-    fps: float
 
 
 @dataclass(frozen=True)
@@ -82,16 +66,9 @@ class EnvWorker:
         self._collector = Collector(
             self._envs, self._sampler(evaluation=False), first_env_indices=place.first_env_indices
         )
-        first = self._envs[0]
-        available = init_state_counts(first)
-        self._env_indices = PerEnvQueue(per_env_seed, available, config.env.num_envs)
-        return EnvSpec(
-            first.single_observation_space,
-            first.single_action_space,
-            available,
-            provenance_of(first),
-            fps_of(first),
-        )
+        env_spec = env_spec_of(self._envs[0])
+        self._env_indices = PerEnvQueue(per_env_seed, env_spec.init_states, config.env.num_envs)
+        return env_spec
 
     def collect_episodes(self, videos: VideoRequest | None, eager: bool = False) -> Rollout | None:
         """Run episodes of the queue until it has no more; None if it had none at all.
@@ -115,14 +92,7 @@ class EnvWorker:
         if self._evaluation is None:
             self._evaluation_envs = make_envs(env, num_envs)
             self._evaluation = Collector(self._evaluation_envs, self._sampler(evaluation=True), record=False)
-        envs = self._evaluation_envs
-        return EnvSpec(
-            envs.single_observation_space,
-            envs.single_action_space,
-            init_state_counts(envs),
-            provenance_of(envs),
-            fps_of(envs),
-        )
+        return env_spec_of(self._evaluation_envs)
 
     def evaluate(self, videos: VideoRequest | None) -> Rollout | None:
         """As `collect_episodes`, in the environments of evaluations."""

@@ -17,8 +17,9 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayEr
 
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import ProcessLostError, TrainerError
+from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.runtime.connect import Machines
-from vla_trainer.runtime.env_worker import EnvSpec, EnvWorker
+from vla_trainer.runtime.env_worker import EnvWorker
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Rollout
 

@@ -1,4 +1,4 @@
-"""Make the policy that a config names and the context that it computes in; write its checkpoints."""
+"""Make the policy that a config names and the context that it computes in."""
 
 import copy
 import importlib
@@ -6,19 +6,30 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from gymnasium.vector import VectorEnv
+from gymnasium import spaces
 
-from vla_trainer import checkpoint, resume
-from vla_trainer.config.schema import Config, PolicyConfig
+from vla_trainer import checkpoint
+from vla_trainer.config.schema import PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import Policy
-from vla_trainer.provenance import Provenance
 
 
-def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
+class Spaces(Protocol):
+    """Spaces of one environment."""
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """Of what the policy looks at."""
+
+    @property
+    def action_space(self) -> spaces.Space[Any]:
+        """Of what it does."""
+
+
+def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
     """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.path` if it is set.
 
     Raises:
@@ -38,7 +49,7 @@ def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
     if policy.lora is not None:
         kwargs["lora"] = policy.lora.model_dump(exclude_none=True)
     try:
-        made = factory(envs.single_observation_space, envs.single_action_space, **kwargs)
+        made = factory(env.observation_space, env.action_space, **kwargs)
     except TypeError as error:
         if "argument" not in str(error):
             raise
@@ -94,18 +105,3 @@ def frozen_copy(policy: Policy) -> Policy:
     for weight in copied.parameters():
         weight.requires_grad_(False)
     return copied
-
-
-def write_checkpoint(
-    config: Config,
-    folder: Path,
-    iteration: int,
-    policy: Policy,
-    state: dict[str, Any],
-    provenance: Provenance,
-    score: float | None,
-) -> checkpoint.Unpublished:
-    """`checkpoint.write`, as `config.trainer` says; `score` is the value of `trainer.best_metric`, if measured."""
-    trainer, state = config.trainer, {resume.CONFIG_KEY: resume.written_under(config), **state}
-    scored = checkpoint.Score(trainer.best_metric, score)
-    return checkpoint.write(folder, iteration, policy, state, trainer.keep_checkpoints, provenance, scored)
