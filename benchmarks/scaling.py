@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import stage_times
+from compact_json import write_json
 
 import vla_trainer.cluster  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
@@ -220,7 +221,7 @@ def main() -> None:
         if args.stage_times is not None:
             times.write(args.stage_times)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":
