@@ -30,6 +30,7 @@ def compact(value: Any, depth: int = 0) -> str:
 
 def write_json(file: Path, value: Any) -> None:
     """Write `value` to `file`: the whole of it, or the file stays what it was."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".part")
     partial.write_text(compact(value) + "\n", encoding="utf-8")
     partial.replace(file)

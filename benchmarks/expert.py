@@ -271,7 +271,6 @@ def main() -> None:
     if given.markdown:
         print(markdown(figures))
         return
-    given.json.parent.mkdir(parents=True, exist_ok=True)
     measure(figures, given, states)
     if given.summary is not None:
         write_json(given.summary, summary(figures))

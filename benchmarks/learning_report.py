@@ -184,7 +184,7 @@ def main() -> None:
     runs = read(args.results)
     if unknown := set(args.only or ()) - set(runs):
         parser.error(f"--only: {', '.join(sorted(unknown))}; there are {', '.join(runs)}")
-    runs = {name: run for name, run in runs.items() if args.only is None or name in args.only}
+    runs = {name: runs[name] for name in args.only or runs}
     if args.write is not None:
         save(args.write, runs)
     # a run that was stopped has no evaluation at its end, and no row

@@ -10,7 +10,7 @@ tiny policy.
    that `vla_trainer.prediction` makes of the stage times. Bar: within 15% of the measured iteration.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json \
-        --stage-times benchmarks/results/stage_times.json
+        --stage-times runs/stage_times.json
 """
 
 from __future__ import annotations
