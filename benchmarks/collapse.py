@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from collapse_plants import PLANTS, Plant
+from compact_json import write_json
 from rich.console import Console
 from rich.table import Table
 
@@ -259,7 +260,7 @@ def main() -> None:
                     sys.exit(f"{name} ended in an error; the same command goes on from here")
     result = report(out, args.offline)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":

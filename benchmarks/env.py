@@ -22,6 +22,7 @@ from typing import Any
 import gymnasium
 import mujoco
 import numpy as np
+from compact_json import write_json
 from libero_peer import CAMERAS, actions
 from numba import njit
 from rich.console import Console
@@ -304,7 +305,7 @@ def main() -> None:
     }
     peer.close()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    write_json(options.out, results)
 
     table = Table(title=f"libero_gym on {assets.name}")
     for column in ("figure", "measured", "bar"):

@@ -1,9 +1,10 @@
-"""The scripted expert on published initial states: `python benchmarks/expert.py [--suites libero_90] [--json FILE]`.
+"""The scripted expert on published initial states: `python benchmarks/expert.py [--suites libero_90] [--summary FILE]`.
 
 Each episode is played without pictures, within the suite's time limit, with the state's number as the seed. The file
 has of every asset set, suite and task: how many states were tried and solved, control steps of those that were, wall
 seconds, and each failure's state and reason. It is written after every task; an episode that is in it is not played
-again; `--again` drops a task's episodes that another version of the expert played.
+again; `--again` drops a task's episodes that another version of the expert played. `--summary` writes the tasks without
+their episodes, which is benchmarks/results/expert.json.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compact_json import write_json
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -31,7 +33,7 @@ from libero_gym.tasks import load_suite
 
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 STATES = 50
-RESULTS = Path(__file__).parent / "results" / "expert.json"
+RESULTS = Path("runs/expert.json")
 Episode = dict[str, Any]
 """state, solved, steps, seconds, notes, unmet (predicates that did not hold at the end), expert (its version)."""
 Figures = dict[str, dict[str, dict[str, dict[str, Any]]]]
@@ -132,11 +134,15 @@ def chosen_states(choice: str | None, per_task: int) -> list[int]:
     return states
 
 
-def write(file: Path, figures: Figures) -> None:
-    """The whole file or what it was before."""
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(figures, indent=1) + "\n")
-    partial.replace(file)
+def summary(figures: Figures) -> Figures:
+    """Return the figures without their episodes."""
+    return {
+        assets: {
+            suite: {task: {key: figure[key] for key in figure if key != "episodes"} for task, figure in tasks.items()}
+            for suite, tasks in suites.items()
+        }
+        for assets, suites in figures.items()
+    }
 
 
 def tasks_of(figures: Figures) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -240,7 +246,7 @@ def measure(figures: Figures, given: argparse.Namespace, states: list[int]) -> N
                 name, suite, task, old, count = jobs[done]
                 tasks = figures.setdefault(name, {}).setdefault(suite, {})
                 tasks[str(task.index)] = row(task.instruction, merged(old, done.result()))
-                write(given.json, figures)
+                write_json(given.json, figures)
                 progress.advance(bar, count)
 
 
@@ -253,6 +259,7 @@ def main() -> None:
     parser.add_argument("--per-task", type=int, default=5, help="else so many, evenly among the 50")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, default=RESULTS, help="the figures, kept and added to")
+    parser.add_argument("--summary", type=Path, help="also write the tasks' figures, without episodes")
     parser.add_argument("--again", action="store_true", help="instead of what another version of it played")
     parser.add_argument("--markdown", action="store_true", help="play nothing; print the figures as tables of a page")
     given = parser.parse_args()
@@ -265,6 +272,8 @@ def main() -> None:
         print(markdown(figures))
         return
     measure(figures, given, states)
+    if given.summary is not None:
+        write_json(given.summary, summary(figures))
     report(figures, Console(width=180))
 
 

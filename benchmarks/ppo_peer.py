@@ -16,7 +16,6 @@ The bar: our mean over the seeds is not below Stable-Baselines3's by more than o
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import tempfile
@@ -29,6 +28,7 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from compact_json import write_json
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rich.console import Console
 from rich.table import Table
@@ -204,7 +204,7 @@ def main() -> None:
         "gymnasium": gymnasium.__version__,
     }
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(given.json, figures)
 
 
 if __name__ == "__main__":

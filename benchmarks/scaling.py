@@ -10,7 +10,7 @@ tiny policy.
    that `vla_trainer.planner` makes of the stage times. Bar: within 15% of the measured iteration.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json \
-        --stage-times benchmarks/results/stage_times.json
+        --stage-times runs/stage_times.json
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import stage_times
+from compact_json import write_json
 
 import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
@@ -219,7 +220,7 @@ def main() -> None:
         if args.stage_times is not None:
             times.write(args.stage_times)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":
