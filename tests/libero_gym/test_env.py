@@ -22,7 +22,7 @@ from libero_gym.errors import (
     TaskError,
 )
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 BESIDE = "pick_up_the_black_bowl_next_to_the_ramekin_and_place_it_on_the_plate"
 
 
@@ -129,7 +129,7 @@ def test_same_task_state_and_seed_give_the_same_scene_in_another_process(env):
     observation, info = env.reset(seed=11, options=options)
     code = (
         "import gymnasium, json, hashlib\n"
-        "env = gymnasium.make('libero/Spatial-v0', assets='builtin', image_size=32, settle_steps=2)\n"
+        "env = gymnasium.make('libero_gym:libero/Spatial-v0', assets='builtin', image_size=32, settle_steps=2)\n"
         f"observation, info = env.reset(seed=11, options={options!r})\n"
         "u = env.unwrapped\n"
         "print(json.dumps([u.get_sim_state().tolist(), u.model.body_pos.tolist(),\n"

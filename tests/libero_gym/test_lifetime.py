@@ -19,7 +19,7 @@ from libero_gym.env import LiberoEnv
 from libero_gym.errors import ClosedError, EnvAttributeError, ForkError, LiberoGymError, OptionError, ResetNeededError
 from libero_gym.render.renderer import Renderer
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 16, "render_quality": "fast", "settle_steps": 0, "task": 1}
 
 

@@ -5,9 +5,14 @@ import pytest
 
 
 def test_env_and_vector_env_name_set_version_and_caveats():
-    env = gymnasium.make("libero/Spatial-v0", task=0, assets="builtin", cameras=())
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, assets="builtin", cameras=())
     envs = gymnasium.make_vec(
-        "libero/Spatial-v0", num_envs=1, vectorization_mode="vector_entry_point", task=0, assets="builtin", cameras=()
+        "libero_gym:libero/Spatial-v0",
+        num_envs=1,
+        vectorization_mode="vector_entry_point",
+        task=0,
+        assets="builtin",
+        cameras=(),
     )
     name = env.unwrapped.asset_set
     assert name.startswith("builtin-")
@@ -22,7 +27,7 @@ def test_env_and_vector_env_name_set_version_and_caveats():
 
 
 def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
-    env = gymnasium.make("libero/Goal-v0", assets=official_assets)
+    env = gymnasium.make("libero_gym:libero/Goal-v0", assets=official_assets)
     assert env.metadata["benchmark_caveats"] == ()
     # A folder is named by what is in it, so that two machines give equal sets one name.
     assert env.metadata["assets"] == f"folder-{env.metadata['assets_version']}"
@@ -43,7 +48,9 @@ def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
     ],
 )
 def test_each_departure_from_the_published_evaluation_is_named(change, said, official_assets):
-    caveats = gymnasium.make("libero/Goal-v0", assets=official_assets, **change).metadata["benchmark_caveats"]
+    caveats = gymnasium.make("libero_gym:libero/Goal-v0", assets=official_assets, **change).metadata[
+        "benchmark_caveats"
+    ]
     assert len(caveats) == 1
     assert said in caveats[0]
 
@@ -60,5 +67,5 @@ def test_each_departure_from_the_published_evaluation_is_named(change, said, off
     ],
 )
 def test_the_union_s_time_limit_is_held_against_those_of_the_tasks_own_suites(kwargs, said, official_assets):
-    env = gymnasium.make("libero/130-v0", assets=official_assets, **kwargs)
+    env = gymnasium.make("libero_gym:libero/130-v0", assets=official_assets, **kwargs)
     assert env.metadata["benchmark_caveats"] == said

@@ -14,7 +14,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from libero_gym.spaces import INSTRUCTION_CHARACTERS, InstructionSpace
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {
     "assets": "builtin",
     "image_size": 16,

@@ -35,7 +35,7 @@ def env():
 
 @pytest.fixture(scope="module")
 def envs():
-    made = gymnasium.make_vec("libero/Spatial-v0", num_envs=2, workers=2, **OPTIONS)
+    made = gymnasium.make_vec("libero_gym:libero/Spatial-v0", num_envs=2, workers=2, **OPTIONS)
     yield made
     made.close()
 
@@ -172,7 +172,7 @@ def test_odd_constructor_arguments_are_refused_by_name():
     with pytest.raises(OptionError, match="name one of them twice"):
         LiberoEnv("spatial", cameras=["wrist", "wrist"], assets="builtin")
     with pytest.raises(OptionError, match=r"unexpected keyword argument 'image_sise'.*did you mean 'image_size'"):
-        gymnasium.make("libero/Spatial-v0", image_sise=64)
+        gymnasium.make("libero_gym:libero/Spatial-v0", image_sise=64)
 
 
 def test_odd_arguments_of_a_vector_environment_are_refused_by_name():

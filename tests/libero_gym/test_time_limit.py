@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"task": 0, "assets": "builtin", "cameras": (), "settle_steps": 0, "physics_quality": "fast"}
 NEVER = (None, None)
 

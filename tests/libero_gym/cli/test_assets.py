@@ -114,10 +114,10 @@ def test_an_environment_uses_what_is_remembered(cache, tmp_path, builtin, monkey
     shutil.copytree(builtin, mine)
     monkeypatch.setenv("LIBERO_GYM_CACHE", cache)
     remember(str(mine))
-    env = gymnasium.make("libero/Spatial-v0", task=0, cameras=())
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=())
     assert env.metadata["assets"].startswith("folder-")
     forget()
-    assert gymnasium.make("libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
+    assert gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
 
 
 @pytest.mark.parametrize(

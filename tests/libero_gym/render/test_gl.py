@@ -40,7 +40,9 @@ needs_egl = pytest.mark.skipif(gl.probe("egl") is not None, reason="EGL does not
 def test_a_device_by_its_index_draws_the_same_picture():
     frames = []
     for device in (None, 0):
-        env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=device)
+        env = gymnasium.make(
+            "libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=device
+        )
         frames.append(env.reset(seed=0, options={"init_state": 0})[0]["image"])
         env.close()
     assert frames[0].std() > 10
@@ -49,7 +51,7 @@ def test_a_device_by_its_index_draws_the_same_picture():
 
 @needs_egl
 def test_a_device_that_is_not_there_is_named():
-    env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=99)
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=99)
     with pytest.raises(RenderError, match=r"render_device 99 of \d+ EGL devices; allowed: 0 to \d"):
         env.reset(seed=0)
 
@@ -63,7 +65,7 @@ def test_a_device_needs_egl(monkeypatch):
 
 TRITON_AFTERWARDS = """
 import gymnasium
-env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32)
+env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32)
 env.reset(seed=0)
 import triton
 print(env.step(env.action_space.sample())[0]["image"].std())

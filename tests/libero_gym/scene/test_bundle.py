@@ -28,7 +28,7 @@ from libero_gym.scene.source import InstalledScenes, scene_source
 from libero_gym.tasks import load_suite
 
 BUILTIN = f"builtin-{VERSION}"
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 TASKS = [load_suite("spatial").tasks[index] for index in (1, 4)]
 REPOSITORY = Path(__file__).parents[3]
 
@@ -38,7 +38,7 @@ import hashlib, json, sys
 import gymnasium, numpy as np
 digest = hashlib.sha256()
 for quality, split in (("reference", "eval"), ("fast", "train")):
-    env = gymnasium.make("libero/Spatial-v0", task=[1, 4], assets=sys.argv[1], image_size=32, settle_steps=1,
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=[1, 4], assets=sys.argv[1], image_size=32, settle_steps=1,
                          render_quality=quality, split=split, render_mode="rgb_array")
     for task in (1, 4):
         env.reset(seed=5, options={"task": task})

@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 
 from libero_gym.errors import ActionError, InitStateError, OptionError, TaskError, WorkerError
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 32, "render_quality": "fast", "settle_steps": 1, "action_chunk": 2}
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 

@@ -1,6 +1,6 @@
 """LIBERO's 130 robot-manipulation tasks as Gymnasium environments.
 
-Installing the package is enough: `gymnasium.make("libero/Spatial-v0", task=0)` finds it.
+Importing the package registers them, and so does `gymnasium.make("libero_gym:libero/Spatial-v0", task=0)`.
 """
 
 from libero_gym.registration import register_envs

@@ -1,8 +1,4 @@
-"""The ids that `gymnasium.make` and `gymnasium.make_vec` know after installation.
-
-`libero_gym_autoload` calls `register_envs` when Gymnasium is imported, `import libero_gym` does too, and so does the
-entry-point group `gymnasium.envs` where a version of Gymnasium reads it.
-"""
+"""The ids that `gymnasium.make` and `gymnasium.make_vec` know once `libero_gym` is imported."""
 
 from __future__ import annotations
 
