@@ -17,11 +17,11 @@ from libero_gym.engine.world import World
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import ClosedError, ResetNeededError
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
-from libero_gym.options import CONTROL_HZ, NO_LIMIT, EnvOptions, check_options
+from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
 from libero_gym.provenance import provenance
 from libero_gym.render.renderer import Renderer
-from libero_gym.starts import check_reset
-from libero_gym.time_limit import with_limit
+from libero_gym.reset_request import check_reset
+from libero_gym.time_limit import NO_LIMIT, with_limit
 
 
 class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):

@@ -15,8 +15,8 @@ import numpy as np
 
 from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
 from libero_gym.options import EnvOptions
+from libero_gym.reset_request import ResetRequest, check_reset
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
-from libero_gym.starts import ResetRequest, check_reset
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task

@@ -19,6 +19,7 @@ from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
+from libero_gym.time_limit import NO_LIMIT
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
@@ -26,7 +27,6 @@ RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
 #: Control steps a second.
 CONTROL_HZ = 20
-NO_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from libero_gym import spaces, starts
+from libero_gym import reset_request, spaces
 from libero_gym.checks import check_choice, check_integer, finite_array
 from libero_gym.errors import (
     ActionError,
@@ -33,7 +33,7 @@ from libero_gym.errors import (
 )
 from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
 from libero_gym.provenance import provenance
-from libero_gym.starts import check_reset, check_reset_keys, check_seeds, one_for_each
+from libero_gym.reset_request import check_reset, check_reset_keys, check_seeds, one_for_each
 from libero_gym.tasks.init_states import count_states
 from libero_gym.time_limit import with_limit, with_time_limit
 from libero_gym.workers import WORKER_KINDS, open_workers
@@ -41,7 +41,7 @@ from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.protocol import Results
 from libero_gym.workers.rows import Row, is_over, stand_still
 
-RESET_OPTIONS = ("reset_mask", *starts.RESET_OPTIONS)
+RESET_OPTIONS = ("reset_mask", *reset_request.RESET_OPTIONS)
 MAX_ENVS = 1_000_000
 #: What `LiberoVectorEnv` takes and `LiberoEnv` does not; for the message on an unknown keyword argument.
 _OWN_ARGUMENTS = ("num_envs", "workers", "worker_kind", "worker_timeout", "autoreset_mode", "copy")

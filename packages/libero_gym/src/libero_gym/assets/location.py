@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.download import official_folder
-from libero_gym.assets.source import LAYOUT, builtin_folder, official_present
-from libero_gym.scene.bundle import is_bundle
+from libero_gym.assets.source import LAYOUT, builtin_folder, is_bundle, official_present
 
 
 @dataclass(frozen=True)

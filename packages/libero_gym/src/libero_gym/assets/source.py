@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from libero_gym.assets.default import remembered
@@ -22,6 +23,9 @@ SOURCES = ("auto", "official", "builtin")
 BUILTIN_PREFIX = "builtin-"
 #: What a folder of LIBERO's layout holds, as far as the five suites read it.
 LAYOUT = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
+
+#: A folder with this file is a bundle of compiled scenes (`libero_gym.scene.bundle`), not an asset set.
+BUNDLE_INDEX = "bundle.json"
 
 logger = logging.getLogger("libero_gym")
 
@@ -162,11 +166,10 @@ def generate_builtin(folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    from libero_gym import __version__
     from libero_gym.assets import builtin
 
     builtin.generate(folder)
-    write_manifest(folder, f"{BUILTIN_PREFIX}{builtin.VERSION}", f"libero-gym {__version__}")
+    write_manifest(folder, f"{BUILTIN_PREFIX}{builtin.VERSION}", f"libero-gym {version('libero-gym')}")
 
 
 @functools.cache
@@ -175,7 +178,7 @@ def _folder(folder: Path, where: str) -> AssetSet:
         if os.sep not in str(folder) and "." not in str(folder):
             raise unknown(AssetError, "asset set", str(folder), [*SOURCES, "a folder of LIBERO's layout"])
         raise AssetError(f"{where} is not a folder; allowed: {', '.join(SOURCES)}, or a folder of LIBERO's layout")
-    if (folder / "bundle.json").is_file():
+    if is_bundle(folder):
         raise AssetError(f"{where} is a bundle of compiled scenes; scenes are compiled from LIBERO's assets themselves")
     missing = [name for name in LAYOUT if not (folder / name).is_dir()]
     if missing:
@@ -185,6 +188,11 @@ def _folder(folder: Path, where: str) -> AssetSet:
         )
     folder = folder.resolve()
     return AssetSet(f"folder-{content_digest(folder)[:12]}", folder)
+
+
+def is_bundle(folder: Path) -> bool:
+    """Return whether a folder is a bundle, whole or not."""
+    return (folder / BUNDLE_INDEX).is_file()
 
 
 def official_present() -> Path | None:

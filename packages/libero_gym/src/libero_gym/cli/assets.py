@@ -86,8 +86,8 @@ def use(
     import os
 
     from libero_gym.assets.default import forget, remember
-    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, resolve_assets
-    from libero_gym.scene.bundle import BundledScenes, is_bundle
+    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, is_bundle, resolve_assets
+    from libero_gym.scene.bundle import BundledScenes
 
     if reset == (named is not None) and named != "auto":
         raise OptionError("name one of FOLDER, official, builtin, auto, or --reset alone")

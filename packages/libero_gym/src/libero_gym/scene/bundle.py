@@ -3,7 +3,7 @@
     bundle.json        what it was made with and of, its tasks, size and SHA-256 of every other file and of the models
     parts.bin          the parts of all models, each once; `scene.model_parts`
     scenes/libero_spatial-0/
-        model.npy      where this model's parts lie       scene.json       its tables, `scene.tables`
+        model.npy      where this model's parts lie       scene.json       its tables, `tasks.tables`
         fast.npz       decimated visual meshes            states.npy       initial states sampled by LIBERO
         published.npz  LIBERO's own initial states: "eval" and "train"
 
@@ -25,6 +25,7 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets.manifest import FileRecord, file_sha256
+from libero_gym.assets.source import BUNDLE_INDEX
 from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
 from libero_gym.scene.cache import FORMAT
 from libero_gym.scene.compiled import CompiledScene
@@ -33,7 +34,6 @@ from libero_gym.tasks.suites import SUITES, UNION, Suite, Task, resolve_suite, u
 
 #: Raise it when the layout above changes.
 BUNDLE_FORMAT = 2
-INDEX = "bundle.json"
 PARTS = "parts.bin"
 MODEL = "model.npy"
 PUBLISHED = "published.npz"
@@ -89,7 +89,7 @@ class BundledScenes:
             AssetError: it is of another format or for another MuJoCo, or cannot be read.
         """
         try:
-            index: dict[str, Any] = json.loads((folder / INDEX).read_text())
+            index: dict[str, Any] = json.loads((folder / BUNDLE_INDEX).read_text())
             formats, compiled_with = (index["format"], index["scene_format"]), index["mujoco"]
             if formats == (BUNDLE_FORMAT, FORMAT) and compiled_with == mujoco.__version__:
                 tasks = [
@@ -103,7 +103,7 @@ class BundledScenes:
                 return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), files, models)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(
-                f"{folder / INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
+                f"{folder / BUNDLE_INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
                 "it again: libero-gym bundle --help"
             ) from error
         if formats != (BUNDLE_FORMAT, FORMAT):
@@ -212,11 +212,6 @@ class BundledScenes:
             f"the bundle {self.folder} does not have {what}; it has {listed}. Write one that does with libero-gym "
             "bundle --suite SUITE --task TASK --out DIR"
         )
-
-
-def is_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle, whole or not."""
-    return (folder / INDEX).is_file()
 
 
 def scene_place(task: Task) -> str:

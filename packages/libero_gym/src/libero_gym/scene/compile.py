@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.render.decimation import decimate
+from libero_gym.scene.decimation import decimate
 from libero_gym.scene.libero_import import import_libero, make_libero_env
 from libero_gym.scene.plain_look import simplify_look
-from libero_gym.scene.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
 from libero_gym.tasks.suites import Task, load_suite
+from libero_gym.tasks.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
 
 CONDITIONS = {"open": "is_open", "close": "is_close", "turnon": "turn_on", "turnoff": "turn_off"}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from libero_gym.scene.tables import SceneTable
+from libero_gym.tasks.tables import SceneTable
 
 
 @dataclass(frozen=True)

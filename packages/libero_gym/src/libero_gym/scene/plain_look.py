@@ -10,7 +10,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from libero_gym.render.decimation import coarser, write_mesh
+from libero_gym.scene.decimation import coarser, write_mesh
 
 _PREFIXES = ("robot", "gripper", "mount")
 #: Triangles that a link's pieces of one colour keep: this part, but not fewer than the second number; the wrist camera

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, resolve_assets
-from libero_gym.scene.bundle import BundledScenes, is_bundle
+from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, is_bundle, resolve_assets
+from libero_gym.scene.bundle import BundledScenes
 from libero_gym.scene.cache import compiled_scene
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.tasks.init_states import published_states

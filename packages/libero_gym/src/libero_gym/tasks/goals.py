@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from libero_gym.errors import SceneError
-from libero_gym.scene.tables import Entity, SceneTable
+from libero_gym.tasks.tables import Entity, SceneTable
 
 Test = Callable[[mujoco.MjData], bool]
 

@@ -16,8 +16,8 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
 
-from libero_gym.scene.tables import Entity, SceneTable
 from libero_gym.tasks.goals import UP_HEIGHT, Goal
+from libero_gym.tasks.tables import Entity, SceneTable
 
 #: Shares of a job that moves a thing; they add up to less than 1, which only success reaches.
 REACH, GRASP, LIFT, PLACE = 0.4, 0.1, 0.2, 0.25

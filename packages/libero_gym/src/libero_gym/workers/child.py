@@ -28,7 +28,7 @@ from libero_gym.errors import EnvAttributeError, WorkerError
 from libero_gym.options import EnvOptions
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.rows import Row
-from libero_gym.workers.shared_rows import CURRENT, FINAL, SharedRows
+from libero_gym.workers.shared_arrays import CURRENT, FINAL, SharedRows
 
 #: A request that takes longer is answered by signs of life in between, one environment at a time.
 _SIGN_SECONDS = 0.25

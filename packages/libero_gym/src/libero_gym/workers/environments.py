@@ -14,7 +14,7 @@ from libero_gym.errors import EnvAttributeError, ResetNeededError, unknown
 from libero_gym.observation import RENDER_SIZE, draw_view, observe
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
-from libero_gym.starts import ResetRequest
+from libero_gym.reset_request import ResetRequest
 from libero_gym.workers.protocol import Arguments
 from libero_gym.workers.rows import Row, followed_by
 

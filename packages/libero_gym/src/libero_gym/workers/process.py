@@ -28,12 +28,12 @@ from multiprocess.connection import wait
 
 from libero_gym.errors import ClosedError, EnvAttributeError, WorkerError
 from libero_gym.options import EnvOptions
-from libero_gym.starts import ResetRequest
+from libero_gym.reset_request import ResetRequest
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.child import Answer
 from libero_gym.workers.protocol import Arguments, Results, forked
 from libero_gym.workers.rows import Row, broken_off, followed_by, is_over
-from libero_gym.workers.shared_rows import CURRENT, FINAL, SharedRows
+from libero_gym.workers.shared_arrays import CURRENT, FINAL, SharedRows
 from libero_gym.workers.worker_process import Died, WorkerProcess
 
 #: How often episodes are begun anew whose worker dies of it: the second death is hardly a coincidence.

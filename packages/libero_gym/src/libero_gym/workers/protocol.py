@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from libero_gym.errors import ForkError
-from libero_gym.starts import ResetRequest
+from libero_gym.reset_request import ResetRequest
 from libero_gym.workers.rows import Row
 
 #: What an environment's method is called with.

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.options import EnvOptions
-from libero_gym.starts import ResetRequest
+from libero_gym.reset_request import ResetRequest
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.protocol import Arguments, Results, forked
