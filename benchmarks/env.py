@@ -117,7 +117,7 @@ def parity(peer: Peer, assets: Any, steps: int) -> dict[str, Any]:
             equal &= world.success() == bool(expected["success"][step])
             values += int((world.proprioception() != expected["proprioception"][step].astype(np.float32)).sum())
             for camera in CAMERAS:
-                Renderer.of_thread().draw(world, camera, raw)
+                Renderer.of_thread().render(world, camera, raw)
                 frames += not np.array_equal(raw, expected[camera][step])
         Renderer.of_thread().release(world.shared)
         rows[suite] = {

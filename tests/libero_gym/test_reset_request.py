@@ -16,14 +16,23 @@ CYCLE.append(CYCLE)
 
 RESETS = [
     *[({"seed": seed}, OptionError) for seed in (-1, 1.0, True, "1", np.float64(2), 2**63, [1], float("nan"))],
-    *[({"options": {"init_state": one}}, InitStateError) for one in (50, -1, 3.9, 3.0, True, "3", np.nan, 10**40, [1])],
-    *[({"options": {"task": one}}, TaskError) for one in (2, -1, 1.5, True, "nobody", np.inf, {}, [1, 4], object())],
     *[
-        ({"options": {"task": 1, "sim_state": one}}, InitStateError)
-        for one in (np.zeros(3), [[1], [1, 2]], "state", 1.0, [None] * 5, {}, [1j] * 92)
+        ({"options": {"init_state": value}}, InitStateError)
+        for value in (50, -1, 3.9, 3.0, True, "3", np.nan, 10**40, [1])
+    ],
+    *[
+        ({"options": {"task": value}}, TaskError)
+        for value in (2, -1, 1.5, True, "nobody", np.inf, {}, [1, 4], object())
+    ],
+    *[
+        ({"options": {"task": 1, "sim_state": state}}, InitStateError)
+        for state in (np.zeros(3), [[1], [1, 2]], "state", 1.0, [None] * 5, {}, [1j] * 92)
     ],
     ({"options": {"init_state": 1, "sim_state": np.zeros(92)}}, InitStateError),
-    *[({"options": one}, OptionError) for one in (5, "task", [("task", 1)], {"tusk": 1}, {1: 2}, {"task": 1, None: 1})],
+    *[
+        ({"options": value}, OptionError)
+        for value in (5, "task", [("task", 1)], {"tusk": 1}, {1: 2}, {"task": 1, None: 1})
+    ],
 ]
 NAMES = [f"{number} {str(case[0])[:40]}" for number, case in enumerate(RESETS)]
 
@@ -58,7 +67,7 @@ def test_a_refused_reset_leaves_the_episode_as_it_was(env):
                 env.reset(**arguments)
             one_line(raised)
         got.append(env.step(np.full(7, 0.5))[4])
-    # The generator draws what it would have drawn, too.
+    # The generator samples what it would have sampled, too.
     assert [*got, env.reset()[1]] == expected
     assert env.np_random.random() == random
 
@@ -154,7 +163,7 @@ FINE = {
 def cases(names):
     for name in names:
         for value in ODD:
-            if not any(value is one or repr(value) == repr(one) for one in FINE.get(name, ())):
+            if not any(value is fine or repr(value) == repr(fine) for fine in FINE.get(name, ())):
                 yield name, value
 
 

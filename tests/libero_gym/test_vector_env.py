@@ -100,7 +100,7 @@ def test_processes_and_numbers_of_workers_give_the_same_bits():
 
 
 def limited(mode):
-    """Two environments whose episodes end at 2 and 4 control steps: the second one starts a decision later."""
+    """Two environments whose episodes end at 2 and 4 control steps: the second one starts a step later."""
     return make(num_envs=2, max_episode_steps=4, autoreset_mode=mode)
 
 

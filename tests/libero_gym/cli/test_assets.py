@@ -45,7 +45,7 @@ def test_status_generate_verify_and_damage(run, cache):
     broken = run("assets", "verify", LIBERO_GYM_CACHE=cache)
     assert broken.returncode == 1
     assert f"{mesh.name}: has other bytes than the manifest says" in broken.stderr
-    assert "1 damaged; mend it: libero-gym assets generate --force" in broken.stdout
+    assert "1 damaged; fix it: libero-gym assets generate --force" in broken.stdout
     code, told = status(run, LIBERO_GYM_CACHE=cache)
     assert code == 1
     assert len(told["damaged"]) == 1

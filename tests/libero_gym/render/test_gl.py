@@ -12,7 +12,7 @@ from libero_gym.errors import RenderError
 from libero_gym.render import gl
 
 
-def test_a_backend_that_draws_is_chosen_and_remembered(cache_folder):
+def test_a_backend_that_renders_is_chosen_and_remembered(cache_folder):
     gl.choose_backend.cache_clear()
     backend = gl.choose_backend()
     assert backend in gl.BACKENDS
@@ -37,7 +37,7 @@ needs_egl = pytest.mark.skipif(gl.probe("egl") is not None, reason="EGL does not
 
 
 @needs_egl
-def test_a_device_by_its_index_draws_the_same_picture():
+def test_a_device_by_its_index_renders_the_same_image():
     frames = []
     for device in (None, 0):
         env = gymnasium.make(
@@ -73,7 +73,7 @@ print(env.step(env.action_space.sample())[0]["image"].std())
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
-def test_triton_may_be_imported_after_a_picture_was_drawn():
+def test_triton_may_be_imported_after_an_image_was_rendered():
     done = subprocess.run([sys.executable, "-c", TRITON_AFTERWARDS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout) > 10

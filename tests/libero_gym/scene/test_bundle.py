@@ -1,4 +1,4 @@
-"""Bundles: what comes out equals what went in, wherever the folder lies, and what is wrong with one is said."""
+"""Bundles: what comes out equals what went in, wherever the folder lies, and errors name what is wrong with one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ for quality, split in (("reference", "eval"), ("fast", "train")):
             digest.update(env.unwrapped.get_sim_state().tobytes())
             digest.update(json.dumps([observation["instruction"], reward, terminated, truncated, info]).encode())
         digest.update(env.render().tobytes())
-assert observation["image"].std() > 10, "a blank picture"
+assert observation["image"].std() > 10, "a blank image"
 absent = {"robosuite", "libero", "scipy", "platformdirs", "typer", "rich", "PIL", "fast_simplification"}
 print(json.dumps({"digest": digest.hexdigest(), "assets": info["assets"],
                   "loaded": sorted(absent & {name.split(".")[0] for name in sys.modules})}))

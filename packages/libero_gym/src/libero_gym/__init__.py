@@ -9,7 +9,7 @@ __all__ = ["__version__", "register_envs"]
 
 
 def __getattr__(name: str) -> str:
-    if name == "__version__":  # read when asked for: it costs more than all else that this module does
+    if name == "__version__":  # read at its first use: it costs more than all else that this module does
         from importlib.metadata import version
 
         return version("libero-gym")

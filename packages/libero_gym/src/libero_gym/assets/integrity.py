@@ -121,14 +121,14 @@ def _xml(path: Path) -> str | None:
     return None
 
 
-def _picture(path: Path) -> str | None:
+def _image(path: Path) -> str | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as image:
+            image.load()
     except (OSError, SyntaxError, ValueError) as error:
-        return f"is not a whole picture ({error})"
+        return f"is not a whole image ({error})"
     return None
 
 
@@ -183,9 +183,9 @@ def _length(path: Path, expected: int) -> str | None:
 
 _CHECKS: dict[str, Callable[[Path], str | None]] = {
     ".xml": _xml,
-    ".png": _picture,
-    ".jpg": _picture,
-    ".jpeg": _picture,
+    ".png": _image,
+    ".jpg": _image,
+    ".jpeg": _image,
     ".msh": _msh,
     ".stl": _stl,
     ".obj": _obj,

@@ -65,7 +65,7 @@ class Choice:
 
 
 def resolve_assets(assets: str | Path = "auto") -> AssetSet:
-    """The asset set that an `assets=` argument names.
+    """Return the asset set that an `assets=` argument names.
 
     Args:
         assets: "official" (downloaded into the cache when it is not there), "builtin", a folder of LIBERO's layout,
@@ -85,7 +85,7 @@ def resolve_assets(assets: str | Path = "auto") -> AssetSet:
 
 
 def choose_auto() -> Choice:
-    """What "auto" means now; nothing is made or downloaded."""
+    """Return what "auto" means now; nothing is made or downloaded."""
     if variable := os.environ.get(ASSETS_VARIABLE):
         return Choice(variable, f"{ASSETS_VARIABLE}={variable!r}")
     if (named := remembered()) is not None:
@@ -134,7 +134,7 @@ def _builtin() -> AssetSet:
 
 
 def _official(folder: Path) -> AssetSet:
-    """The official set, unless its manifest says that this is something else by now."""
+    """Return the official set, unless its manifest does not fit its files any more."""
     if not _is_whole(folder):
         raise AssetError(
             f"files of the official asset set in {folder} have changed since the download; libero-gym assets verify "
@@ -145,7 +145,7 @@ def _official(folder: Path) -> AssetSet:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a set's files are those of its manifest; a set without one is taken as it is."""
+    """Return whether a set's files are those of its manifest; a set without one is taken as it is."""
     try:
         manifest = read_manifest(folder)
     except AssetError:
@@ -154,7 +154,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def builtin_folder() -> Path:
-    """Where the built-in set is, once it was generated; its name is the set's."""
+    """Return where the built-in set is, once it was generated; its name is the set's."""
     from libero_gym.assets import builtin
 
     return cache_folder() / "assets" / f"{BUILTIN_PREFIX}{builtin.VERSION}"
@@ -196,7 +196,7 @@ def is_bundle(folder: Path) -> bool:
 
 
 def official_present() -> Path | None:
-    """Where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
+    """Return where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
     candidates = (
         official_folder(),
         libero_folder() / "assets",

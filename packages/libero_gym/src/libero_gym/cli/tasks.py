@@ -91,7 +91,7 @@ def describe(task: Task) -> dict[str, Any]:
         "instruction": task.instruction,
         "scene": definition.scene,
         "goal": [str(atom) for atom in definition.goal],
-        "start": [str(atom) for atom in definition.start],
+        "start": [str(atom) for atom in definition.init],
         "objects": definition.objects,
         "fixtures": definition.fixtures,
         "objects_of_interest": list(definition.objects_of_interest),

@@ -19,7 +19,7 @@ class RobosuiteWorld(World):
     """A world that robosuite steps and LIBERO judges.
 
     State and images are read from robosuite's own `MjData`; the controller, the gripper, the moment of observation and
-    the goal are theirs. Not for threads: LIBERO draws from NumPy's global generator.
+    the goal are theirs. Not for threads: LIBERO samples from NumPy's global generator.
     """
 
     def __init__(self, scene: CompiledScene, task: Task, assets: AssetSet) -> None:
@@ -72,5 +72,5 @@ class RobosuiteWorld(World):
         return bool(self._env._check_success())
 
     def snapshot(self) -> Snapshot | None:
-        """None: robosuite's controller keeps state of its own, so that every start is simulated."""
+        """None: robosuite's controller keeps state of its own, so that every reset is simulated."""
         return None

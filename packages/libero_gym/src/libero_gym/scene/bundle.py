@@ -103,8 +103,8 @@ class BundledScenes:
                 return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), files, models)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(
-                f"{folder / BUNDLE_INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
-                "it again: libero-gym bundle --help"
+                f"{folder / BUNDLE_INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or "
+                "write it again: libero-gym bundle --help"
             ) from error
         if formats != (BUNDLE_FORMAT, FORMAT):
             raise AssetError(

@@ -116,7 +116,7 @@ def _fill(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that start nothing more once something went wrong."""
+    """Make threads that start no more work after an error."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool

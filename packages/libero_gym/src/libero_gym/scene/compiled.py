@@ -44,7 +44,7 @@ class CompiledScene:
         return cls(folder, table)
 
     def load_model(self, *, decimated: bool = False) -> mujoco.MjModel:
-        """A new copy of the model; worlds write their fixture poses into it, so threads must not share one.
+        """Return a new copy of the model; worlds write their fixture poses into it, so threads must not share one.
 
         Args:
             decimated: with coarser visual meshes, for the "fast" quality; physics is the same.

@@ -52,7 +52,7 @@ class SceneSource(Protocol):
 
 @dataclass(frozen=True)
 class InstalledScenes:
-    """What hf-libero's files and an asset set give: any task, compiled when first asked for."""
+    """What hf-libero's files and an asset set give: any task, compiled at its first use."""
 
     named: str | Path
     """The `assets=` argument; resolved when the tasks are known to be right, because that may download."""
@@ -91,7 +91,7 @@ class InstalledScenes:
             TaskError: the suite does not have it.
             AssetError: there is no such asset set.
         """
-        _ = self.assets  # says now if there is no such set
+        _ = self.assets  # raises now if there is no such set
         return suite.select(task)
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +108,7 @@ class InstalledScenes:
 
 
 def scene_source(assets: str | Path = "auto") -> SceneSource:
-    """The source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
+    """Return the source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
 
     Raises:
         AssetError: a bundle that cannot be used here.
