@@ -59,7 +59,7 @@ def write_manifest(folder: Path, name: str, origin: str) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """A folder's manifest; None if it has none.
+    """Return a folder's manifest; None if it has none.
 
     Raises:
         AssetError: it cannot be read, or is of another format.

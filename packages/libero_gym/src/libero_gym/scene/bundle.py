@@ -118,8 +118,11 @@ class BundledScenes:
         )
 
     def __reduce__(self) -> tuple[Callable[[Path], BundledScenes], tuple[Path]]:
-        """By its folder. Scenes that were loaded are a megabyte, more than a pipe holds, so that a new process would
-        have to be waited for before the next could be started."""
+        """Pickle it by its folder.
+
+        Scenes that were loaded are a megabyte, more than a pipe holds: a new process would have to be waited for before
+        the next could be started.
+        """
         return type(self).open, (self.folder,)
 
     @property
@@ -132,7 +135,7 @@ class BundledScenes:
         raise OptionError(f"engine 'robosuite' with the bundle {self.folder}, which holds no assets; allowed: 'native'")
 
     def suite(self, name: str) -> Suite:
-        """A suite, with the tasks that the bundle has.
+        """Return a suite, with the tasks that the bundle has.
 
         Raises:
             SuiteError: LIBERO has no such suite; AssetError: the bundle has none of its tasks.
@@ -147,7 +150,7 @@ class BundledScenes:
         return Suite(suite, env_id, limit, tasks)
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that `task` names; None for those of the suite that the bundle has.
+        """Return the tasks that `task` names; None for those of the suite that the bundle has.
 
         Raises:
             AssetError: the bundle does not have it; SceneError: files of it are missing or cut short.
@@ -161,7 +164,7 @@ class BundledScenes:
         return tasks
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each.
+        """Return LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each.
 
         Raises:
             SceneError: the bundle is not whole.
@@ -169,7 +172,7 @@ class BundledScenes:
         return self.scene(task).published_states
 
     def scene(self, task: Task) -> BundledScene:
-        """The compiled scene of a task.
+        """Return the compiled scene of a task.
 
         Raises:
             SceneError: the bundle is not whole.
@@ -215,5 +218,5 @@ class BundledScenes:
 
 
 def scene_place(task: Task) -> str:
-    """A task's folder in a bundle."""
+    """Return a task's folder in a bundle."""
     return f"scenes/{task.suite}-{task.index}"

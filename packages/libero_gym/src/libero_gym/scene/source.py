@@ -38,16 +38,16 @@ class SceneSource(Protocol):
         """What LIBERO itself builds the scenes from, where it is here."""
 
     def suite(self, name: str) -> Suite:
-        """A suite, with the tasks that there are scenes for."""
+        """Return a suite, with the tasks that there are scenes for."""
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that a `task=` argument names; see `Suite.select`."""
+        """Return the tasks that a `task=` argument names; see `Suite.select`."""
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
+        """Return LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
 
     def scene(self, task: Task) -> CompiledScene:
-        """The compiled scene of a task."""
+        """Return the compiled scene of a task."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class InstalledScenes:
         return self.assets.version
 
     def suite(self, name: str) -> Suite:
-        """A whole suite.
+        """Return a whole suite.
 
         Raises:
             SuiteError: no such suite; LiberoGymError: hf-libero is not installed.
@@ -85,7 +85,7 @@ class InstalledScenes:
         return load_suite(name)
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that `task` names.
+        """Return the tasks that `task` names.
 
         Raises:
             TaskError: the suite does not have it.
@@ -95,11 +95,11 @@ class InstalledScenes:
         return suite.select(task)
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task, from hf-libero's files."""
+        """Return LIBERO's states of a task, from hf-libero's files."""
         return published_states(task)
 
     def scene(self, task: Task) -> CompiledScene:
-        """The compiled scene of a task, from the cache, or compiled into it.
+        """Return the compiled scene of a task, from the cache, or compiled into it.
 
         Raises:
             SceneError, AssetError: it cannot be compiled.

@@ -31,7 +31,7 @@ class Atom:
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        """As a sentence, e.g. "akita_black_bowl_1 is on plate_1"."""
+        """Return it as a sentence, e.g. "akita_black_bowl_1 is on plate_1"."""
         sentence = _SENTENCES.get(self.name)
         if sentence is None or len(self.arguments) != sentence.count("{"):
             return f"{self.name}({', '.join(self.arguments)})"

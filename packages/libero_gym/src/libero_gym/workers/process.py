@@ -266,7 +266,7 @@ class ProcessWorkers:
         return ready
 
     def _complete(self, index: int, row: Row) -> Row:
-        """A worker's row with its arrays, copied out of the shared memory into the batch."""
+        """Copy a worker's arrays out of the shared memory into the batch, and return its row with them."""
         info = row.info
         if "final_obs" in info:
             info["final_obs"] = self._shared.read(index, FINAL, info["final_obs"])
