@@ -135,7 +135,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets"), "PATH": path}
     dataset = DATASET.format(tasks=f"{args.suite}-{args.task}" if args.alone else args.suite, seed=args.seed)
-    suite = f"env.id=libero/{args.suite.capitalize()}-v0"
+    suite = f"env.id=libero_gym:libero/{args.suite.capitalize()}-v0"
     common = [suite, f"trainer.seed={args.seed}"]
     which = [] if args.task is None else [f"env.task={args.task}"]
     which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]

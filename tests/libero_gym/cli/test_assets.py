@@ -45,7 +45,7 @@ def test_status_generate_verify_and_damage(run, cache):
     broken = run("assets", "verify", LIBERO_GYM_CACHE=cache)
     assert broken.returncode == 1
     assert f"{mesh.name}: has other bytes than the manifest says" in broken.stderr
-    assert "1 damaged; mend it: libero-gym assets generate --force" in broken.stdout
+    assert "1 damaged; fix it: libero-gym assets generate --force" in broken.stdout
     code, told = status(run, LIBERO_GYM_CACHE=cache)
     assert code == 1
     assert len(told["damaged"]) == 1
@@ -114,10 +114,10 @@ def test_an_environment_uses_what_is_remembered(cache, tmp_path, builtin, monkey
     shutil.copytree(builtin, mine)
     monkeypatch.setenv("LIBERO_GYM_CACHE", cache)
     remember(str(mine))
-    env = gymnasium.make("libero/Spatial-v0", task=0, cameras=())
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=())
     assert env.metadata["assets"].startswith("folder-")
     forget()
-    assert gymnasium.make("libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
+    assert gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_a_sheet_shows_what_the_environment_shows(run, tmp_path):
     assert f"written: {out} (2 tasks of builtin-" in done.stdout
     sheet = np.asarray(Image.open(out))
     env = gymnasium.make(
-        "libero/Spatial-v0",
+        "libero_gym:libero/Spatial-v0",
         task=1,
         assets="builtin",
         image_size=64,

@@ -48,7 +48,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(demos.app, name="demos")
 app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
-    'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'
+    'machine gymnasium.make("libero_gym:libero/Spatial-v0", task=0, assets="spatial-bundle")'
 )(bundle)
 
 app.command(

@@ -86,8 +86,8 @@ def use(
     import os
 
     from libero_gym.assets.default import forget, remember
-    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, resolve_assets
-    from libero_gym.scene.bundle import BundledScenes, is_bundle
+    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, is_bundle, resolve_assets
+    from libero_gym.scene.bundle import BundledScenes
 
     if reset == (named is not None) and named != "auto":
         raise OptionError("name one of FOLDER, official, builtin, auto, or --reset alone")
@@ -149,7 +149,7 @@ def verify(
     from rich.console import Console
 
     from libero_gym.assets.integrity import count_files, inspect
-    from libero_gym.assets.location import absent, locate, mend
+    from libero_gym.assets.location import absent, fix_hint, locate
     from libero_gym.assets.source import choose_auto, resolve_assets
     from libero_gym.cli.progress import progress_bar
 
@@ -167,7 +167,7 @@ def verify(
         Console(stderr=True, highlight=False).print(f"{damage.path}: {damage.reason}", markup=False, soft_wrap=True)
     typer.echo(
         f"{found.folder}: {inspection.files} files, {inspection.size / 1e6:.1f} MB, {_method(inspection)}: "
-        + (f"{len(inspection.damages)} damaged; {mend(chosen)}" if inspection.damages else "whole")
+        + (f"{len(inspection.damages)} damaged; {fix_hint(chosen)}" if inspection.damages else "whole")
     )
     if inspection.damages:
         raise SystemExit(1)
@@ -181,7 +181,7 @@ def _print_status(tree: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from libero_gym.assets.location import mend
+    from libero_gym.assets.location import fix_hint
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -199,7 +199,7 @@ def _print_status(tree: dict[str, object]) -> None:
         whole = "yes" if not damages else "\n".join([f"no, {len(damages)} damaged:", *map(str, damages[:10])])
         table.add_row("whole", f"{whole}, by {tree['checked_by']}" if "checked_by" in tree and not damages else whole)
         if damages:
-            table.add_row("", mend(str(tree["uses"])))
+            table.add_row("", fix_hint(str(tree["uses"])))
     else:
         table.add_row("note", str(tree["note"]))
     if str(tree["name"]).startswith("builtin-"):

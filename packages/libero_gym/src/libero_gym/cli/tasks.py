@@ -91,7 +91,7 @@ def describe(task: Task) -> dict[str, Any]:
         "instruction": task.instruction,
         "scene": definition.scene,
         "goal": [str(atom) for atom in definition.goal],
-        "start": [str(atom) for atom in definition.start],
+        "start": [str(atom) for atom in definition.init],
         "objects": definition.objects,
         "fixtures": definition.fixtures,
         "objects_of_interest": list(definition.objects_of_interest),
@@ -178,8 +178,8 @@ def _print(tree: dict[str, Any]) -> None:
     states, limit = tree["init_states"], tree["max_episode_steps"]
     table.add_row("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)")
     table.add_row("time limit", f"{limit} control steps, {limit / 20:g} s")
-    table.add_row("make it", f'gymnasium.make("{tree["env_id"]}", task={tree["index"]})')
-    table.add_row("among all", f'gymnasium.make("{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
+    table.add_row("make it", f'gymnasium.make("libero_gym:{tree["env_id"]}", task={tree["index"]})')
+    table.add_row("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
     Console(highlight=False).print(table, markup=False)
 
 

@@ -15,7 +15,7 @@ def check_asset_set() -> Finding:
     """Generates the built-in set if that is what is used; downloads nothing."""
     from libero_gym.assets.default import remembered
     from libero_gym.assets.integrity import inspect
-    from libero_gym.assets.location import absent, locate, mend
+    from libero_gym.assets.location import absent, fix_hint, locate
     from libero_gym.assets.source import ASSETS_VARIABLE, BUILTIN_PREFIX, SOURCES, choose_auto, resolve_assets
     from libero_gym.scene.bundle import BundledScenes
 
@@ -39,7 +39,7 @@ def check_asset_set() -> Finding:
         first = inspection.damages[0]
         more = f" (and {len(inspection.damages) - 1} more)" if len(inspection.damages) > 1 else ""
         said = f"{assets.name} in {assets.folder}: {first.path} {first.reason}{more}"
-        return Finding("assets", "failed", said, mend(choice.named))
+        return Finding("assets", "failed", said, fix_hint(choice.named))
     how = "checksums" if inspection.by_manifest else "structure of each file"
     said = f"{assets.name} in {assets.folder}, because {choice.why}; {size}, whole by {how}"
     if assets.name.startswith(BUILTIN_PREFIX):

@@ -60,11 +60,11 @@ def _options(suite: str) -> EnvOptions | None:
 
 
 def _brightness(episode: Episode) -> float:
-    from libero_gym.observation import draw_view
+    from libero_gym.observation import render_view
 
     drawn = np.empty((PICTURE_SIZE, PICTURE_SIZE, 3), dtype=np.uint8)
     try:
-        draw_view(episode.world, "agentview", check_options(episode.task.suite), "upright", drawn)
+        render_view(episode.world, "agentview", check_options(episode.task.suite), "upright", drawn)
         return float(drawn.mean())
     except RenderError as error:
         raise SystemExit(str(error)) from error

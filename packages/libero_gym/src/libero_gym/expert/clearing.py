@@ -16,7 +16,7 @@ from libero_gym.expert.jobs import Bring, Job
 from libero_gym.expert.joints import Turn
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import CLOSING_STEPS, OPENING_STEPS, Way, reach, spread, up
-from libero_gym.scene.tables import Entity
+from libero_gym.tasks.tables import Entity
 
 RAISE = 0.03
 """How far a thing is raised to be put elsewhere on what it stands on."""

@@ -19,7 +19,7 @@ from libero_gym.expert.placing import EDGE, spins, spots, turned
 from libero_gym.expert.shelves import Compartment, into
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import Way, drag_to, put, spread, take
-from libero_gym.scene.tables import Entity
+from libero_gym.tasks.tables import Entity
 
 LIFT = 0.06
 STRAIGHT, LEAN = 7, 0.4

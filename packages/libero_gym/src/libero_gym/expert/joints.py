@@ -16,7 +16,7 @@ from libero_gym.expert.arm import Arm, pointing_down
 from libero_gym.expert.grasps import OPENING, Grasp, find_grasps
 from libero_gym.expert.sight import Sight
 from libero_gym.expert.skills import CLOSING_STEPS, OPENING_STEPS, RETREAT, Way, reach, spread, up
-from libero_gym.scene.tables import Entity, Threshold
+from libero_gym.tasks.tables import Entity, Threshold
 
 LEANS = (1.57, 1.25, 0.9, 0.6, 0.35, 0.0)
 """How far the gripper leans towards where the part moves, so that a finger fits behind a handle."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from libero_gym.engine.world import World
 from libero_gym.expert.geometry import Surfaces
-from libero_gym.scene.tables import Entity
+from libero_gym.tasks.tables import Entity
 
 
 class Sight:

@@ -16,7 +16,7 @@ from libero_gym.expert.grasps import HAND_HALF_LENGTH, OPENING, PALM_ABOVE, TIP_
 from libero_gym.expert.paths import way_round
 from libero_gym.expert.placing import turned
 from libero_gym.expert.sight import Sight
-from libero_gym.scene.tables import Entity
+from libero_gym.tasks.tables import Entity
 
 Way = Callable[[Arm], Iterator[np.ndarray]]
 """A way to do something: actions for the arm of any world like the one that it was planned in."""

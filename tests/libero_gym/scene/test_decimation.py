@@ -1,4 +1,4 @@
-"""The "fast" quality: fewer faces, nearly the same picture, the same physics."""
+"""The "fast" quality: fewer faces, nearly the same image, the same physics."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ TASK = load_suite("libero_spatial").tasks[1]
 
 
 def worlds():
-    # By its path: under its own name the built-in set has a coarse robot from the start.
+    # By its path: under its own name the built-in set has a coarse robot in any case.
     scene = compiled_scene(TASK, resolve_assets(resolve_assets("builtin").folder))
     made = [World(SharedModel.load(scene, decimated=decimated)) for decimated in (False, True)]
     for world in made:
@@ -22,17 +22,17 @@ def worlds():
     return made
 
 
-def test_fast_draws_a_fraction_of_the_faces_and_nearly_the_same_picture():
+def test_fast_renders_a_fraction_of_the_faces_and_nearly_the_same_image():
     reference, fast = worlds()
     # Meshes of collision shapes are counted too, and stay whole: 12,500 of 186,000 faces.
     assert fast.model.mesh_facenum.sum() < 0.3 * reference.model.mesh_facenum.sum()
-    pictures = []
+    images = []
     for world, quality in ((reference, "reference"), (fast, "fast")):
         raw = np.empty((128, 128, 3), dtype=np.uint8)
-        Renderer.of_thread().draw(world, "agentview", raw, quality)
-        pictures.append(raw.astype(float))
+        Renderer.of_thread().render(world, "agentview", raw, quality)
+        images.append(raw.astype(float))
     # A blank or a broken mesh changes large areas by tens of grey levels.
-    assert np.abs(pictures[0] - pictures[1]).mean() < 4.0
+    assert np.abs(images[0] - images[1]).mean() < 4.0
 
 
 def test_physics_does_not_see_the_decimation():

@@ -1,6 +1,6 @@
-"""What a reset asks for, checked as a whole before anything changes.
+"""What a reset asks for, checked as a whole before any state changes.
 
-    reset(seed=, options=)  -->  check_reset  -->  ResetRequest  -->  Episode.start
+    reset(seed=, options=)  -->  check_reset  -->  ResetRequest  -->  Episode.start_from
 
 A `LiberoVectorEnv` checks the requests of all its environments before it sends the first one to a worker.
 """
@@ -35,24 +35,24 @@ class ResetRequest:
     """(1 + nq + nv,) float64, not the caller's array."""
 
 
-def check_reset(options: EnvOptions, seed: object, asked: object) -> ResetRequest:
+def check_reset(options: EnvOptions, seed: object, reset_options: object) -> ResetRequest:
     """Check the arguments of `LiberoEnv.reset`.
 
-    Where no task is named, a state must fit every task that may be drawn, so that it does not depend on chance whether
-    a reset is refused.
+    Where no task is named, a state must fit every task that may be sampled, so that chance does not decide whether a
+    reset is refused.
 
     Args:
         options: of the environment.
         seed: its argument `seed`.
-        asked: its argument `options`.
+        reset_options: its argument `options`.
 
     Raises:
         OptionError: an unknown key or a bad seed; TaskError, InitStateError: an unknown task or state.
     """
     checked_seed = None if seed is None else check_seed(seed, options)
-    if asked is None:
+    if reset_options is None:
         return ResetRequest(checked_seed)
-    values = check_reset_keys(options, asked, RESET_OPTIONS)
+    values = check_reset_keys(options, reset_options, RESET_OPTIONS)
     task = None if values.get("task") is None else _task(options, values["task"])
     candidates = options.tasks if task is None else (task,)
     init_state, sim_state = values.get("init_state"), values.get("sim_state")
@@ -66,26 +66,26 @@ def check_reset(options: EnvOptions, seed: object, asked: object) -> ResetReques
     )
 
 
-def check_reset_keys(options: EnvOptions, asked: object, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """The options of a reset as a new dict, with known keys only.
+def check_reset_keys(options: EnvOptions, reset_options: object, allowed: tuple[str, ...]) -> dict[str, Any]:
+    """Return the options of a reset as a new dict, with known keys only.
 
     Raises:
         OptionError: not a mapping, or an unknown key.
     """
-    if not isinstance(asked, Mapping):
+    if not isinstance(reset_options, Mapping):
         place = options.suite.env_id
-        raise OptionError(f"reset options {shown(asked)} in {place}; allowed: a dict with {', '.join(allowed)}")
-    for key in asked:
+        raise OptionError(f"reset options {shown(reset_options)} in {place}; allowed: a dict with {', '.join(allowed)}")
+    for key in reset_options:
         if key not in allowed:
             raise unknown(OptionError, "reset option", key, allowed, options.suite.env_id)
-    return dict(asked)
+    return dict(reset_options)
 
 
 def check_seed(seed: object, options: EnvOptions, what: str = "seed") -> int:
-    """A seed: a non-negative integer, as Gymnasium has it; NumPy's integers too.
+    """Return a seed: a non-negative integer, as Gymnasium has it; NumPy's integers too.
 
     Raises:
-        OptionError: anything else.
+        OptionError: any other value.
     """
     if not is_index(seed) or not 0 <= seed <= MAX_SEED:  # type: ignore[operator]
         place = options.suite.env_id
@@ -94,32 +94,35 @@ def check_seed(seed: object, options: EnvOptions, what: str = "seed") -> int:
 
 
 def check_seeds(options: EnvOptions, seed: Any, num_envs: int) -> list[int | None]:
-    """A vector environment's seeds: one for each environment, or an integer s for s, s + 1, ...
+    """Return a vector environment's seeds: one for each environment, or an integer s for s, s + 1, ...
 
     Raises:
-        OptionError: anything else.
+        OptionError: any other value.
     """
     if seed is None:
         return [None] * num_envs
     if isinstance(seed, (list, tuple)) or (isinstance(seed, np.ndarray) and seed.ndim == 1):
         if len(seed) != num_envs:
             raise OptionError(f"{len(seed)} seeds for {num_envs} environments; expected one for each")
-        return [None if one is None else check_seed(one, options, f"seed[{number}]") for number, one in enumerate(seed)]
+        return [
+            None if env_seed is None else check_seed(env_seed, options, f"seed[{index}]")
+            for index, env_seed in enumerate(seed)
+        ]
     first = check_seed(seed, options)
-    return [check_seed(first + number, options) for number in range(num_envs)]
+    return [check_seed(first + index, options) for index in range(num_envs)]
 
 
-def one_for_each(key: str, value: Any, num_envs: int) -> list[Any]:
-    """A vector environment's reset option: one value for each environment, from one for each or one for all.
+def value_per_env(key: str, value: Any, num_envs: int) -> list[Any]:
+    """Return a vector environment's reset option for each environment, given one for each or one for all.
 
     Raises:
         OptionError: another number of values.
     """
-    each = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
-    if key == "sim_state" and each:
+    is_per_env = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+    if key == "sim_state" and is_per_env:
         # A flat state is a sequence too, of numbers.
-        each = any(one is None or isinstance(one, (list, tuple, np.ndarray)) for one in value)
-    if not each:
+        is_per_env = any(state is None or isinstance(state, (list, tuple, np.ndarray)) for state in value)
+    if not is_per_env:
         return [value] * num_envs
     if len(value) != num_envs:
         raise OptionError(f"reset option {key} has {len(value)} values; expected one, or one for each of {num_envs}")

@@ -7,7 +7,7 @@ y, z); `qpos` and `dof` fields are addresses into `qpos` and `qvel`.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Threshold:
     value: float
 
     def holds(self, position: float) -> bool:
-        """Whether a joint position meets the condition."""
+        """Return whether a joint position meets the condition."""
         match self.op:
             case "<":
                 return position < self.value
@@ -51,7 +51,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Entity:
-    """Something that a goal can name: a movable object, a fixture, or a region of one of them (a site)."""
+    """What a goal can name: a movable object, a fixture, or a region of one of them (a site)."""
 
     name: str
     kind: str
@@ -121,12 +121,12 @@ class SceneTable:
     """Physics steps of one control step."""
 
     def to_json(self) -> dict[str, Any]:
-        """As a tree of JSON values."""
+        """Return it as a tree of JSON values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, tree: dict[str, Any]) -> SceneTable:
-        """Back from `to_json`."""
+        """Make a table from what `to_json` returned."""
         entities = [
             Entity(**{**item, "conditions": {key: Threshold(**value) for key, value in item["conditions"].items()}})
             for item in tree["entities"]
@@ -137,15 +137,8 @@ class SceneTable:
                 **tree,
                 "robot": RobotTable(**tree["robot"]),
                 "entities": entities,
-                "goal": _each(Predicate, tree["goal"]),
-                "fixtures": _each(FixtureRange, tree["fixtures"]),
+                "goal": [Predicate(**item) for item in tree["goal"]],
+                "fixtures": [FixtureRange(**item) for item in tree["fixtures"]],
                 "indicators": indicators,
             }
         )
-
-
-Row = TypeVar("Row")
-
-
-def _each(row: type[Row], items: list[dict[str, Any]]) -> list[Row]:
-    return [row(**item) for item in items]

@@ -16,14 +16,23 @@ CYCLE.append(CYCLE)
 
 RESETS = [
     *[({"seed": seed}, OptionError) for seed in (-1, 1.0, True, "1", np.float64(2), 2**63, [1], float("nan"))],
-    *[({"options": {"init_state": one}}, InitStateError) for one in (50, -1, 3.9, 3.0, True, "3", np.nan, 10**40, [1])],
-    *[({"options": {"task": one}}, TaskError) for one in (2, -1, 1.5, True, "nobody", np.inf, {}, [1, 4], object())],
     *[
-        ({"options": {"task": 1, "sim_state": one}}, InitStateError)
-        for one in (np.zeros(3), [[1], [1, 2]], "state", 1.0, [None] * 5, {}, [1j] * 92)
+        ({"options": {"init_state": value}}, InitStateError)
+        for value in (50, -1, 3.9, 3.0, True, "3", np.nan, 10**40, [1])
+    ],
+    *[
+        ({"options": {"task": value}}, TaskError)
+        for value in (2, -1, 1.5, True, "nobody", np.inf, {}, [1, 4], object())
+    ],
+    *[
+        ({"options": {"task": 1, "sim_state": state}}, InitStateError)
+        for state in (np.zeros(3), [[1], [1, 2]], "state", 1.0, [None] * 5, {}, [1j] * 92)
     ],
     ({"options": {"init_state": 1, "sim_state": np.zeros(92)}}, InitStateError),
-    *[({"options": one}, OptionError) for one in (5, "task", [("task", 1)], {"tusk": 1}, {1: 2}, {"task": 1, None: 1})],
+    *[
+        ({"options": value}, OptionError)
+        for value in (5, "task", [("task", 1)], {"tusk": 1}, {1: 2}, {"task": 1, None: 1})
+    ],
 ]
 NAMES = [f"{number} {str(case[0])[:40]}" for number, case in enumerate(RESETS)]
 
@@ -35,7 +44,7 @@ def env():
 
 @pytest.fixture(scope="module")
 def envs():
-    made = gymnasium.make_vec("libero/Spatial-v0", num_envs=2, workers=2, **OPTIONS)
+    made = gymnasium.make_vec("libero_gym:libero/Spatial-v0", num_envs=2, workers=2, **OPTIONS)
     yield made
     made.close()
 
@@ -58,7 +67,7 @@ def test_a_refused_reset_leaves_the_episode_as_it_was(env):
                 env.reset(**arguments)
             one_line(raised)
         got.append(env.step(np.full(7, 0.5))[4])
-    # The generator draws what it would have drawn, too.
+    # The generator samples what it would have sampled, too.
     assert [*got, env.reset()[1]] == expected
     assert env.np_random.random() == random
 
@@ -154,7 +163,7 @@ FINE = {
 def cases(names):
     for name in names:
         for value in ODD:
-            if not any(value is one or repr(value) == repr(one) for one in FINE.get(name, ())):
+            if not any(value is fine or repr(value) == repr(fine) for fine in FINE.get(name, ())):
                 yield name, value
 
 
@@ -172,7 +181,7 @@ def test_odd_constructor_arguments_are_refused_by_name():
     with pytest.raises(OptionError, match="name one of them twice"):
         LiberoEnv("spatial", cameras=["wrist", "wrist"], assets="builtin")
     with pytest.raises(OptionError, match=r"unexpected keyword argument 'image_sise'.*did you mean 'image_size'"):
-        gymnasium.make("libero/Spatial-v0", image_sise=64)
+        gymnasium.make("libero_gym:libero/Spatial-v0", image_sise=64)
 
 
 def test_odd_arguments_of_a_vector_environment_are_refused_by_name():

@@ -1,4 +1,4 @@
-"""Memory that the caller and its worker processes see: actions on the way in, pictures and states on the way out."""
+"""Memory that the caller and its worker processes see: actions on the way in, images and states on the way out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CURRENT, FINAL = 0, 1
 _ALIGNMENT = 64
 
 
-class SharedRows:
+class SharedArrays:
     """The arrays of N environments, each in one place.
 
     The memory has no name: `RawArray` unlinks its file as soon as it is open, so it is gone with the last process,
@@ -40,7 +40,7 @@ class SharedRows:
         arrays["actions"] = ((num_envs, *spaces.action_space(options).shape), np.dtype(np.float64))
         if options.render_mode is not None:
             size = render_size(options)
-            arrays["pictures"] = ((num_envs, size, size, 3), np.dtype(np.uint8))
+            arrays["images"] = ((num_envs, size, size, 3), np.dtype(np.uint8))
         self._layout: dict[str, tuple[int, int, tuple[int, ...], Any]] = {}
         end = 0
         for key, (shape, dtype) in arrays.items():
@@ -63,33 +63,33 @@ class SharedRows:
         return self._arrays["actions"]
 
     @property
-    def pictures(self) -> np.ndarray:
-        """(N, S, S, 3) uint8; only with a render mode."""
-        return self._arrays["pictures"]
+    def images(self) -> np.ndarray:
+        """Of `render()`, (N, S, S, 3) uint8; only with a render mode."""
+        return self._arrays["images"]
 
-    def room(self, number: int) -> dict[str, np.ndarray]:
-        """Where an environment's current observation is written."""
-        return {key: self._arrays[key][CURRENT, number] for key in self._observed}
+    def arrays_of(self, index: int) -> dict[str, np.ndarray]:
+        """Return the arrays that an environment's current observation is written to."""
+        return {key: self._arrays[key][CURRENT, index] for key in self._observed}
 
-    def write(self, number: int, place: int, observation: dict[str, Any]) -> dict[str, Any]:
-        """Put an environment's arrays in place; returns the observation with None for each of them."""
+    def write(self, index: int, place: int, observation: dict[str, Any]) -> dict[str, Any]:
+        """Put an environment's arrays in place, and return the observation with None for each of them."""
         rest = dict(observation)
         for key in self._observed:
-            if place != CURRENT:  # that one was observed into its room
-                self._arrays[key][place, number] = observation[key]
+            if place != CURRENT:  # that one was written here when it was observed
+                self._arrays[key][place, index] = observation[key]
             rest[key] = None
         return rest
 
     def read(
-        self, number: int, place: int, rest: dict[str, Any], room: dict[str, np.ndarray] | None = None
+        self, index: int, place: int, rest: dict[str, Any], out: dict[str, np.ndarray] | None = None
     ) -> dict[str, Any]:
-        """The observation that `write` took apart, with arrays of its own or, where it is given, in `room`."""
-        arrays = {key: self._arrays[key][place, number] for key in self._observed}
-        if room is None:
+        """Return the observation that `write` took apart, with arrays of its own or, where they are given, in `out`."""
+        arrays = {key: self._arrays[key][place, index] for key in self._observed}
+        if out is None:
             return {**rest, **{key: array.copy() for key, array in arrays.items()}}
         for key, array in arrays.items():
-            room[key][...] = array
-        return {**rest, **room}
+            out[key][...] = array
+        return {**rest, **out}
 
     def _views(self) -> dict[str, np.ndarray]:
         memory = np.frombuffer(self._memory, dtype=np.uint8)

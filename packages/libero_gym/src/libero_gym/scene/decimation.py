@@ -1,7 +1,7 @@
 """Coarser visual meshes for the "fast" quality: software OpenGL spends its time on vertices, not on pixels.
 
-Decimated meshes are stored beside a compiled scene and written into a model's own mesh arrays, which have room for
-them. Frames of geometries stay as they are, so such a model draws the data of the original.
+Decimated meshes are stored beside a compiled scene and written into a model's own mesh arrays, which have space for
+them. Frames of geometries stay as they are, so such a model renders the data of the original.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ FEWEST_FACES = 500
 
 
 def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
-    """Coarser versions of a model's visual meshes.
+    """Make coarser versions of a model's visual meshes.
 
     Returns:
         For each decimated mesh with index i: "vert_i" (P, 3) float32 and "face_i" (Q, 3) int32 as in MuJoCo's
         `mesh_vert` and `mesh_face`, "normal_i" (P, 3) float32, and "source_i" (P,) int32, the original vertex nearest
         to each, whose texture coordinate it takes.
     """
-    from scipy.spatial import cKDTree  # imported here because a machine that only draws does not need it
+    from scipy.spatial import cKDTree  # imported here because a machine that only renders does not need it
 
     arrays: dict[str, np.ndarray] = {}
     for mesh in _visual_meshes(model):
@@ -42,7 +42,7 @@ def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
 
 
 def coarser(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """A mesh of about `count` faces, whatever the shape.
+    """Make a mesh of about `count` faces, whatever the shape.
 
     Many small closed parts, such as screws, leave edges that a quadric decimation cannot collapse; what it leaves is
     gathered in ever larger cubes until it is few enough.
@@ -84,7 +84,7 @@ def _simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np
 
 
 def apply(model: mujoco.MjModel, stored: Path) -> None:
-    """Write decimated meshes, stored by `numpy.savez`, into a model that is used for pictures or for physics.
+    """Write decimated meshes, stored by `numpy.savez`, into a model that is used for images or for physics.
 
     Meshes that collide are not among them, so physics is the same.
     """
@@ -118,7 +118,7 @@ def _write(
 
 
 def _normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals of vertices, (P, 3) float32: the sum of their faces' normals, weighted by area."""
+    """Return unit normals of vertices, (P, 3) float32: the sum of their faces' normals, weighted by area."""
     a, b, c = (points[faces[:, corner]] for corner in range(3))
     weighted = np.cross(b - a, c - a)
     normals = np.zeros_like(points)
