@@ -167,7 +167,15 @@ class PickPlace:
         return _out_from_under(points, above, DRAG_CLEARANCE, [along, -along])
 
     def _candidate(self, grasp: Grasp, drag: np.ndarray, low: bool, margin: float, alternative: int = 0) -> Candidate:
-        """`alternative`: rank of the placement pose, 0 for the best; `low` and `margin`: see IN_VARIANTS."""
+        """Return the motion that picks by a grasp and places.
+
+        Args:
+            grasp: of the object.
+            drag: (2,), see `_drag`.
+            low: see IN_VARIANTS.
+            margin: see IN_VARIANTS.
+            alternative: rank of the placement pose; 0 is the best.
+        """
 
         def candidate(arm: Arm) -> Iterator[np.ndarray]:
             world, geometry = arm.world, self._geometry
