@@ -73,6 +73,8 @@ def test_show_as_json_counts_as_libero_does(run):
     # libero_spatial's files hold 100 states, 50 of them the published ones.
     assert shown["init_states"] == {"eval": 50, "train": 50}
     assert shown["max_episode_steps"] == 220
+    assert "plate_1 is on main_table_plate_region" in shown["initial_predicates"]
+    assert shown["start"] == shown["initial_predicates"]  # the old name
 
 
 @pytest.mark.parametrize(

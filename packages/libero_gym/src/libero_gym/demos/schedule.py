@@ -1,4 +1,7 @@
-"""What to record, and where each attempt starts: of the plan alone, so that the same command gives the same dataset."""
+"""What to record, and the initial state and seed of each attempt.
+
+Both are functions of the command line alone, so that the same command gives the same dataset.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from libero_gym.tasks.suites import Task
 
 EXPERT = "libero_gym.expert:Expert"
 
-#: Random streams of a plan's seed.
+#: Random streams of a schedule's seed.
 _STATES, _SEEDS, _EXPERT = range(3)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is asked of `record`."""
+class DemoSchedule:
+    """What `record` records."""
 
     suite: str
     tasks: tuple[int, ...] | None = None
@@ -36,14 +39,14 @@ class Plan:
     """Time limit of an episode, control steps; None for the suite's."""
     settle_steps: int = 10
     keep_failures: bool = False
-    """Whether episodes without success are recorded too, and count."""
+    """Record episodes without success too, and count them."""
     max_attempts: int | None = None
-    """Attempts at a task before it is given up; None for 3 per_task + 10."""
+    """Attempts at a task at most; None for 3 per_task + 10."""
     expert: str = EXPERT
-    """"module:attribute" of what is called with (world, rng) and whose `actions()` are executed."""
+    """Expert as "module:attribute": a callable of (world, rng), with `actions()`."""
 
     def options(self) -> EnvOptions:
-        """The environment's.
+        """Return the options of the environment.
 
         Raises:
             OptionError, AssetError: see `LiberoEnv`.
@@ -62,8 +65,8 @@ class Plan:
         )
 
     @property
-    def attempts(self) -> int:
-        """Attempts at a task before it is given up."""
+    def attempt_limit(self) -> int:
+        """Attempts at a task at most."""
         if self.keep_failures:
             return self.per_task
         return 3 * self.per_task + 10 if self.max_attempts is None else self.max_attempts
@@ -74,34 +77,34 @@ class Attempt:
     """One attempt at a task."""
 
     task: int
-    """Position in the suite that is run."""
+    """Position in the suite."""
     number: int
     init_state: int
     """Number of the state in the split."""
     seed: int
-    """Of the fixtures' poses and, in a stream of its own, of the expert."""
+    """Of the fixtures' poses and, through `expert_rng`, of the expert."""
 
     @property
     def file_name(self) -> str:
-        """Of its episode."""
+        """Name of its episode's file."""
         return f"task_{self.task:03d}_attempt_{self.number:04d}.hdf5"
 
 
-def plan_attempt(seed: int, task: Task, number: int, states: int) -> Attempt:
-    """Where the attempt with this number starts.
+def schedule_attempt(seed: int, task: Task, number: int, states: int) -> Attempt:
+    """Return an attempt with its initial state and seed.
 
     Args:
-        seed: the plan's.
+        seed: of the schedule.
         task: the task.
-        number: 0, 1, ...; each state comes once before one comes again, in an order that the seed shuffles.
+        number: 0, 1, ...; every state comes once before a state comes again, in an order that the seed shuffles.
         states: how many initial states the split has.
     """
-    turn, place = divmod(number, states)
-    order = np.random.default_rng([seed, _STATES, task.id, turn]).permutation(states)
-    drawn = np.random.default_rng([seed, _SEEDS, task.id, number]).integers(2**31)
-    return Attempt(task.id, number, int(order[place]), int(drawn))
+    epoch, position = divmod(number, states)
+    order = np.random.default_rng([seed, _STATES, task.id, epoch]).permutation(states)
+    attempt_seed = np.random.default_rng([seed, _SEEDS, task.id, number]).integers(2**31)
+    return Attempt(task.id, number, int(order[position]), int(attempt_seed))
 
 
 def expert_rng(attempt_seed: int) -> np.random.Generator:
-    """The expert's generator in an episode."""
+    """Return the expert's generator in an episode."""
     return np.random.default_rng([attempt_seed, _EXPERT])

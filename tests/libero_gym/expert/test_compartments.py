@@ -1,18 +1,18 @@
-"""Compartments with a roof, and what fits into them from the side."""
+"""Compartments with a roof, and which objects fit into them from the side."""
 
 import numpy as np
 import pytest
 
-from libero_gym.expert.geometry import _box
+from libero_gym.expert.compartments import Compartment
 from libero_gym.expert.grasps import Grasp
-from libero_gym.expert.shelves import Compartment
+from libero_gym.expert.surface_sampling import sample_box
 
 CENTRE, HALF = np.array([0.1, 0.3, 1.0]), np.array([0.15, 0.08, 0.06])
 DOWN = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]])  # closes along x, points down
 
 
 def board(half, x, y, z):
-    return _box(np.array(half)) + CENTRE + [x, y, z]
+    return sample_box(np.array(half)) + CENTRE + [x, y, z]
 
 
 ROOF, FLOOR = board([0.17, 0.1, 0.005], 0, 0, 0.07), board([0.17, 0.1, 0.005], 0, 0, -0.07)
@@ -24,18 +24,18 @@ def test_a_shelf_is_open_at_its_front():
     shelf = Compartment.of(CENTRE, HALF, np.concatenate([ROOF, FLOOR, BACK, SIDES]), table=0.8)
     assert shelf is not None
     assert shelf.inwards.tolist() == [0, 1, 0]
-    # the boards' front edge, 0.3 - 0.1; the floor's upper face, 1 - 0.07 + 0.005; the roof's lower one
+    # the boards' front edge, 0.3 - 0.1; the floor's upper face, 1 - 0.07 + 0.005; the roof's lower face
     assert shelf.front == pytest.approx(0.2)
-    assert (shelf.floor, shelf.roof) == pytest.approx((0.935, 1.065))
+    assert (shelf.floor, shelf.ceiling) == pytest.approx((0.935, 1.065))
 
 
-def test_without_a_floor_of_its_own_things_stand_on_the_table():
+def test_without_a_floor_of_its_own_objects_stand_on_the_table():
     shelf = Compartment.of(CENTRE, HALF, np.concatenate([ROOF, BACK, SIDES]), table=0.93)
     assert shelf is not None
     assert shelf.floor == 0.93
 
 
-def test_what_is_open_above_or_closed_all_round_is_none():
+def test_a_region_that_is_open_above_or_closed_all_round_is_no_compartment():
     assert Compartment.of(CENTRE, HALF, np.concatenate([FLOOR, BACK, SIDES]), table=0.8) is None
     front = board([0.17, 0.005, 0.075], 0, -0.1, 0)
     assert Compartment.of(CENTRE, HALF, np.concatenate([ROOF, FLOOR, BACK, SIDES, front]), table=0.8) is None
@@ -47,13 +47,13 @@ def test_what_is_open_above_or_closed_all_round_is_none():
         # the body must be 0.22 + 0.006 deep, and the hand, 0.035 + 0.006 thick, before 0.2: 0.067 apart
         (0.05, 0.070, True),
         (0.05, 0.060, False),
-        # 0.13 of room less twice 0.008
+        # 0.13 of height less twice 0.008
         (0.12, 0.070, False),
     ],
 )
 def test_the_hand_stays_outside(height, out, fits):
     shelf = Compartment.of(CENTRE, HALF, np.concatenate([ROOF, FLOOR, BACK, SIDES]), table=0.8)
     body = np.array([0.1, 0.0, 0.9])
-    points = _box(np.array([0.05, 0.05, height / 2])) + body
+    points = sample_box(np.array([0.05, 0.05, height / 2])) + body
     grasp = Grasp(body - [0.0, out, 0.0], DOWN, 0.078, 0.0)
-    assert shelf.outside(grasp, body, points) == fits
+    assert shelf.fits_upright(grasp, body, points) == fits

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Status = Literal["ok", "failed", "note", "skipped"]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
+class CheckResult:
+    """A line of the report."""
 
     check: str
-    """What was looked at, e.g. "mujoco"."""
+    """Name of the check, e.g. "mujoco"."""
     status: Status
     """A "note" is worth knowing and no failure."""
     found: str
-    mend: str | None = None
-    """What to type; of a failure always there."""
+    fix: str | None = None
+    """What to type; every failure has it."""

@@ -1,4 +1,4 @@
-"""A recorded episode as an mp4."""
+"""Write a recorded episode as an mp4."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from libero_gym.options import CONTROL_HZ
 from libero_gym.recording import Recording, Repetition, repeat
 
 
-def check_film(out: Path) -> None:
-    """Make sure that a film can be written.
+def check_video(out: Path) -> None:
+    """Check that a video can be written.
 
     Raises:
-        OptionError: another ending than .mp4.
-        LiberoGymError: the library for films is not installed.
+        OptionError: the file does not end in .mp4.
+        LiberoGymError: moviepy is not installed.
     """
     if out.suffix.lower() != ".mp4":
         raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: .mp4")
     try:
         import moviepy  # noqa: F401
     except ImportError as error:
-        raise LiberoGymError('films need moviepy: pip install "libero-gym[video]"') from error
+        raise LiberoGymError('videos need moviepy: pip install "libero-gym[video]"') from error
 
 
-def film(recording: Recording, env: LiberoEnv, out: Path) -> Repetition:
-    """Repeat a recording and write an H.264 mp4 at the robot's own speed, the cameras side by side.
+def write_video(recording: Recording, env: LiberoEnv, out: Path) -> Repetition:
+    """Repeat a recording and write an H.264 mp4 in real time, the cameras side by side.
 
     Args:
         recording: the episode.
         env: of `open_env`, with `image_orientation="upright"`, both cameras and an even `image_size`.
-        out: the file; its folder is made.
+        out: the file; its folder is created.
 
     Raises:
         LiberoGymError: it cannot be written.
@@ -43,11 +43,11 @@ def film(recording: Recording, env: LiberoEnv, out: Path) -> Repetition:
 
     frames: list[np.ndarray] = []
 
-    def show(observation: dict[str, Any]) -> bool:
+    def add_frame(observation: dict[str, Any]) -> bool:
         frames.append(np.concatenate([observation["image"], observation["wrist_image"]], axis=1))
         return True
 
-    repetition = repeat(recording, env, show)
+    repetition = repeat(recording, env, add_frame)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         clip = ImageSequenceClip(frames, fps=CONTROL_HZ)
