@@ -32,7 +32,7 @@ _Kind = tuple[str, Callable[[Any], bool]]
 
 
 def _is(*types: type) -> _Kind:
-    names = " or ".join(one.__name__ for one in types)
+    names = " or ".join(kind.__name__ for kind in types)
     return names, lambda value: isinstance(value, types) and not isinstance(value, bool)
 
 

@@ -288,8 +288,8 @@ def run_evaluation(
     recording = video.save_video and folder is not None
     evaluation, videos = trainer.evaluate(request if recording else None, on_episode)
     weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.path or "untrained"
-    said = all_notices(config, evaluation.asset_set, plan.checkpoint)
-    notices = [*evaluation.notices, *(notice for notice in said if notice not in evaluation.notices)]
+    notices = all_notices(config, evaluation.asset_set, plan.checkpoint)
+    notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
     evaluation = replace(evaluation, weights=weights, notices=notices)
     if folder is None:
         return evaluation
@@ -307,10 +307,10 @@ def all_notices(config: Config, assets: str | None, checkpoint: Path | None = No
     """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
     from vla_trainer.rollout.envs import knows_splits
 
-    said = config.notices(knows_splits(config.env.id))
+    notices = config.notices(knows_splits(config.env.id))
     if assets is not None:
-        said.append(f"asset set: {assets}")
+        notices.append(f"asset set: {assets}")
     trained = read_provenance(checkpoint) if checkpoint is not None else None
     if trained is not None and trained.asset_set is not None and trained.asset_set != assets:
-        said.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
-    return said
+        notices.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
+    return notices

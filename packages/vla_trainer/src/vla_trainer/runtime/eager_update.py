@@ -100,4 +100,4 @@ class EagerUpdate:
             episode=torch.tensor(numbers).repeat_interleave(taken),
             lengths=lengths,
         )
-        self.under_way += [one.begin.remote(batch, self._iteration) for one in self._learning]
+        self.under_way += [policy.begin.remote(batch, self._iteration) for policy in self._learning]

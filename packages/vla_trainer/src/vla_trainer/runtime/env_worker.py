@@ -73,7 +73,7 @@ class EnvWorker:
     def collect_episodes(self, videos: VideoRequest | None, eager: bool = False) -> Rollout | None:
         """Run episodes of the queue until it has no more; None if it had none at all.
 
-        `early`: let the queue know where each episode's policy steps are when it ends.
+        `eager`: let the queue know where each episode's policy steps are when it ends.
         """
         assert self._collector is not None
         return _episodes(self, self._collector, videos, self._keep if eager else None)
@@ -137,8 +137,7 @@ class EnvWorker:
         self._queue.keep.remote(self._place.rank, number, [ray.put(rows)])
 
     def _mine(self) -> list[int]:
-        each = self._place.envs_per_stage
-        return [first + n for first in self._place.first_env_indices for n in range(each)]
+        return [first + n for first in self._place.first_env_indices for n in range(self._place.envs_per_stage)]
 
     def _sampler(self, *, evaluation: bool) -> "_RemoteSampler":
         return _RemoteSampler(self, self._policies, evaluation=evaluation)
@@ -215,12 +214,12 @@ def _rows_of(obs: Observation) -> int:
 
 
 def _joined(answers: Sequence[RemoteActOutput]) -> RemoteActOutput:
-    values = [each.values for each in answers if each.values is not None]
+    values = [answer.values for answer in answers if answer.values is not None]
     return RemoteActOutput(
-        np.concatenate([each.actions for each in answers]),
-        torch.cat([each.tokens for each in answers]),
-        torch.cat([each.log_probs for each in answers]),
+        np.concatenate([answer.actions for answer in answers]),
+        torch.cat([answer.tokens for answer in answers]),
+        torch.cat([answer.log_probs for answer in answers]),
         torch.cat(values) if values else None,
-        {key: torch.cat([each.inputs[key] for each in answers]) for key in answers[0].inputs},
+        {key: torch.cat([answer.inputs[key] for answer in answers]) for key in answers[0].inputs},
         answers[0].version,
     )
