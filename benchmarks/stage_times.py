@@ -152,9 +152,9 @@ class Steps:
         stage.launch, stage.wait = self.launch, self.wait  # type: ignore[method-assign]
         self.seconds: list[float] = []
 
-    def launch(self, actions: Any) -> None:
+    def launch(self, *step: Any) -> None:
         self._begin = time.perf_counter()
-        self._launch(actions)
+        self._launch(*step)
 
     def wait(self) -> Any:
         result = self._wait()

@@ -323,7 +323,7 @@ def test_steps_taken_early_are_those_taken_afterwards() -> None:
             }
             one.begin(Batch(inputs={key: value[rows] for key, value in batch.inputs.items()}, **cut))
         metrics = one.run(batch, torch.Generator().manual_seed(1))
-        assert metrics.pop("actor/early_steps") == eager
+        assert metrics.pop("actor/eager_steps") == eager
         assert metrics["actor/optimizer_steps"] == 3 + 3  # one a group; then 24 policy steps in parts of at most 8
         results.append((metrics, policy.state_dict()))
     for metrics, weights in results[1:]:

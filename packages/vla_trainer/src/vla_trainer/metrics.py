@@ -26,7 +26,7 @@ METRICS: dict[str, str] = {
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",
-    "actor/early_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
+    "actor/eager_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
     "batch_order=groups only.",
     "actor/importance_weight": "Probability under the weights that the update began with over that under those that "
     "acted, before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
@@ -40,8 +40,8 @@ METRICS: dict[str, str] = {
     "rollout/useful_step_fraction": "Environment slots that a running episode used over all that were stepped: 1 minus "
     "the share of waiting for others.",
     "rollout/batch_fraction": "Share of the collected policy steps that enter the update.",
-    "rollout/informative_groups": "Share of the groups that carry a signal; GRPO only.",
-    "rollout/resampled_groups": "Groups that were collected in the place of ones without signal; GRPO only.",
+    "rollout/informative_groups": "Share of the groups that have variance; GRPO only.",
+    "rollout/resampled_groups": "Groups that were collected in the place of ones without variance; GRPO only.",
     "rollout/temperature": "What actions are sampled and scored at; with temperature_final only.",
     "rollout/staleness": "Updates between the weights that acted and those that learn; with max_staleness=1 only.",
     "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",

@@ -17,7 +17,7 @@ class Provenance:
 
     env_id: str
     assets: str | None
-    """`metadata["assets"]`: which set of meshes and textures the images were drawn from."""
+    """`metadata["assets"]`: which set of meshes and textures the images are rendered from."""
     assets_version: str | None
     """`metadata["assets_version"]`."""
     caveats: tuple[str, ...]

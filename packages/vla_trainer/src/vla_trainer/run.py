@@ -66,7 +66,7 @@ def plan_resume(path: Path, recipe: str | None, overrides: list[str]) -> RunPlan
 
 
 def is_existing(path: Path) -> bool:
-    """Whether `plan_existing` is meant, and not a recipe."""
+    """Return whether `path` is of `plan_existing`, and not a recipe's."""
     return path.is_dir() or path.name == checkpoint.BEST
 
 

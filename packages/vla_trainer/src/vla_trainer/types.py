@@ -185,7 +185,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """What the advantage stage hands to the update: only policy steps that carry a signal."""
+    """What the advantage stage hands to the update: only policy steps that are learned from."""
 
     inputs: "Mapping[str, Rows]"
     """Each (B, ...): the one part that is large, of which a rank reads only the rows that it evaluates."""
@@ -204,7 +204,7 @@ class Batch:
     returns: "Tensor | None" = None
     """(B,) float32; None for GRPO."""
     informative_groups: float | None = field(default=None)
-    """Share of the groups that carry a signal; None for PPO."""
+    """Share of the groups that have variance; None for PPO."""
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -115,7 +115,7 @@ class Collector:
     ) -> Rollout:
         """One episode from each start; of a list, numbers of episodes in the rollout are indices into it.
 
-        `on_episode_steps` gets each episode's policy steps when it ends, before the queue is told that it has.
+        `on_episode_steps` gets each episode's policy steps when it ends, before `queue.finished`.
         """
         queue = ListQueue(initial_states) if isinstance(initial_states, Sequence) else initial_states
         for stage in self._stages:
@@ -208,7 +208,7 @@ class _Collection:
         for row, n in enumerate(active):
             self._videos.acts(stage.first + int(n), None if values is None else values[row])
         part.pending = (active, out, chosen)
-        stage.launch(dict(zip(active.tolist(), chosen, strict=True)))
+        stage.launch(active, chosen)
 
     def finish(self, part: _StageCollection) -> None:
         """End the step of a stage, if one is under way, write it down and start what comes next."""
@@ -360,7 +360,8 @@ def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
             }
         )
         if left > 0:
-            stage.launch({n: episode.actions[-left] for n, episode in episodes.items() if len(episode.actions) >= left})
+            under_way = {n: episode.actions[-left] for n, episode in episodes.items() if len(episode.actions) >= left}
+            stage.launch(np.array(list(under_way)), np.stack(list(under_way.values())))
             stage.wait()
     for n, episode in episodes.items():
         stage.running[n] = episode

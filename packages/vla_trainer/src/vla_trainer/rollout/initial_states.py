@@ -1,4 +1,4 @@
-"""Where episodes begin: drawn for training, listed for evaluation.
+"""Where episodes begin: sampled for training, listed for evaluation.
 
 An environment that can begin an episode at a task and init state of the caller's choice says so in its metadata:
 `metadata["init_states"] = {task id: number of init states of its split}`. Any other environment begins where its seed

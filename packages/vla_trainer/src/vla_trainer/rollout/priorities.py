@@ -32,7 +32,7 @@ class TaskSampler:
             sampling: "uniform" or "prioritized".
 
         Raises:
-            ConfigError: prioritized, and the environment chooses by seed: it has no tasks that could be drawn.
+            ConfigError: prioritized, and the environment chooses by seed: it has no tasks to sample.
         """
         self._available = available
         self._prioritized = sampling == "prioritized"

@@ -92,15 +92,15 @@ class Stage:
             options |= {"task": np.array([initial_state.task for initial_state in every])}
         if self._parking.init_state is not None:
             options |= {"init_state": np.array([initial_state.init_state for initial_state in every])}
-        seeds: Any = [
-            initial_state.seed for initial_state in every
-        ]  # a list, which Gymnasium's signature does not mention
+        # a list, which Gymnasium's signature does not mention
+        seeds: Any = [initial_state.seed for initial_state in every]
         self.obs, _ = self.envs.reset(seed=seeds, options=options)
         self._done[mask] = False
 
-    def launch(self, actions: Mapping[int, NDArray[Any]]) -> None:
-        """Start to step all environments, those without an action neutrally."""
-        every = np.stack([actions.get(n, self.neutral) for n in range(self.num_envs)])
+    def launch(self, rows: NDArray[np.intp], actions: NDArray[Any]) -> None:
+        """Start to step all environments: those of `rows` (n,) with `actions` (n, ...), the others neutrally."""
+        every = np.repeat(self.neutral[None], self.num_envs, axis=0)
+        every[rows] = actions
         if self._own_async:
             self.envs.step_async(every)  # type: ignore[attr-defined]
         elif self._thread is not None:

@@ -55,7 +55,7 @@ class Machines:
         return self._real_gpus
 
     def options(self, node: int, gpus: tuple[int, ...], environment: Mapping[str, str]) -> dict[str, Any]:
-        """What Ray is told about a process of a node, pinned to some of its GPUs.
+        """Return Ray's options for a process of a node, pinned to some of its GPUs.
 
         `environment`: further variables of it.
         """

@@ -26,7 +26,7 @@ class LocalPolicy:
         self._evaluation_envs: VectorEnv | None = None
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
-        # weights are drawn from torch's global generator, which is all that torch.nn offers
+        # weights are sampled from torch's global generator, which is all that torch.nn offers
         torch.manual_seed(config.trainer.seed)
         self.version = 0
         """How often the weights had been updated that act."""

@@ -196,7 +196,7 @@ class Update:
             "actor/epochs": self._epoch,
         }
         if self._actor.batch_order == "groups":
-            taken["actor/early_steps"] = float(eager)
+            taken["actor/eager_steps"] = float(eager)
         return mean | rates | taken | self._initial | explained
 
     def _order(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
