@@ -1,4 +1,4 @@
-"""The field's words: what the words and names of another language are called here stands nowhere in packages and docs."""
+"""The field's words: what has another name in robot learning stands in packages and docs under that name alone."""
 
 from __future__ import annotations
 
