@@ -14,7 +14,7 @@ from torch import nn
 
 from vla_policy import OpenVLAOFTModel, OpenVLAOFTPolicy
 from vla_policy.checkpoint.key_map import to_file, to_module
-from vla_policy.checkpoint.save import save_model, split
+from vla_policy.checkpoint.save import split
 from vla_policy.errors import CheckpointError, ConfigError, ObservationError, UnnormKeyError, UnsupportedError
 from vla_policy.model.heads import L1ActionHead
 
@@ -89,7 +89,7 @@ def test_saving_over_what_was_loaded(folder):
 
 
 def test_shards(tiny, tmp_path):
-    save_model(tiny.model, tmp_path, max_shard_bytes=1_000_000)
+    tiny.model.save_pretrained(tmp_path, max_shard_bytes=1_000_000)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     files = sorted(set(index["weight_map"].values()))
     assert len(files) > 2

@@ -1,4 +1,4 @@
-"""What a policy gives.
+"""Results of a policy's `act` and `evaluate`.
 
 Axes: N samples, B batch, C actions a chunk, A action dims, K = C A action tokens.
 """
@@ -16,7 +16,7 @@ from vla_policy.observation import Inputs
 
 
 class PolicyEvaluation(NamedTuple):
-    """What `evaluate` gives; gradients flow through all of it."""
+    """Result of `evaluate`; gradients flow through all of it."""
 
     log_probs: Tensor
     """(B, K)"""
@@ -28,7 +28,7 @@ class PolicyEvaluation(NamedTuple):
 
 @dataclass(frozen=True)
 class PolicyOutput:
-    """What `act` gives. Tensors are on the CPU and carry no gradient."""
+    """Result of `act`. Tensors are on the CPU and carry no gradient."""
 
     actions: NDArray[np.float32]
     """(N, C, A) in env units"""

@@ -21,7 +21,7 @@ CHANNELS = 3
 
 
 def build_trunk(sizes: TrunkSizes) -> Any:
-    """A timm ViT without a classifier and without pretrained weights.
+    """Return a timm ViT without a classifier and without pretrained weights.
 
     Raises:
         ConfigError: timm does not know the model, or it is not a ViT.
@@ -45,7 +45,7 @@ def build_trunk(sizes: TrunkSizes) -> Any:
 
 
 def _freeze_unused(trunk: Any) -> None:
-    """Stop gradients for what `forward` never runs: optimizers and data-parallel wrappers then leave it alone."""
+    """Stop gradients of layers that `forward` never runs: optimizers and data-parallel wrappers then skip them."""
     unused = [trunk.blocks[-1], trunk.norm, getattr(trunk, "fc_norm", None), getattr(trunk, "attn_pool", None)]
     for module in unused:
         if module is not None:
@@ -89,7 +89,7 @@ class VisionBackbone(nn.Module):
 
 
 def _patches(trunk: Any, images: Tensor) -> Tensor:
-    """(B, P, D): the output of block n-2, prefix tokens removed."""
+    """Return (B, P, D): the output of block n-2, prefix tokens removed."""
     (features,) = trunk.forward_intermediates(
         images,
         indices=[len(trunk.blocks) - 2],
