@@ -18,7 +18,7 @@ LAYERS = [
     {"tiny"},
     {"pretrained"},
     {"checkpoint"},
-    {"lora", "model", "observation", "outputs", "policy_config", "preprocess", "prompt"},
+    {"lora", "model", "observation", "policy_config", "preprocess", "prompt"},
     {"action_stats", "action_tokenizer", "dataset_statistics", "distribution", "value_head"},
     {"errors", "precision", "spaces", "validation"},
 ]

@@ -76,7 +76,7 @@ def test_crop_of_a_ramp():
     assert (cropped[0, 0, 0, 0], cropped[0, 0, -1, 0]) == (5, 217)
 
 
-def test_crop_of_everything_changes_nothing():
+def test_crop_of_the_whole_area_changes_nothing():
     images = torch.from_numpy(photo(1, 64))
     assert torch.equal(centre_crop(images, 1.0), images)
 

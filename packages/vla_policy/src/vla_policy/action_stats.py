@@ -6,16 +6,15 @@ Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormaliz
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vla_policy.errors import CheckpointError, ConfigError, NumbersError, UnnormKeyError, clip, names
+from vla_policy.errors import ConfigError, UnnormKeyError, clip, names
 from vla_policy.validation import is_finite_number
 
 Bounds = Literal["q99", "minmax"]
@@ -26,7 +25,7 @@ Gripper = Literal["libero", "none"]
 units."""
 
 EPSILON = 1e-8
-"""Added to q99 - q01, so that a dimension that never moved divides by something."""
+"""Added to q99 - q01, so that a dimension that never moved does not divide by zero."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ class Range:
         if absent:
             raise ConfigError(f"{place} has no {names(absent)}; it has {names(stats)}")
         low, high = (_numbers(stats[k], f"{place}[{k!r}]") for k in keys)
-        mask = _booleans(stats.get("mask", [True] * len(low)), f"{place}['mask']")
+        flags = stats.get("mask", [True] * len(low))
+        flags = _items(flags, f"{place}['mask']", "true and false", _is_flag, "neither true nor false")
+        mask = np.array(flags, dtype=np.bool_)
         if not low.shape == high.shape == mask.shape:
             raise ConfigError(
                 f"{place}: lengths differ: {keys[0]} has {len(low)}, {keys[1]} {len(high)}, mask {len(mask)}"
@@ -122,32 +123,6 @@ class ActionStats:
             raise ConfigError(f"{place} {len(self.proprio.low)} proprioception dims; the network has {proprio_dim}")
 
 
-def require_finite(normalized: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, C, A) actions of an L1 head; raise NumbersError if a number is NaN or infinite."""
-    if not (finite := np.isfinite(normalized)).all():
-        row = int(np.argwhere(~finite)[0][0])
-        raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
-    return normalized
-
-
-def statistics_to_json(key: str, statistics: Mapping[str, Any]) -> str:
-    """Return a dataset's name and its entry of `norm_stats` as JSON."""
-    return json.dumps({"key": key, "statistics": statistics})
-
-
-def statistics_from_json(content: bytes) -> tuple[str, Any]:
-    """Return the name and the entry that `statistics_to_json` wrote.
-
-    Raises:
-        CheckpointError: the content is not of that form.
-    """
-    try:
-        found = json.loads(content)
-        return found["key"], found["statistics"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
-
-
 def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:
     """Return the entry to use: the key itself, else `{key}_no_noops`; with None, the only entry there is.
 
@@ -192,24 +167,25 @@ def read_stats(norm_stats: Mapping[str, Any], unnorm_key: str | None, bounds: Bo
 
 def _numbers(value: Any, place: str) -> NDArray[np.float64]:
     """Return (D,) finite numbers."""
-    numbers = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(numbers, (list, tuple)) or not numbers:
+    numbers = _items(value, place, "numbers", is_finite_number, "no finite number")
+    if not numbers:
         raise ConfigError(f"{place} is {clip(value)}; a list of numbers is needed")
-    for dim, number in enumerate(numbers):
-        if not is_finite_number(number):
-            raise ConfigError(f"{place}, dimension {dim}: {clip(number)} is no finite number")
     return np.array(numbers, dtype=np.float64)
 
 
-def _booleans(value: Any, place: str) -> NDArray[np.bool_]:
-    """Return (D,) booleans."""
-    flags = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(flags, (list, tuple)):
-        raise ConfigError(f"{place} is {clip(value)}; a list of true and false is needed")
-    for dim, flag in enumerate(flags):
-        if not isinstance(flag, (bool, np.bool_)):
-            raise ConfigError(f"{place}, dimension {dim}: {clip(flag)} is neither true nor false")
-    return np.array(flags, dtype=np.bool_)
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+def _items(value: Any, place: str, kind: str, fits: Callable[[Any], bool], misfit: str) -> Sequence[Any]:
+    """Return the items of a list or an array; raise ConfigError unless all are of a kind."""
+    items = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(items, (list, tuple)):
+        raise ConfigError(f"{place} is {clip(value)}; a list of {kind} is needed")
+    for dim, item in enumerate(items):
+        if not fits(item):
+            raise ConfigError(f"{place}, dimension {dim}: {clip(item)} is {misfit}")
+    return items
 
 
 def identity_stats(action_dim: int) -> dict[str, Any]:

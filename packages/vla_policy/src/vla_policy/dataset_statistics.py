@@ -84,37 +84,37 @@ def _of_arrays(actions: Any, states: Any) -> Iterator[Episode]:
         yield action, state
 
 
-def _split(values: Any, what: str) -> list[NDArray[np.float64]]:
+def _split(values: Any, name: str) -> list[NDArray[np.float64]]:
     """Return an array for each episode."""
     if isinstance(values, np.ndarray) and values.ndim == 2:
         values = [values]
     try:
         found = [np.asarray(episode, dtype=np.float64) for episode in values]
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"dataset_statistics: {what} are no arrays of numbers: {clip(str(error))}") from error
+        raise DatasetError(f"dataset_statistics: {name} are no arrays of numbers: {clip(str(error))}") from error
     if found and all(row.ndim == 1 for row in found):  # a nested list: a single episode
         return [np.stack(found)] if len({len(row) for row in found}) == 1 else found
     return found
 
 
-def _together(parts: list[NDArray[np.float64]], what: str) -> NDArray[np.float64]:
+def _together(parts: list[NDArray[np.float64]], name: str) -> NDArray[np.float64]:
     """Join episodes to (sum of T, D) finite numbers."""
     shapes = {part.shape[1:] for part in parts}
     if len(shapes) != 1 or len(shape := shapes.pop()) != 1 or shape[0] < 1:
         raise DatasetError(
-            f"dataset_statistics: {what} have shapes {names([part.shape for part in parts], 3)}; (T, D) with one D is "
+            f"dataset_statistics: {name} have shapes {names([part.shape for part in parts], 3)}; (T, D) with one D is "
             "needed"
         )
     for number, part in enumerate(parts):
         if not np.isfinite(part).all():
             step, dim = np.argwhere(~np.isfinite(part))[0]
             raise DatasetError(
-                f"dataset_statistics: {what}[{step}, {dim}] of episode {number} is {part[step, dim]}; all must be "
+                f"dataset_statistics: {name}[{step}, {dim}] of episode {number} is {part[step, dim]}; all must be "
                 "finite"
             )
     values = np.concatenate(parts)
     if not len(values):
-        raise DatasetError(f"dataset_statistics: {what} have 0 rows; at least one is needed")
+        raise DatasetError(f"dataset_statistics: {name} have 0 rows; at least one is needed")
     return values
 
 

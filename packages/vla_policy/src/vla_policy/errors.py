@@ -49,7 +49,7 @@ class DatasetError(VLAPolicyError):
 
 
 class MissingExtraError(VLAPolicyError):
-    """An optional library is not installed; the message names the extra that brings it."""
+    """An optional library is not installed; the message names the extra to install."""
 
 
 class UnsupportedError(VLAPolicyError):

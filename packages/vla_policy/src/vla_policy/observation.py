@@ -1,4 +1,4 @@
-"""Turn observations of an env into the tensors that the network reads and a trainer stores.
+"""Convert observations of an env into the tensors that the network reads and a trainer stores.
 
 Axes: N samples, n images a sample, H W pixels, P proprioception dims, L tokens of the longest prompt allowed.
 """

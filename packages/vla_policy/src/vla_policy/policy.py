@@ -13,7 +13,8 @@ weights a ratio is then 1 but for rounding, some 1e-6 in float32 and a few perce
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import gymnasium
 import numpy as np
@@ -21,15 +22,40 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from vla_policy.action_stats import require_finite
 from vla_policy.distribution import ActionTokenDistribution
-from vla_policy.errors import ActionError, ObservationError, UnsupportedError
+from vla_policy.errors import ActionError, NumbersError, ObservationError, UnsupportedError
 from vla_policy.model.network import OpenVLAOFTOutput
 from vla_policy.observation import Inputs, ObservationReader
-from vla_policy.outputs import PolicyEvaluation, PolicyOutput
 from vla_policy.preprocess import normalize
 from vla_policy.pretrained import PretrainedPolicy
 from vla_policy.tiny import TinySizes, tiny_parts
+
+
+class PolicyEvaluation(NamedTuple):
+    """Result of `evaluate`; gradients flow through all of it."""
+
+    log_probs: Tensor
+    """(B, K)"""
+    entropy: Tensor
+    """(B, K), nats"""
+    values: Tensor | None
+    """(B,), None without a value head"""
+
+
+@dataclass(frozen=True)
+class PolicyOutput:
+    """Result of `act`. Tensors are on the CPU and carry no gradient."""
+
+    actions: NDArray[np.float32]
+    """(N, C, A) in env units"""
+    tokens: Tensor
+    """(N, K) int64 ids of the vocabulary, for `evaluate`"""
+    log_probs: Tensor
+    """(N, K) of those tokens, under the temperature that sampled them"""
+    values: Tensor | None
+    """(N,), None without a value head"""
+    inputs: Inputs
+    """What `evaluate` needs, compact"""
 
 
 class OpenVLAOFTPolicy(PretrainedPolicy):
@@ -214,7 +240,11 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
 
     def _regressed(self, actions: Tensor) -> NDArray[np.float32]:
         """Return an L1 head's actions (N, C, A) in env units."""
-        return self.stats.to_env(require_finite(actions.double().cpu().numpy())).astype(np.float32)
+        normalized = actions.double().cpu().numpy()
+        if not (finite := np.isfinite(normalized)).all():
+            row = int(np.argwhere(~finite)[0][0])
+            raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
+        return self.stats.to_env(normalized).astype(np.float32)
 
     def _values(self, output: OpenVLAOFTOutput) -> Tensor | None:
         return None if self.value_head is None else self.value_head(output.hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vla_policy.action_stats import Bounds, Gripper
@@ -11,7 +11,7 @@ from vla_policy.errors import ConfigError, clip, names
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PUBLISHED_TEMPLATE
 from vla_policy.spaces import IMAGE_KEYS
-from vla_policy.validation import MAX_SIZE, check_fields, check_known
+from vla_policy.validation import check_fields, check_known, check_sizes
 from vla_policy.value_head import ValueHeadConfig
 
 Decoding = Literal["mode", "median"]
@@ -42,18 +42,12 @@ class PolicyConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 1 <= self.max_prompt_length <= MAX_SIZE:
-            raise ConfigError(f"max_prompt_length is {clip(self.max_prompt_length)}; it must be at least 1")
+        check_sizes(self, ("max_prompt_length",))
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError(f"top_k is {clip(self.top_k)}; it must be at least 1, or None")
         unknown = [key for key in self.image_keys if key not in IMAGE_KEYS]
         if unknown or not self.image_keys or len(set(self.image_keys)) != len(self.image_keys):
             raise ConfigError(f"image_keys is {clip(self.image_keys)}; allowed: some of {names(IMAGE_KEYS)}, each once")
-
-
-def policy_config_to_dict(config: PolicyConfig) -> dict[str, Any]:
-    """Return the config as JSON values."""
-    return asdict(config)
 
 
 def policy_config_from_dict(data: Mapping[str, Any], **changes: Any) -> PolicyConfig:

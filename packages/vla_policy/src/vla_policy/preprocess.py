@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vla_policy.errors import ConfigError, ObservationError, clip
+from vla_policy.errors import ConfigError, ObservationError
 from vla_policy.precision import without_autocast
-from vla_policy.validation import MAX_SIZE, check_fields
+from vla_policy.validation import check_fields, check_sizes
 
 TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
 """Per trunk: DINOv2 (ImageNet's mean, rounded to bfloat16 as in the published processor), then SigLIP."""
@@ -54,15 +54,14 @@ class ImagePipeline:
 
     def __post_init__(self) -> None:
         check_fields(self, "image pipeline: ")
-        if not 1 <= self.size <= MAX_SIZE:
-            raise ConfigError(f"image pipeline: size is {clip(self.size)}; it must be at least 1")
+        check_sizes(self, ("size",), "image pipeline: ")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
             raise ConfigError(f"image pipeline: jpeg_quality is {self.jpeg_quality}; it must be 1 to 100, or None")
         if self.crop_area is not None and not 0.0 < self.crop_area <= 1.0:
             raise ConfigError(f"image pipeline: crop_area is {self.crop_area}; it must be in (0, 1], or None")
 
     def prepare(self, images: NDArray[np.uint8], name: str = "image", device: torch.device | str = "cpu") -> Tensor:
-        """Turn (N, h, w, 3) uint8 images into a (N, H, W, 3) uint8 tensor; the argument is not changed.
+        """Convert (N, h, w, 3) uint8 images into a (N, H, W, 3) uint8 tensor; the argument is not changed.
 
         Args:
             images: of one camera.
@@ -103,7 +102,7 @@ def jpeg_round_trip(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]
     """Encode and decode one (H, W, 3) image as TensorFlow does, to the last bit.
 
     TensorFlow encodes baseline, with 4:2:0 chroma and the accurate transform, which are Pillow's defaults too; but it
-    decodes with libjpeg's fast one ("INTEGER_FAST" in `tf.io.decode_jpeg`), which Pillow cannot be told to use. The two
+    decodes with libjpeg's fast one ("INTEGER_FAST" in `tf.io.decode_jpeg`), which Pillow cannot use. The two
     decoders differ in two of three values, by up to 15 levels.
     """
     buffer = io.BytesIO()

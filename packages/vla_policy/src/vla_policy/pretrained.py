@@ -6,8 +6,10 @@ assemble them.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +18,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from vla_policy.action_stats import ActionStats, read_stats, statistics_from_json, statistics_to_json
+from vla_policy.action_stats import ActionStats, read_stats
 from vla_policy.action_tokenizer import ActionTokenizer
 from vla_policy.checkpoint.companions import PUBLISHED_CONFIG
 from vla_policy.checkpoint.load import NetworkParts, fit_weights, read_network
@@ -24,11 +26,11 @@ from vla_policy.checkpoint.options import NetworkOptions
 from vla_policy.checkpoint.policy_files import read_policy, write_policy, write_policy_adapter
 from vla_policy.checkpoint.save import MAX_SHARD_BYTES, write_network
 from vla_policy.checkpoint.source import find_files
-from vla_policy.errors import ConfigError, UnsupportedError, clip
+from vla_policy.errors import CheckpointError, ConfigError, UnsupportedError, clip
 from vla_policy.lora import Adapter, add_lora, base_weights, load_lora, read_lora
 from vla_policy.model.config import EXTENSION, OpenVLAOFTConfig, config_to_dict
 from vla_policy.model.network import OpenVLAOFTNetwork
-from vla_policy.policy_config import PolicyConfig, policy_config_to_dict
+from vla_policy.policy_config import PolicyConfig
 from vla_policy.prompt import PromptTokenizer
 from vla_policy.spaces import check_fit, read_spaces
 from vla_policy.validation import typed
@@ -70,8 +72,8 @@ class OpenVLAOFTModel(OpenVLAOFTNetwork):
             path: a folder, or a repository of the Hugging Face Hub.
             num_images: n; None takes what the checkpoint says, else 1.
             chunk: C; None takes what the checkpoint says, else 8.
-            stop_token: whether the sequence ends with it; None takes what the config says, else True. RLinf's runs
-                leave it out.
+            stop_token: whether the sequence ends with it; None takes what the config says, else True. Policies that
+                RLinf trained never saw it: False acts as they do there.
             dtype: of all weights; None or "auto" keeps the stored one, that of the embeddings where parts differ.
                 `torch_dtype` is the same.
             device: where the weights go.
@@ -97,10 +99,7 @@ class OpenVLAOFTModel(OpenVLAOFTNetwork):
         """
         with torch.device("meta"):  # no random weights, no memory, until the files give them
             model = cls(parts.config)
-        frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
         model.load_state_dict(fit_weights(parts, model.state_dict()), strict=True, assign=True)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name not in frozen)
         model.source_config, model.source_files = parts.source_config, parts.source_files
         model.source_name, model.merged_adapter = parts.files.base_name, parts.files.adapter is not None
         return model
@@ -274,8 +273,7 @@ class PretrainedPolicy(nn.Module):
         The other files of the checkpoint that was loaded are taken over byte for byte, see docs/checkpoints.md.
         """
         model = self.model
-        extension = {"policy": policy_config_to_dict(self.config), "unnorm_key": self.stats.key}
-        model.save_pretrained(path, extension=extension)
+        model.save_pretrained(path, extension={"policy": asdict(self.config), "unnorm_key": self.stats.key})
         norm_stats = model.source_config["norm_stats"]
         write_policy(Path(path), self.tokenizer, model.config, norm_stats, self.value_head, model.source_files)
 
@@ -325,12 +323,18 @@ class PretrainedPolicy(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """Return the statistics as JSON in bytes, a tensor like all other entries of a `state_dict`."""
-        text = statistics_to_json(self.stats.key, self.model.source_config["norm_stats"][self.stats.key])
+        key = self.stats.key
+        text = json.dumps({"key": key, "statistics": self.model.source_config["norm_stats"][key]})
         return torch.frombuffer(bytearray(text, "utf-8"), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Use the statistics that `get_extra_state` returned."""
-        self.use_statistics(*statistics_from_json(bytes(state.cpu().numpy())))
+        """Use the statistics that `get_extra_state` returned; raise CheckpointError for another content."""
+        try:
+            found = json.loads(bytes(state.cpu().numpy()))
+            key, statistics = found["key"], found["statistics"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
+        self.use_statistics(key, statistics)
 
     def _read_statistics(self, key: str | None) -> ActionStats:
         sizes = self.model.config

@@ -1,4 +1,4 @@
-"""Turn instructions into prompt tokens.
+"""Convert instructions into prompt tokens.
 
 Axes: N samples, L tokens of the longest prompt that is allowed.
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,26 +31,21 @@ TOY_SPECIAL = ("<unk>", "<s>", "</s>", "<prompt-end>")
 """Ids 0 to 3; BOS and stop are 1 and 2 as in Llama 2."""
 
 
+@dataclass
 class PromptTokenizer:
-    """Make prompts of a fixed size for a batch of instructions."""
+    """Makes prompts of a fixed size for a batch of instructions."""
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        *,
-        template: str,
-        max_length: int,
-        bos_token_id: int,
-        prompt_end_token_id: int,
-        pad_token_id: int,
-        normalize_instructions: bool = False,
-    ) -> None:
-        _check_template(template)
-        self.tokenizer = tokenizer
-        self.template = template
-        self.max_length = max_length
-        self.normalize_instructions = normalize_instructions
-        self._bos, self._end, self._pad = bos_token_id, prompt_end_token_id, pad_token_id
+    tokenizer: Tokenizer
+    _: KW_ONLY
+    template: str
+    max_length: int
+    bos_token_id: int
+    prompt_end_token_id: int
+    pad_token_id: int
+    normalize_instructions: bool = False
+
+    def __post_init__(self) -> None:
+        _check_template(self.template)
         self._known: dict[str, list[int]] = {}
         self._warned = False
 
@@ -74,9 +70,9 @@ class PromptTokenizer:
             raise ObservationError(
                 f"observation['instruction'] {clip(ascii(instruction))} is no valid Unicode: {error.reason}"
             ) from error
-        ids = [self._bos, *self.tokenizer.encode(text, add_special_tokens=False).ids]
-        if ids[-1] != self._end:
-            ids.append(self._end)
+        ids = [self.bos_token_id, *self.tokenizer.encode(text, add_special_tokens=False).ids]
+        if ids[-1] != self.prompt_end_token_id:
+            ids.append(self.prompt_end_token_id)
         if len(ids) > self.max_length:
             raise ObservationError(
                 f"observation['instruction'] {clip(repr(instruction))} of {len(instruction)} characters makes a prompt "
@@ -104,7 +100,7 @@ class PromptTokenizer:
     def __call__(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return (N, max_length) int64 ids, padded on the right, and (N,) int64 lengths."""
         rows = [self.tokens(text) for text in instructions]
-        ids = torch.full((len(rows), self.max_length), self._pad, dtype=torch.int64)
+        ids = torch.full((len(rows), self.max_length), self.pad_token_id, dtype=torch.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         return ids, torch.tensor([len(row) for row in rows], dtype=torch.int64)

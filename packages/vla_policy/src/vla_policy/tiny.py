@@ -12,7 +12,7 @@ It is the same class as the 7B network. Three choices differ, because nothing he
   part along the parabola's direction, which makes a Gaussian around 0 of the wanted width, and the residual branches
   are initialized small.
 - **Placeholders are learned vectors.** With zeros, positions differ by rotary angles alone, which two layers of random
-  weights hardly turn into "dimension 3 of step 5". A constant vector each makes every action dimension addressable
+  weights hardly map to "dimension 3 of step 5". A constant vector each makes every action dimension addressable
   from the first update.
 """
 
@@ -104,12 +104,8 @@ def tiny_parts(
         sizes.patch_size, min(env.image_side, 64) // sizes.patch_size * sizes.patch_size
     )
 
-    trunk = {
-        "patch_size": sizes.patch_size,
-        "embed_dim": sizes.trunk_width,
-        "depth": sizes.trunk_depth,
-        "num_heads": sizes.trunk_heads,
-    }
+    trunk = {"patch_size": sizes.patch_size, "embed_dim": sizes.trunk_width}
+    trunk |= {"depth": sizes.trunk_depth, "num_heads": sizes.trunk_heads}
     vocabulary = TOY_VOCAB + ActionTokenizer().bins
     config = OpenVLAOFTConfig(
         text=LlamaSizes(
@@ -121,7 +117,7 @@ def tiny_parts(
             num_key_value_heads=sizes.heads,
         ),
         trunks=(
-            # LayerScale starts at 1, not DINOv2's 1e-5, at which a trunk that is not pretrained is the identity.
+            # LayerScale is initialized to 1: with DINOv2's 1e-5 a trunk that is not pretrained is the identity.
             TrunkSizes("vit_small_patch14_reg4_dinov2.lvd142m", image_size, timm_args={**trunk, "init_values": 1.0}),
             TrunkSizes("vit_base_patch16_siglip_224", image_size, timm_args=trunk),
         ),

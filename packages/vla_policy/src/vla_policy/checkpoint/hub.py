@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from vla_policy.checkpoint.options import HubOptions
@@ -12,7 +12,6 @@ from vla_policy.errors import CheckpointError, ConfigError
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.json", "*.safetensors", "*.pt", "tokenizer.model", "*.py", "*.jinja", "*.md", "*.txt", "LICENSE*"]
-_HUB_BIN_FILES = ["*.bin"]
 
 
 def resolve_folder(path: str | os.PathLike[str], hub: HubOptions | None = None) -> Path:
@@ -41,23 +40,20 @@ def _download(repository: str, hub: HubOptions) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-    def fetch(patterns: Iterable[str]) -> Path:
-        prefix = f"{hub.subfolder.strip('/')}/" if hub.subfolder else ""
-        return Path(
-            snapshot_download(
-                repository,
-                revision=hub.revision,
-                token=hub.token,
-                cache_dir=None if hub.cache_dir is None else Path(hub.cache_dir),
-                local_files_only=hub.local_files_only,
-                allow_patterns=[prefix + pattern for pattern in patterns],
-            )
-        )
-
+    fetch = partial(
+        snapshot_download,
+        repository,
+        revision=hub.revision,
+        token=hub.token,
+        cache_dir=None if hub.cache_dir is None else Path(hub.cache_dir),
+        local_files_only=hub.local_files_only,
+    )
+    prefix = f"{hub.subfolder.strip('/')}/" if hub.subfolder else ""
+    patterns = [prefix + pattern for pattern in _HUB_FILES]
     try:
-        found = fetch(_HUB_FILES)
+        found = Path(fetch(allow_patterns=patterns))
         if not any((found / hub.subfolder).rglob("*.safetensors")):
-            found = fetch([*_HUB_FILES, *_HUB_BIN_FILES])
+            found = Path(fetch(allow_patterns=[*patterns, f"{prefix}*.bin"]))
         return found
     except (RepositoryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         version = "" if hub.revision is None else f" at revision {hub.revision!r}"

@@ -86,7 +86,11 @@ def read_network(files: CheckpointFiles, options: NetworkOptions) -> NetworkPart
                 f"checkpoint {files.folder} has two different {name}, in two of its files (among the network's weights "
                 "and beside them, for example); remove the one that is not of this network"
             )
-        weights[name] = _checked(name, tensor, files.folder).to(device=options.device, dtype=dtype, copy=True)
+        if tensor.dtype not in WEIGHT_DTYPES:
+            raise CheckpointError(
+                f"checkpoint {files.folder}: {clip(name)} is {tensor.dtype}; allowed: {names(WEIGHT_DTYPES)}"
+            )
+        weights[name] = tensor.to(device=options.device, dtype=dtype, copy=True)
     head = {name: weights.pop(name) for name in list(weights) if name.startswith(VALUE_HEAD)}
     inside = weights.get("proprio_projector.fc1.weight")  # SimpleVLA-RL's place for it
     if config.proprio_dim is None and inside is not None and inside.ndim == 2:
@@ -136,12 +140,6 @@ def _network_weights(files: CheckpointFiles) -> Iterator[tuple[str, Tensor]]:
                     )
                 continue
             yield name, tensor
-
-
-def _checked(name: str, tensor: Tensor, folder: Path) -> Tensor:
-    if tensor.dtype not in WEIGHT_DTYPES:
-        raise CheckpointError(f"checkpoint {folder}: {clip(name)} is {tensor.dtype}; allowed: {names(WEIGHT_DTYPES)}")
-    return tensor
 
 
 def fit_weights(parts: NetworkParts, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ REFUSED = {
     "use_auth_token": "here, as in transformers, it is `token`",
     "variant": "files are found by their published names; leave it out",
 }
-"""Arguments of transformers' `from_pretrained` that this package does not take, and the way out."""
+"""Arguments of transformers' `from_pretrained` that this package does not take, and what to do instead."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,12 @@ class NetworkOptions:
 
     num_images: int | None = None
     chunk: int | None = None
-    """C; None takes what the checkpoint says, else 8."""
     stop_token: bool | None = None
-    """Whether the sequence ends with it; None takes the saved choice, else True. Policies that RLinf trained never saw
-    it: False acts as they do there."""
     dtype: torch.dtype | str | None = None
     torch_dtype: torch.dtype | str | None = None
     """transformers' name of `dtype`."""
     device: str | torch.device = "cpu"
     base: str | os.PathLike[str] | None = None
-    """The base of an unmerged adapter, or of RLinf's `full_weights.pt`; None takes what the adapter names."""
     hub: HubOptions = field(default_factory=HubOptions)
     """Given as `revision`, `token`, `cache_dir`, `subfolder` and `local_files_only`."""
 

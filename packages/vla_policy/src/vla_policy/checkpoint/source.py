@@ -123,14 +123,14 @@ def _with_base(
     base: str | os.PathLike[str] | None,
     weights: tuple[Path, ...] | None,
     adapter: Adapter | None,
-    what: str,
+    origin: str,
 ) -> CheckpointFiles:
     """Complete a folder that has not all of a checkpoint by its base."""
     if base is None and weights is not None and (folder / "config.json").is_file():
         return CheckpointFiles(folder, folder, weights, adapter, (os.fspath(path),))
     needs = f"checkpoint {os.fspath(path)!r} has {'no weights of the network' if weights is None else 'weights alone'}"
     if base is None:
-        raise CheckpointError(f"{needs}; name the checkpoint that it began with ({what}) as base=")
+        raise CheckpointError(f"{needs}; name the checkpoint that it was trained from ({origin}) as base=")
     try:
         found = resolve_folder(base)
     except CheckpointError as error:
@@ -162,7 +162,7 @@ def find_files_to_adapt(
     if _same(beside, files.folder) and not _is_base(read.base, files.folder):
         raise CheckpointError(
             f"the weights of {os.fspath(path)!r} have the adapter {adapter} merged in already; train it on from its "
-            f"base: path={read.base or 'the checkpoint that it began with'!r}. If these are the base's weights, move "
+            f"base: path={read.base or 'the checkpoint that it was trained from'!r}. If these are the base's weights, move "
             "the adapter out of their folder"
         )
     return replace(files, folder=beside, places=(os.fspath(beside), *files.places), trained=read)

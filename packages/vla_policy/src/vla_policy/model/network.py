@@ -44,7 +44,7 @@ class OpenVLAOFTOutput:
 
 
 class OpenVLAOFTNetwork(nn.Module):
-    """The network at any size; everything is read from the config."""
+    """The network at any size; all sizes are read from the config."""
 
     def __init__(self, config: OpenVLAOFTConfig) -> None:
         super().__init__()
