@@ -162,8 +162,8 @@ def find_files_to_adapt(
     if _same(beside, files.folder) and not _is_base(read.base, files.folder):
         raise CheckpointError(
             f"the weights of {os.fspath(path)!r} have the adapter {adapter} merged in already; train it on from its "
-            f"base: path={read.base or 'the checkpoint that it was trained from'!r}. If these are the base's weights, move "
-            "the adapter out of their folder"
+            f"base: path={read.base or 'the checkpoint that it was trained from'!r}. If these are the base's weights, "
+            "move the adapter out of their folder"
         )
     return replace(files, folder=beside, places=(os.fspath(beside), *files.places), trained=read)
 
