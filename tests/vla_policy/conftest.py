@@ -82,7 +82,7 @@ def build_tiny() -> Callable[..., OpenVLAOFTPolicy]:
 def tiny() -> OpenVLAOFTPolicy:
     """One policy for tests that do not change it: two cameras of 32 px, C = 2, A = 7."""
     policy = build(seed=0)
-    # At the start the policy hardly looks at its inputs; scatter the weights so that a mistake in them shows.
+    # An untrained policy hardly looks at its inputs; scatter the weights so that a mistake in them shows.
     with torch.no_grad():
         random = generator(1)
         for parameter in policy.parameters():

@@ -102,7 +102,7 @@ def test_numbers_that_would_reach_the_robot_are_named(changes, message):
     assert len(str(error.value)) < 250
 
 
-def test_minimum_above_maximum_and_proprio_are_looked_at_too():
+def test_minimum_above_maximum_and_proprio_are_checked_too():
     with pytest.raises(ConfigError, match=r"dimension 0: min is 3, above max, which is 1"):
         read_stats({"a": {"action": {"min": [3.0], "max": [1.0]}}}, None, "minmax", "none")
     with pytest.raises(ConfigError, match=r"\['proprio'\]\['q99'\], dimension 0: nan"):

@@ -49,8 +49,8 @@ def test_top_k_renormalizes():
     torch.testing.assert_close(distribution.log_probs.exp(), torch.tensor([[[0.625, 0.375, 0.0]]]))
     expected = -(0.625 * math.log(0.625) + 0.375 * math.log(0.375))
     assert distribution.entropy().item() == pytest.approx(expected)
-    draws = ActionTokenDistribution(logits.expand(1000, 5, 3), top_k=2).sample(torch.Generator().manual_seed(0))
-    assert draws.max() == 1
+    samples = ActionTokenDistribution(logits.expand(1000, 5, 3), top_k=2).sample(torch.Generator().manual_seed(0))
+    assert samples.max() == 1
 
 
 def test_top_k_gradient_is_finite():
@@ -63,9 +63,9 @@ def test_top_k_gradient_is_finite():
 def test_samples_have_the_probabilities():
     probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
     logits = probabilities.log().expand(100, 1000, 4)
-    draws = ActionTokenDistribution(logits).sample(torch.Generator().manual_seed(0))
-    # 100,000 draws: a standard error of at most sqrt(.25 / 1e5) = 0.0016.
-    torch.testing.assert_close(torch.bincount(draws.flatten()) / 1e5, probabilities, rtol=0, atol=0.007)
+    samples = ActionTokenDistribution(logits).sample(torch.Generator().manual_seed(0))
+    # 100,000 samples: a standard error of at most sqrt(.25 / 1e5) = 0.0016.
+    torch.testing.assert_close(torch.bincount(samples.flatten()) / 1e5, probabilities, rtol=0, atol=0.007)
 
 
 def test_same_seed_same_sample():
@@ -94,7 +94,7 @@ def test_rounding_hardly_changes_a_sample():
     logits = torch.randn(4, 2000, 256, generator=torch.Generator().manual_seed(1))
     noise = 1e-6 * torch.randn(logits.shape, generator=torch.Generator().manual_seed(2))
     first, second = (
-        ActionTokenDistribution(each).sample(torch.Generator().manual_seed(5)) for each in (logits, logits + noise)
+        ActionTokenDistribution(x).sample(torch.Generator().manual_seed(5)) for x in (logits, logits + noise)
     )
     assert (first != second).sum() <= 1
 

@@ -1,4 +1,4 @@
-"""What imitation asks of a policy: a dataset's statistics, targets, and an L1 head that learns and acts."""
+"""What imitation learning needs of a policy: a dataset's statistics, targets, and an L1 head that learns and acts."""
 
 import numpy as np
 import pytest
@@ -73,13 +73,13 @@ def test_an_l1_head_learns_what_it_is_shown_and_acts_on_it(build_tiny, make_obse
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
-    acted = policy.act(observation, deterministic=True)
+    output = policy.act(observation, deterministic=True)
     with torch.no_grad():
         left = (policy.regress(inputs) - targets).abs().mean().item()
-    assert np.abs(acted.actions - shown).mean() == pytest.approx(left, rel=1e-4)
-    assert np.array_equal(acted.actions, policy.predict(observation))
-    assert acted.log_probs.isnan().all()
-    assert acted.tokens.shape == (4, 14)
+    assert np.abs(output.actions - shown).mean() == pytest.approx(left, rel=1e-4)
+    assert np.array_equal(output.actions, policy.predict(observation))
+    assert output.log_probs.isnan().all()
+    assert output.tokens.shape == (4, 14)
 
 
 def test_what_a_head_cannot_do_is_said(build_tiny, make_observation):

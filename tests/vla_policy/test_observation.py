@@ -62,12 +62,12 @@ def test_errors_name_key_value_and_what_is_allowed(tiny, make_observation, spoil
 
 
 @pytest.mark.parametrize("side", [16, 33, 500])
-def test_a_picture_of_another_size_is_resized(tiny, make_observation, side):
+def test_an_image_of_another_size_is_resized(tiny, make_observation, side):
     observation = make_observation(2)
     observation["image"] = np.full((2, side, side + 5, 3), 77, np.uint8)
     images = tiny.act(observation).inputs["images"]
     assert images.shape == (2, 2, 32, 32, 3)
-    assert (images[:, 0] == 77).all()  # a plain picture stays plain
+    assert (images[:, 0] == 77).all()  # a plain image stays plain
 
 
 def test_text_beyond_ascii_is_spelled_in_bytes(tiny, make_observation):

@@ -81,10 +81,10 @@ def test_seed_fixes_the_sample(tiny, make_observation, generator):
 def test_deterministic_is_the_mode(tiny, make_observation):
     output = tiny.act(make_observation(3), deterministic=True)
     with torch.no_grad():
-        every = tiny.evaluate(output.inputs, output.tokens)
+        mode = tiny.evaluate(output.inputs, output.tokens)
         for token in range(576, 832, 16):
             other = tiny.evaluate(output.inputs, torch.full_like(output.tokens, token))
-            assert (other.log_probs <= every.log_probs + 1e-6).all()
+            assert (other.log_probs <= mode.log_probs + 1e-6).all()
     np.testing.assert_array_equal(output.actions, tiny.predict(make_observation(3)))
 
 
@@ -125,7 +125,7 @@ def test_entropy_is_the_expected_surprise(tiny, make_observation, generator):
         distribution = tiny._distribution(tiny._network(output.inputs), 1.0)
     distribution.log_probs = distribution.log_probs.expand(4000, -1, -1)
     surprise = -distribution.log_prob(distribution.sample(generator(3))).mean()
-    # 56,000 draws of a surprise with standard deviation near 1: an error of 0.004.
+    # 56,000 samples of a surprise with standard deviation near 1: an error of 0.004.
     assert surprise.item() == pytest.approx(entropy.item(), abs=0.03)
 
 
@@ -199,11 +199,13 @@ def test_weights_that_are_not_finite_give_no_action(build_tiny, make_observation
     policy = build_tiny(seed=0, **({"action_head": "l1"} if head == "l1" else {}))
     with torch.no_grad():
         policy.model.language_model.model.norm.weight[3] = bad
-    said = r"logits of token \d+ of row 0 \(of 2\) are not finite" if head == "tokens" else r"actions of row 0 \(of 2\)"
-    with pytest.raises(NumbersError, match=said):
+    message = (
+        r"logits of token \d+ of row 0 \(of 2\) are not finite" if head == "tokens" else r"actions of row 0 \(of 2\)"
+    )
+    with pytest.raises(NumbersError, match=message):
         policy.predict(make_observation(2))
     for deterministic in (True, False) if head == "tokens" else (True,):
-        with pytest.raises(NumbersError, match=said) as caught:
+        with pytest.raises(NumbersError, match=message) as caught:
             policy.act(make_observation(2), deterministic, generator=generator(0))
     # of this package's family, and what a trainer that does not know the package can catch
     assert isinstance(caught.value, VLAPolicyError)

@@ -20,7 +20,7 @@ PLAIN = ImagePipeline(32, jpeg_quality=None, resize="bilinear", crop_area=None)
 
 
 def photo(count: int = 1, side: int = 256) -> np.ndarray:
-    """Smooth pictures, which JPEG keeps within a few levels."""
+    """Smooth images, which JPEG keeps within a few levels."""
     at = np.linspace(0, 3, side)
     waves = [np.sin(at[:, None] * (k + 1) + at[None] + n) for n in range(count) for k in range(3)]
     return ((np.stack(waves).reshape(count, 3, side, side).transpose(0, 2, 3, 1) + 1) * 127).astype(np.uint8)
@@ -76,16 +76,16 @@ def test_crop_of_a_ramp():
     assert (cropped[0, 0, 0, 0], cropped[0, 0, -1, 0]) == (5, 217)
 
 
-def test_crop_of_everything_changes_nothing():
+def test_crop_of_the_whole_area_changes_nothing():
     images = torch.from_numpy(photo(1, 64))
     assert torch.equal(centre_crop(images, 1.0), images)
 
 
 GOLDEN = Path(__file__).with_name("golden")
-_spec = spec_from_file_location("pictures", GOLDEN / "pictures.py")
+_spec = spec_from_file_location("sample_images", GOLDEN / "sample_images.py")
 _module = module_from_spec(_spec)
 _spec.loader.exec_module(_module)
-pictures = _module.pictures
+sample_images = _module.sample_images
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def golden():
 
 
 def test_jpeg_is_tensorflows_to_the_last_bit(golden):
-    ours = np.stack([jpeg_round_trip(image, 95) for image in pictures(96, 96)])
+    ours = np.stack([jpeg_round_trip(image, 95) for image in sample_images(96, 96)])
     np.testing.assert_array_equal(ours, golden["small_jpeg"])
 
 
@@ -112,7 +112,7 @@ def test_each_stage_is_tensorflows(golden):
 
 @pytest.mark.parametrize(("name", "side", "size"), [("down", 256, 224), ("up", 128, 224), ("same", 224, 224)])
 def test_the_whole_pipeline_is_tensorflows(golden, name, side, size):
-    ours = ImagePipeline(size).prepare(pictures(side, side)).numpy()[:, ::4, ::4]
+    ours = ImagePipeline(size).prepare(sample_images(side, side)).numpy()[:, ::4, ::4]
     difference = np.abs(ours.astype(int) - golden[f"{name}_cropped"].astype(int))
     assert difference.max() <= 1
     assert (difference > 0).mean() < 1e-3
@@ -125,7 +125,7 @@ def test_published_pipeline():
     assert result.shape == (2, 224, 224, 3)
     assert result.dtype == torch.uint8
     np.testing.assert_array_equal(images, before)
-    # Without the lossy step the pictures differ by little, with it not by nothing.
+    # Without the lossy step the images differ by little, with it not by nothing.
     without = ImagePipeline(jpeg_quality=None).prepare(images)
     difference = (result.int() - without.int()).abs().float()
     assert 0 < difference.mean() < 2

@@ -19,7 +19,7 @@ def test_a_checkpoint_is_loaded_for_an_environment(saved, make_spaces, make_obse
     policy, folder = saved
     loaded = OpenVLAOFTPolicy.for_spaces(*make_spaces(chunk=3), path=folder)
     observation = make_observation(2)
-    first, second = (each.act(observation, deterministic=True) for each in (policy, loaded))
+    first, second = (p.act(observation, deterministic=True) for p in (policy, loaded))
     assert torch.equal(first.tokens, second.tokens)
 
 
@@ -40,7 +40,7 @@ def test_tiny_with_adapters_trains_them_and_the_value_head_alone(make_spaces, ma
     plain, adapted = OpenVLAOFTPolicy.tiny(*spaces), OpenVLAOFTPolicy.tiny(*spaces, lora={"rank": 4, "alpha": 8})
     # adapters begin as nothing
     observation = make_observation(2)
-    first, second = (each.act(observation, deterministic=True) for each in (plain, adapted))
+    first, second = (p.act(observation, deterministic=True) for p in (plain, adapted))
     torch.testing.assert_close(first.log_probs, second.log_probs, atol=1e-5, rtol=0)
     trainable = {name for name, weight in adapted.named_parameters() if weight.requires_grad}
     assert trainable

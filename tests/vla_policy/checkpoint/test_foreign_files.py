@@ -83,7 +83,7 @@ def test_truncated_files(folder, name, size):
         ({"x" * 10_000: 3}, r"entry xxx.*\.\.\. is a int"),
     ],
 )
-def test_pickles_of_something_else(folder, content, message):
+def test_pickles_of_other_content(folder, content, message):
     torch.save(content, folder / PROJECTOR)
     with pytest.raises(CheckpointError, match=message) as error:
         OpenVLAOFTPolicy.from_pretrained(folder)
@@ -200,14 +200,14 @@ def test_what_is_no_json_object(folder, name, content):
         ({"weight_map": {"a": "../../other/model.safetensors"}}, r"names files of other folders: \.\./"),
     ],
 )
-def test_an_index_of_something_else(folder, index, message):
+def test_an_index_of_other_content(folder, index, message):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(CheckpointError, match=message) as error:
         OpenVLAOFTModel.from_pretrained(folder)
     assert short(error)
 
 
-def test_a_state_of_something_else(build_tiny):
+def test_a_state_of_other_content(build_tiny):
     policy = build_tiny()
     for bad in (b"{", b"3", b'{"key": "a"}', b"\xff"):
         with pytest.raises(CheckpointError, match="holds no statistics"):

@@ -14,7 +14,7 @@ from torch import nn
 
 from vla_policy import OpenVLAOFTModel, OpenVLAOFTPolicy
 from vla_policy.checkpoint.key_map import to_file, to_module
-from vla_policy.checkpoint.save import save_model, split
+from vla_policy.checkpoint.save import split
 from vla_policy.errors import CheckpointError, ConfigError, ObservationError, UnnormKeyError, UnsupportedError
 from vla_policy.model.heads import L1ActionHead
 
@@ -89,7 +89,7 @@ def test_saving_over_what_was_loaded(folder):
 
 
 def test_shards(tiny, tmp_path):
-    save_model(tiny.model, tmp_path, max_shard_bytes=1_000_000)
+    tiny.model.save_pretrained(tmp_path, max_shard_bytes=1_000_000)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     files = sorted(set(index["weight_map"].values()))
     assert len(files) > 2
@@ -266,7 +266,7 @@ def anonymous():  # memory of the process's own; the mapped file's pages do not 
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
 
-OpenVLAOFTModel.from_pretrained(sys.argv[1])  # everything that is imported or allocated once
+OpenVLAOFTModel.from_pretrained(sys.argv[1])  # all that is imported or allocated once
 before, peak, over = anonymous(), 0, threading.Event()
 
 def watch():
@@ -315,7 +315,7 @@ print(sum(p.sum().item() for p in OpenVLAOFTPolicy.from_pretrained("lab/policy")
         fetched = [path for path in requests if "/resolve/" in path and path.endswith(".safetensors")]
         assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
         assert runs[0].stdout == runs[1].stdout
-        assert len(fetched) <= 4  # each of two files asked about and fetched, once
+        assert len(fetched) <= 4  # each of two files requested and fetched, once
         absent = script.replace("lab/policy", "lab/nothing")
         run = subprocess.run(
             [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False

@@ -138,7 +138,7 @@ print(sorted(policy.model.source_files))
 """
     (folder / "modeling_prismatic.py").write_text("raise SystemExit(1)")
     (folder.parent / "other").mkdir()
-    (folder.parent / "other" / "model.safetensors").write_bytes(b"not asked for")
+    (folder.parent / "other" / "model.safetensors").write_bytes(b"not read")
     with hub({"lab/runs": folder.parent}) as (address, requests):
         environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
         command = [sys.executable, "-c", script, str(tmp_path / "cache")]
@@ -166,7 +166,7 @@ print(sorted(policy.model.source_files))
 
 
 def test_without_the_stop_token_the_network_is_that_of_rlinf(tiny, folder, make_observation, generator, tmp_path):
-    """RLinf a3816b5, `_build_embedding`: the sequence is cut before the stop token; everything else stays."""
+    """RLinf a3816b5, `_build_embedding`: the sequence is cut before the stop token; the rest stays."""
     without = OpenVLAOFTPolicy.from_pretrained(folder, stop_token=False)
     inputs = without.observe(make_observation(2))  # prompts of different lengths: one row is padded
     captured = []

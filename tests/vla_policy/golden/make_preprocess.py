@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from pictures import pictures
+from sample_images import sample_images
 
-#: Sides of the env's picture and of the result.
+#: Sides of the env's image and of the result.
 CASES = {"down": (256, 224), "up": (128, 224), "same": (224, 224), "small": (96, 64)}
 
 
 def main() -> None:
     golden = {}
     for name, (side, size) in CASES.items():
-        images = pictures(side, side)
+        images = sample_images(side, side)
         jpeg = np.stack([tf.io.decode_image(tf.io.encode_jpeg(image), dtype=tf.uint8).numpy() for image in images])
         resized = tf.image.resize(jpeg, (size, size), method="lanczos3", antialias=True)
         resized = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)

@@ -1,4 +1,4 @@
-"""OpenVLA-OFT, a vision-language-action policy, with a value head: act, and score what was done.
+"""OpenVLA-OFT, a vision-language-action policy, with a value head: act, and score past actions.
 
     policy = OpenVLAOFTPolicy.from_pretrained("path/to/checkpoint", unnorm_key="libero_spatial")
     output = policy.act(observation)                        # actions, tokens, log-probs, values, inputs
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vla_policy import errors as errors
     from vla_policy.action_tokenizer import ActionTokenizer as ActionTokenizer
-    from vla_policy.model.openvla_oft import OpenVLAOFTModel as OpenVLAOFTModel
     from vla_policy.policy import OpenVLAOFTPolicy as OpenVLAOFTPolicy
+    from vla_policy.pretrained import OpenVLAOFTModel as OpenVLAOFTModel
 
 __version__ = _version("vla-policy")
 
 _MODULES = {
     "ActionTokenizer": "vla_policy.action_tokenizer",
-    "OpenVLAOFTModel": "vla_policy.model.openvla_oft",
+    "OpenVLAOFTModel": "vla_policy.pretrained",
     "OpenVLAOFTPolicy": "vla_policy.policy",
 }
 

@@ -1,4 +1,4 @@
-"""Normalization statistics of a dataset: actions and proprioception between env units and [-1, 1].
+"""Normalize actions and proprioception between env units and [-1, 1] by statistics of a dataset.
 
 Axes: A action dims (7: xyz, axis-angle, gripper), P proprioception dims (8); any leading axes.
 Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormalize_actions` and `robot_utils.py`.
@@ -6,17 +6,16 @@ Formulas and constants: openvla-oft 213c5ff, `modeling_prismatic.py::_unnormaliz
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vla_policy.errors import CheckpointError, ConfigError, NumbersError, UnnormKeyError, clip, names
-from vla_policy.field_types import is_finite_number
+from vla_policy.errors import ConfigError, UnnormKeyError, clip, names
+from vla_policy.validation import is_finite_number
 
 Bounds = Literal["q99", "minmax"]
 """Which statistics span [-1, 1]: the 1% and 99% quantiles (LIBERO), or minimum and maximum (ALOHA)."""
@@ -26,7 +25,7 @@ Gripper = Literal["libero", "none"]
 units."""
 
 EPSILON = 1e-8
-"""Added to q99 - q01, so that a dimension that never moved divides by something."""
+"""Added to q99 - q01, so that a dimension that never moved does not divide by zero."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Range:
         A dimension that never moved, whose low is its high, is allowed, as upstream has it: `EPSILON` keeps it finite.
 
         Raises:
-            ConfigError: a key is absent; something is no list of numbers, or of another length; a number is not
+            ConfigError: a key is absent; an entry is no list of numbers, or of another length; a number is not
                 finite; a low is above its high. The message names key, dimension and value.
         """
         keys = ("q01", "q99") if bounds == "q99" else ("min", "max")
@@ -57,7 +56,9 @@ class Range:
         if absent:
             raise ConfigError(f"{place} has no {names(absent)}; it has {names(stats)}")
         low, high = (_numbers(stats[k], f"{place}[{k!r}]") for k in keys)
-        mask = _booleans(stats.get("mask", [True] * len(low)), f"{place}['mask']")
+        flags = stats.get("mask", [True] * len(low))
+        flags = _items(flags, f"{place}['mask']", "true and false", _is_flag, "neither true nor false")
+        mask = np.array(flags, dtype=np.bool_)
         if not low.shape == high.shape == mask.shape:
             raise ConfigError(
                 f"{place}: lengths differ: {keys[0]} has {len(low)}, {keys[1]} {len(high)}, mask {len(mask)}"
@@ -71,20 +72,20 @@ class Range:
         return Range(low, high, mask)
 
     def normalize(self, values: ArrayLike) -> NDArray[np.float64]:
-        """2 (x - low) / (high - low + eps) - 1, clipped to [-1, 1], where the mask is true."""
+        """Return 2 (x - low) / (high - low + eps) - 1, clipped to [-1, 1], where the mask is true."""
         x = np.asarray(values, dtype=np.float64)
         scaled = np.clip(2.0 * (x - self.low) / (self.high - self.low + EPSILON) - 1.0, -1.0, 1.0)
         return np.where(self.mask, scaled, x)
 
     def unnormalize(self, values: ArrayLike) -> NDArray[np.float64]:
-        """0.5 (a + 1) (high - low + eps) + low where the mask is true, else a unchanged."""
+        """Return 0.5 (a + 1) (high - low + eps) + low where the mask is true, else a unchanged."""
         a = np.asarray(values, dtype=np.float64)
         return np.where(self.mask, 0.5 * (a + 1.0) * (self.high - self.low + EPSILON) + self.low, a)
 
 
 @dataclass(frozen=True)
 class ActionStats:
-    """What turns decoded tokens into env actions, and a state into the network's proprioception."""
+    """Statistics that turn decoded tokens into env actions, and a state into the network's proprioception."""
 
     key: str
     """The entry of `norm_stats` that was used."""
@@ -94,22 +95,22 @@ class ActionStats:
     gripper: Gripper
 
     def to_env(self, actions: ArrayLike) -> NDArray[np.float64]:
-        """(..., A) normalized actions to env units, gripper included."""
+        """Return (..., A) normalized actions in env units, gripper included."""
         env = self.action.unnormalize(actions)
         if self.gripper == "libero":
-            # 2 g - 1 to [-1, 1], sign to a decision, negated: a checkpoint's 1 is open, the env's -1 is open.
+            # 2 g - 1 to [-1, 1], the sign to open or close, negated: a checkpoint's 1 is open, the env's -1 is open.
             env[..., -1] = -np.sign(2.0 * env[..., -1] - 1.0)
         return env
 
     def from_env(self, actions: ArrayLike) -> NDArray[np.float64]:
-        """(..., A) actions in env units to normalized ones: the inverse of `to_env`, for demonstrations."""
+        """Normalize (..., A) actions in env units: the inverse of `to_env`, for demonstrations."""
         env = np.array(actions, dtype=np.float64)
         if self.gripper == "libero":
             env[..., -1] = (1.0 - np.sign(env[..., -1])) / 2.0
         return self.action.normalize(env)
 
     def normalize_proprio(self, state: ArrayLike) -> NDArray[np.float32]:
-        """(..., P) state in env units to the network's input."""
+        """Normalize a (..., P) state in env units to the network's input."""
         state = np.asarray(state, dtype=np.float64)
         return (state if self.proprio is None else self.proprio.normalize(state)).astype(np.float32)
 
@@ -122,34 +123,8 @@ class ActionStats:
             raise ConfigError(f"{place} {len(self.proprio.low)} proprioception dims; the network has {proprio_dim}")
 
 
-def require_finite(normalized: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, C, A) actions of an L1 head. Raise NumbersError if one of them is NaN or infinite."""
-    if not (finite := np.isfinite(normalized)).all():
-        row = int(np.argwhere(~finite)[0][0])
-        raise NumbersError(f"the L1 head's actions of row {row} (of {len(normalized)}) are not finite")
-    return normalized
-
-
-def statistics_to_json(key: str, statistics: Mapping[str, Any]) -> str:
-    """Write a dataset's name and its entry of `norm_stats` as one text."""
-    return json.dumps({"key": key, "statistics": statistics})
-
-
-def statistics_from_json(content: bytes) -> tuple[str, Any]:
-    """Read what `statistics_to_json` wrote.
-
-    Raises:
-        CheckpointError: it is something else.
-    """
-    try:
-        found = json.loads(content)
-        return found["key"], found["statistics"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CheckpointError("_extra_state of a state_dict holds no statistics of actions in JSON") from error
-
-
 def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:
-    """The entry to use: the key itself, else `{key}_no_noops`; with None, the only entry there is.
+    """Return the entry to use: the key itself, else `{key}_no_noops`; with None, the only entry there is.
 
     Raises:
         UnnormKeyError: no such entry, or None although there are several.
@@ -173,7 +148,7 @@ def resolve_key(norm_stats: Mapping[str, Any], unnorm_key: str | None) -> str:
 
 
 def read_stats(norm_stats: Mapping[str, Any], unnorm_key: str | None, bounds: Bounds, gripper: Gripper) -> ActionStats:
-    """The statistics of one dataset out of a checkpoint's `norm_stats`."""
+    """Return the statistics of a dataset out of a checkpoint's `norm_stats`."""
     if not isinstance(norm_stats, Mapping):
         raise ConfigError(f"norm_stats is {clip(norm_stats)}; an object of datasets is needed")
     key = resolve_key(norm_stats, unnorm_key)
@@ -191,26 +166,28 @@ def read_stats(norm_stats: Mapping[str, Any], unnorm_key: str | None, bounds: Bo
 
 
 def _numbers(value: Any, place: str) -> NDArray[np.float64]:
-    """(D,) finite numbers."""
-    numbers = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(numbers, (list, tuple)) or not numbers:
+    """Return (D,) finite numbers."""
+    numbers = _items(value, place, "numbers", is_finite_number, "no finite number")
+    if not numbers:
         raise ConfigError(f"{place} is {clip(value)}; a list of numbers is needed")
-    for dim, number in enumerate(numbers):
-        if not is_finite_number(number):
-            raise ConfigError(f"{place}, dimension {dim}: {clip(number)} is no finite number")
     return np.array(numbers, dtype=np.float64)
 
 
-def _booleans(value: Any, place: str) -> NDArray[np.bool_]:
-    flags = value.tolist() if isinstance(value, np.ndarray) else value
-    if not isinstance(flags, (list, tuple)):
-        raise ConfigError(f"{place} is {clip(value)}; a list of true and false is needed")
-    for dim, flag in enumerate(flags):
-        if not isinstance(flag, (bool, np.bool_)):
-            raise ConfigError(f"{place}, dimension {dim}: {clip(flag)} is neither true nor false")
-    return np.array(flags, dtype=np.bool_)
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+def _items(value: Any, place: str, kind: str, fits: Callable[[Any], bool], misfit: str) -> Sequence[Any]:
+    """Return the items of a list or an array; raise ConfigError unless all are of a kind."""
+    items = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(items, (list, tuple)):
+        raise ConfigError(f"{place} is {clip(value)}; a list of {kind} is needed")
+    for dim, item in enumerate(items):
+        if not fits(item):
+            raise ConfigError(f"{place}, dimension {dim}: {clip(item)} is {misfit}")
+    return items
 
 
 def identity_stats(action_dim: int) -> dict[str, Any]:
-    """A `norm_stats` entry under which decoded actions are env actions already."""
+    """Return a `norm_stats` entry under which decoded actions are env actions already."""
     return {"action": {"q01": [-1.0] * action_dim, "q99": [1.0] * action_dim, "mask": [False] * action_dim}}

@@ -1,4 +1,4 @@
-"""Actions in [-1, 1] to token ids of the language model's vocabulary, and back.
+"""Encode actions in [-1, 1] as token ids of the language model's vocabulary, and decode them.
 
 Axes: any shape; the functions are elementwise.
 
@@ -16,7 +16,9 @@ from vla_policy.errors import ActionError, ConfigError, TokenError
 
 
 class ActionTokenizer:
-    """`encode` id = V - digitize(clip(a, -1, 1)); `decode` centres[clip(V - id - 1, 0, bins - 2)].
+    """Map actions to ids and back.
+
+    `encode`: id = V - digitize(clip(a, -1, 1)); `decode`: a = centres[clip(V - id - 1, 0, bins - 2)].
 
     Args:
         bins: number of edges, and of action ids.
@@ -44,7 +46,7 @@ class ActionTokenizer:
         return self.decode(np.arange(self.first_id, self.vocab_size))
 
     def encode(self, actions: ArrayLike) -> NDArray[np.int64]:
-        """Token ids of normalized actions, same shape; values outside [-1, 1] are clipped.
+        """Return token ids of normalized actions, same shape; values outside [-1, 1] are clipped.
 
         Raises:
             ActionError: a value is NaN.
@@ -56,7 +58,7 @@ class ActionTokenizer:
         return (self.vocab_size - digits).astype(np.int64)
 
     def decode(self, ids: ArrayLike) -> NDArray[np.float64]:
-        """Normalized actions of token ids, same shape; an id that is no action id decodes to the nearest centre.
+        """Return normalized actions of token ids, same shape; an id that is no action id decodes to the nearest centre.
 
         Raises:
             TokenError: the ids are not integers.

@@ -1,4 +1,4 @@
-"""Normalization statistics of demonstrations, in the layout of published checkpoints' `dataset_statistics.json`.
+"""Compute normalization statistics of demonstrations, in the layout of published `dataset_statistics.json`.
 
     {key: {"action": {mean, std, max, min, q01, q99, mask}, "proprio": {the same without mask},
            "num_transitions": int, "num_trajectories": int}}
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vla_policy.errors import DatasetError, MissingExtraError, clip, names
-from vla_policy.observation import STATE_KEY
+from vla_policy.spaces import STATE_KEY
 
 Episode = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 """(T, A) actions, and the (T, P) states before each of them."""
@@ -39,12 +39,12 @@ def dataset_statistics(
 
     Args:
         key: the dataset's name in the result.
-        dataset: a Minari dataset, its id, or its folder; or nothing, and arrays instead.
+        dataset: a Minari dataset, its id, or its folder; None: arrays are given instead.
         actions: (T, A), or such an array for each episode, in the environment's units.
         states: (T, P), or such an array for each episode: the state before each action; None: no proprioception.
         mask: A flags, False where an action is passed through without normalization; None: all but the last, the
             gripper, as in published checkpoints of arms with one.
-        state_key: of a Minari dataset's observations, which state it is; a dataset without it gives no proprioception.
+        state_key: the state's key in a Minari dataset's observations; a dataset without it gives no proprioception.
 
     Raises:
         DatasetError: there is no such dataset; it is damaged; arrays do not fit together, are empty, or hold NaN or
@@ -84,42 +84,42 @@ def _of_arrays(actions: Any, states: Any) -> Iterator[Episode]:
         yield action, state
 
 
-def _split(values: Any, what: str) -> list[NDArray[np.float64]]:
-    """One array an episode."""
+def _split(values: Any, name: str) -> list[NDArray[np.float64]]:
+    """Return an array for each episode."""
     if isinstance(values, np.ndarray) and values.ndim == 2:
         values = [values]
     try:
-        found = [np.asarray(one, dtype=np.float64) for one in values]
+        found = [np.asarray(episode, dtype=np.float64) for episode in values]
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"dataset_statistics: {what} are no arrays of numbers: {clip(str(error))}") from error
-    if found and all(one.ndim == 1 for one in found):  # a nested list of one episode
-        return [np.stack(found)] if len({len(one) for one in found}) == 1 else found
+        raise DatasetError(f"dataset_statistics: {name} are no arrays of numbers: {clip(str(error))}") from error
+    if found and all(row.ndim == 1 for row in found):  # a nested list: a single episode
+        return [np.stack(found)] if len({len(row) for row in found}) == 1 else found
     return found
 
 
-def _together(parts: list[NDArray[np.float64]], what: str) -> NDArray[np.float64]:
-    """(sum of T, D) finite numbers."""
+def _together(parts: list[NDArray[np.float64]], name: str) -> NDArray[np.float64]:
+    """Join episodes to (sum of T, D) finite numbers."""
     shapes = {part.shape[1:] for part in parts}
     if len(shapes) != 1 or len(shape := shapes.pop()) != 1 or shape[0] < 1:
         raise DatasetError(
-            f"dataset_statistics: {what} have shapes {names([part.shape for part in parts], 3)}; (T, D) with one D is "
+            f"dataset_statistics: {name} have shapes {names([part.shape for part in parts], 3)}; (T, D) with one D is "
             "needed"
         )
     for number, part in enumerate(parts):
         if not np.isfinite(part).all():
             step, dim = np.argwhere(~np.isfinite(part))[0]
             raise DatasetError(
-                f"dataset_statistics: {what}[{step}, {dim}] of episode {number} is {part[step, dim]}; all must be "
+                f"dataset_statistics: {name}[{step}, {dim}] of episode {number} is {part[step, dim]}; all must be "
                 "finite"
             )
     values = np.concatenate(parts)
     if not len(values):
-        raise DatasetError(f"dataset_statistics: {what} have 0 rows; at least one is needed")
+        raise DatasetError(f"dataset_statistics: {name} have 0 rows; at least one is needed")
     return values
 
 
 def _describe(values: NDArray[np.float64]) -> dict[str, list[float]]:
-    """Of each column."""
+    """Compute the statistics of each dimension of (T, D) numbers."""
     return {
         "mean": values.mean(axis=0).tolist(),
         "std": values.std(axis=0).tolist(),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from vla_policy.errors import ConfigError, NumbersError, TokenError
+from vla_policy.precision import widen
 
 
 class ActionTokenDistribution:
@@ -39,7 +40,7 @@ class ActionTokenDistribution:
         bins = logits.shape[-1]
         if top_k is not None and not 1 <= top_k <= bins:
             raise ConfigError(f"top_k is {top_k}; it must be 1 to {bins}, or None")
-        scaled = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+        scaled = widen(logits) / temperature
         if top_k is not None and top_k < bins:
             kept = scaled.topk(top_k, dim=-1).indices
             outside = torch.ones_like(scaled, dtype=torch.bool).scatter_(-1, kept, False)
@@ -49,15 +50,15 @@ class ActionTokenDistribution:
         self.first_id = first_id
 
     def sample(self, generator: torch.Generator | Sequence[torch.Generator] | None = None) -> Tensor:
-        """(B, K) ids, by a race: with q from Exp(1), the id with the largest p / q has won with probability p.
+        """Sample (B, K) ids by a race: with q from Exp(1), the id with the largest p / q wins with probability p.
 
         Two computations of p that differ by rounding choose differently with a probability of about that rounding.
-        Inverting the cumulative sum would add up the roundings of all ids, and a run on several machines would part
-        from one on one machine within a rollout.
+        Inverting the cumulative sum would add up the roundings of all ids, and a run on several machines would differ
+        from a run on a single machine within a rollout.
 
         Args:
-            generator: draws; one a row, B of them, if what a row gets shall not depend on the other rows. The draw
-                does not depend on the logits' device either, so that a seed means the same on CPU and GPU.
+            generator: the source of randomness; B of them, one a row, make a row's sample independent of the other
+                rows. Samples do not depend on the logits' device, so that a seed gives the same on CPU and GPU.
 
         Raises:
             ConfigError: another number of generators than rows.
@@ -71,21 +72,21 @@ class ActionTokenDistribution:
             if len(generator) != len(log_probs):
                 raise ConfigError(f"{len(generator)} generators for {len(log_probs)} rows; allowed: one, or one a row")
             race = torch.empty(log_probs.shape, device=generator[0].device if generator else None)
-            for row, one in zip(race, generator, strict=True):
-                row.exponential_(generator=one)
-        # 0 is a possible draw, and an id with no mass must not win by it
+            for row, source in zip(race, generator, strict=True):
+                row.exponential_(generator=source)
+        # 0 is a possible sample, and an id with no mass must not win by it
         race.clamp_(min=torch.finfo(race.dtype).tiny)
         return self._ids((log_probs - race.log_().to(log_probs.device)).argmax(-1))
 
     def mode(self) -> Tensor:
-        """(B, K) the most likely ids; the lowest id where several are equal. Raises NumbersError as `sample` does."""
+        """Return the most likely ids (B, K), the lowest of equal ones. Raises NumbersError as `sample` does."""
         return self._ids(self.log_probs.argmax(-1))
 
     def median(self) -> Tensor:
-        """(B, K) the first ids up to which half of the probability lies.
+        """Return the first ids (B, K) up to which half of the probability lies.
 
         Ids stand in the order of their actions, so that this has the least expected absolute error. Where many
-        neighbours are nearly equally likely, which of them leads is chance, and the mode jumps from one to the other.
+        neighbours are nearly equally likely, which of them leads is chance, and the mode jumps between them.
         Raises NumbersError as `sample` does.
         """
         below = self.log_probs.exp().cumsum(-1) < 0.5
@@ -93,8 +94,8 @@ class ActionTokenDistribution:
         return self._ids(below.sum(-1).clamp(max=self.log_probs.shape[-1] - 1))
 
     def _ids(self, index: Tensor) -> Tensor:
-        """The ids of chosen indices (B, K). One logit that is NaN or +inf makes all log-probs of its token NaN, so that
-        those of the chosen ids show it; where K is 0 or B is 0 there is nothing to look at."""
+        """Return the ids of chosen indices (B, K). A logit that is NaN or +inf makes all log-probs of its token NaN, so
+        that those of the chosen ids show it; B or K may be 0."""
         chosen = self.log_probs.detach().gather(-1, index.unsqueeze(-1)).squeeze(-1)
         if not bool((usable := chosen > -torch.inf).all()):
             row, token = (~usable).nonzero()[0].tolist()
@@ -104,7 +105,7 @@ class ActionTokenDistribution:
         return index + self.first_id
 
     def log_prob(self, tokens: Tensor) -> Tensor:
-        """(B, K) log-probabilities of ids.
+        """Return the log-probabilities (B, K) of ids (B, K).
 
         Raises:
             TokenError: a wrong shape or dtype, or an id that is no action id.
@@ -125,7 +126,7 @@ class ActionTokenDistribution:
         return self.log_probs.gather(-1, index.to(self.log_probs.device).unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
-        """(B, K) -sum p log p, in nats; ids with no mass add nothing."""
+        """Return -sum p log p, (B, K), in nats; ids with no mass add nothing."""
         # -inf would make p log p NaN, and its gradient too: cut it before the product.
         finite = self.log_probs.clamp_min(torch.finfo(torch.float32).min)
         return -(finite.exp() * finite).sum(-1)

@@ -1,13 +1,15 @@
-"""The package's errors: one family, each naming the value, the place and what is allowed.
+"""The package's errors: a family whose messages name the value, the place and what is allowed.
 
-All derive from `VLAPolicyError`, which is a `ValueError`: a caller can catch the family or one member.
+All derive from `VLAPolicyError`, which is a `ValueError`: a caller can catch the family or a member.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class VLAPolicyError(ValueError):
-    """Any problem with what a caller gave to this package."""
+    """Base of all errors: a value that a caller passed to this package cannot be used."""
 
 
 class ConfigError(VLAPolicyError):
@@ -31,7 +33,7 @@ class ActionError(VLAPolicyError):
 
 
 class NumbersError(VLAPolicyError, FloatingPointError):
-    """What the network computed is not finite, so that no action can be chosen."""
+    """An output of the network is not finite, so that no action can be chosen."""
 
 
 class UnnormKeyError(VLAPolicyError):
@@ -47,7 +49,7 @@ class DatasetError(VLAPolicyError):
 
 
 class MissingExtraError(VLAPolicyError):
-    """An optional library is not installed; the message names the extra that brings it."""
+    """An optional library is not installed; the message names the extra to install."""
 
 
 class UnsupportedError(VLAPolicyError):
@@ -55,14 +57,14 @@ class UnsupportedError(VLAPolicyError):
 
 
 def clip(value: object, limit: int = 80) -> str:
-    """A value as text of one line for a message, cut after `limit` characters; strings stand as they are."""
+    """Return a value as a line of text for a message, cut after `limit` characters; strings stand as they are."""
     text = value if isinstance(value, str) else repr(value)
     text = " ".join(text[: 2 * limit].splitlines()) + text[2 * limit :][:1]
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def names(values: object, limit: int = 8) -> str:
-    """Some names as text for a message: `a, b, c (and 5 more)`."""
-    items = [clip(str(v)) for v in values]  # type: ignore[attr-defined]
+def names(values: Iterable[object], limit: int = 8) -> str:
+    """Return some names as text for a message: `a, b, c (and 5 more)`."""
+    items = [clip(str(v)) for v in values]
     more = f" (and {len(items) - limit} more)" if len(items) > limit else ""
     return ", ".join(items[:limit]) + more if items else "none"

@@ -1,4 +1,4 @@
-"""Observations of an env to the tensors that the network reads and a trainer stores.
+"""Convert observations of an env into the tensors that the network reads and a trainer stores.
 
 Axes: N samples, n images a sample, H W pixels, P proprioception dims, L tokens of the longest prompt allowed.
 """
@@ -17,12 +17,7 @@ from vla_policy.action_stats import ActionStats
 from vla_policy.errors import ObservationError, names
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PromptTokenizer
-
-IMAGE_KEYS = ("image", "wrist_image")
-"""Cameras in the order in which the network sees them; a policy of n images reads the first n that it was built for."""
-STATE_KEY = "state"
-INSTRUCTION_KEY = "instruction"
-KNOWN_KEYS = (*IMAGE_KEYS, STATE_KEY, INSTRUCTION_KEY)
+from vla_policy.spaces import INSTRUCTION_KEY, KNOWN_KEYS, STATE_KEY
 
 Inputs = dict[str, Tensor]
 """CPU tensors, all with leading axis N and trailing shapes that never change between calls of one policy:
@@ -32,7 +27,7 @@ network has proprioception `proprio` (N, P) float32, normalized."""
 
 @dataclass(frozen=True)
 class ObservationReader:
-    """Checks a batched observation and makes `Inputs` of it."""
+    """Check batched observations and make `Inputs` of them."""
 
     image_keys: tuple[str, ...]
     pipeline: ImagePipeline
@@ -61,13 +56,12 @@ class ObservationReader:
             )
         images = [self.pipeline.prepare(np.asarray(observation[k]), k) for k in self.image_keys]
         count = images[0].shape[0]
-        sizes = {k: len(v) for k, v in zip(self.image_keys, images, strict=True)}
         instructions = _instructions(observation[INSTRUCTION_KEY], count)
-        sizes[INSTRUCTION_KEY] = len(instructions)
-        inputs = {"images": torch.stack(images, dim=1)} if len(set(sizes.values())) == 1 else {}
-        if not inputs:
+        sizes = {k: len(v) for k, v in zip(self.image_keys, images, strict=True)} | {INSTRUCTION_KEY: len(instructions)}
+        if len(set(sizes.values())) != 1:
             raise ObservationError(f"observation: numbers of samples differ: {sizes}")
-        inputs["input_ids"], inputs["prompt_length"] = self.prompts(instructions)
+        input_ids, prompt_length = self.prompts(instructions)
+        inputs = {"images": torch.stack(images, dim=1), "input_ids": input_ids, "prompt_length": prompt_length}
         if self.proprio_dim is not None:
             inputs["proprio"] = self._proprio(observation[STATE_KEY], count)
         return inputs
@@ -80,15 +74,15 @@ class ObservationReader:
                 f"{(count, self.proprio_dim)} floats are needed"
             )
         if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
+            row, dim = np.argwhere(~np.isfinite(values))[0]
             raise ObservationError(
-                f"observation['state'][{row}, {column}] is {values[row, column]}; all values must be finite"
+                f"observation['state'][{row}, {dim}] is {values[row, dim]}; all values must be finite"
             )
         return torch.from_numpy(self.stats.normalize_proprio(values))
 
 
 def _instructions(value: Any, count: int) -> Sequence[str]:
-    """N sentences; one string stands for all samples."""
+    """Return N sentences; a single string stands for all samples."""
     if isinstance(value, str):
         return [value] * count
     if isinstance(value, (bytes, Mapping)) or not hasattr(value, "__len__"):

@@ -1,18 +1,17 @@
-"""What a policy is told besides its network: which pictures, prompt, bounds and value head."""
+"""Options of a policy besides its network: images, prompt, action bounds, decoding and value head."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from vla_policy.action_stats import Bounds, Gripper
 from vla_policy.errors import ConfigError, clip, names
-from vla_policy.field_types import check_fields
-from vla_policy.model.config import MAX_SIZE
-from vla_policy.observation import IMAGE_KEYS
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PUBLISHED_TEMPLATE
+from vla_policy.spaces import IMAGE_KEYS
+from vla_policy.validation import check_fields, check_known, check_sizes
 from vla_policy.value_head import ValueHeadConfig
 
 Decoding = Literal["mode", "median"]
@@ -20,7 +19,7 @@ Decoding = Literal["mode", "median"]
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """What surrounds the network; the defaults are those of the published LIBERO checkpoints."""
+    """Options of what surrounds the network; the defaults are those of the published LIBERO checkpoints."""
 
     image_keys: tuple[str, ...] = IMAGE_KEYS[:1]
     """Observation keys of the n images, in order."""
@@ -36,15 +35,14 @@ class PolicyConfig:
     top_k: int | None = None
     """Sample from, and score on, the k most likely ids of each token; None: all."""
     decoding: Decoding = "mode"
-    """What is taken instead of sampling. mode: the most likely id of each token, as published. median: the id up to
-    which half of the probability lies; better where a policy learned from few demonstrations is unsure between
-    neighbours."""
+    """How tokens are chosen where they are not sampled. mode: the most likely id of each token, as published. median:
+    the id up to which half of the probability lies; better where a policy learned from few demonstrations is unsure
+    between neighbours."""
     value_head: ValueHeadConfig | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 1 <= self.max_prompt_length <= MAX_SIZE:
-            raise ConfigError(f"max_prompt_length is {clip(self.max_prompt_length)}; it must be at least 1")
+        check_sizes(self, ("max_prompt_length",))
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError(f"top_k is {clip(self.top_k)}; it must be at least 1, or None")
         unknown = [key for key in self.image_keys if key not in IMAGE_KEYS]
@@ -52,31 +50,17 @@ class PolicyConfig:
             raise ConfigError(f"image_keys is {clip(self.image_keys)}; allowed: some of {names(IMAGE_KEYS)}, each once")
 
 
-def policy_config_to_dict(config: PolicyConfig) -> dict[str, Any]:
-    """Plain JSON values."""
-    return asdict(config)
-
-
 def policy_config_from_dict(data: Mapping[str, Any], **changes: Any) -> PolicyConfig:
-    """The inverse; `changes` replace fields.
+    """Return the config with these JSON values; `changes` replace fields.
 
     Raises:
-        ConfigError: an unknown field.
+        ConfigError: an unknown field, or a value that is not allowed.
     """
     values = {**data, **changes}
-    unknown = sorted(set(values) - set(PolicyConfig.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(
-            f"unknown options {names(unknown)}; allowed: {names(sorted(PolicyConfig.__dataclass_fields__), 40)}"
-        )
+    check_known(values, sorted(PolicyConfig.__dataclass_fields__))
     pipeline = values.get("pipeline")
     if isinstance(pipeline, Mapping):
-        unknown = [key for key in pipeline if key not in ImagePipeline.__dataclass_fields__]
-        if unknown:
-            raise ConfigError(
-                f"image pipeline: unknown options {names(unknown)}; "
-                f"allowed: {names(ImagePipeline.__dataclass_fields__)}"
-            )
+        check_known(pipeline, ImagePipeline.__dataclass_fields__, "image pipeline: unknown options")
         values["pipeline"] = ImagePipeline(**pipeline)
     values["value_head"] = value_head_config(values.get("value_head"))
     if isinstance(values.get("image_keys"), list):
@@ -85,7 +69,7 @@ def policy_config_from_dict(data: Mapping[str, Any], **changes: Any) -> PolicyCo
 
 
 def value_head_config(value: ValueHeadConfig | Mapping[str, Any] | bool | None) -> ValueHeadConfig | None:
-    """A value head's options from what users write: None or False (none), True (the defaults), a mapping, or itself."""
+    """Return a value head's options; None or False: no value head, True: the defaults, else these options."""
     if value is None or value is False:
         return None
     if value is True:
@@ -94,11 +78,7 @@ def value_head_config(value: ValueHeadConfig | Mapping[str, Any] | bool | None) 
         return value
     if not isinstance(value, Mapping):
         raise ConfigError(f"value_head is {clip(value)}; allowed: true, false, null, or an object of options")
-    unknown = sorted(set(value) - set(ValueHeadConfig.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(
-            f"value_head: unknown options {names(unknown)}; allowed: {names(ValueHeadConfig.__dataclass_fields__)}"
-        )
+    check_known(value, ValueHeadConfig.__dataclass_fields__, "value_head: unknown options")
     options = dict(value)
     if isinstance(options.get("hidden"), list):
         options["hidden"] = tuple(options["hidden"])

@@ -1,4 +1,4 @@
-"""Camera images to what the vision trunks were trained on.
+"""Prepare camera images as those that the vision trunks were trained on.
 
 Axes: N samples, n images a sample, H W pixels.
 
@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from vla_policy.errors import ConfigError, ObservationError, clip
-from vla_policy.field_types import check_fields
-from vla_policy.model.config import MAX_SIZE
-from vla_policy.model.precision import without_autocast
+from vla_policy.errors import ConfigError, ObservationError
+from vla_policy.precision import without_autocast
+from vla_policy.validation import check_fields, check_sizes
 
 TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
 """Per trunk: DINOv2 (ImageNet's mean, rounded to bfloat16 as in the published processor), then SigLIP."""
@@ -41,7 +40,7 @@ LANCZOS_RADIUS = 3
 
 @dataclass(frozen=True)
 class ImagePipeline:
-    """What `prepare` does; the defaults are the published pipeline."""
+    """Steps of `prepare`; the defaults are the published pipeline."""
 
     size: int = 224
     """Side of the result, in pixels."""
@@ -55,15 +54,14 @@ class ImagePipeline:
 
     def __post_init__(self) -> None:
         check_fields(self, "image pipeline: ")
-        if not 1 <= self.size <= MAX_SIZE:
-            raise ConfigError(f"image pipeline: size is {clip(self.size)}; it must be at least 1")
+        check_sizes(self, ("size",), "image pipeline: ")
         if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
             raise ConfigError(f"image pipeline: jpeg_quality is {self.jpeg_quality}; it must be 1 to 100, or None")
         if self.crop_area is not None and not 0.0 < self.crop_area <= 1.0:
             raise ConfigError(f"image pipeline: crop_area is {self.crop_area}; it must be in (0, 1], or None")
 
     def prepare(self, images: NDArray[np.uint8], name: str = "image", device: torch.device | str = "cpu") -> Tensor:
-        """(N, h, w, 3) uint8 to a (N, H, W, 3) uint8 tensor; the argument is not changed.
+        """Convert (N, h, w, 3) uint8 images into a (N, H, W, 3) uint8 tensor; the argument is not changed.
 
         Args:
             images: of one camera.
@@ -89,8 +87,8 @@ class ImagePipeline:
 
 
 def normalize(images: Tensor, trunks: int = 2) -> Tensor:
-    """(N, n, H, W, 3) uint8 to (N, 3 t n, H, W) float32: each image once for each of t trunks, (x / 255 - mean) /
-    std."""
+    """Return (x / 255 - mean) / std of (N, n, H, W, 3) uint8 images, once for each of t trunks: (N, 3 t n, H, W)
+    float32."""
     mean = torch.tensor(TRUNK_MEAN[:trunks], device=images.device).view(1, 1, trunks, 3, 1, 1)
     std = torch.tensor(TRUNK_STD[:trunks], device=images.device).view(1, 1, trunks, 3, 1, 1)
     # Colours leave the innermost place as bytes: all that follows is slow on CPUs where float32 has them there.
@@ -104,7 +102,7 @@ def jpeg_round_trip(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]
     """Encode and decode one (H, W, 3) image as TensorFlow does, to the last bit.
 
     TensorFlow encodes baseline, with 4:2:0 chroma and the accurate transform, which are Pillow's defaults too; but it
-    decodes with libjpeg's fast one ("INTEGER_FAST" in `tf.io.decode_jpeg`), which Pillow cannot be told to use. The two
+    decodes with libjpeg's fast one ("INTEGER_FAST" in `tf.io.decode_jpeg`), which Pillow cannot use. The two
     decoders differ in two of three values, by up to 15 levels.
     """
     buffer = io.BytesIO()
@@ -114,21 +112,20 @@ def jpeg_round_trip(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]
 
 
 def resize_lanczos3(images: Tensor, size: int) -> Tensor:
-    """(N, h, w, 3) uint8 to (N, size, size, 3) uint8, rounded once at the end.
+    """Resize (N, h, w, 3) uint8 images to (N, size, size, 3) uint8, rounded once at the end.
 
     As tf.image.resize(method="lanczos3", antialias=True), which filters in float32. (Pillow's Lanczos rounds to uint8
     between its two passes, and so differs by a level here and there.)
     """
-    rows = lanczos3_weights(images.shape[1], size).to(images.device)
-    columns = lanczos3_weights(images.shape[2], size).to(images.device)
-    filtered = torch.einsum("yh,nhwc->nywc", rows, images.float())
-    filtered = torch.einsum("xw,nywc->nyxc", columns, filtered)
+    vertical, horizontal = (lanczos3_weights(length, size).to(images.device) for length in images.shape[1:3])
+    filtered = torch.einsum("yh,nhwc->nywc", vertical, images.float())
+    filtered = torch.einsum("xw,nywc->nyxc", horizontal, filtered)
     return filtered.round().clamp(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=16)
 def lanczos3_weights(inputs: int, outputs: int) -> Tensor:
-    """(outputs, inputs) float32 filter matrix of one axis, rows summing to 1.
+    """Return the (outputs, inputs) float32 filter matrix of an axis; its rows sum to 1.
 
     TensorFlow's `ScaleAndTranslate`: pixel centres at half integers, kernel widened by the scale when shrinking.
     """
@@ -148,13 +145,13 @@ def centre_crop(images: Tensor, area: float) -> Tensor:
     uint8 is tf.image.convert_image_dtype's, which multiplies by 255.5 and truncates.
     """
     height, width = images.shape[1:3]
-    x = images.float() / 255.0
-    x = _sample_axis(x, 1, height, area)
+    x = _sample_axis(images.float() / 255.0, 1, height, area)
     x = _sample_axis(x, 2, width, area)
     return (x.clamp(0.0, 1.0) * 255.5).clamp(0, 255).to(torch.uint8)
 
 
 def _sample_axis(x: Tensor, axis: int, length: int, area: float) -> Tensor:
+    """Interpolate linearly between the positions of the central part of an axis."""
     side = math.sqrt(area)
     low = (1.0 - side) / 2.0
     # in = y1 (H - 1) + i (y2 - y1) (H - 1) / (H - 1)
@@ -170,6 +167,6 @@ def _sample_axis(x: Tensor, axis: int, length: int, area: float) -> Tensor:
 
 
 def _bilinear(images: Tensor, size: int) -> Tensor:
-    """Antialiased bilinear on uint8: the toy's, for its speed."""
+    """Resize uint8 images with an antialiased bilinear filter: the toy's, for its speed."""
     resized = F.interpolate(images.permute(0, 3, 1, 2), (size, size), mode="bilinear", antialias=True)
     return resized.permute(0, 2, 3, 1).contiguous()

@@ -1,4 +1,4 @@
-"""Instructions to prompt tokens.
+"""Convert instructions into prompt tokens.
 
 Axes: N samples, L tokens of the longest prompt that is allowed.
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,36 +26,31 @@ PUBLISHED_TEMPLATE = "In: What action should the robot take to {instruction}?\nO
 """openvla-oft 213c5ff, `openvla_utils.py::get_vla_action`."""
 
 TOY_VOCAB = 576
-"""Text ids of the toy: 4 special ones, 256 bytes, and room for a token a word of LIBERO's sentences (519 are used)."""
+"""Text ids of the toy: 4 special ones, 256 bytes, and enough for a token a word of LIBERO (519 are used)."""
 TOY_SPECIAL = ("<unk>", "<s>", "</s>", "<prompt-end>")
 """Ids 0 to 3; BOS and stop are 1 and 2 as in Llama 2."""
 
 
+@dataclass
 class PromptTokenizer:
-    """Fixed-size prompts for a batch of instructions."""
+    """Makes prompts of a fixed size for a batch of instructions."""
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        *,
-        template: str,
-        max_length: int,
-        bos_token_id: int,
-        prompt_end_token_id: int,
-        pad_token_id: int,
-        normalize_instructions: bool = False,
-    ) -> None:
-        _check_template(template)
-        self.tokenizer = tokenizer
-        self.template = template
-        self.max_length = max_length
-        self.normalize_instructions = normalize_instructions
-        self._bos, self._end, self._pad = bos_token_id, prompt_end_token_id, pad_token_id
+    tokenizer: Tokenizer
+    _: KW_ONLY
+    template: str
+    max_length: int
+    bos_token_id: int
+    prompt_end_token_id: int
+    pad_token_id: int
+    normalize_instructions: bool = False
+
+    def __post_init__(self) -> None:
+        _check_template(self.template)
         self._known: dict[str, list[int]] = {}
         self._warned = False
 
     def tokens(self, instruction: str) -> list[int]:
-        """BOS, the template with the instruction in lower case, and the prompt-end id unless it is last already.
+        """Return BOS, the template with the instruction in lower case, and the prompt-end id unless it is last already.
 
         Warns once about an instruction with blanks or a full stop that a trained sentence does not have, or takes them
         out, as `PolicyConfig.normalize_instructions` says.
@@ -74,9 +70,9 @@ class PromptTokenizer:
             raise ObservationError(
                 f"observation['instruction'] {clip(ascii(instruction))} is no valid Unicode: {error.reason}"
             ) from error
-        ids = [self._bos, *self.tokenizer.encode(text, add_special_tokens=False).ids]
-        if ids[-1] != self._end:
-            ids.append(self._end)
+        ids = [self.bos_token_id, *self.tokenizer.encode(text, add_special_tokens=False).ids]
+        if ids[-1] != self.prompt_end_token_id:
+            ids.append(self.prompt_end_token_id)
         if len(ids) > self.max_length:
             raise ObservationError(
                 f"observation['instruction'] {clip(repr(instruction))} of {len(instruction)} characters makes a prompt "
@@ -102,17 +98,17 @@ class PromptTokenizer:
         return instruction
 
     def __call__(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(N, max_length) int64 ids, padded on the right, and (N,) int64 lengths."""
+        """Return (N, max_length) int64 ids, padded on the right, and (N,) int64 lengths."""
         rows = [self.tokens(text) for text in instructions]
-        ids = torch.full((len(rows), self.max_length), self._pad, dtype=torch.int64)
+        ids = torch.full((len(rows), self.max_length), self.pad_token_id, dtype=torch.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         return ids, torch.tensor([len(row) for row in rows], dtype=torch.int64)
 
 
 def normalize_instruction(instruction: str) -> str:
-    """The sentence without what LIBERO's and most datasets' sentences do not have: blanks and line ends at either end,
-    more than one between words, full stops at the end.
+    """Return the sentence in the form of LIBERO's and most datasets' sentences: without blanks and line ends at either
+    end, repeated blanks between words, and full stops at the end.
 
     Upstream only lowers the case (openvla-oft 213c5ff, `openvla_utils.py::get_vla_action`), in training as in
     evaluation, so that a policy trained on sentences with full stops wants them.
@@ -130,7 +126,7 @@ def _check_template(template: str) -> None:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The checkpoint's own tokenizer: `tokenizer.json`, or Llama's `tokenizer.model` converted in memory.
+    """Read the checkpoint's own tokenizer: `tokenizer.json`, or Llama's `tokenizer.model` converted in memory.
 
     Raises:
         CheckpointError: there is neither; or only the latter, and what reads it is not installed.
@@ -165,14 +161,14 @@ def _convert(model: Path) -> Tokenizer:
 
 
 def toy_tokenizer() -> Tokenizer:
-    """The toy's tokenizer, as shipped."""
+    """Return the toy's tokenizer, as shipped."""
     return Tokenizer.from_str(files("vla_policy").joinpath("toy_tokenizer.json").read_text(encoding="utf-8"))
 
 
 def train_toy_tokenizer(sentences: Iterable[str]) -> Tokenizer:
-    """Byte-level BPE: a word of the training sentences is about one token, and any other text can be spelled.
+    """Train byte-level BPE: a word of the training sentences is about one token, and any other text can be spelled.
 
-    `toy_tokenizer.json` is this, trained on the instructions of LIBERO's 130 tasks and the published prompt's own
+    `toy_tokenizer.json` was trained by it on the instructions of LIBERO's 130 tasks and the published prompt's own
     words.
     """
     tokenizer = Tokenizer(models.BPE())

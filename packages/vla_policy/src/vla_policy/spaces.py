@@ -1,4 +1,4 @@
-"""What an environment's spaces say about the policy that they need.
+"""The observation keys that a policy reads, and the sizes in an environment's spaces.
 
 Axes: N environments, H W pixels, C actions a chunk, A action dims, P state dims.
 """
@@ -13,8 +13,12 @@ import numpy as np
 from gymnasium import spaces
 
 from vla_policy.errors import SpaceError, names
-from vla_policy.model.config import OpenVLAOFTConfig
-from vla_policy.observation import IMAGE_KEYS, INSTRUCTION_KEY, STATE_KEY
+
+IMAGE_KEYS = ("image", "wrist_image")
+"""Cameras in the order in which the network sees them; a policy of n images reads the first n that it was built for."""
+STATE_KEY = "state"
+INSTRUCTION_KEY = "instruction"
+KNOWN_KEYS = (*IMAGE_KEYS, STATE_KEY, INSTRUCTION_KEY)
 
 LIBERO_STATE_RANGE = (
     (-0.5, -0.5, 0.0, -4.0, -4.0, -4.0, 0.0, -0.045),
@@ -26,7 +30,7 @@ around what the arm can reach; used where the space itself is unbounded."""
 
 @dataclass(frozen=True)
 class EnvSpaces:
-    """What a policy's sizes depend on."""
+    """Sizes of an environment that a policy must fit."""
 
     image_keys: tuple[str, ...]
     image_side: int
@@ -43,7 +47,7 @@ def read_spaces(
     state: bool = True,
     wrist_image: bool = True,
 ) -> EnvSpaces:
-    """The sizes in a pair of spaces; a batched pair is recognized by the image's four axes.
+    """Return the sizes in a pair of spaces; a batched pair is recognized by the image's four axes.
 
     Args:
         state: read the state where there is one.
@@ -96,20 +100,16 @@ def read_spaces(
     )
 
 
-def check_fit(env: EnvSpaces, sizes: OpenVLAOFTConfig, path: object) -> None:
-    """Raise SpaceError unless a loaded network fits an environment.
-
-    Args:
-        env: of `read_spaces`.
-        sizes: the network's.
-        path: where it comes from, for the message.
-    """
-    if (env.chunk, env.action_dim) != (sizes.chunk, sizes.action_dim):
+def check_fit(
+    env: EnvSpaces, path: object, chunk: int, action_dim: int, num_images: int, proprio_dim: int | None
+) -> None:
+    """Raise SpaceError unless a network of these sizes, loaded from `path`, fits an environment."""
+    if (env.chunk, env.action_dim) != (chunk, action_dim):
         raise SpaceError(
-            f"{path} gives chunks of {sizes.chunk} actions of {sizes.action_dim} numbers; the environment takes "
-            f"{env.chunk} of {env.action_dim}: make it with action_chunk={sizes.chunk}"
+            f"{path} gives chunks of {chunk} actions of {action_dim} numbers; the environment takes "
+            f"{env.chunk} of {env.action_dim}: make it with action_chunk={chunk}"
         )
-    if sizes.num_images > len(env.image_keys):
-        raise SpaceError(f"{path} looks at {sizes.num_images} cameras; the environment has {names(env.image_keys)}")
-    if sizes.proprio_dim is not None and sizes.proprio_dim != env.proprio_dim:
-        raise SpaceError(f"{path} reads a state of {sizes.proprio_dim} numbers; the environment has {env.proprio_dim}")
+    if num_images > len(env.image_keys):
+        raise SpaceError(f"{path} looks at {num_images} cameras; the environment has {names(env.image_keys)}")
+    if proprio_dim is not None and proprio_dim != env.proprio_dim:
+        raise SpaceError(f"{path} reads a state of {proprio_dim} numbers; the environment has {env.proprio_dim}")

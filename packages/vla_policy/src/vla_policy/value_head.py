@@ -12,19 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from vla_policy.errors import ConfigError, clip
-from vla_policy.field_types import check_fields
-from vla_policy.model.config import MAX_SIZE
-from vla_policy.model.precision import WideLinear, widen
+from vla_policy.precision import WideLinear, widen
+from vla_policy.validation import MAX_SIZE, check_fields
 
 
 @dataclass(frozen=True)
 class ValueHeadConfig:
-    """Sizes and reading position of the value head."""
+    """Sizes of the value head and the hidden states that it reads."""
 
     hidden: tuple[int, ...] = (512, 128)
     """Widths of the MLP's layers; RLinf's value head for OpenVLA-OFT (a3816b5) has these."""
     pool: Literal["mean", "first"] = "mean"
-    """What is read: the mean hidden state over the K action tokens, or that of the first one (the position of the
+    """The input: the mean hidden state over the K action tokens, or that of the first one (the position of the
     prompt's last token, which yields the first action token)."""
     detach: bool = False
     """Stop the value loss's gradient at the hidden state, so that it trains the head alone."""
@@ -38,8 +37,8 @@ class ValueHeadConfig:
 class ValueHead(nn.Module):
     """Hidden states (B, K, D) to values (B,), in float32 also where the network is bfloat16 and under autocast.
 
-    The last layer starts at zero, so that the first values are exactly 0: advantages of the first update are then plain
-    returns, not the noise of a random critic.
+    The last layer is initialized to zero, so that the first values are exactly 0: advantages of the first update are
+    then plain returns, not the noise of a random critic.
     """
 
     def __init__(self, width: int, config: ValueHeadConfig) -> None:
@@ -51,7 +50,7 @@ class ValueHead(nn.Module):
         self.mlp = nn.Sequential(*layers, WideLinear((width, *config.hidden)[-1], 1, bias=False))
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Fan-in scaled normal weights, zero biases, zero last layer."""
+        """Sample fan-in scaled normal weights; set biases and the last layer to zero."""
         linears = [m for m in self.mlp if isinstance(m, nn.Linear)]
         with torch.no_grad():
             for layer in linears[:-1]:
@@ -60,7 +59,7 @@ class ValueHead(nn.Module):
             linears[-1].weight.zero_()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, K, D) to (B,) float32."""
+        """Return the values (B,) float32 of hidden states (B, K, D)."""
         hidden = widen(hidden)
         pooled = hidden.mean(1) if self.config.pool == "mean" else hidden[:, 0]
         value: Tensor = self.mlp(pooled.detach() if self.config.detach else pooled)

@@ -1,30 +1,26 @@
-"""LoRA adapters in files: the folder that peft writes and reads, `adapter_config.json` and `adapter_model.safetensors`.
-
-Axes: r rank, O outputs and I inputs of a layer; of a convolution, (r, I, h, w) and (O, r, 1, 1).
-"""
+"""Read and write LoRA adapters in peft's form: `adapter_config.json` and `adapter_model.safetensors` in a folder."""
 
 from __future__ import annotations
 
-import math
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vla_policy.checkpoint.load import read_json
-from vla_policy.checkpoint.save import write_json
+from vla_policy.checkpoint.json_file import read_json, write_json
 from vla_policy.checkpoint.weight_file import file_weights
 from vla_policy.errors import CheckpointError, UnsupportedError, clip, names
-from vla_policy.field_types import typed
+from vla_policy.lora import Adapter
+from vla_policy.validation import typed
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+BASE_KEY = "base_model_name_or_path"
 FOLDER = "lora_adapter"
 """Where openvla-oft's `finetune.py`, SimpleVLA-RL and RLinf put the adapter of a run, inside its folder."""
 
@@ -33,63 +29,9 @@ _COPY = ".base_layer.weight"
 _SIDES = ("A", "B")
 
 
-@dataclass(frozen=True)
-class Adapter:
-    """Low-rank changes of weights: `weight + scale * B A` for each layer that it names."""
-
-    place: str
-    """Where it comes from, for messages."""
-    layers: Mapping[str, tuple[Tensor, Tensor]]
-    """A (r, I) and B (O, r) by the layer's name in the network."""
-    alphas: Mapping[str, float]
-    """alpha of each layer; its scale is alpha / r."""
-    base: str | None = None
-    """The checkpoint that it changes, as its writer knew it."""
-    folder: Path | None = None
-    rslora: bool = field(default=False)
-    """Scale by alpha / sqrt(r) instead (peft's `use_rslora`)."""
-    copies: Mapping[str, Tensor] = field(default_factory=dict)
-    """The base's own weights of some layers: peft adds that of an output matrix which has an adapter."""
-
-    def rank(self, layer: str) -> int:
-        """r."""
-        return self.layers[layer][0].shape[0]
-
-    def scale(self, layer: str) -> float:
-        """The factor of B A."""
-        rank = self.rank(layer)
-        return self.alphas[layer] / (math.sqrt(rank) if self.rslora else rank)
-
-    def merged(self, layer: str, weight: Tensor) -> Tensor:
-        """The layer's weight with the change added, in its own dtype; computed in float32."""
-        self.check_shape(layer, weight)
-        a, b = (side.to(weight.device, torch.float32) for side in self.layers[layer])
-        change = self.scale(layer) * (b.flatten(1) @ a.flatten(1)).reshape(weight.shape)
-        return (weight.float() + change).to(weight.dtype)
-
-    def check_shape(self, layer: str, weight: Tensor) -> None:
-        """Raise CheckpointError unless B A has the shape of the layer's weight."""
-        a, b = self.layers[layer]
-        if (b.shape[0], *a.shape[1:]) != tuple(weight.shape):
-            raise CheckpointError(
-                f"{self.place}: lora_A {tuple(a.shape)} and lora_B {tuple(b.shape)} of {layer} do not fit the "
-                f"network's weight {tuple(weight.shape)}"
-            )
-        copy = self.copies.get(layer)
-        # equal up to the rounding of bfloat16, whichever of the two was stored in it
-        if copy is not None and not torch.allclose(copy.float(), weight.detach().cpu().float(), rtol=2**-7, atol=1e-6):
-            raise CheckpointError(f"{self.place} was trained on another base: its copy of {layer} differs")
-
-    def check(self, layers: Iterable[str]) -> None:
-        """Raise CheckpointError unless all its layers are among the network's."""
-        absent = sorted(set(self.layers) - set(layers))
-        if absent:
-            raise CheckpointError(f"{self.place} has adapters for layers that the network has not: {names(absent)}")
-
-
-def is_adapter_folder(folder: Path) -> bool:
-    """Whether a folder has an adapter in peft's form."""
-    return (folder / CONFIG_FILE).is_file()
+def adapter_folder(folder: Path) -> Path | None:
+    """Return the folder itself or `lora_adapter` in it, whichever has an adapter in peft's form; None: neither."""
+    return next((place for place in (folder, folder / FOLDER) if (place / CONFIG_FILE).is_file()), None)
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -116,19 +58,17 @@ def read_adapter(folder: Path) -> Adapter:
     weights = dict(file_weights(found))
     copies = {key: weights.pop(key) for key in list(weights) if key.endswith(_COPY)}
     layers = adapter_layers(weights, found)
-    place = f"{folder / CONFIG_FILE}: "
-    alpha = typed(config, "lora_alpha", float, place, 8, CheckpointError)
-    alphas = typed(config, "alpha_pattern", Mapping[str, float], place, {}, CheckpointError)
-    rank = typed(config, "r", int, place, 8, CheckpointError)
-    ranks = typed(config, "rank_pattern", Mapping[str, int], place, {}, CheckpointError)
+    read = partial(typed, config, place=f"{folder / CONFIG_FILE}: ", error=CheckpointError)
+    alpha, alphas = read("lora_alpha", float, default=8), read("alpha_pattern", Mapping[str, float], default={})
+    rank, ranks = read("r", int, default=8), read("rank_pattern", Mapping[str, int], default={})
     adapter = Adapter(
         place=str(folder),
         layers=layers,
         alphas={layer: float(_pattern(alphas, layer, alpha)) for layer in layers},
-        base=typed(config, "base_model_name_or_path", str, place, None, CheckpointError) or None,
+        base=read(BASE_KEY, str) or None,
         folder=folder,
         copies={key.removeprefix(_PREFIX).removesuffix(_COPY): tensor for key, tensor in copies.items()},
-        rslora=typed(config, "use_rslora", bool, place, False, CheckpointError),
+        rslora=read("use_rslora", bool, default=False),
     )
     wrong = [layer for layer in layers if adapter.rank(layer) != _pattern(ranks, layer, rank)]
     if wrong:
@@ -137,11 +77,11 @@ def read_adapter(folder: Path) -> Adapter:
 
 
 def adapter_layers(weights: Mapping[str, Tensor], place: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Pairs (A, B) by layer, from `....lora_A.weight` or, in a module's own state, `....lora_A.default.weight`.
+    """Return pairs (A, B) by layer, from `*.lora_A.weight` or, in a module's own state, `*.lora_A.default.weight`.
 
     Raises:
         UnsupportedError: a weight that is not of such a pair.
-        CheckpointError: one of a pair is missing or does not fit the other.
+        CheckpointError: half of a pair is missing or does not fit the other.
     """
     pairs: dict[str, dict[str, Tensor]] = {}
     foreign = []
@@ -172,15 +112,12 @@ def adapter_layers(weights: Mapping[str, Tensor], place: Path) -> dict[str, tupl
 def write_adapter(adapter: Adapter, folder: Path) -> None:
     """Write an adapter alone, with the keys of peft 0.11, which openvla-oft pins and every later peft reads."""
     folder.mkdir(parents=True, exist_ok=True)
-    layers = list(adapter.layers)
-    ranks = {layer: adapter.rank(layer) for layer in layers}
-    rank = max(set(ranks.values()), key=list(ranks.values()).count)
-    alphas = dict(adapter.alphas)
-    alpha = max(set(alphas.values()), key=list(alphas.values()).count)
+    ranks = {layer: adapter.rank(layer) for layer in adapter.layers}
+    rank, alpha = _most_common(ranks), _most_common(adapter.alphas)
     config: dict[str, Any] = {
-        "alpha_pattern": {layer: _number(a) for layer, a in alphas.items() if a != alpha},
+        "alpha_pattern": {layer: _number(a) for layer, a in adapter.alphas.items() if a != alpha},
         "auto_mapping": None,
-        "base_model_name_or_path": adapter.base,
+        BASE_KEY: adapter.base,
         "bias": "none",
         "fan_in_fan_out": False,
         "inference_mode": True,
@@ -191,7 +128,7 @@ def write_adapter(adapter: Adapter, folder: Path) -> None:
         "peft_type": "LORA",
         "r": rank,
         "rank_pattern": {layer: r for layer, r in ranks.items() if r != rank},
-        "target_modules": layers,
+        "target_modules": list(adapter.layers),
         "task_type": None,
         "use_dora": False,
         "use_rslora": adapter.rslora,
@@ -206,12 +143,16 @@ def write_adapter(adapter: Adapter, folder: Path) -> None:
     write_json(folder / CONFIG_FILE, config)
 
 
+def _most_common(values: Mapping[str, Any]) -> Any:
+    return max(set(values.values()), key=list(values.values()).count)
+
+
 def _number(value: float) -> int | float:
     return int(value) if value == int(value) else value
 
 
 def _pattern(patterns: Mapping[str, Any], layer: str, default: Any) -> Any:
-    """The value of the first regular expression that matches the layer's name or its end, as peft chooses it."""
+    """Return the value of the first regular expression that matches a layer's name or its end, as peft chooses it."""
     try:
         return next((v for key, v in patterns.items() if re.fullmatch(rf"(?:.*\.)?(?:{key})", layer)), default)
     except re.error as error:

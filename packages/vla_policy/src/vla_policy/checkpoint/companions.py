@@ -30,7 +30,7 @@ TOKENIZER_FILES = (
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 DOCUMENTS = ("README.md", "LICENSE*", "NOTICE*")
 KEPT = (*TOKENIZER_FILES, *PROCESSOR_FILES, "generation_config.json", "*.py", *DOCUMENTS)
-"""What a saved checkpoint takes over from the one that was loaded. Not: weights, optimizer states and adapters, which
+"""Files that a saved checkpoint takes over from the loaded one. Not: weights, optimizer states and adapters, which
 training has changed; and scores and logs, which are of the source."""
 
 PUBLISHED_CONFIG = {
@@ -55,7 +55,7 @@ def read_companions(folder: Path, documents: bool = True) -> dict[str, bytes]:
 
 
 def write_companions(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write what `read_companions` gave."""
+    """Write files by name."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
 
@@ -69,13 +69,13 @@ def processor_files(tokenizer: Tokenizer, sizes: OpenVLAOFTConfig, kept: Mapping
         kept: of the source.
     """
     own = kept.get("tokenizer.json")
-    same = own is not None and Tokenizer.from_buffer(own).to_str() == tokenizer.to_str()
+    if own is None or Tokenizer.from_buffer(own).to_str() != tokenizer.to_str():
+        own = _text(tokenizer_json(tokenizer, sizes.bos_token_id))
     made = {
-        "tokenizer.json": own if own is not None and same else _text(tokenizer_json(tokenizer, sizes.bos_token_id)),
         "tokenizer_config.json": _text(tokenizer_config(tokenizer, sizes), indent=2),
         "preprocessor_config.json": _text(preprocessor_config(sizes), indent=2),
     }
-    return {name: content for name, content in made.items() if name == "tokenizer.json" or name not in kept}
+    return {"tokenizer.json": own} | {name: content for name, content in made.items() if name not in kept}
 
 
 def tokenizer_json(tokenizer: Tokenizer, bos_token_id: int) -> dict[str, Any]:

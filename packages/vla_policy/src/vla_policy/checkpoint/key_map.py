@@ -1,4 +1,4 @@
-"""Names of weights: in the published files, and in this package's modules.
+"""Translate names of weights between the published files and this package's modules.
 
 Almost all are the same, because the modules are named after the files. What differs:
 
@@ -25,29 +25,19 @@ PARTS = ("action_head", "proprio_projector")
 
 
 def to_module(name: str) -> str | None:
-    """The module's name of a weight in the network's files; None for an entry that is not a weight."""
+    """Return the module's name of a weight in the network's files; None for an entry that is not a weight."""
     name = _WRAPPERS.sub("", name).replace(".base_layer.", ".")
     if _NOT_WEIGHTS.search(name):
         return None
     return _LAYER_SCALE_FILE.sub(r".\1.gamma", name) if name.startswith("vision_backbone.") else name
 
 
-def is_adapter_weight(name: str) -> bool:
-    """Whether a weight is an adapter's that was not merged."""
-    return ".lora_" in name
-
-
 def to_file(name: str) -> str:
-    """The published name of a module's weight."""
+    """Return the published name of a module's weight."""
     return _LAYER_SCALE_MODULE.sub(r".\1.scale_factor", name) if name.startswith("vision_backbone.") else name
 
 
-def part_to_module(part: str, name: str) -> str:
-    """The module's name of a weight in the file of `part`."""
-    return f"{part}.{name.removeprefix('module.')}"
-
-
 def part_of(name: str) -> str | None:
-    """The part whose file has this module weight; None for the safetensors files."""
+    """Return the part whose file has this module weight; None for the safetensors files."""
     head = name.partition(".")[0]
     return head if head in PARTS else None

@@ -1,4 +1,4 @@
-"""What a policy keeps beside its network's files.
+"""Read and write what a policy keeps beside its network's files.
 
 config.json                 "vla_policy": {"policy": options, "unnorm_key": key}
 dataset_statistics.json     norm_stats
@@ -10,162 +10,139 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from vla_policy.checkpoint.adapter import write_adapter
 from vla_policy.checkpoint.companions import TOKENIZER_FILES, processor_files, write_companions
-from vla_policy.checkpoint.hub import HubOptions, one_dtype, refuse_unknown
 from vla_policy.checkpoint.images import num_images_of, require_num_images
-from vla_policy.checkpoint.load import VALUE_HEAD, check_finite, load_network, read_json
-from vla_policy.checkpoint.save import save_model, write_json
-from vla_policy.checkpoint.source import CheckpointFiles, adapter_place, find_files, with_trainable_adapter
+from vla_policy.checkpoint.json_file import read_json, write_json
+from vla_policy.checkpoint.load import VALUE_HEAD, NetworkParts, check_finite, read_network
+from vla_policy.checkpoint.options import PolicyOptions
+from vla_policy.checkpoint.source import STATISTICS_FILE, find_files, find_files_to_adapt
 from vla_policy.checkpoint.weight_file import file_weights
 from vla_policy.errors import CheckpointError, ConfigError, UnsupportedError, clip
-from vla_policy.field_types import typed
-from vla_policy.lora import add_lora, load_lora, read_lora
-from vla_policy.model.config import EXTENSION
-from vla_policy.model.openvla_oft import HUB_OPTIONS, MODEL_OPTIONS, OpenVLAOFTModel
-from vla_policy.observation import IMAGE_KEYS
-from vla_policy.policy_config import PolicyConfig, policy_config_from_dict, policy_config_to_dict
+from vla_policy.lora import Adapter
+from vla_policy.model.config import EXTENSION, OpenVLAOFTConfig
+from vla_policy.policy_config import PolicyConfig, policy_config_from_dict
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import load_tokenizer
-from vla_policy.value_head import ValueHeadConfig
-
-if TYPE_CHECKING:
-    from vla_policy.policy import OpenVLAOFTPolicy
-
-    PolicyT = TypeVar("PolicyT", bound=OpenVLAOFTPolicy)
+from vla_policy.spaces import IMAGE_KEYS
+from vla_policy.validation import typed
+from vla_policy.value_head import ValueHead, ValueHeadConfig
 
 VALUE_HEAD_FILE = "value_head.safetensors"
 
-_POLICY_OPTIONS = ("unnorm_key", "statistics", "value_head", "lora", "seed")
-
 
 @dataclass(frozen=True)
-class LoadOptions:
-    """What `OpenVLAOFTPolicy.from_pretrained` takes besides the path and fields of `PolicyConfig`; most are there."""
+class PolicyParts:
+    """A policy as its files and the arguments of `from_pretrained` describe it."""
 
-    unnorm_key: str | None = None
-    statistics: Mapping[str, Any] | str | os.PathLike[str] | None = None
-    num_images: int | None = None
-    chunk: int | None = None
-    """C; None takes what the checkpoint says, else 8."""
-    stop_token: bool | None = None
-    """Whether the sequence ends with it; None takes the saved choice, else True. Policies that RLinf trained never saw
-    it: False acts as they do there."""
-    value_head: ValueHeadConfig | Mapping[str, Any] | bool | None = None
-    lora: int | str | os.PathLike[str] | Mapping[str, Any] | None = None
-    dtype: torch.dtype | str | None = None
-    torch_dtype: torch.dtype | str | None = None
-    """transformers' name of `dtype`."""
-    device: str | torch.device = "cpu"
-    seed: int = 0
-    base: str | os.PathLike[str] | None = None
-    """The checkpoint that an unmerged adapter, or RLinf's `full_weights.pt`, began with; None takes what the adapter
-    names."""
-    hub: HubOptions = field(default_factory=HubOptions)
-    """Given as `revision`, `token`, `cache_dir`, `subfolder` and `local_files_only`."""
-
-    @classmethod
-    def read(cls, arguments: Mapping[str, Any]) -> tuple[LoadOptions, dict[str, Any]]:
-        """These options out of the arguments of `from_pretrained`, and the others."""
-        rest = dict(arguments)
-        hub = HubOptions(**{name: rest.pop(name) for name in HUB_OPTIONS if name in rest})
-        own = {name: rest.pop(name) for name in cls.__dataclass_fields__ if name in rest and name != "hub"}
-        return cls(**own, hub=hub), rest
+    network: NetworkParts
+    tokenizer: Tokenizer
+    config: PolicyConfig
+    unnorm_key: str | None
+    value_head: Mapping[str, Tensor] | None
+    """Weights that fit `config.value_head`; None: new ones, or no value head at all."""
+    lora: Adapter | int | Mapping[str, Any] | None
+    """A trained adapter, or the options of a new one."""
 
 
-def load_policy(
-    cls: type[PolicyT],
-    path: str | os.PathLike[str],
-    given: LoadOptions,
-    options: Mapping[str, Any],
-    cameras: int | None = None,
-) -> PolicyT:
-    """See `OpenVLAOFTPolicy.from_pretrained`.
+def read_policy(
+    path: str | os.PathLike[str], arguments: Mapping[str, Any], cameras: int | None = None
+) -> tuple[PolicyParts, PolicyOptions]:
+    """Read a policy's files.
 
     Args:
-        options: fields of `PolicyConfig` to replace.
-        cameras: the number of images where nobody says it; None: that is an error.
+        path: a folder, or a repository of the Hugging Face Hub.
+        arguments: see `OpenVLAOFTPolicy.from_pretrained`.
+        cameras: the number of images where it is unknown; None: that is an error.
     """
-    refuse_unknown(options, (*MODEL_OPTIONS, *_POLICY_OPTIONS, *PolicyConfig.__dataclass_fields__))
-    dtype = one_dtype(given.dtype, given.torch_dtype)
-    files = _find(path, given)
+    options, changes = PolicyOptions.read(arguments, PolicyConfig.__dataclass_fields__)
+    lora: Adapter | int | Mapping[str, Any] | None
+    if isinstance(options.lora, (str, os.PathLike)):
+        files = find_files_to_adapt(path, options.base, options.lora, options.hub)
+        lora = files.trained
+    else:
+        files, lora = find_files(path, options.base, options.hub), options.lora
     data = read_json(files.base / "config.json")
     saved = typed(data, EXTENSION, Mapping[str, Any], default={})
-    num_images = given.num_images or num_images_of(data, files.places) or cameras
-    model, head = load_network(
-        OpenVLAOFTModel,
-        files,
-        num_images=require_num_images(num_images, path),
-        chunk=given.chunk,
-        stop_token=given.stop_token,
-        dtype=dtype,
-        device=given.device,
-    )
+    num_images = require_num_images(options.num_images or num_images_of(data, files.places) or cameras, path)
+    network = read_network(files, replace(options, num_images=num_images))
     values = dict(typed(saved, "policy", Mapping[str, Any], f"{EXTENSION}.", {}))
     if not values:
-        values["pipeline"] = ImagePipeline(size=model.config.image_size)
-    if len(typed(values, "image_keys", list[str], default=())) != model.config.num_images:
-        values["image_keys"] = IMAGE_KEYS[: model.config.num_images]
-    changes = dict(options)
-    if head:
-        changes["value_head"] = _head_of_the_network(head, given.value_head, path)
-    elif given.value_head is not None:
-        changes["value_head"] = given.value_head
+        values["pipeline"] = ImagePipeline(size=network.config.image_size)
+    if len(typed(values, "image_keys", list[str], default=())) != num_images:
+        values["image_keys"] = IMAGE_KEYS[:num_images]
+    if network.value_head:
+        changes["value_head"] = _head_among_weights(network.value_head, options.value_head, path)
+    elif options.value_head is not None:
+        changes["value_head"] = options.value_head
     config = policy_config_from_dict(values, **changes)
     tokenizer = load_tokenizer(files.holder("tokenizer.json", "tokenizer.model"))
-    norm_stats = model.source_config["norm_stats"]
     own = typed(saved, "unnorm_key", str, f"{EXTENSION}.")
-    key = given.unnorm_key or (own if files.folder == files.base or own in norm_stats else None)
-    if given.statistics is not None:
-        model.source_config = {**model.source_config, "norm_stats": _read_statistics(given.statistics)}
-        key = given.unnorm_key  # the saved one is of what was replaced
-    with torch.random.fork_rng(devices=[]):  # a new value head draws from the global generator before it is set below
-        policy = cls(model, tokenizer, config, key)
-
-    generator = torch.Generator().manual_seed(given.seed)
-    if policy.value_head is not None:
-        file = files.holder(VALUE_HEAD_FILE) / VALUE_HEAD_FILE
-        if head or file.is_file():
-            weights = {k.removeprefix(VALUE_HEAD): v.float() for k, v in head.items()} or dict(file_weights(file))
-            try:
-                check_finite(weights, file)
-                policy.value_head.load_state_dict(weights)
-            except RuntimeError as error:
-                raise CheckpointError(
-                    f"{path if head else file} does not fit the value head {config.value_head}; "
-                    f"value_head=None takes the saved shape: {clip(str(error), 200)}"
-                ) from error
-        else:
-            policy.value_head.reset_parameters(generator)
-        policy.value_head.to(given.device)  # float32, whatever the network's dtype
-    if files.trained is not None:
-        load_lora(model, files.trained)
-    elif given.lora is not None:
-        assert not isinstance(given.lora, (str, os.PathLike))
-        add_lora(model, given.lora, generator)
-    return policy
+    key = own if files.folder == files.base or own in network.source_config["norm_stats"] else None
+    if options.statistics is not None:
+        statistics = {"norm_stats": _read_statistics(options.statistics)}
+        network = replace(network, source_config=network.source_config | statistics)
+        key = None  # the saved key is of the statistics that were replaced
+    head = None
+    if config.value_head is not None:
+        head_file = files.holder(VALUE_HEAD_FILE) / VALUE_HEAD_FILE
+        head = _read_value_head(network, config.value_head, head_file, path)
+    return PolicyParts(network, tokenizer, config, options.unnorm_key or key, head, lora), options
 
 
-def _find(path: str | os.PathLike[str], given: LoadOptions) -> CheckpointFiles:
-    if isinstance(given.lora, (str, os.PathLike)):
-        return with_trainable_adapter(path, given.base, adapter_place(given.lora), given.hub)
-    return find_files(path, given.base, given.hub)
+def write_policy(
+    folder: Path,
+    tokenizer: Tokenizer,
+    sizes: OpenVLAOFTConfig,
+    norm_stats: Mapping[str, Any],
+    value_head: ValueHead | None,
+    companions: Mapping[str, bytes],
+) -> None:
+    """Write a policy's files beside its network's.
+
+    Args:
+        sizes: the network's.
+        companions: files of the checkpoint that was loaded, which the network's save has written.
+    """
+    _write_beside(folder, norm_stats, value_head)
+    made = processor_files(tokenizer, sizes, companions)
+    write_companions(folder, made)
+    for name in TOKENIZER_FILES:  # of an earlier save of another policy
+        if name not in made and name not in companions:
+            (folder / name).unlink(missing_ok=True)
 
 
-def _head_of_the_network(
+def write_policy_adapter(
+    folder: Path, adapter: Adapter, norm_stats: Mapping[str, Any], value_head: ValueHead | None
+) -> None:
+    """Write an adapter alone, with the statistics and the value head beside it."""
+    write_adapter(adapter, folder)
+    _write_beside(folder, norm_stats, value_head)
+
+
+def _write_beside(folder: Path, norm_stats: Mapping[str, Any], value_head: ValueHead | None) -> None:
+    write_json(folder / STATISTICS_FILE, norm_stats)
+    (folder / VALUE_HEAD_FILE).unlink(missing_ok=True)
+    if value_head is not None:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in value_head.state_dict().items()}
+        save_file(weights, folder / VALUE_HEAD_FILE)
+
+
+def _head_among_weights(
     weights: Mapping[str, Tensor],
     wanted: ValueHeadConfig | Mapping[str, Any] | bool | None,
     path: str | os.PathLike[str],
 ) -> ValueHeadConfig | Mapping[str, Any] | bool:
-    """The options of a value head whose weights lie among the network's, as RLinf (a3816b5) writes them.
+    """Return the options of a value head whose weights lie among the network's, as RLinf (a3816b5) writes them.
 
     It reads the position of the prompt's last token, which here is `pool="first"`.
     """
@@ -184,45 +161,29 @@ def _head_of_the_network(
     return found | dict(wanted) if isinstance(wanted, Mapping) else found
 
 
-def save_policy(policy: OpenVLAOFTPolicy, folder: Path) -> None:
-    """See `OpenVLAOFTPolicy.save_pretrained`."""
-    model = policy.model
-    extension = {"policy": policy_config_to_dict(policy.config), "unnorm_key": policy.stats.key}
-    save_model(model, folder, extension=extension)
-    write_json(folder / "dataset_statistics.json", model.source_config["norm_stats"])
-    made = processor_files(policy.tokenizer, model.config, model.source_files)
-    write_companions(folder, made)
-    for name in TOKENIZER_FILES:  # of an earlier save of another policy
-        if name not in made and name not in model.source_files:
-            (folder / name).unlink(missing_ok=True)
-    _save_value_head(policy, folder)
-
-
-def save_policy_adapter(policy: OpenVLAOFTPolicy, folder: Path) -> None:
-    """See `OpenVLAOFTPolicy.save_adapter`."""
-    adapter = read_lora(policy.model)
-    if adapter is None:
-        raise UnsupportedError("save_adapter: this policy has no adapters; load it with lora=, or use save_pretrained")
-    if policy.model.merged_adapter:
-        raise UnsupportedError(
-            "save_adapter: another adapter was merged into this policy's weights when it was loaded, so that no "
-            "checkpoint is the base of this one; use save_pretrained, or train that adapter on with lora=FOLDER"
-        )
-    write_adapter(adapter, folder)
-    key = policy.stats.key
-    write_json(folder / "dataset_statistics.json", {key: policy.model.source_config["norm_stats"][key]})
-    _save_value_head(policy, folder)
-
-
-def _save_value_head(policy: OpenVLAOFTPolicy, folder: Path) -> None:
-    (folder / VALUE_HEAD_FILE).unlink(missing_ok=True)
-    if policy.value_head is not None:
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in policy.value_head.state_dict().items()}
-        save_file(weights, folder / VALUE_HEAD_FILE)
+def _read_value_head(
+    network: NetworkParts, config: ValueHeadConfig, file: Path, path: str | os.PathLike[str]
+) -> Mapping[str, Tensor] | None:
+    """Return the weights of a value head, which are among the network's or in a file; None where there are none."""
+    among = {name.removeprefix(VALUE_HEAD): tensor for name, tensor in network.value_head.items()}
+    if not among and not file.is_file():
+        return None
+    weights = among or dict(file_weights(file))
+    check_finite(weights, file)
+    with torch.device("meta"):
+        head = ValueHead(network.config.text.hidden_size, config)
+    try:
+        head.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{path if among else file} does not fit the value head {config}; "
+            f"value_head=None takes the saved shape: {clip(str(error), 200)}"
+        ) from error
+    return weights
 
 
 def _read_statistics(statistics: Mapping[str, Any] | str | os.PathLike[str]) -> dict[str, Any]:
-    """`{key: entry}`, of a `dataset_statistics.json` where it is a path."""
+    """Return `{key: entry}`, read from a `dataset_statistics.json` where it is a path."""
     if isinstance(statistics, Mapping):
         return dict(statistics)
     if not isinstance(statistics, (str, os.PathLike)):

@@ -1,4 +1,4 @@
-"""Read one file of weights, which may come from anybody: nothing in it is run, and what is wrong with it is named."""
+"""Read a file of weights, which may come from anybody: nothing in it is run, and errors say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from vla_policy.errors import CheckpointError, clip, names
 
 WEIGHT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-"""Quantized weights mean nothing without their scales."""
+"""Not quantized ones: they are of no use without their scales."""
 
 
 def file_weights(file: Path) -> Iterator[tuple[str, Tensor]]:
-    """Names and tensors of a `.safetensors` file, one at a time, or of a pickled `state_dict` (`.bin`, `.pt`).
+    """Yield names and tensors of a `.safetensors` file or of a pickled `state_dict` (`.bin`, `.pt`).
 
-    What a file gives is memory-mapped where its format allows it.
+    Tensors are memory-mapped where the file's format allows it.
 
     Raises:
         CheckpointError: the file is absent, truncated or of another format; its pickle holds more than tensors; a
@@ -70,7 +70,7 @@ def _check(file: Path, size: int, name: object, tensor: object) -> None:
 
 
 def _foreign(file: Path) -> list[str]:
-    """What a pickle names that weights have no need of; it is looked through, not run."""
+    """Return the names in a pickle that weights have no need of; the pickle is scanned, not run."""
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))
     except Exception:  # damaged, or not the archive that torch.save writes
@@ -78,7 +78,7 @@ def _foreign(file: Path) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence; nothing of torch's advice to load with weights_only=False, which runs what a file holds."""
+    """Return the first sentence, without torch's advice to load with weights_only=False, which runs a file's code."""
     text = str(error).strip()
     if not text or text.isdigit() or "weights" in text.lower():
         return "it is no pickled dict of tensors"

@@ -20,7 +20,7 @@ _HALF = (torch.float16, torch.bfloat16)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v over the real positions.
+    """Return softmax(q k^T / sqrt(d)) v over the real positions.
 
     Args:
         q: (B, h, Q, d).
@@ -41,7 +41,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def attend_packed(q: Tensor, k: Tensor, v: Tensor, valid: Tensor, kernel: Callable[..., Any]) -> Tensor:
-    """The same without the padding: all rows' real positions in one line, as variable-length kernels take them.
+    """Compute `attend` without the padding: all rows' real positions in a line, as variable-length kernels take them.
 
     Args:
         q: (B, h, S, d), as many positions as `k` and `v` have.
@@ -64,7 +64,7 @@ def attend_packed(q: Tensor, k: Tensor, v: Tensor, valid: Tensor, kernel: Callab
 
 @functools.cache
 def flash_kernel() -> Callable[..., Any] | None:
-    """`flash_attn`'s variable-length kernel, where that package is installed."""
+    """Return `flash_attn`'s variable-length kernel; None where that package is not installed."""
     try:
         from flash_attn import flash_attn_varlen_func
     except ImportError:

@@ -13,22 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vla_policy.errors import ConfigError, clip, names
-from vla_policy.field_types import check_fields, typed
+from vla_policy.validation import MAX_SIZE, check_fields, check_known, check_sizes, typed
 
-MAX_SIZE = 2**24
-"""Of any size: a forged one would overflow, or be built for hours, before the weights' shapes are compared."""
 MAX_LAYERS = 1024
 
 EXTENSION = "vla_policy"
 """Key of `config.json` under which this package stores what the published layout has no field for."""
-
-
-def check_sizes(sizes: Any, what: tuple[str, ...], place: str = "", most: int = MAX_SIZE) -> None:
-    """Raise ConfigError unless these fields of a dataclass are at least 1 and at most `most`."""
-    for name in what:
-        value = getattr(sizes, name)
-        if not 1 <= value <= most:
-            raise ConfigError(f"{place}{name} is {clip(value)}; it must be at least 1 and at most {most}")
 
 
 @dataclass(frozen=True)
@@ -83,19 +73,19 @@ TRUNK_ARGS = {
     "mlp_ratio": float,
     "init_values": float,
 }
-"""What a config may tell timm, and of which type."""
+"""Arguments that a config may pass to timm, and their types."""
 _TIMM_ID = re.compile(r"[\w]+(\.[\w]+)?")
 
 
 @dataclass(frozen=True)
 class TrunkSizes:
-    """One vision trunk, as timm builds it."""
+    """A vision trunk, as timm builds it."""
 
     timm_id: str
     image_size: int
     override_act_layer: str | None = None
     timm_args: Mapping[str, Any] = field(default_factory=dict)
-    """Sizes that differ from the named model's, of `TRUNK_ARGS`: how the toy has the real pair's structure."""
+    """Sizes that differ from the named model's, of `TRUNK_ARGS`: the toy has the real pair's structure, but smaller."""
 
     def __post_init__(self) -> None:
         check_fields(self, "trunk: ")
@@ -113,7 +103,7 @@ class TrunkSizes:
 
 @dataclass(frozen=True)
 class OpenVLAOFTConfig:
-    """Everything that the network is built from."""
+    """All sizes and options that the network is built from."""
 
     text: LlamaSizes
     trunks: tuple[TrunkSizes, ...]
@@ -131,7 +121,7 @@ class OpenVLAOFTConfig:
     action_head: Literal["tokens", "l1"] = "tokens"
     """`l1` adds the regression head; the discrete logits are still there."""
     learned_placeholders: bool = False
-    """False: action placeholders embed as zeros (every published checkpoint). True, the toy: a learned vector each."""
+    """False: action placeholders embed as zeros (every published checkpoint). True: as learned vectors (the toy)."""
     stop_token: bool = True
     """Whether the sequence ends with the stop token, as OpenVLA-OFT was trained. RLinf (a3816b5,
     `openvla_oft_action_model.py::_build_embedding`) cuts it off when it acts and when it trains."""
@@ -152,11 +142,10 @@ class OpenVLAOFTConfig:
             raise ConfigError(f"pad_to_multiple_of is {clip(self.pad_to_multiple_of)}; it must be 0 or more")
         if not self.bins <= self.vocab_size:
             raise ConfigError(f"vocabulary of {self.vocab_size} ids cannot hold {self.bins} action ids")
-        for what in ("bos_token_id", "stop_token_id", "pad_token_id", "prompt_end_token_id"):
-            if not 0 <= getattr(self, what) < self.text.vocab_size:
-                raise ConfigError(
-                    f"{what} is {clip(getattr(self, what))}; the vocabulary has ids 0 to {self.text.vocab_size - 1}"
-                )
+        for name in ("bos_token_id", "stop_token_id", "pad_token_id", "prompt_end_token_id"):
+            token_id = getattr(self, name)
+            if not 0 <= token_id < self.text.vocab_size:
+                raise ConfigError(f"{name} is {clip(token_id)}; the vocabulary has ids 0 to {self.text.vocab_size - 1}")
         if len({t.image_size for t in self.trunks}) != 1:
             raise ConfigError(f"image_sizes {[t.image_size for t in self.trunks]} differ; both trunks see one image")
 
@@ -222,27 +211,21 @@ def config_from_dict(data: Mapping[str, Any], **overrides: Any) -> OpenVLAOFTCon
         "bins": data.get("n_action_bins", 256),
         "pad_to_multiple_of": data.get("pad_to_multiple_of", 64),
     }
-    for key, source in (
-        ("pad_token_id", data.get("pad_token_id")),
-        ("bos_token_id", text_data.get("bos_token_id")),
-        ("stop_token_id", text_data.get("eos_token_id")),
-    ):
-        if source is not None:
-            fields[key] = source
+    token_ids = {
+        "pad_token_id": data.get("pad_token_id"),
+        "bos_token_id": text_data.get("bos_token_id"),
+        "stop_token_id": text_data.get("eos_token_id"),
+    }
+    fields |= {name: token_id for name, token_id in token_ids.items() if token_id is not None}
     fields |= {k: extension[k] for k in _EXTENSION_FIELDS if k in extension}
     fields |= {k: v for k, v in overrides.items() if v is not None}
-    unknown = sorted(set(fields) - set(OpenVLAOFTConfig.__dataclass_fields__))
-    if unknown:
-        raise ConfigError(
-            f"unknown sizes {names(unknown)}; allowed: {names(OpenVLAOFTConfig.__dataclass_fields__, 40)}"
-        )
+    check_known(fields, OpenVLAOFTConfig.__dataclass_fields__, "unknown sizes")
     return OpenVLAOFTConfig(text=LlamaSizes(**text), trunks=trunks, **fields)
 
 
 def config_to_dict(config: OpenVLAOFTConfig, base: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A `config.json` in the published layout; keys of `base` (the one that was loaded) that are not ours are kept."""
+    """Return a `config.json` in the published layout; foreign keys of `base`, which was loaded, are kept."""
     data = dict(base or {})
-    fused = len(config.trunks) == 2
     text = dict(data.get("text_config", {"model_type": "llama"}))
     text |= {k: getattr(config.text, k) for k in LlamaSizes.__dataclass_fields__}
     text |= {"bos_token_id": config.bos_token_id, "eos_token_id": config.stop_token_id}
@@ -254,7 +237,7 @@ def config_to_dict(config: OpenVLAOFTConfig, base: Mapping[str, Any] | None = No
         "timm_model_ids": [t.timm_id for t in config.trunks],
         "timm_override_act_layers": [t.override_act_layer for t in config.trunks],
         "image_sizes": [t.image_size for t in config.trunks],
-        "use_fused_vision_backbone": fused,
+        "use_fused_vision_backbone": len(config.trunks) == 2,
         "n_action_bins": config.bins,
         "pad_to_multiple_of": config.pad_to_multiple_of,
         "pad_token_id": config.pad_token_id,

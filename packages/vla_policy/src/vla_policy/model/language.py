@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vla_policy.model.attention import attend
 from vla_policy.model.config import LlamaSizes
-from vla_policy.model.precision import widen, without_autocast
+from vla_policy.precision import widen, without_autocast
 
 
 class RMSNorm(nn.Module):
@@ -36,7 +36,7 @@ class RMSNorm(nn.Module):
 
 
 def rotary_angles(length: int, sizes: LlamaSizes, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """cos and sin, (S, d) each, for positions 0 .. S-1; computed in float32, never stored in the network's dtype."""
+    """Return cos and sin, (S, d) each, for positions 0 .. S-1, computed in float32, then cast to `dtype`."""
     half = torch.arange(0, sizes.head_dim, 2, device=device, dtype=torch.float32)
     frequencies = 1.0 / (sizes.rope_theta ** (half / sizes.head_dim))
     positions = torch.arange(length, device=device, dtype=torch.float32)
@@ -45,7 +45,7 @@ def rotary_angles(length: int, sizes: LlamaSizes, device: torch.device, dtype: t
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding of (B, h, S, d), halves paired as in transformers' Llama."""
+    """Apply the rotary embedding to (B, h, S, d), halves paired as in transformers' Llama."""
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-second, first), dim=-1) * sin
 
@@ -76,7 +76,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU."""
+    """SwiGLU: down(silu(gate(x)) * up(x))."""
 
     def __init__(self, sizes: LlamaSizes) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class LlamaStack(nn.Module):
         """Recompute each layer in the backward pass instead of keeping its activations."""
 
     def forward(self, embeddings: Tensor, valid: Tensor | None, queries: Tensor) -> Tensor:
-        """Final hidden states at some positions.
+        """Return the final hidden states at some positions.
 
         Args:
             embeddings: (B, S, D).
@@ -151,7 +151,7 @@ class BidirectionalLlama(nn.Module):
         self.lm_head = nn.Linear(sizes.hidden_size, sizes.vocab_size, bias=False)
 
     def logits(self, hidden: Tensor, first_id: int, count: int) -> Tensor:
-        """(B, K, count) float32 logits of ids first_id .. first_id + count - 1 for hidden (B, K, D).
+        """Return the (B, K, count) float32 logits of ids first_id .. first_id + count - 1 for hidden (B, K, D).
 
         The product is float32 also in a bfloat16 or float16 network and under `torch.autocast`: a bfloat16 logit near
         20 is rounded to 1/8, and log-probs that are compared between updates need better.
@@ -162,5 +162,5 @@ class BidirectionalLlama(nn.Module):
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:
-    """Rows of (B, S, D) at (B, K)."""
+    """Return the (B, K, D) entries of x (B, S, D) at the positions (B, K)."""
     return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))

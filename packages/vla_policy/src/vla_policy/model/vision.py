@@ -21,7 +21,7 @@ CHANNELS = 3
 
 
 def build_trunk(sizes: TrunkSizes) -> Any:
-    """A timm ViT without a classifier and without pretrained weights.
+    """Return a timm ViT without a classifier and without pretrained weights.
 
     Raises:
         ConfigError: timm does not know the model, or it is not a ViT.
@@ -40,16 +40,11 @@ def build_trunk(sizes: TrunkSizes) -> Any:
         raise ConfigError(f"timm model {sizes.timm_id!r} is no vision transformer: it has no blocks")
     if len(trunk.blocks) < 2:
         raise ConfigError(f"trunk {sizes.timm_id!r} has {len(trunk.blocks)} blocks; block n-2 needs at least 2")
-    _freeze_unused(trunk)
-    return trunk
-
-
-def _freeze_unused(trunk: Any) -> None:
-    """Stop gradients for what `forward` never runs: optimizers and data-parallel wrappers then leave it alone."""
-    unused = [trunk.blocks[-1], trunk.norm, getattr(trunk, "fc_norm", None), getattr(trunk, "attn_pool", None)]
-    for module in unused:
+    # `forward` never runs these: without gradients, optimizers and data-parallel wrappers skip them.
+    for module in (trunk.blocks[-1], trunk.norm, getattr(trunk, "fc_norm", None), getattr(trunk, "attn_pool", None)):
         if module is not None:
             module.requires_grad_(False)
+    return trunk
 
 
 class VisionBackbone(nn.Module):
@@ -89,7 +84,7 @@ class VisionBackbone(nn.Module):
 
 
 def _patches(trunk: Any, images: Tensor) -> Tensor:
-    """(B, P, D): the output of block n-2, prefix tokens removed."""
+    """Return (B, P, D): the output of block n-2, prefix tokens removed."""
     (features,) = trunk.forward_intermediates(
         images,
         indices=[len(trunk.blocks) - 2],

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from vla_policy.model.language import rotary_angles
-from vla_policy.model.precision import WideLinear, widen, without_autocast
+from vla_policy.precision import WideLinear, widen, without_autocast
 from vla_policy.preprocess import ImagePipeline
 
 BF16, FP16, FP32 = torch.bfloat16, torch.float16, torch.float32

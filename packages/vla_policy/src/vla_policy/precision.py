@@ -1,4 +1,4 @@
-"""float32 for the numbers that are compared between updates, whatever the network computes in."""
+"""Compute the numbers that are compared between updates in float32, whatever the network computes in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def widen(x: Tensor) -> Tensor:
-    """At least float32: bfloat16 and float16 become float32, float64 (gradient checks) stays."""
+    """Return x in at least float32: bfloat16 and float16 become float32, float64 (gradient checks) stays."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -25,6 +25,6 @@ class WideLinear(nn.Linear):
     """A linear layer that computes in at least float32, whatever its weights, its input and autocast are."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) to (..., out) float32."""
+        """Map (..., in) to (..., out) float32."""
         with without_autocast(x.device):
             return F.linear(widen(x), widen(self.weight), None if self.bias is None else widen(self.bias))

@@ -1,11 +1,11 @@
-"""Pictures by formula, so that golden files need to hold results only."""
+"""Images by formula, so that golden files need to hold results only."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def pictures(height: int, width: int) -> np.ndarray:
+def sample_images(height: int, width: int) -> np.ndarray:
     """(2, H, W, 3) uint8: a smooth scene with hard edges, and the same under noise that JPEG cannot keep."""
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
     waves = [127 + 120 * np.sin(7 * x + c) * np.cos(5 * y - 2 * c) for c in range(3)]

@@ -1,16 +1,19 @@
-"""Check values that come from files and users against the types that are documented, field by field."""
+"""Check values that come from files and users against the types, names and sizes that are allowed."""
 
 from __future__ import annotations
 
 import numbers
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from vla_policy.errors import ConfigError, VLAPolicyError, clip
+from vla_policy.errors import ConfigError, VLAPolicyError, clip, names
+
+MAX_SIZE = 2**24
+"""Of any size: a forged one would overflow, or be built for hours, before the weights' shapes are compared."""
 
 
 def check_fields(instance: Any, place: str = "") -> None:
@@ -28,8 +31,24 @@ def check_fields(instance: Any, place: str = "") -> None:
         _require(getattr(instance, field.name), hints[field.name], f"{place}{field.name}", ConfigError)
 
 
+def check_sizes(sizes: Any, field_names: tuple[str, ...], place: str = "", most: int = MAX_SIZE) -> None:
+    """Raise ConfigError unless these fields of a dataclass are at least 1 and at most `most`."""
+    for name in field_names:
+        value = getattr(sizes, name)
+        if not 1 <= value <= most:
+            raise ConfigError(f"{place}{name} is {clip(value)}; it must be at least 1 and at most {most}")
+
+
+def check_known(given: Iterable[str], allowed: Iterable[str], unknown: str = "unknown options") -> None:
+    """Raise ConfigError if a given name is not allowed; `unknown` begins the message."""
+    allowed = list(allowed)
+    foreign = sorted(set(given) - set(allowed))
+    if foreign:
+        raise ConfigError(f"{unknown} {names(foreign)}; allowed: {names(allowed, 40)}")
+
+
 def is_finite_number(value: Any) -> bool:
-    """Whether a value is a number, not a boolean, that a float can hold."""
+    """Return whether a value is a number, not a boolean, that a float can hold."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     size: Any = abs(value)
@@ -44,7 +63,7 @@ def typed(
     default: Any = None,
     error: type[VLAPolicyError] = ConfigError,
 ) -> Any:
-    """The value under a key of a JSON object, or `default` where the key is absent or null.
+    """Return the value under a key of a JSON object, or `default` where the key is absent or null.
 
     Args:
         hint: its type, as in an annotation, for example `list[int]`.
@@ -73,11 +92,11 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is Any:
         return True
     if origin in (Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(_fits(value, option) for option in inner)
     if origin is Literal:
-        return any(type(value) is type(one) and value == one for one in inner)
+        return any(type(value) is type(option) and value == option for option in inner)
     if origin in (tuple, list):
-        return isinstance(value, (tuple, list)) and all(_fits(one, inner[0]) for one in value)
+        return isinstance(value, (tuple, list)) and all(_fits(item, inner[0]) for item in value)
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
     if hint is bool:
@@ -90,12 +109,12 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _text(hint: Any) -> str:
-    """The type in a reader's words."""
+    """Return a type in a reader's words."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return " or ".join(_text(one) for one in inner)
+        return " or ".join(_text(option) for option in inner)
     if origin is Literal:
-        return ", ".join(f'"{one}"' for one in inner)
+        return ", ".join(f'"{option}"' for option in inner)
     if origin in (tuple, list):
         return f"a list ({_text(inner[0])} each)"
     if (origin is not None and issubclass(origin, Mapping)) or (isinstance(hint, type) and is_dataclass(hint)):

@@ -20,7 +20,7 @@ def model(tiny):
 
 @pytest.fixture
 def sample(model):
-    """Prompts of 3, 6 and 5 tokens with everything else the network reads."""
+    """Prompts of 3, 6 and 5 tokens with all other inputs of the network."""
     random = torch.Generator().manual_seed(0)
     prompts = [[1, 20, 3], [1, 30, 31, 32, 33, 3], [1, 40, 41, 42, 3]]
     pixels = torch.randn(3, 12, 32, 32, generator=random)
@@ -60,7 +60,7 @@ def test_mask_is_read_from_the_pad_token(model, sample):
 
 
 def test_sequence_by_hand(model, sample):
-    """[BOS][patches][proprio][prompt without BOS][K placeholders][stop], read one position early."""
+    """[BOS][patches][proprio][prompt without BOS][K placeholders][stop], read one position before."""
     prompts, pixels, proprio = sample
     ids = torch.tensor(prompts[1:2])
     with torch.no_grad():

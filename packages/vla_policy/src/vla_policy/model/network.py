@@ -1,4 +1,4 @@
-"""OpenVLA-OFT: images, a prompt and proprioception to a chunk of actions in one forward pass.
+"""OpenVLA-OFT's network: images, a prompt and proprioception to a chunk of actions in a single forward pass.
 
 Axes: B batch, L prompt tokens, n images, H W pixels, P patches of all images, S sequence, C actions a chunk, A action
 dims, K = C A action tokens, V bins, D width.
@@ -9,16 +9,14 @@ dims, K = C A action tokens, V bins, D width.
 
     sequence: [BOS][P patches][proprio?][prompt without BOS][K placeholders][stop?][padding]
 
-Outputs are read one position early, as next-token logits are: the prompt's last token yields the first action token.
+Outputs are read a position before, as next-token logits are: the prompt's last token yields the first action token.
 Source: openvla-oft 213c5ff, `modeling_prismatic.py::OpenVLAForActionPrediction`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,18 +28,10 @@ from vla_policy.model.language import BidirectionalLlama
 from vla_policy.model.projector import Projector, ProprioProjector
 from vla_policy.model.vision import CHANNELS, VisionBackbone
 
-if TYPE_CHECKING:
-    from vla_policy.checkpoint.adapter import Adapter
-
-
-HUB_OPTIONS = ("revision", "token", "cache_dir", "subfolder", "local_files_only")
-MODEL_OPTIONS = ("num_images", "chunk", "stop_token", "dtype", "torch_dtype", "device", "base", *HUB_OPTIONS)
-"""What `OpenVLAOFTModel.from_pretrained` takes besides the path."""
-
 
 @dataclass(frozen=True)
 class OpenVLAOFTOutput:
-    """What one forward pass gives."""
+    """Result of a forward pass."""
 
     logits: Tensor
     """(B, K, V) float32, whatever the network computes in, over the action ids in id order (31744 .. 31999 for Llama
@@ -53,22 +43,12 @@ class OpenVLAOFTOutput:
     checkpoint has none."""
 
 
-class OpenVLAOFTModel(nn.Module):
-    """The network alone, at any size; everything is read from the config."""
+class OpenVLAOFTNetwork(nn.Module):
+    """The network at any size; all sizes are read from the config."""
 
     def __init__(self, config: OpenVLAOFTConfig) -> None:
         super().__init__()
         self.config = config
-        self.source_config: Mapping[str, Any] = {}
-        """The `config.json` this network was loaded from; its unknown keys are written back when it is saved."""
-        self.source_files: Mapping[str, bytes] = {}
-        """Files of that checkpoint which a save takes over byte for byte, see `checkpoint.companions`."""
-        self.source_name: str | None = None
-        """The checkpoint whose weights these are, if there is one; what an adapter saved alone names as its base."""
-        self.merged_adapter = False
-        """Whether an adapter was merged into the weights when they were loaded."""
-        self.fixed_adapter: Adapter | None = None
-        """Adapters of layers that this network does not call; merged, and part of what `save_adapter` writes."""
         width = config.text.hidden_size
         self.vision_backbone = VisionBackbone(config.trunks)
         self.projector = Projector(self.vision_backbone.width, width, fused=len(config.trunks) == 2)
@@ -79,7 +59,7 @@ class OpenVLAOFTModel(nn.Module):
 
     @property
     def first_action_id(self) -> int:
-        """The id of logits[..., 0]."""
+        """The token id of logits[..., 0]."""
         return self.config.vocab_size - self.config.bins
 
     @property
@@ -90,72 +70,11 @@ class OpenVLAOFTModel(nn.Module):
     def device(self) -> torch.device:
         return self.language_model.model.embed_tokens.weight.device
 
-    @classmethod
-    def from_pretrained(
-        cls,
-        path: str | os.PathLike[str],
-        num_images: int | None = None,
-        *,
-        chunk: int | None = None,
-        stop_token: bool | None = None,
-        dtype: torch.dtype | str | None = None,
-        torch_dtype: torch.dtype | str | None = None,
-        device: str | torch.device = "cpu",
-        base: str | os.PathLike[str] | None = None,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        cache_dir: str | os.PathLike[str] | None = None,
-        subfolder: str = "",
-        local_files_only: bool = False,
-        **unknown: Any,
-    ) -> Self:
-        """Load a checkpoint in the published layout, or a run's that changes one; its folder is only read.
-
-        Args:
-            path: a folder, or a repository of the Hugging Face Hub.
-            num_images: n; None takes what the checkpoint says, else 1.
-            chunk: C; None takes what the checkpoint says, else 8.
-            stop_token: whether the sequence ends with it; None takes what the config says, else True. RLinf's runs
-                leave it out.
-            dtype: of all weights; None or "auto" keeps the stored one, that of the embeddings where parts differ.
-                `torch_dtype` is the same.
-            device: where the weights go.
-            base: the checkpoint that an unmerged adapter, or RLinf's `full_weights.pt`, began with; None takes what
-                the adapter names.
-            revision, token, cache_dir, subfolder, local_files_only: as transformers' `from_pretrained`.
-
-        Raises:
-            CheckpointError: files or weights are missing, unexpected or misshapen; the message names them.
-            ConfigError: `config.json` describes something that cannot be built, or an argument is not known.
-            UnsupportedError: the checkpoint has a part that this package does not run; the message names it.
-        """
-        from vla_policy.checkpoint.hub import HubOptions, one_dtype, refuse_unknown
-        from vla_policy.checkpoint.load import load_network
-        from vla_policy.checkpoint.source import find_files
-
-        refuse_unknown(unknown, MODEL_OPTIONS)
-        files = find_files(path, base, HubOptions(revision, token, cache_dir, subfolder, local_files_only))
-        return load_network(
-            cls,
-            files,
-            num_images=num_images,
-            chunk=chunk,
-            stop_token=stop_token,
-            dtype=one_dtype(dtype, torch_dtype),
-            device=device,
-        )[0]
-
-    def save_pretrained(self, path: str | os.PathLike[str]) -> None:
-        """Write the published layout: sharded safetensors, `config.json` and the parts that have files of their own."""
-        from vla_policy.checkpoint.save import save_model
-
-        save_model(self, path)
-
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the network with `torch.compile`, whose arguments these are; it is one graph.
 
-        What `forward` does before (checks, padding to the right) stays eager, because it depends on the data. Prompt
-        lengths vary, so a second length makes torch compile once more, for any length.
+        The checks and the padding to the right in `forward` stay eager, because they depend on the data. Prompt lengths
+        vary, so a second length makes torch compile once more, for any length.
         """
         self._decode_compiled = torch.compile(self.decode, *args, **{"fullgraph": True, **kwargs})
 
@@ -175,7 +94,7 @@ class OpenVLAOFTModel(nn.Module):
         proprio: Tensor | None = None,
         prompt_length: Tensor | None = None,
     ) -> OpenVLAOFTOutput:
-        """One parallel decoding of a chunk.
+        """Decode a chunk in parallel.
 
         Args:
             input_ids: (B, L) integer prompt tokens with BOS first and the prompt-end token last.
@@ -208,7 +127,7 @@ class OpenVLAOFTModel(nn.Module):
     def decode(
         self, input_ids: Tensor, lengths: Tensor, pixel_values: Tensor, proprio: Tensor | None, padded: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """`forward` without its checks: nothing here depends on the values of a tensor.
+        """Run `forward` without its checks: nothing here depends on the values of a tensor.
 
         Args:
             input_ids: (B, L) padded on the right, if at all.
@@ -227,7 +146,7 @@ class OpenVLAOFTModel(nn.Module):
     def _sequence(
         self, input_ids: Tensor, lengths: Tensor, pixel_values: Tensor, proprio: Tensor | None, padded: bool
     ) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Embeddings (B, S, D), which are real (B, S) or None for all, and where the actions are read (B, K)."""
+        """Return embeddings (B, S, D), which of them are real (B, S; None: all), and where actions are read (B, K)."""
         config, embed = self.config, self.language_model.model.embed_tokens
         prompt = embed(input_ids)
         prefix = [prompt[:, :1], self.projector(self.vision_backbone(pixel_values.to(self.dtype)))]
