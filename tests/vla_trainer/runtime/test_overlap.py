@@ -14,8 +14,8 @@ from ray_runs import config, env_spec, in_the_middle, on, rows_of, train
 
 from vla_trainer.config.schema import Config
 from vla_trainer.runtime import make_backend
+from vla_trainer.schedule import temperature_at
 from vla_trainer.update.policy_gradient import Update
-from vla_trainer.update.schedule import temperature_at
 
 pytestmark = pytest.mark.slow
 
@@ -58,9 +58,9 @@ def test_groups_that_end_first_are_learned_from_first_with_the_same_result(clust
     got, _ = iterations(config(slow_toy.GRPO, *GROUPS, *on(cluster, *two_learn)), kill_in=2)
     for (mine, measured), (theirs, as_measured) in zip(got, expected, strict=True):
         assert mine == pytest.approx(theirs, abs=1e-5)  # two processes add up in another order
-        assert as_measured.pop("actor/early_steps") == 0  # one process collects first
+        assert as_measured.pop("actor/eager_steps") == 0  # one process collects first
         # the first groups, and with them a step of 32 policy steps, end long before the last have begun
-        assert measured.pop("actor/early_steps") >= 1
+        assert measured.pop("actor/eager_steps") >= 1
         assert measured == pytest.approx(as_measured, abs=1e-5)
 
 

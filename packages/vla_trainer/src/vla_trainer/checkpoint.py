@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from vla_trainer import atomic_files as atomic_files
 from vla_trainer.errors import CheckpointError
+from vla_trainer.finite import not_finite
 from vla_trainer.protocols import Policy
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def write(
         TrainingDivergedError: weights are not finite; nothing is written then, and other checkpoints stay.
         CheckpointError: the disk is full or does not let it; nothing of this checkpoint is left then.
     """
-    from vla_trainer.update.finite import check_weights  # imports torch
+    from vla_trainer.update.optimizer import check_weights  # imports torch
 
     final = folder / f"step_{step:06d}"
     check_weights(policy, f"the weights that {final} would hold")
@@ -241,8 +242,6 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
             finite.
     """
     import torch
-
-    from vla_trainer.update.finite import not_finite
 
     path = follow(path)
     state = read_state(path)

@@ -26,7 +26,7 @@ METRICS: dict[str, str] = {
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",
-    "actor/early_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
+    "actor/eager_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
     "batch_order=groups only.",
     "actor/importance_weight": "Probability under the weights that the update began with over that under those that "
     "acted, before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",

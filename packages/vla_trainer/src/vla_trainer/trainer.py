@@ -29,8 +29,8 @@ from vla_trainer.notes import Notes
 from vla_trainer.rollback import respond
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.runtime import Backend, Common, Imitating
+from vla_trainer.schedule import temperature_at
 from vla_trainer.types import VideoRequest
-from vla_trainer.update.schedule import temperature_at
 from vla_trainer.video import VideoWriter
 
 GUARD = "collapse"

@@ -21,11 +21,10 @@ from vla_trainer.rollout.initial_states import init_state_counts
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.components import autocast_of, frozen_copy, make_policy, write_checkpoint
+from vla_trainer.schedule import lr_factor, temperature_at
 from vla_trainer.types import Batch, Rollout, Video, VideoRequest
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.optimizer import StepGuard, make_optimizer, set_learning_rates
 from vla_trainer.update.policy_gradient import update
-from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 from vla_trainer.video import fps_of
 
 

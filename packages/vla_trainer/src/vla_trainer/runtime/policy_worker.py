@@ -27,13 +27,11 @@ from vla_trainer.runtime.components import autocast_of, device_of, frozen_copy, 
 from vla_trainer.runtime.env_worker import EnvSpec, RemoteActOutput
 from vla_trainer.runtime.object_store import Chunk, ObservationRefs, ObservationStore
 from vla_trainer.runtime.process_layout import PolicyProcess
+from vla_trainer.schedule import lr_factor, temperature_at
 from vla_trainer.types import Batch
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.moments import move_moments
-from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.optimizer import StepGuard, make_optimizer, move_moments, set_learning_rates
 from vla_trainer.update.policy_gradient import Update
 from vla_trainer.update.ranks import Ranks, backend_of
-from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 
 MEETING = timedelta(minutes=5)
 """How long processes wait for each other at the start."""

@@ -31,8 +31,8 @@ from vla_trainer.runtime.episode_queue import EpisodeQueueActor
 from vla_trainer.runtime.merge import merge
 from vla_trainer.runtime.process_layout import layout_of
 from vla_trainer.runtime.supervisor import EnvProcesses, unwrapped
+from vla_trainer.schedule import temperature_at
 from vla_trainer.types import Batch, Rollout, Video, VideoRequest
-from vla_trainer.update.schedule import temperature_at
 
 IMPORTANCE_CAP = 2.0
 """Where `rollout.importance_cap` is null."""

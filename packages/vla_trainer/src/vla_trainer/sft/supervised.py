@@ -14,6 +14,7 @@ from vla_trainer.evaluation.evaluator import Evaluator
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.runtime.components import autocast_of, make_policy, write_checkpoint
+from vla_trainer.schedule import lr_factor
 from vla_trainer.sft.dataset import Demonstrations, open_demonstrations
 from vla_trainer.sft.fit import fit
 from vla_trainer.sft.loader import Loader
@@ -21,9 +22,7 @@ from vla_trainer.sft.policy_steps import OnEpisode as OnDemonstration
 from vla_trainer.sft.policy_steps import PolicySteps
 from vla_trainer.sft.targets import Targets
 from vla_trainer.types import Video, VideoRequest
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.update.optimizer import StepGuard, make_optimizer, set_learning_rates
 from vla_trainer.video import fps_of
 
 
