@@ -76,7 +76,7 @@ def observe(rows: int) -> dict[str, Any]:
 
 @dataclass
 class Outputs:
-    """Of one evaluation, beside float64 numbers from the same hidden states."""
+    """Outputs of one evaluation, beside float64 numbers from the same hidden states."""
 
     dtypes: set[torch.dtype]
     logits: tuple[Tensor, Tensor]
@@ -86,13 +86,13 @@ class Outputs:
 
 @dataclass
 class Result:
-    """Of an update of two steps."""
+    """Result of an update of two steps."""
 
     metrics: dict[str, float]
     weights: dict[str, Tensor]
     """Whole; only of rank 0."""
     actions: list[Any]
-    """What the policy then does, asked as often as the rank's number says."""
+    """Of the policy afterwards, which acts once more on each further rank."""
     blocks: int = 0
     trainable: set[str] = field(default_factory=set)
     """Names in the state that is sent to those who act; only of rank 0."""
@@ -100,7 +100,7 @@ class Result:
 
 
 def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
-    """One update; on several ranks, a checkpoint of it is written to `folder`."""
+    """Take one update; write a checkpoint of it to `folder`, if there is one."""
     policy, generator = make(case), torch.Generator().manual_seed(0)
     autocast = partial(torch.autocast, "cpu", torch.bfloat16, enabled=case.bf16)
     with autocast():
@@ -173,7 +173,7 @@ def evaluate(case: Case, ranks: Ranks) -> Outputs:
 
 
 def run_all(folder: Path) -> dict[str, Result]:
-    """In each of the processes."""
+    """Run all cases; called in each process."""
     ranks = Ranks(dist.group.WORLD)
     return {
         name: replace(run(case, ranks, folder / name), outputs=evaluate(case, ranks)) for name, case in CASES.items()

@@ -71,24 +71,24 @@ class Result:
     metrics: dict[str, float]
     weights: dict[str, Tensor]
     """Whole; only of rank 0."""
-    asked: list[int] = field(default_factory=list)
-    """How many rows of the inputs each micro-batch asked for."""
+    fetched: list[int] = field(default_factory=list)
+    """How many rows of the inputs each micro-batch fetched."""
 
 
 class Fetched(Mapping[str, Any]):
-    """Inputs that are not tensors, and note what they are asked for."""
+    """Inputs that are not tensors, and record how many rows are fetched."""
 
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         self._inputs = inputs
-        self.asked: list[int] = []
+        self.fetched: list[int] = []
 
     def __getitem__(self, key: str) -> Any:
-        fetched = self
+        inputs = self
 
         class Rows:
             def __getitem__(self, rows: Tensor, /) -> Tensor:
-                fetched.asked.append(len(rows))
-                return fetched._inputs[key][rows]
+                inputs.fetched.append(len(rows))
+                return inputs._inputs[key][rows]
 
         return Rows()
 
@@ -100,7 +100,7 @@ class Fetched(Mapping[str, Any]):
 
 
 def make(rows: int) -> tuple[GaussianPolicy, Batch]:
-    """A policy, and what it did before its weights moved."""
+    """Return a policy, and a batch that it collected before its weights moved."""
     generator = torch.Generator().manual_seed(rows)
     policy = GaussianPolicy(OBSERVATIONS, ACTIONS, hidden=(7, 7), seed=0)
     observations = torch.rand((rows, 5), generator=generator).numpy()
@@ -123,7 +123,7 @@ def make(rows: int) -> tuple[GaussianPolicy, Batch]:
 
 
 def run(case: Case, ranks: Ranks) -> Result:
-    """One update."""
+    """Take one update."""
     policy, batch = make(case.rows)
     if case.nan_row is not None:
         batch.advantages[case.nan_row] = torch.nan
@@ -135,8 +135,8 @@ def run(case: Case, ranks: Ranks) -> Result:
     if ranks.size > 1:
         from vla_trainer.update.sharding import shard
 
-        for each in (policy, reference):
-            shard(each, ranks, precision="bf16" if case.bf16 else "fp32")
+        for network in (policy, reference):
+            shard(network, ranks, precision="bf16" if case.bf16 else "fp32")
     inputs = Fetched(batch.inputs)
     metrics = update(
         policy,
@@ -155,12 +155,12 @@ def run(case: Case, ranks: Ranks) -> Result:
     if ranks.size > 1:
         from vla_trainer.update.sharding import full_state_dict
 
-        return Result(metrics, full_state_dict(policy), inputs.asked)
-    return Result(metrics, policy.state_dict(), inputs.asked)
+        return Result(metrics, full_state_dict(policy), inputs.fetched)
+    return Result(metrics, policy.state_dict(), inputs.fetched)
 
 
 def run_all(folder: Path) -> dict[str, Any]:
-    """All that needs several processes, in 4 of them; 2 of the 4 do what is for 2."""
+    """Run all cases in each of 4 processes; the first two also run those of 2 ranks."""
     groups = {size: dist.new_group(list(range(size))) for size in (2, 4)}
     results: dict[str, Any] = {}
     for size, group in groups.items():
@@ -178,7 +178,7 @@ def run_all(folder: Path) -> dict[str, Any]:
 
 
 def diverged(folder: Path, ranks: Ranks) -> list[str]:
-    """What each rank is told where one alone has a row, or a part of a weight, that is not finite."""
+    """Return the errors of each rank where one alone has a row, or a part of a weight, that is not finite."""
     from vla_trainer.checkpoint_sharded import load, save
     from vla_trainer.update.sharding import shard
 
@@ -186,13 +186,13 @@ def diverged(folder: Path, ranks: Ranks) -> list[str]:
     shard(policy, ranks)
     optimizer = make_optimizer(policy, ACTOR)
     arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "ranks": ranks}
-    said = []
+    errors = []
 
     def attempt(act: Callable[[], object]) -> None:
         try:
             act()
         except (TrainingDivergedError, CheckpointError) as error:
-            said.append(f"{type(error).__name__}: {error}")
+            errors.append(f"{type(error).__name__}: {error}")
 
     good = folder / "good"
     save(good, policy, optimizer, ranks)
@@ -204,7 +204,7 @@ def diverged(folder: Path, ranks: Ranks) -> list[str]:
             next(iter(policy.parameters())).to_local().fill_(torch.nan)
     attempt(lambda: save(folder / "bad", policy, optimizer, ranks))
     attempt(lambda: load(good, policy, optimizer, ranks))
-    return said
+    return errors
 
 
 def update_without_sharding(ranks: Ranks) -> str:
@@ -228,24 +228,24 @@ def update_without_sharding(ranks: Ranks) -> str:
 
 
 def sums(ranks: Ranks) -> tuple[dict[str, float], Tensor]:
-    """Of 10^rank and of a row of it; named in another order on every rank."""
-    mine = {"a": 10.0**ranks.rank, "b": 1.0}
+    """Sum 10^rank, as a number and in a tensor; keys come in another order on every second rank."""
+    values = {"a": 10.0**ranks.rank, "b": 1.0}
     if ranks.rank % 2:
-        mine = dict(reversed(mine.items()))
-    return ranks.sum(mine), ranks.sum_tensor(torch.full((2,), 10.0**ranks.rank))
+        values = dict(reversed(values.items()))
+    return ranks.sum(values), ranks.sum_tensor(torch.full((2,), 10.0**ranks.rank))
 
 
 @dataclass
-class RemoteActOutput:
+class ActResult:
     actions: list[Any]
     plain: Any
-    """Of the policy before it was sharded."""
+    """Actions of the policy before it was sharded."""
     collectives: int
-    """While acting, gathered."""
+    """Calls to other ranks while acting, gathered."""
     collectives_sharded: int
-    """While acting, sharded: as many times on each rank."""
+    """Calls while acting, sharded: as many times on each rank."""
     metrics: dict[str, float]
-    """Of an update afterwards."""
+    """From an update afterwards."""
     state: dict[str, Tensor]
     """Read while gathered: what the policy was made with."""
     trainable: set[str]
@@ -253,7 +253,7 @@ class RemoteActOutput:
 
 
 class Collectives(TorchDispatchMode):
-    """Counts what is said to other ranks."""
+    """Count calls to other ranks."""
 
     count = 0
 
@@ -262,8 +262,8 @@ class Collectives(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def act_alone(ranks: Ranks) -> RemoteActOutput:
-    """Each rank acts another number of times between two updates."""
+def act_alone(ranks: Ranks) -> ActResult:
+    """Let each rank act a different number of times between two updates."""
     from vla_trainer.update.sharding import full_state_dict, reshard, shard, unshard
 
     policy, batch = make(8)
@@ -285,7 +285,7 @@ def act_alone(ranks: Ranks) -> RemoteActOutput:
     unshard(policy)
     arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": torch.Generator()}
     metrics = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=ranks)
-    return RemoteActOutput(
+    return ActResult(
         actions,
         plain,
         alone.count + still_alone.count,
@@ -298,37 +298,37 @@ def act_alone(ranks: Ranks) -> RemoteActOutput:
 
 
 def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
-    """Saved by 4, loaded and saved by 2, by 1, and loaded by 4 again; what each had, whole."""
+    """Save on 4 ranks, load and save on 2, on 1, and load on 4 again; return whole weights and moments of each turn."""
     from vla_trainer.checkpoint_sharded import load, save
     from vla_trainer.update.sharding import shard
 
     seen: dict[str, Any] = {}
-    here = dist.get_rank()
+    rank = dist.get_rank()
     previous: Path | None = None
     for turn, size in enumerate((4, 2, 1, 4)):
-        mine = ranks.get(size, Ranks())
-        if here < size:
+        group = ranks.get(size, Ranks())
+        if rank < size:
             policy, batch = make(8)
-            shard(policy, mine)
+            shard(policy, group)
             optimizer = make_optimizer(policy, ACTOR)
             arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": torch.Generator()}
             if previous is None:
                 # GRPO: the critic's weights are never moved and have no moments
-                update(policy, optimizer, batch, GRPO(epochs=3), ACTOR, **arguments, ranks=mine)
+                update(policy, optimizer, batch, GRPO(epochs=3), ACTOR, **arguments, ranks=group)
             else:
                 with torch.no_grad():
                     for weight in policy.parameters():
                         weight.zero_()
-                load(previous, policy, optimizer, mine)
+                load(previous, policy, optimizer, group)
             seen[f"{turn}"] = whole(policy, optimizer)
-            save(folder / f"turn_{turn}", policy, optimizer, mine)
+            save(folder / f"turn_{turn}", policy, optimizer, group)
             if turn == 3:
-                seen["after"] = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=mine)
+                seen["after"] = update(policy, optimizer, batch, GRPO(), ACTOR, **arguments, ranks=group)
                 other = GaussianPolicy(OBSERVATIONS, ACTIONS, hidden=(6, 6), seed=0)
-                shard(other, mine)
+                shard(other, group)
                 for name, path, to in (("other", folder / "turn_0", other), ("none", folder, policy)):
                     try:
-                        load(path, to, make_optimizer(to, ACTOR), mine)
+                        load(path, to, make_optimizer(to, ACTOR), group)
                     except CheckpointError as error:
                         seen[name] = str(error)
         previous = folder / f"turn_{turn}"
@@ -337,7 +337,7 @@ def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
 
 
 def whole(policy: GaussianPolicy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights and moments by name; of sharded ones all ranks must ask."""
+    """Return whole weights and moments by name; where they are sharded, all ranks call it."""
     found = {}
     for name, weight in policy.named_parameters():
         tensors = {"weight": weight.detach(), **optimizer.state.get(weight, {})}

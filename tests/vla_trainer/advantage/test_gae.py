@@ -8,7 +8,7 @@ from vla_trainer import advantage
 from vla_trainer.errors import ShapeError
 
 
-def env_index(*numbers: float) -> np.ndarray:
+def one_env(*numbers: float) -> np.ndarray:
     return np.array(numbers, dtype=float)[:, None]
 
 
@@ -17,36 +17,36 @@ def test_an_episode_that_goes_on() -> None:
     # delta_2 = 3 + 0.9 * 4 - 3 = 3.6;                A_2 = 3.6
     # delta_1 = 2 + 0.9 * 3 - 2 = 2.7;                A_1 = 2.7 + 0.45 * 3.6  = 4.32
     # delta_0 = 1 + 0.9 * 2 - 1 = 1.8;                A_0 = 1.8 + 0.45 * 4.32 = 3.744
-    no = env_index(0, 0, 0).astype(bool)
-    advantages, returns = advantage.gae(env_index(1, 2, 3), env_index(1, 2, 3), env_index(2, 3, 4), no, no, 0.9, 0.5)
-    np.testing.assert_allclose(advantages, env_index(3.744, 4.32, 3.6))
-    np.testing.assert_allclose(returns, env_index(4.744, 6.32, 6.6))
+    no = one_env(0, 0, 0).astype(bool)
+    advantages, returns = advantage.gae(one_env(1, 2, 3), one_env(1, 2, 3), one_env(2, 3, 4), no, no, 0.9, 0.5)
+    np.testing.assert_allclose(advantages, one_env(3.744, 4.32, 3.6))
+    np.testing.assert_allclose(returns, one_env(4.744, 6.32, 6.6))
 
 
 def test_after_a_termination_nothing_counts() -> None:
     # terminated at t = 1: delta_1 = 2 - 2 = 0, whatever next_values holds; A_1 = 0
     # delta_0 = 1 + 0.9 * 2 - 1 = 1.8; A_0 = 1.8 + 0.45 * 0 = 1.8; t = 2 is another episode: A_2 = 3.6
-    terminated = env_index(0, 1, 0).astype(bool)
-    next_values = env_index(2, np.nan, 4)
+    terminated = one_env(0, 1, 0).astype(bool)
+    next_values = one_env(2, np.nan, 4)
     advantages, _ = advantage.gae(
-        env_index(1, 2, 3), env_index(1, 2, 3), next_values, terminated, np.zeros_like(terminated), 0.9, 0.5
+        one_env(1, 2, 3), one_env(1, 2, 3), next_values, terminated, np.zeros_like(terminated), 0.9, 0.5
     )
-    np.testing.assert_allclose(advantages, env_index(1.8, 0, 3.6))
+    np.testing.assert_allclose(advantages, one_env(1.8, 0, 3.6))
 
 
 def test_a_truncation_bootstraps_from_its_own_final_observation() -> None:
     # truncated at t = 1 with V(final) = 10: delta_1 = 2 + 0.9 * 10 - 2 = 9, A_1 = 9: nothing of t = 2
     # A_0 = 1.8 + 0.45 * 9 = 5.85
-    truncated = env_index(0, 1, 0).astype(bool)
+    truncated = one_env(0, 1, 0).astype(bool)
     advantages, _ = advantage.gae(
-        env_index(1, 2, 3), env_index(1, 2, 3), env_index(2, 10, 4), np.zeros_like(truncated), truncated, 0.9, 0.5
+        one_env(1, 2, 3), one_env(1, 2, 3), one_env(2, 10, 4), np.zeros_like(truncated), truncated, 0.9, 0.5
     )
-    np.testing.assert_allclose(advantages, env_index(5.85, 9, 3.6))
+    np.testing.assert_allclose(advantages, one_env(5.85, 9, 3.6))
 
 
 def test_a_termination_at_the_time_limit_is_a_termination() -> None:
     both = np.array([[True]])
-    advantages, returns = advantage.gae(env_index(1), env_index(0.25), env_index(10), both, both, 0.9, 0.5)
+    advantages, returns = advantage.gae(one_env(1), one_env(0.25), one_env(10), both, both, 0.9, 0.5)
     assert advantages.item() == 0.75
     assert returns.item() == 1.0
 

@@ -22,7 +22,7 @@ def test_groups_are_compared_within_themselves() -> None:
     assert informative.dtype == bool
 
 
-def test_a_group_of_equals_carries_no_signal() -> None:
+def test_a_group_of_equals_has_no_variance() -> None:
     advantages, informative = advantage.grpo(np.array([5.0, 5.0, 0.0, 1.0, 3.0]), np.array([0, 0, 1, 1, 2]))
     np.testing.assert_array_equal(informative, [False, False, True, True, False])
     np.testing.assert_array_equal(advantages[[0, 1, 4]], 0)
@@ -67,16 +67,16 @@ def test_random_groups_against_a_plain_loop(seed: int) -> None:
 
 def test_returns_that_are_equal_up_to_rounding_have_no_variance() -> None:
     # 0.1 three times, added in two orders with a 1 that cancels: 0.30000000000000004 and 0.3000000000000003
-    one, other = 0.1 + 0.1 + 0.1, (1 + 0.1 + 0.1 + 0.1) - 1
-    assert one != other
+    plain, shifted = 0.1 + 0.1 + 0.1, (1 + 0.1 + 0.1 + 0.1) - 1
+    assert plain != shifted
     # and in float32, as environments give rewards: sums of the same rewards in two orders differ by some 1e-7 of them
     rewards = np.random.default_rng(0).uniform(0, 1, 200).astype(np.float32)
     forth, back = (float(np.add.accumulate(part)[-1]) for part in (rewards, rewards[::-1]))
     assert forth != back
     group = np.array([0, 0, 1, 1, 2, 2, 3, 3])
-    returns = np.array([one, other, forth, back, 0.0, 1e-5, 100.0, 100.001])
+    returns = np.array([plain, shifted, forth, back, 0.0, 1e-5, 100.0, 100.001])
     advantages, informative = advantage.grpo(returns, group)
-    # 1e-6 + 1e-6 max |return|: 2e-6 or so for the first, 1e-4 for the second; 1e-5 > 1e-6 and 1e-3 > 1.01e-4 are signal
+    # 1e-6 + 1e-6 max |return|: 2e-6 or so for the first, 1e-4 for the second; 1e-5 > 1e-6 and 1e-3 > 1.01e-4 differ
     assert informative.tolist() == [False] * 4 + [True] * 4
     assert advantages[:4].tolist() == [0.0] * 4
     # two returns apart by d: (d / 2) / (d / sqrt(2) + 1e-6)

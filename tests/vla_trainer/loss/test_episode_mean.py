@@ -74,7 +74,7 @@ def test_the_shares_of_a_batch_are_the_same() -> None:
     new, old, advantages, mask = rollout()
     rows = mask.any(-1).flatten().nonzero().squeeze(1)
     episode = torch.arange(N).repeat(T)[rows]
-    new_rows, old_rows, valid = (each.reshape(T * N, -1)[rows] for each in (new, old, mask))
+    new_rows, old_rows, valid = (grid.reshape(T * N, -1)[rows] for grid in (new, old, mask))
     weights = loss.aggregation_weights(episode, "episode-mean", valid.sum(-1))
     ours, _ = loss.policy_loss(new_rows, old_rows, advantages[episode], valid, 0.2, 0.28, weights=weights)
     torch.testing.assert_close(ours, rlinf(new, old, advantages, mask), rtol=1e-6, atol=1e-7)

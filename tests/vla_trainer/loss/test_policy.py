@@ -14,7 +14,7 @@ def log_ratio(*ratios: float) -> Tensor:
     return torch.tensor(ratios).log()
 
 
-def one(ratio: float, advantage: float, **changes: float | None) -> float:
+def loss_of(ratio: float, advantage: float, **changes: float | None) -> float:
     clips = {"clip_low": 0.2, "clip_high": 0.28, "dual_clip": None} | changes
     value, _ = loss.policy_loss(
         log_ratio(ratio), torch.zeros(1), torch.tensor([advantage]), torch.tensor([True]), **clips
@@ -33,14 +33,14 @@ def one(ratio: float, advantage: float, **changes: float | None) -> float:
     ],
 )
 def test_clipping(ratio: float, advantage: float, expected: float) -> None:
-    assert one(ratio, advantage) == pytest.approx(expected)
+    assert loss_of(ratio, advantage) == pytest.approx(expected)
 
 
 def test_dual_clip_bounds_only_negative_advantages() -> None:
-    assert one(10.0, -2.0) == pytest.approx(20.0)
-    assert one(10.0, -2.0, dual_clip=3.0) == pytest.approx(6.0)  # -c A = 3 * 2
-    assert one(2.0, -2.0, dual_clip=3.0) == pytest.approx(4.0)  # below the bound
-    assert one(10.0, 2.0, dual_clip=3.0) == pytest.approx(-2.56)
+    assert loss_of(10.0, -2.0) == pytest.approx(20.0)
+    assert loss_of(10.0, -2.0, dual_clip=3.0) == pytest.approx(6.0)  # -c A = 3 * 2
+    assert loss_of(2.0, -2.0, dual_clip=3.0) == pytest.approx(4.0)  # below the bound
+    assert loss_of(10.0, 2.0, dual_clip=3.0) == pytest.approx(-2.56)
 
 
 def test_metrics_count_tokens() -> None:
@@ -110,11 +110,11 @@ def test_weights_over_a_batch() -> None:
 def test_the_gradient_does_not_depend_on_micro_batches(aggregate: str) -> None:
     generator = torch.Generator().manual_seed(0)
     old, advantages = torch.randn(10, 4, generator=generator), torch.randn(10, generator=generator)
-    initial_state = old + 0.3 * torch.randn(10, 4, generator=generator)
+    initial = old + 0.3 * torch.randn(10, 4, generator=generator)
     episode = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
     gradients = []
     for size in (10, 3, 1):
-        new = initial_state.clone().requires_grad_()
+        new = initial.clone().requires_grad_()
         weights = loss.aggregation_weights(episode, aggregate, torch.full((10,), 4))
         for rows in torch.arange(10).split(size):
             everything = torch.ones(len(rows), dtype=torch.bool)

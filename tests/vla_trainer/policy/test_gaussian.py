@@ -62,7 +62,7 @@ def test_a_density_by_hand() -> None:
     assert scores.entropy.item() == pytest.approx(2.112086, abs=1e-6)
 
 
-def test_samples_have_the_mean_and_the_deviation_that_are_asked_for() -> None:
+def test_samples_have_the_mean_and_the_deviation_of_the_distribution() -> None:
     # n = 20000: the standard error of the mean is sigma / sqrt(n) = 0.0028, of the deviation sigma / sqrt(2 n) = 0.002
     policy = make(log_std_init=math.log(0.2))
     obs = np.repeat(observations(1), 20000, axis=0)
@@ -114,7 +114,7 @@ def test_means_and_values_are_not_rounded_under_autocast() -> None:
     torch.testing.assert_close(scores.log_probs, torch.full((64, 2), 1.081061), atol=1e-6, rtol=0)
 
 
-def test_the_most_probable_action_is_the_mean_and_draws_nothing() -> None:
+def test_the_most_probable_action_is_the_mean_and_samples_nothing() -> None:
     policy, source = make(), generator()
     before = source.get_state()
     out = policy.act(observations(), deterministic=True, temperature=3.0, generator=source)
@@ -150,7 +150,7 @@ def test_a_chunk_of_actions() -> None:
     np.testing.assert_array_equal(out.actions, out.tokens.numpy().clip(-1, 1).reshape(5, 4, 3))
 
 
-def test_numbers_of_a_dict_are_read_and_pictures_and_texts_are_not() -> None:
+def test_numbers_of_a_dict_are_read_and_images_and_texts_are_not() -> None:
     space = spaces.Dict(
         image=spaces.Box(0, 255, (8, 8, 3), np.uint8),
         instruction=spaces.Text(9),
@@ -242,10 +242,10 @@ def test_what_is_saved_comes_back(normalize: bool, tmp_path: Path) -> None:
     policy.act(obs)
     policy.save_pretrained(tmp_path / "new")
     back = GaussianPolicy.from_pretrained(tmp_path / "new")
-    one, other = policy.act(obs, generator=generator()), back.act(obs, generator=generator())
-    np.testing.assert_array_equal(one.actions, other.actions)
-    assert one.actions.dtype == other.actions.dtype == np.float64
-    assert torch.equal(one.values, other.values)  # type: ignore[arg-type]
+    before, after = policy.act(obs, generator=generator()), back.act(obs, generator=generator())
+    np.testing.assert_array_equal(before.actions, after.actions)
+    assert before.actions.dtype == after.actions.dtype == np.float64
+    assert torch.equal(before.values, after.values)  # type: ignore[arg-type]
     with pytest.raises(PolicyError, match="holds no GaussianPolicy"):
         GaussianPolicy.from_pretrained(tmp_path)
 

@@ -14,9 +14,9 @@ from ray_nodes import two_nodes
 from ray_runs import config, in_the_middle, on, rows_of, train, what_happened
 
 from vla_trainer.config.schema import Config
+from vla_trainer.schedule import temperature_at
 from vla_trainer.trainer import make_trainer
 from vla_trainer.update.policy_gradient import Update
-from vla_trainer.update.schedule import temperature_at
 
 pytestmark = pytest.mark.slow
 

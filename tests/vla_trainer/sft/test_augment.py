@@ -24,7 +24,7 @@ def test_nothing_is_changed_where_everything_is_off():
     assert torch.equal(augment(images(), Augmentation(**OFF), generator()), images())
 
 
-def test_brightness_adds_the_same_to_every_channel_and_differs_by_picture():
+def test_brightness_adds_the_same_to_every_channel_and_differs_by_image():
     grey = torch.full((64, 4, 4, 3), 128, dtype=torch.uint8)
     changed = augment(grey, Augmentation(**{**OFF, "brightness": 0.2}), generator()).float()
     assert torch.equal(changed, changed[:, :1, :1, :1].expand_as(changed))
@@ -58,13 +58,13 @@ def test_hue_turns_colours_as_hsv_does_by_about_the_same_angle():
     settings = Augmentation(**{**OFF, "hue": 0.05})
     matrix, _ = colour_maps(torch.zeros(32, 3), settings, generator())
     red = (matrix @ torch.tensor([0.8, 0.3, 0.3])).clamp(0, 1)
-    hues = np.array([colorsys.rgb_to_hsv(*map(float, one))[0] for one in red])
+    hues = np.array([colorsys.rgb_to_hsv(*map(float, colour))[0] for colour in red])
     turned = (hues + 0.5) % 1.0 - 0.5  # red is hue 0
     # the chroma planes of YIQ and HSV are not the same; their angles are within a half
     assert 0.05 / 1.5 < np.abs(turned).max() < 0.05 * 1.5
 
 
-def test_a_shift_moves_what_is_seen_and_loses_nothing():
+def test_a_shift_moves_the_image_and_loses_nothing():
     image = torch.zeros(1, 3, 10, 10)
     image[:, :, 4, 5] = 255.0
     moved = shift(image.expand(256, -1, -1, -1), 0.1, generator())
@@ -77,7 +77,7 @@ def test_a_shift_moves_what_is_seen_and_loses_nothing():
 
 
 def test_a_shift_before_a_centre_crop_is_a_random_crop():
-    """A image that is linear in x: crop offset d shows as the value at the crop's centre."""
+    """An image that is linear in x: crop offset d shows as the value at the crop's centre."""
     ramp = torch.arange(40, dtype=torch.float32).expand(3, 40, 40).expand(512, -1, -1, -1)
     area = 0.9
     most = (1 - area**0.5) / 2

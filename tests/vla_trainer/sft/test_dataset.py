@@ -33,7 +33,7 @@ class Acting:
 
     single_observation_space: spaces.Space = field(default_factory=lambda: OBSERVATION)
     single_action_space: spaces.Space = field(default_factory=lambda: spaces.Box(-1, 1, (CHUNK, DIMS), np.float32))
-    metadata: dict[str, Any] = field(default_factory=lambda: {"assets": "drawn-1", "assets_version": "1"})
+    metadata: dict[str, Any] = field(default_factory=lambda: {"assets": "toy-1", "assets_version": "1"})
     spec: EnvSpec | None = field(default_factory=lambda: EnvSpec("toy/Reach-v0"))
 
 
@@ -70,8 +70,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             jpeg_encoding=False,
         )
         tasks = [
-            {"task_id": number % 3, "split": "train", "asset_set": "drawn-1", "asset_version": "1"}
-            for number in range(6)
+            {"task_id": number % 3, "split": "train", "asset_set": "toy-1", "asset_version": "1"} for number in range(6)
         ]
         dataset.storage.update_episode_metadata(tasks)
     # Minari would make the environment, which this test does not need
@@ -97,9 +96,9 @@ def test_what_is_learned_from(datasets):
     assert found.statistics == ("toy", {"action": {"q01": [0, 0]}})
     assert str(found) == f"{NAME}: 6 demonstrations of 3 task(s), 33 steps"
     episodes = list(found)
-    assert [len(one.actions) for one in episodes] == [3, 4, 5, 6, 7, 8]
+    assert [len(episode.actions) for episode in episodes] == [3, 4, 5, 6, 7, 8]
     # the observation after the last action is not a policy step
-    assert all(len(one.observations["image"]) == len(one.actions) for one in episodes)
+    assert all(len(episode.observations["image"]) == len(episode.actions) for episode in episodes)
     assert np.array_equal(episodes[2].observations["image"], buffer(5, 2).observations["image"][:5])
 
 
@@ -123,14 +122,14 @@ def test_a_folder_is_as_good_as_a_name(datasets):
         assert len(open_demonstrations(SFT(dataset=str(path)), Acting()).episodes) == 6
 
 
-def test_a_missing_dataset_says_how_it_is_recorded(datasets):
+def test_the_error_of_a_missing_dataset_names_the_command_that_records_it(datasets):
     for name in ("toy/other-v0", str(datasets / "nothing")):
         with pytest.raises(DatasetError, match=r"other|nothing.*record it: make-demos --all"):
             open_demonstrations(SFT(dataset=name, recorded_by="make-demos --all"), Acting())
 
 
 @pytest.mark.parametrize(
-    ("acting", "said"),
+    ("acting", "message"),
     [
         (Acting(spec=EnvSpec("toy/Push-v0")), 'of the environment "toy/Reach-v0"; env.id is "toy/Push-v0"'),
         (
@@ -139,9 +138,9 @@ def test_a_missing_dataset_says_how_it_is_recorded(datasets):
         ),
         (
             Acting(metadata={"assets": "photographed", "assets_version": "9"}),
-            r'asset set "drawn-1" \(version 1\); the environment has "photographed" \(version 9\)',
+            r'asset set "toy-1" \(version 1\); the environment has "photographed" \(version 9\)',
         ),
-        (Acting(metadata={"assets": "drawn-1", "assets_version": "2"}), r"version 1.*version 2"),
+        (Acting(metadata={"assets": "toy-1", "assets_version": "2"}), r"version 1.*version 2"),
         (Acting(metadata={"image_orientation": "rot180"}), "image_orientation='upright'; the environment has 'rot180'"),
         (
             Acting(single_observation_space=spaces.Dict({**OBSERVATION.spaces, "wrist_image": OBSERVATION["image"]})),
@@ -158,8 +157,8 @@ def test_a_missing_dataset_says_how_it_is_recorded(datasets):
     ],
     ids=["environment", "action size", "asset set", "asset version", "orientation", "camera", "image size"],
 )
-def test_another_dataset_than_the_environment_needs_is_refused(datasets, acting, said):
-    with pytest.raises(DatasetError, match=said):
+def test_another_dataset_than_the_environment_needs_is_refused(datasets, acting, message):
+    with pytest.raises(DatasetError, match=message):
         open_demonstrations(SFT(dataset=NAME), acting)
 
 
@@ -189,19 +188,19 @@ def test_an_episode_that_lacks_a_part_is_named(datasets):
         next(found)
 
 
-def test_what_was_meant_is_read_where_it_was_recorded(datasets):
+@pytest.mark.parametrize("key", ["intended_action", "meant_action"])
+def test_intended_actions_are_read_where_they_were_recorded_also_under_their_former_name(datasets, key):
+    with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
+        file["episode_0/infos"].move("intended_action", key)
     first, *others = open_demonstrations(SFT(dataset=NAME), Acting())
-    assert first.meant is not None
-    assert first.meant.tolist() == [[0.5] * DIMS] * 3
-    assert all(one.meant is None for one in others)
+    assert first.intended is not None
+    assert first.intended.tolist() == [[0.5] * DIMS] * 3
+    assert all(episode.intended is None for episode in others)
     with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
         infos = file["episode_0"]["infos"]
-        infos.move("intended_action", "meant_action")  # as it was called before
-    assert next(iter(open_demonstrations(SFT(dataset=NAME), Acting()))).meant.tolist() == [[0.5] * DIMS] * 3
-    with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
-        infos = file["episode_0"]["infos"]
-        infos["intended_action"] = np.zeros((2, DIMS), np.float32)
-    with pytest.raises(DatasetError, match=r"episode 0 .*intended_action.* has shape \(2, "):
+        del infos[key]
+        infos[key] = np.zeros((2, DIMS), np.float32)
+    with pytest.raises(DatasetError, match=rf"episode 0 .*{key}.* has shape \(2, "):
         list(open_demonstrations(SFT(dataset=NAME), Acting()))
 
 

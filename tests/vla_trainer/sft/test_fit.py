@@ -13,8 +13,7 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import TrainingDivergedError
 from vla_trainer.sft.fit import fit
 from vla_trainer.sft.loader import DemoBatch
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.optimizer import StepGuard, make_optimizer
 
 OBSERVATION = spaces.Dict(state=spaces.Box(-2, 2, (4,), np.float32))
 ACTION = spaces.Box(-1, 1, (CHUNK, DIMS), np.float32)
@@ -125,7 +124,7 @@ def test_a_step_that_is_not_finite_moves_nothing_and_several_end_the_run() -> No
     assert metrics["actor/grad_norm"] == expected["actor/grad_norm"]
     assert all(torch.equal(weight, alone.state_dict()[name]) for name, weight in made.state_dict().items())
     # in a row over iterations
-    one = SFT(dataset="d", optimizer_steps=1)
-    assert fit(made, optimizer, iter([bad]), one, actor, guard=guard)["actor/skipped_steps"] == 1
+    settings = SFT(dataset="d", optimizer_steps=1)
+    assert fit(made, optimizer, iter([bad]), settings, actor, guard=guard)["actor/skipped_steps"] == 1
     with pytest.raises(TrainingDivergedError, match="2 optimizer steps in a row were skipped"):
-        fit(made, optimizer, iter([bad]), one, actor, guard=guard)
+        fit(made, optimizer, iter([bad]), settings, actor, guard=guard)

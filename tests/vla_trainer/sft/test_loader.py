@@ -16,8 +16,8 @@ from vla_trainer.sft.targets import Targets
 COUNT = 10
 
 
-class Watching:
-    """Gives back what it sees."""
+class EchoPolicy:
+    """A policy whose inputs are its observations."""
 
     def observe(self, obs):
         return {"images": torch.from_numpy(obs["image"]), "state": torch.from_numpy(obs["state"])}
@@ -36,13 +36,13 @@ def policy_steps():
 
 
 def numbered(policy_steps, noise=0.0):
-    """Each policy step's number is its target."""
-    return Targets(Watching(), "cross_entropy", policy_steps.chunks, noise)
+    """Return targets that are the numbers of the policy steps."""
+    return Targets(EchoPolicy(), "cross_entropy", policy_steps.chunks, noise)
 
 
 def loader(policy_steps, noise=0.0, **changes):
     options = {"batch_size": 4, "seed": 5, "augmentation": Augmentation(), "threads": 2, **changes}
-    return Loader(policy_steps, Watching(), numbered(policy_steps, noise), **options)
+    return Loader(policy_steps, EchoPolicy(), numbered(policy_steps, noise), **options)
 
 
 def taken(made, first, count):
@@ -53,7 +53,7 @@ def taken(made, first, count):
     return found
 
 
-def test_every_pass_sees_each_decision_once_in_another_order(policy_steps):
+def test_every_pass_sees_each_policy_step_once_in_another_order(policy_steps):
     # 5 batches of 4 are two passes over 10, the third batch is of both
     batches = taken(loader(policy_steps), 0, 5)
     rows = torch.cat([batch.targets[:, 0] for batch in batches]).tolist()
@@ -75,15 +75,15 @@ def test_a_batch_larger_than_the_demonstrations_is_several_passes(policy_steps):
 def test_batches_do_not_depend_on_threads_or_on_where_a_run_goes_on(policy_steps):
     whole = taken(loader(policy_steps, noise=1.0, threads=1), 0, 6)
     later = taken(loader(policy_steps, noise=1.0, threads=3), 3, 3)
-    for one, other in zip(whole[3:], later, strict=True):
-        assert torch.equal(one.targets, other.targets)
-        assert torch.equal(one.inputs["images"], other.inputs["images"])
-        assert one.epochs == other.epochs
+    for batch, other in zip(whole[3:], later, strict=True):
+        assert torch.equal(batch.targets, other.targets)
+        assert torch.equal(batch.inputs["images"], other.inputs["images"])
+        assert batch.epochs == other.epochs
     other_seed = taken(loader(policy_steps, seed=6), 0, 1)
     assert not torch.equal(whole[0].targets, other_seed[0].targets)
 
 
-def test_pictures_are_changed_anew_each_time_and_kept_as_they_are(policy_steps):
+def test_images_are_changed_anew_each_time_and_kept_as_they_are(policy_steps):
     before = policy_steps.observations(np.arange(COUNT))["image"].copy()
     batches = taken(loader(policy_steps), 0, 5)
     seen = [batch.inputs["images"][row] for batch in batches for row in range(4) if int(batch.targets[row, 0]) == 0]
@@ -94,8 +94,8 @@ def test_pictures_are_changed_anew_each_time_and_kept_as_they_are(policy_steps):
     assert torch.equal(plain.inputs["images"], torch.from_numpy(before)[plain.targets[:, 0]])
 
 
-def test_an_error_in_a_thread_arrives_where_the_batch_is_asked_for(policy_steps):
-    class Failing(Watching):
+def test_an_error_in_a_thread_is_raised_where_the_batch_is_taken(policy_steps):
+    class Failing(EchoPolicy):
         def observe(self, obs):
             raise ValueError("cannot see")
 
@@ -106,7 +106,7 @@ def test_an_error_in_a_thread_arrives_where_the_batch_is_asked_for(policy_steps)
     made.close()
 
 
-def test_other_threads_keep_their_number_of_processors(policy_steps):
+def test_other_threads_keep_their_number_of_cores(policy_steps):
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:

@@ -1,4 +1,4 @@
-"""What a policy is to do in each moment of the demonstrations."""
+"""Demonstrations as policy steps."""
 
 import os
 
@@ -46,7 +46,7 @@ def demonstration(first: int, steps: int) -> Demonstration:
     return Demonstration(observations, np.stack([numbers, numbers], axis=1).astype(np.float32))
 
 
-def test_decisions_are_gathered_as_a_vector_environment_batches_them():
+def test_policy_steps_are_gathered_as_a_vector_environment_batches_them():
     keys = ["image", "state", "words"]
     read: list[int] = []
     policy_steps = PolicySteps.read(
@@ -65,22 +65,23 @@ def test_decisions_are_gathered_as_a_vector_environment_batches_them():
 
 
 def test_what_follows_a_disturbance_cannot_be_foreseen():
-    meant = np.zeros((5, 2))
-    actions = meant.copy()
-    actions[1, 0], actions[2, 1], actions[4, 0] = 0.05, 0.3, -0.2  # a tremor, and shoves at 2 and 4
-    # C = 3: up to the first shove what was meant there still answers to what is seen; past the end nothing is shoved
+    intended = np.zeros((5, 2))
+    actions = intended.copy()
+    actions[1, 0], actions[2, 1], actions[4, 0] = 0.05, 0.3, -0.2  # action noise, and disturbances at 2 and 4
+    # C = 3: up to the first disturbance, its own step included, actions follow from the observation; past the end
+    # nothing is disturbed
     expected = [[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 0, 0]]
-    assert foreseeable(actions, meant, 3).tolist() == np.array(expected, dtype=bool).tolist()
-    assert foreseeable(actions, meant, 1).all()
+    assert foreseeable(actions, intended, 3).tolist() == np.array(expected, dtype=bool).tolist()
+    assert foreseeable(actions, intended, 1).all()
 
 
-def test_what_was_meant_is_imitated_where_it_is_known():
+def test_intended_actions_are_imitated_where_they_are_known():
     known = demonstration(0, 3)
-    meant = known.actions + np.array([0.0, 0.25], np.float32)
-    demonstrations = [Demonstration(known.observations, known.actions, meant), demonstration(10, 2)]
-    policy_steps = PolicySteps.read(demonstrations, 5, chunk=2, keys=["state"], imitate="meant")
+    intended = known.actions + np.array([0.0, 0.25], np.float32)
+    demonstrations = [Demonstration(known.observations, known.actions, intended), demonstration(10, 2)]
+    policy_steps = PolicySteps.read(demonstrations, 5, chunk=2, keys=["state"], imitate="intended")
     assert policy_steps.chunks[:, 0].tolist() == [[0, 0.25], [1, 1.25], [2, 2.25], [10, 10], [11, 11]]
-    # each step of the first was disturbed
+    # each step of the first demonstration was disturbed
     assert policy_steps.learned.tolist() == [[True, False]] * 3 + [[True, True]] * 2
     executed = PolicySteps.read(demonstrations, 5, chunk=2, keys=["state"])
     assert executed.chunks[:, 0].tolist() == [[n, n] for n in (0, 1, 2, 10, 11)]

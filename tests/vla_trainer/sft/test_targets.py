@@ -1,4 +1,4 @@
-"""What a policy is to give for demonstrated actions, exactly or with noise."""
+"""Demonstrated actions as targets, exactly or with noise."""
 
 import numpy as np
 import pytest
@@ -43,12 +43,12 @@ def test_without_noise_targets_are_the_demonstrated_actions():
     assert torch.equal(targets(loss="l1").of(np.array([100]), np.random.default_rng(0))[0, 0], torch.tensor([0.5, 1.0]))
 
 
-def test_noise_is_as_wide_as_asked_for_in_each_dimension_and_drawn_anew():
-    drawn = targets(0.1).of(ROWS, np.random.default_rng(0)).double().reshape(-1, 2)
-    assert len(drawn) == 12_000
-    assert drawn.mean(0).abs().max() < 0.5
-    # 0.1 x 0.98 and 0.1 x 1.96, in hundredths; 12,000 draws know a deviation to 0.6%
-    assert drawn.std(0).tolist() == pytest.approx([9.8, 19.6], rel=0.03)
+def test_noise_has_the_requested_deviation_in_each_dimension_and_sampled_anew():
+    sampled = targets(0.1).of(ROWS, np.random.default_rng(0)).double().reshape(-1, 2)
+    assert len(sampled) == 12_000
+    assert sampled.mean(0).abs().max() < 0.5
+    # 0.1 x 0.98 and 0.1 x 1.96, in hundredths; 12,000 samples estimate a deviation to 0.6%
+    assert sampled.std(0).tolist() == pytest.approx([9.8, 19.6], rel=0.03)
     made = targets(0.1)
     once, again = made.of(ROWS[:8], np.random.default_rng(1)), made.of(ROWS[:8], np.random.default_rng(2))
     assert not torch.equal(once, again)
@@ -56,12 +56,12 @@ def test_noise_is_as_wide_as_asked_for_in_each_dimension_and_drawn_anew():
 
 
 def test_an_l1_head_gets_noise_in_its_own_units():
-    drawn = targets(0.1, "l1").of(ROWS, np.random.default_rng(0))
-    assert drawn.shape == (4000, 3, 2)
-    assert drawn.reshape(-1, 2).std(0).tolist() == pytest.approx([0.049, 0.098], rel=0.03)
+    sampled = targets(0.1, "l1").of(ROWS, np.random.default_rng(0))
+    assert sampled.shape == (4000, 3, 2)
+    assert sampled.reshape(-1, 2).std(0).tolist() == pytest.approx([0.049, 0.098], rel=0.03)
 
 
-def test_tokens_that_cannot_be_told_apart_by_action_are_refused():
+def test_tokens_that_do_not_divide_by_action_are_refused():
     class Joint(Hundredths):
         def encode(self, actions):
             return torch.zeros((len(actions), 4), dtype=torch.int64)

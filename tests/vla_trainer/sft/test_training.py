@@ -18,7 +18,7 @@ EPISODES = 40
 
 
 def demonstrate(env: ReachEnv, seed: int) -> Any:
-    """Straight to the goal, a step at a time."""
+    """Go straight to the goal, a step at a time."""
     observation, _ = env.reset(seed=seed)
     observations, actions, ended = [observation], [], False
     while not ended:
@@ -30,7 +30,7 @@ def demonstrate(env: ReachEnv, seed: int) -> Any:
         ended = success or truncated
     steps = len(actions)
     return minari.data_collector.EpisodeBuffer(
-        observations={key: [one[key] for one in observations] for key in observations[0]},
+        observations={key: [observation[key] for observation in observations] for key in observations[0]},
         actions=np.array(actions),
         rewards=[0.0] * steps,
         terminations=[False] * (steps - 1) + [True],
@@ -97,7 +97,7 @@ def test_an_evaluation_needs_no_demonstrations(recipe, quick_command, tmp_path, 
     assert missing.stderr.startswith("DatasetError: ")
 
 
-def test_a_run_that_is_killed_is_in_the_end_the_run_that_never_was(recipe, tmp_path):
+def test_a_run_that_was_killed_and_resumed_ends_as_one_that_was_not(recipe, tmp_path):
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
     unbroken = train_process.start([*recipe, f"output_dir={whole}"], log)
     unbroken.join()
@@ -114,12 +114,12 @@ def test_a_run_that_is_killed_is_in_the_end_the_run_that_never_was(recipe, tmp_p
     process.join()
     assert process.exitcode == 0, log.read_text()
     assert rows(killed) == rows(whole)
-    one, other = state(killed)["policy"], state(whole)["policy"]
-    assert all(torch.equal(one[key], other[key]) for key in other)
+    weights, expected = state(killed)["policy"], state(whole)["policy"]
+    assert all(torch.equal(weights[key], expected[key]) for key in expected)
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("rollout.horizon=8", "rollout.horizon is not read by sft"),
         ("actor.critic_lr=1e-3", "actor.critic_lr is not read by sft"),
@@ -132,15 +132,15 @@ def test_a_run_that_is_killed_is_in_the_end_the_run_that_never_was(recipe, tmp_p
         ("algorithm.dataset=toy/other-v0", "there is no such dataset here"),
     ],
 )
-def test_what_does_not_fit_is_one_line(recipe, quick_command, override, said, tmp_path):
+def test_what_does_not_fit_is_one_line(recipe, quick_command, override, message, tmp_path):
     result = quick_command("vla-train", *recipe, override, "output_dir=run")
     assert result.returncode == 2
-    assert said in result.stderr
+    assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_the_plan_says_what_would_be_learned(recipe, quick_command):
+def test_the_plan_prints_what_would_be_learned(recipe, quick_command):
     shown = quick_command("vla-train", *recipe, "--plan").stdout
     assert f"demonstrations: {NAME}, all" in shown
     assert "an iteration: 30 optimizer steps of 64 policy steps" in shown

@@ -15,10 +15,10 @@ from torch import Tensor
 from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, TrainingDivergedError
+from vla_trainer.finite import not_finite
 from vla_trainer.types import Batch
-from vla_trainer.update.finite import StepGuard, not_finite
-from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.policy_gradient import Update, _Began, _Losses, update
+from vla_trainer.update.optimizer import StepGuard, make_optimizer
+from vla_trainer.update.policy_gradient import Update, _Data, _Losses, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -96,15 +96,6 @@ def test_grpo_leaves_the_critic_alone() -> None:
 def test_the_target_stops_the_epochs() -> None:
     _, metrics = run(PPO(epochs=50, target_kl=1e-3), Actor(lr=3e-2))
     assert metrics["actor/optimizer_steps"] < 50
-
-
-def test_learning_rates_are_per_group() -> None:
-    policy, _ = make()
-    optimizer = make_optimizer(policy, Actor(lr=1e-3, critic_lr=1e-2))
-    assert [group["lr"] for group in optimizer.param_groups] == [1e-3, 1e-2]
-    without = reach_toy.TokenPolicy(*SPACES, critic=False)
-    with pytest.raises(PolicyError, match="names no critic"):
-        make_optimizer(without, Actor(critic_lr=1e-2))
 
 
 def test_the_batch_is_not_changed() -> None:
@@ -207,7 +198,7 @@ def test_a_penalty_keeps_the_policy_near_the_reference() -> None:
         )
         assert ("actor/kl" in metrics) == (kl_coef > 0)
         with torch.no_grad():
-            new, old = (each._logits(batch.inputs["state"], 1.0) for each in (policy, reference))
+            new, old = (network._logits(batch.inputs["state"], 1.0) for network in (policy, reference))
         distances.append((new.exp() * (new - old)).sum(-1).mean().item())
     assert distances[1] < 0.1 * distances[0]
 
@@ -246,10 +237,10 @@ def test_a_step_beyond_the_target_is_not_taken() -> None:
     optimizer = make_optimizer(policy, actor)
     once = copy.deepcopy(policy)
     arguments = {"temperature": 1.0, "action_dim": reach_toy.DIMS}
-    for each, epochs in ((policy, 5), (once, 1)):
+    for trained, epochs in ((policy, 5), (once, 1)):
         update(
-            each,
-            optimizer if each is policy else make_optimizer(once, actor),
+            trained,
+            optimizer if trained is policy else make_optimizer(once, actor),
             batch,
             PPO(epochs=epochs, target_kl=1e-9),
             actor,
@@ -288,14 +279,15 @@ def test_under_autocast_weights_stay_float32_and_learn() -> None:
 
 @pytest.mark.parametrize("algorithm", OPTIONS)
 def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO | GRPO) -> None:
-    # a rank without rows goes through the motions, or the others would wait for it
+    # a rank without rows evaluates one all the same, or the others would wait for it
     policy, batch = make()
     rubbish = torch.full_like(batch.advantages, torch.nan)
     batch = replace(batch, log_probs=torch.full_like(batch.log_probs, torch.inf), returns=rubbish, values=rubbish)
     losses = _Losses(policy, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
     rows, unknown = torch.arange(len(batch)), torch.full_like(batch.log_probs, torch.nan)
-    step = losses.prepare(batch, rows, rubbish, unknown if algorithm.kl_coef else None, _Began(unknown, 2.0))
-    loss, metrics = losses.of(batch, step, rows, rows[:2], counts=False)
+    data = _Data(batch, rubbish, unknown if algorithm.kl_coef else None, proximal=unknown, importance_cap=2.0)
+    step = losses.prepare(batch, rows, initial=False)
+    loss, metrics = losses.compute(data, step, rows[:2], counted=False)
     loss.backward()
     assert loss.item() == 0
     assert set(metrics.values()) == {0.0}
@@ -307,22 +299,23 @@ def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO 
 def in_groups(size: int = 24) -> tuple[reach_toy.TokenPolicy, Batch, GRPO, Actor]:
     """Episodes of 5 policy steps, the last of 4, in groups of two: 10, 10 and 4 policy steps; a step is full with 8."""
     policy, batch = make(size=size)
+    batch = replace(batch, group=batch.episode // 2)
     return policy, batch, GRPO(group_size=2, epochs=2), Actor(lr=1e-2, global_batch_size=8, batch_order="groups")
 
 
-def test_steps_taken_early_are_those_taken_afterwards() -> None:
+def test_eager_steps_are_those_taken_afterwards() -> None:
     results = []
     for eager in (0, 1, 2, 3):
         policy, batch, algorithm, actor = in_groups()
-        one = Update(
+        eager_update = Update(
             policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS
         )
         for rows in [slice(0, 10), slice(10, 20), slice(20, 24)][:eager]:
             cut = {
                 name: getattr(batch, name)[rows] for name in ("tokens", "log_probs", "advantages", "episode", "lengths")
             }
-            one.begin(Batch(inputs={key: value[rows] for key, value in batch.inputs.items()}, **cut))
-        metrics = one.run(batch, torch.Generator().manual_seed(1))
+            eager_update.begin(Batch(inputs={key: value[rows] for key, value in batch.inputs.items()}, **cut))
+        metrics = eager_update.run(batch, torch.Generator().manual_seed(1))
         assert metrics.pop("actor/eager_steps") == eager
         assert metrics["actor/optimizer_steps"] == 3 + 3  # one a group; then 24 policy steps in parts of at most 8
         results.append((metrics, policy.state_dict()))
@@ -332,28 +325,30 @@ def test_steps_taken_early_are_those_taken_afterwards() -> None:
             torch.testing.assert_close(weight, results[0][1][name], rtol=0, atol=0)
 
 
-def test_early_steps_beyond_the_target_are_not_taken_either() -> None:
+def test_eager_steps_beyond_the_target_are_not_taken_either() -> None:
     policy, batch, algorithm, actor = in_groups()
     algorithm = algorithm.model_copy(update={"target_kl": 1e-9})
     # a batch of other weights is far from these at once
     with torch.no_grad():
         policy.head.bias.add_(torch.randn(policy.head.bias.shape, generator=torch.Generator().manual_seed(2)))
     before = copy.deepcopy(policy.state_dict())
-    one = Update(policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS)
-    one.begin(batch)
-    assert one.run(batch, torch.Generator())["actor/optimizer_steps"] == 0
+    eager_update = Update(
+        policy, make_optimizer(policy, actor), algorithm, actor, temperature=1.0, action_dim=reach_toy.DIMS
+    )
+    eager_update.begin(batch)
+    assert eager_update.run(batch, torch.Generator())["actor/optimizer_steps"] == 0
     for name, weight in policy.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("cap", [1.05, 100.0])
-def test_samples_of_older_weights_weigh_as_their_probabilities(cap: float) -> None:
+def test_samples_of_an_older_behavior_policy_weigh_as_their_probabilities(cap: float) -> None:
     policy, batch = make()
     with torch.no_grad():
         for weight in policy.parameters():
             weight.add_(0.1 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3)))
-    # At the first step the ratio to the weights that the update begins with is 1. The loss is then the mean of
-    # -min(p_now / p_acted, cap) A log p_now in its gradient, whatever the trust interval says.
+    # At the first step the ratio to the proximal policy is 1. The loss then has the gradient of the mean of
+    # -min(p_proximal / p_behavior, cap) A log p, whatever the trust interval is.
     twin = copy.deepcopy(policy)
     out = twin.evaluate(batch.inputs, batch.tokens)
     importance = (out.log_probs - batch.log_probs).exp().detach()
@@ -472,12 +467,13 @@ def test_importance_weights_do_not_overflow() -> None:
     policy, batch, optimizer, actor = prepared()
     low = replace(batch, log_probs=batch.log_probs - 100.0)
     settings = {"temperature": 1.0, "action_dim": reach_toy.DIMS}
-    update_ = Update(policy, optimizer, GRPO(), actor, **settings)
-    metrics = update_.run(low, torch.Generator().manual_seed(1), importance_cap=2.0)
+    metrics = Update(policy, optimizer, GRPO(), actor, **settings).run(
+        low, torch.Generator().manual_seed(1), importance_cap=2.0
+    )
     assert metrics["actor/importance_weight"] == pytest.approx(math.exp(20))
     assert metrics["actor/importance_capped"] == 1
     assert metrics["actor/skipped_steps"] == 0
-    # the ratio is measured from the weights that the update begins with: not what this metric is about
+    # the ratio is measured from the proximal policy, which this metric is not about
     assert "actor/initial_ratio_error" not in metrics
 
 
@@ -492,7 +488,7 @@ def test_weights_that_a_step_breaks_end_the_run() -> None:
 def test_the_initial_ratio_error_is_that_of_the_first_step_alone(size: int) -> None:
     policy, batch = make()
     actor = Actor(lr=1e-2, micro_batch_size=size)
-    # what acted said 0.05 less of one token of row 7, of the actions that count, and 9 less of one that does not
+    # what was recorded is 0.05 nats lower for a token of row 7 that counts, and 9 lower for one that does not
     lengths = torch.full((24,), 1)
     log_probs = batch.log_probs.clone()
     log_probs[7, 1] -= 0.05

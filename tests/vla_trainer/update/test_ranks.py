@@ -17,7 +17,7 @@ from vla_trainer.update.ranks import Ranks, backend_of
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """By rank; of 4 processes that are started once."""
+    """Results by rank, of 4 processes that are started once."""
     folder = tmp_path_factory.mktemp("ranks")
     (folder / "checkpoints").mkdir()
     return rank_processes.run(rank_cases.run_all, folder, 4, folder / "checkpoints")
@@ -29,7 +29,7 @@ def of(results: list[dict[str, Any]], name: str, size: int) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Result]:
-    """What one process computes."""
+    """Results of one process."""
     return {name: rank_cases.run(case, Ranks()) for name, case in CASES.items()}
 
 
@@ -79,26 +79,26 @@ def test_frozen_weights_stay(results: list[dict[str, Any]]) -> None:
     assert not torch.equal(after["actor.2.weight"], before["actor.2.weight"])
 
 
-def test_a_rank_asks_only_for_its_rows(results: list[dict[str, Any]], alone: dict[str, Result]) -> None:
+def test_a_rank_fetches_only_its_rows(results: list[dict[str, Any]], alone: dict[str, Result]) -> None:
     # one pass over 29 rows on 4 ranks: 8, 7, 7, 7, all in one micro-batch each; and before it, no reference
-    assert sorted(result.asked for result in of(results, "one pass", 4)) == [[7], [7], [7], [8]]
-    assert alone["one pass"].asked == [29]
-    # 2 epochs of 3 rows on 4 ranks: each rank asks for one row an epoch, the one without rows for one that does not
-    # count; so 8, of which 6 count
-    assert [result.asked for result in of(results, "fewer rows than ranks", 4)] == [[1, 1]] * 4
+    assert sorted(result.fetched for result in of(results, "one pass", 4)) == [[7], [7], [7], [8]]
+    assert alone["one pass"].fetched == [29]
+    # 2 epochs of 3 rows on 4 ranks: each rank fetches one row an epoch, the one without rows one that does not count;
+    # so 8, of which 6 count
+    assert [result.fetched for result in of(results, "fewer rows than ranks", 4)] == [[1, 1]] * 4
     # equally many micro-batches on all ranks: 2 epochs of 10, 10 and 9 rows in 2 passes each
-    assert [len(result.asked) for result in of(results, "ppo", 4)] == [12] * 4
+    assert [len(result.fetched) for result in of(results, "ppo", 4)] == [12] * 4
 
 
 @pytest.mark.parametrize("size", [2, 4])
 def test_gathered_ranks_act_by_themselves(results: list[dict[str, Any]], size: int) -> None:
-    for rank, acted in enumerate(of(results, "acting", size)):
-        assert len(acted.actions) == 2 * rank + 1
-        assert acted.collectives == 0
-        assert acted.collectives_sharded > 0
-        for actions in [*acted.actions, acted.together]:
-            assert actions == pytest.approx(acted.plain, abs=1e-6)
-        assert math.isfinite(acted.metrics["actor/grad_norm"])
+    for rank, result in enumerate(of(results, "acting", size)):
+        assert len(result.actions) == 2 * rank + 1
+        assert result.collectives == 0
+        assert result.collectives_sharded > 0
+        for actions in [*result.actions, result.together]:
+            assert actions == pytest.approx(result.plain, abs=1e-6)
+        assert math.isfinite(result.metrics["actor/grad_norm"])
 
 
 def test_whole_weights_go_to_rank_0(results: list[dict[str, Any]]) -> None:
@@ -125,7 +125,7 @@ def test_a_checkpoint_fits_any_number_of_ranks(results: list[dict[str, Any]]) ->
     assert math.isfinite(seen["after"]["actor/loss"])
 
 
-def test_what_is_no_checkpoint_or_another_policy_s_is_an_error(results: list[dict[str, Any]]) -> None:
+def test_no_checkpoint_and_one_of_another_policy_are_errors(results: list[dict[str, Any]]) -> None:
     for rank in range(4):
         seen = results[rank]["checkpoints"]
         assert "holds another policy" in seen["other"]

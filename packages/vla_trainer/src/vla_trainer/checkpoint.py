@@ -93,7 +93,7 @@ TrainingDivergedError where weights are not finite."""
 
 def write_policy(policy: Policy, folder: Path, name: Path) -> dict[str, Any]:
     """Write a policy of this process; see `WriteWeights`."""
-    from vla_trainer.update.finite import check_weights  # imports torch
+    from vla_trainer.update.optimizer import check_weights  # imports torch
 
     check_weights(policy, f"the weights that {name} would hold")
     policy.save_pretrained(folder)
@@ -268,7 +268,7 @@ def put(path: Path, state: dict[str, Any], policy: Policy, optimizer: "torch.opt
     """
     import torch
 
-    from vla_trainer.update.finite import not_finite
+    from vla_trainer.finite import not_finite
 
     weights = state.pop("policy")
     if weights is None:

@@ -21,8 +21,9 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 
 from vla_trainer.errors import CheckpointError
+from vla_trainer.finite import not_finite
 from vla_trainer.protocols import Policy
-from vla_trainer.update.finite import check_weights, not_finite
+from vla_trainer.update.optimizer import check_weights
 from vla_trainer.update.ranks import Ranks
 from vla_trainer.update.sharding import reshard
 

@@ -1,5 +1,6 @@
-"""Where a number in arrays is not finite."""
+"""Numbers that are not finite: where they are in arrays, and which weights hold them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def first_bad(values: NDArray[Any]) -> tuple[int, ...] | None:
-    """The index of the first number that is NaN or infinite; None where all are finite.
+    """Return the index of the first number that is NaN or infinite; None where all are finite.
 
     One pass over the numbers and no second array, where all are.
     """
@@ -21,7 +22,7 @@ def first_bad(values: NDArray[Any]) -> tuple[int, ...] | None:
 
 
 def float_arrays(obs: Any, name: str = "observation") -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """The arrays of floating-point numbers in an observation or a dict or tuple of them, with their names."""
+    """Yield the arrays of floating-point numbers in an observation, or in a dict or tuple of them, with their names."""
     if isinstance(obs, Mapping):
         for key, part in obs.items():
             yield from float_arrays(part, f'{name}["{key}"]')
@@ -33,5 +34,38 @@ def float_arrays(obs: Any, name: str = "observation") -> Iterator[tuple[str, NDA
 
 
 def index_text(index: tuple[int, ...] | list[int]) -> str:
-    """`[3][1]`, as it stands behind a name in a message."""
-    return "".join(f"[{each}]" for each in index)
+    """Return `[3][1]`, as it stands behind a name in a message."""
+    return "".join(f"[{number}]" for number in index)
+
+
+def not_finite(policy: Any, state: Mapping[str, Any] | None = None, *, trained_only: bool = False) -> list[str]:
+    """Return the names of a policy's weights whose norm is not finite in float32, or in their own type if it is wider.
+
+    One pass over the numbers. A weight of 1e20, whose square overflows float32, is found as well as NaN and infinity.
+    Of buffers, in which a mask may hold infinities on purpose, those with NaN are found. Of a tensor that is spread
+    over ranks, this rank looks at its part. A policy that is no `torch.nn.Module` has no weights.
+
+    Args:
+        state: a `state_dict` for `policy` that is looked at in the place of its own weights.
+        trained_only: leave out buffers and frozen weights, which an update does not change.
+    """
+    from torch import nn
+
+    if not isinstance(policy, nn.Module):
+        return []
+    weights = [(name, weight) for name, weight in policy.named_parameters() if weight.requires_grad or not trained_only]
+    buffers = [] if trained_only else list(policy.named_buffers())
+    if state is not None:
+        weights, buffers = ([(name, state[name]) for name, _ in part if name in state] for part in (weights, buffers))
+    bad = [name for name, weight in weights if not math.isfinite(_norm(weight))]
+    return bad + [name for name, buffer in buffers if bool(buffer.isnan().any())]
+
+
+def _norm(weight: Any) -> float:
+    import torch
+
+    local: torch.Tensor = weight.to_local() if hasattr(weight, "to_local") else weight
+    if not local.is_floating_point():
+        return 0.0
+    norm = torch.linalg.vector_norm(local.detach(), dtype=torch.promote_types(local.dtype, torch.float32))
+    return norm.item()

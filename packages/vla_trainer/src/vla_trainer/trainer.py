@@ -23,8 +23,8 @@ from vla_trainer.rollout.initial_states import run_seeds
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.runtime.interface import RLRuntime, Runtime
+from vla_trainer.schedule import temperature_at
 from vla_trainer.types import Batch, Rollout, Video, VideoRequest
-from vla_trainer.update.schedule import temperature_at
 from vla_trainer.video import VideoWriter
 
 if TYPE_CHECKING:

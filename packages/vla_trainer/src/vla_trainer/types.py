@@ -199,6 +199,8 @@ class Batch:
     """(B,) int64: which episode a policy step belongs to."""
     lengths: "Tensor"
     """(B,) int64: actions of the chunk that count, 1 to C, its first ones."""
+    group: "Tensor | None" = None
+    """(B,) int64: the group of a policy step's episode; None for PPO."""
     values: "Tensor | None" = None
     """(B,) float32, of the policy that acted; None for GRPO."""
     returns: "Tensor | None" = None

@@ -1,4 +1,4 @@
-"""Rewards to advantages: `gae` for PPO, `grpo` for groups of episodes."""
+"""Turn rewards into advantages: `gae` for PPO, `grpo` for groups of episodes."""
 
 from vla_trainer.advantage.gae import gae
 from vla_trainer.advantage.grpo import grpo

@@ -1,4 +1,4 @@
-"""NumPy or torch in, the same kind out; torch is not imported for NumPy."""
+"""Take NumPy or torch and give the same kind back; torch is not imported for NumPy."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """`array` as NumPy, without a copy where that is possible."""
+    """Return `array` as NumPy, without a copy where that is possible."""
     return np.asarray(array.detach().cpu().numpy() if hasattr(array, "detach") else array)
 
 
 def like(array: NDArray[Any], reference: Any) -> Any:
-    """`array` as the kind and on the device of `reference`; floating results take its dtype if that is floating."""
+    """Return `array` as the kind of `reference`, on its device; floats take its dtype if that is floating."""
     if not hasattr(reference, "detach"):
         dtype = np.asarray(reference).dtype
         return array.astype(dtype) if array.dtype.kind == "f" and dtype.kind == "f" else array

@@ -1,4 +1,4 @@
-"""Generalized advantage estimation (Schulman et al. 2016, arXiv:1506.02438) with time limits kept apart from endings.
+"""Generalized advantage estimation (Schulman et al. 2016, arXiv:1506.02438) with truncation apart from termination.
 
 Axes: T policy steps, N environments.
 """
@@ -25,17 +25,17 @@ def gae(
     gamma: float | Array,
     lam: float,
 ) -> tuple[Array, Array]:
-    """Advantages and returns, each (T, N), of the kind (NumPy or torch) and dtype of `rewards`.
+    """Return advantages and returns, each (T, N), of the kind (NumPy or torch) and dtype of `rewards`.
 
     Args:
         rewards: (T, N).
         values: (T, N), V(s_t).
         next_values: (T, N), V of the observation after step t before any reset: a truncated step bootstraps from its
             own final observation. Not read where `terminated`.
-        terminated: (T, N) bool, the episode ended by itself: nothing follows.
-        truncated: (T, N) bool, the time limit cut the episode: its future counts, the next row is another episode.
+        terminated: (T, N) bool, the episode ended: nothing follows.
+        truncated: (T, N) bool, the time limit cut the episode: its future counts, and the next row is another episode.
         gamma: discount per policy step, in [0, 1]; or (T, N), where policy steps differ in length: gamma to the power
-            of the steps that a policy step took, as in a semi-Markov policy step process (Sutton, Precup and Singh
+            of the environment steps that each took, as in a semi-Markov decision process (Sutton, Precup and Singh
             1999).
         lam: lambda, in [0, 1]; 0 is one-step TD, 1 is Monte Carlo.
 

@@ -24,7 +24,7 @@ round by about as much, and `EPSILON` would make an advantage of up to 1 of it."
 
 
 def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
-    """Advantage of each episode over its group, and whether its group carries a signal.
+    """Return the advantage of each episode over its group, and whether its group is informative.
 
     Args:
         returns: (M,), undiscounted episode returns.
@@ -42,25 +42,25 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     if len(returns.shape) != 1 or tuple(returns.shape) != tuple(group.shape):
         raise ShapeError(f"grpo takes returns (M,) and group (M,); got {tuple(returns.shape)} and {tuple(group.shape)}")
     total = to_numpy(returns).astype(np.float64)
-    number = to_numpy(group)
+    ids = to_numpy(group)
     advantages = np.zeros_like(total)
     informative = np.zeros(total.shape, dtype=bool)
-    for each in np.unique(number):
-        members = number == each
-        inside = total[members]
-        if not has_variance(inside):
+    for group_id in np.unique(ids):
+        members = ids == group_id
+        in_group = total[members]
+        if not has_variance(in_group):
             continue
         # A_i = (S_i - mean_g) / (std_g + 1e-6), std unbiased
-        advantages[members] = (inside - inside.mean()) / (inside.std(ddof=1) + EPSILON)
+        advantages[members] = (in_group - in_group.mean()) / (in_group.std(ddof=1) + EPSILON)
         informative[members] = True
     return like(advantages, returns), like(informative, returns)
 
 
 def has_variance(returns: "Sequence[float] | np.ndarray", keep_mean_return: tuple[float, float] | None = None) -> bool:
-    """Whether a group of returns (G,) can be learned from.
+    """Return whether a group of returns (G,) can be learned from.
 
     Args:
-        returns: of the episodes of one start.
+        returns: of the episodes of one initial state.
         keep_mean_return: [low, high]: a group whose mean is outside is left out too, as one that is too hard or too
             easy; None: only a group whose returns are all equal.
     """
@@ -69,6 +69,6 @@ def has_variance(returns: "Sequence[float] | np.ndarray", keep_mean_return: tupl
 
 
 def all_equal(returns: "Sequence[float] | np.ndarray") -> bool:
-    """Whether returns differ by no more than rounding: max - min <= 1e-6 + 1e-6 max |return| (`ROUNDING`)."""
+    """Return whether returns differ by no more than rounding: max - min <= 1e-6 + 1e-6 max |return| (`ROUNDING`)."""
     low, high = float(np.min(returns)), float(np.max(returns))
     return high - low <= ROUNDING * (1.0 + max(abs(low), abs(high)))

@@ -4,7 +4,7 @@ An algorithm owns its keys, the queue of its episodes and how a rollout becomes 
 beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.ALGORITHMS`.
 """
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 Level = Literal["token_level", "action_level", "chunk_level"]
 """What a quantity is about: one token, one action (A tokens) or one policy step (K = C A tokens)."""
+
+
+class ValueLossSettings(NamedTuple):
+    """How an update computes the critic's loss; see `vla_trainer.loss.value_loss`."""
+
+    coef: float
+    """Its weight."""
+    clip: float | None
+    huber_delta: float | None
 
 
 class AlgorithmSection(Section):
@@ -82,6 +91,11 @@ class PolicyGradient(AlgorithmSection):
     def scales_advantages(self) -> bool:
         """Whether an update shifts and scales the advantages of its whole batch."""
         return False
+
+    @property
+    def value_loss(self) -> ValueLossSettings | None:
+        """The critic's loss; None without a critic."""
+        return None
 
     def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "HorizonOrder | GroupOrder":
         """Return which episodes an iteration collects.

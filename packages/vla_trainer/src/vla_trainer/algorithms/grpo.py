@@ -104,6 +104,7 @@ class GRPO(PolicyGradient):
             log_probs=rollout.log_probs[keep],
             advantages=torch.from_numpy(advantages[kept_episode]).float(),
             episode=torch.from_numpy(kept_episode),
+            group=torch.from_numpy(group[kept_episode]),
             lengths=rollout.counted_lengths(self.reward_type)[keep],
             informative_groups=float(informative.mean()),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from vla_trainer.algorithms.algorithm import PolicyGradient
+from vla_trainer.algorithms.algorithm import PolicyGradient, ValueLossSettings
 from vla_trainer.algorithms.queues import HorizonOrder
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ class PPO(PolicyGradient):
     @property
     def scales_advantages(self) -> bool:
         return self.normalize_advantages
+
+    @property
+    def value_loss(self) -> ValueLossSettings:
+        return ValueLossSettings(self.value_coef, self.value_clip, self.huber_delta)
 
     def check(self, config: "Config") -> None:
         rollout = config.rollout

@@ -1,8 +1,9 @@
 """SFT: supervised fine-tuning on demonstrations."""
 
+import warnings
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from vla_trainer.algorithms.algorithm import AlgorithmSection
 from vla_trainer.section import Section
@@ -36,7 +37,7 @@ class SFT(AlgorithmSection):
     dataset: str
     """A Minari id, looked for under MINARI_DATASETS_PATH or ~/.minari/datasets, or a dataset's folder."""
     recorded_by: str | None = None
-    """The command that records the dataset; said where it is missing."""
+    """The command that records the dataset; printed where it is missing."""
     episodes_per_task: PositiveInt | None = None
     """Use only the first of each task, where episodes say their task, else of all; null: all."""
     loss: Literal["cross_entropy", "l1"] = "cross_entropy"
@@ -47,10 +48,10 @@ class SFT(AlgorithmSection):
     noop_threshold: PositiveFloat | None = None
     """Leave out steps that move nothing: the norm of the action's numbers but the last, the gripper's, is below this,
     and the last is the step's before. OpenVLA: 1e-4, for human demonstrations. null: keep all."""
-    imitate: Literal["executed", "meant"] = "executed"
-    """executed: what was done. meant: where a dataset has infos["meant_action"], what its expert meant to do, without
-    the disturbances that were added; the actions of a chunk that come after a disturbance are left out, as nobody could
-    foresee it. Better with many demonstrations of a task, worse with one."""
+    imitate: Literal["executed", "intended"] = "executed"
+    """executed: the actions as executed. intended: where a dataset has infos["intended_action"], the expert's actions
+    without the noise and disturbances that were added; the actions of a chunk that come after a disturbance are left
+    out, because nothing that is seen foretells it. Better with many demonstrations of a task, worse with one."""
     target_noise: NonNegativeFloat = 0.0
     """Deviation of noise on demonstrated actions, drawn anew each time they are learned, in units of half the distance
     from the 1% to the 99% quantile of each number. What the policy then samples is that far apart, which reinforcement
@@ -61,6 +62,14 @@ class SFT(AlgorithmSection):
     """Threads that prepare batches ahead of the trainer; does not change the result."""
 
     uses_rollouts: ClassVar[bool] = False
+
+    @field_validator("imitate", mode="before")
+    @classmethod
+    def _rename_meant(cls, value: object) -> object:
+        if value != "meant":
+            return value
+        warnings.warn("algorithm.imitate=meant is now algorithm.imitate=intended", FutureWarning, stacklevel=2)
+        return "intended"
 
     def check(self, config: "Config") -> None:
         for name, field in type(config.rollout).model_fields.items():

@@ -11,7 +11,7 @@ from vla_trainer.loss.ratio import clamped
 
 
 def kl_loss(log_probs: Tensor, reference_log_probs: Tensor, mask: Tensor, *, weights: Tensor | None = None) -> Tensor:
-    """KL(present || reference) from samples of the policy that acted: mean of r - 1 - log r, r = reference / present.
+    """Estimate KL(present || reference) from sampled tokens: mean of r - 1 - log r, r = reference / present.
 
     This is the k3 estimator (http://joschu.net/blog/kl-approx.html) that GRPO's paper uses (arXiv:2402.03300, eq. 4):
     never negative, and 0 only where both agree. Log-ratios are clamped to +-20 before the exponential (see

@@ -1,8 +1,7 @@
 """The clipped policy-gradient loss of PPO and GRPO, with clip-higher and dual clip.
 
-Axes: T policy steps, N environments, K tokens a policy step, B batch. A policy step axis is (B,) or (T, N); a token
-    axis K may
-follow it.
+Axes: T policy steps, N environments, K tokens a policy step, B batch. Policy steps are (B,) or (T, N), and a token axis
+K may follow.
 """
 
 from typing import Literal
@@ -28,21 +27,22 @@ def policy_loss(
     *,
     weights: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """The PPO objective (Schulman et al. 2017, arXiv:1707.06347), to be minimized.
+    """Compute the PPO objective (Schulman et al. 2017, arXiv:1707.06347), to be minimized.
 
     Log-ratios are clamped to +-20 before the exponential (see `vla_trainer.loss.ratio`): an entry beyond has a finite
     loss and no gradient.
 
     Args:
         log_probs: (B,), (B, K), (T, N) or (T, N, K), under the present weights.
-        old_log_probs: as `log_probs`, under the weights that acted.
+        old_log_probs: as `log_probs`, under the weights that the ratio is measured from: the behavior policy, or the
+            proximal one where they differ.
         advantages: (B,) or (T, N), the same for all tokens of a policy step; or as `log_probs`.
         mask: bool, as `advantages` or as `log_probs`; False entries count nowhere, whatever they hold.
         clip_low, clip_high: the ratio's trust interval is [1 - clip_low, 1 + clip_high]. clip_high > clip_low is
             "clip-higher" (DAPO, arXiv:2503.14476).
         dual_clip: c > 1: for a negative advantage the loss is at most -c A (Ye et al. 2020, arXiv:1912.09729).
-        aggregate: "token-mean" weighs every token alike; "episode-mean" every episode. An episode is a column of (T,
-            N), or a row of (B,) and (B, K).
+        aggregate: "token-mean" gives every token the same weight, "episode-mean" every episode. An episode is an
+            environment of (T, N), or a row of (B,) and (B, K).
         weights: as `advantages` or as `log_probs`, instead of `aggregate`: the share of each entry in the mean, for
             micro-batches of a larger batch (see `aggregation_weights`).
 
@@ -65,7 +65,7 @@ def policy_loss(
         weight = _over_tokens(weights, log_probs, "weights") * valid
     weight = weight.to(log_probs.dtype)
 
-    # rho = exp(lp - lp_old); the mask goes inside, so that rubbish under it reaches neither the loss nor a gradient
+    # rho = exp(lp - lp_old); the mask goes inside, so that garbage under it reaches neither the loss nor a gradient
     log_ratio = clamped(torch.where(valid, log_probs - old_log_probs, 0.0))
     ratio = log_ratio.exp()
     advantage = torch.where(valid, advantage, 0.0)
@@ -85,12 +85,12 @@ def policy_loss(
 
 
 def aggregation_weights(episode: Tensor, aggregate: Aggregate, entries: Tensor | None = None) -> Tensor:
-    """The share of each entry of B policy steps in the mean of the whole batch.
+    """Return the share of each entry of B policy steps in the mean of the whole batch.
 
-    Computed once over a batch and cut with it, it makes the sum of the micro-batches' losses the loss of the batch.
+    Computed once over a batch and cut with it, shares make the sum of the micro-batches' losses the batch's loss.
 
     Args:
-        episode: (B,) integers: the episode that a policy step belongs to.
+        episode: (B,) integers: the episode of each policy step.
         aggregate: as in `policy_loss`.
         entries: (B,) how many entries (tokens, actions) of a policy step count; None: one of each.
 
@@ -109,7 +109,7 @@ def aggregation_weights(episode: Tensor, aggregate: Aggregate, entries: Tensor |
 
 
 def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int, dtype: torch.dtype) -> Tensor:
-    """The share of each entry in the mean; as `valid`; sums to 1, or to 0 if nothing is valid."""
+    """Return the share of each entry in the mean, as `valid`; it sums to 1, or to 0 if nothing is valid."""
     _check(aggregate)
     count = valid.to(dtype)
     if aggregate == "token-mean":
@@ -121,7 +121,7 @@ def _weights(valid: Tensor, aggregate: Aggregate, episode_axis: int, dtype: torc
 
 
 def _over_tokens(array: Tensor, log_probs: Tensor, name: str) -> Tensor:
-    """`array` with trailing axes added and broadcast to the shape of `log_probs`."""
+    """Return `array` with trailing axes added and broadcast to the shape of `log_probs`."""
     if array.shape != log_probs.shape[: array.ndim]:
         raise ShapeError(f"{name} {tuple(array.shape)} does not lead log_probs {tuple(log_probs.shape)}")
     return array.reshape(array.shape + (1,) * (log_probs.ndim - array.ndim)).expand(log_probs.shape)

@@ -1,4 +1,4 @@
-"""The value loss: Huber, with a clip on how far a value may move from the one that acted.
+"""The value loss: Huber, with a clip on how far a value may move from its old one.
 
 Axes: T policy steps, N environments, B batch.
 """
@@ -19,11 +19,11 @@ def value_loss(
     *,
     weights: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """Mean over the mask of max(Huber(R - V), Huber(R - V_clipped)); as RLinf and PPO2 do.
+    """Compute the mean over the mask of max(Huber(R - V), Huber(R - V_clipped)), as RLinf and PPO2 do.
 
     Args:
         values: (B,) or (T, N), under the present weights.
-        old_values: as `values`, under the weights that acted.
+        old_values: as `values`, of the behavior policy.
         returns: as `values`, R.
         mask: bool, as `values`.
         clip: eps, in units of return; None: no clip.
@@ -41,7 +41,7 @@ def value_loss(
     if len(shapes) != 1:
         raise ShapeError(f"values, old_values, returns and mask must have one shape; got {sorted(shapes)}")
     valid = mask.bool()
-    # as in policy_loss: rubbish under the mask reaches neither the loss nor a gradient
+    # as in policy_loss: garbage under the mask reaches neither the loss nor a gradient
     values = torch.where(valid, values, 0.0)
     old_values = torch.where(valid, old_values, 0.0)
     returns = torch.where(valid, returns, 0.0)
@@ -59,7 +59,7 @@ def value_loss(
 
 
 def huber(error: Tensor, delta: float | None) -> Tensor:
-    """x^2 / 2 for |x| <= delta, delta (|x| - delta / 2) beyond; x^2 / 2 everywhere if `delta` is None."""
+    """Return x^2 / 2 for |x| <= delta, delta (|x| - delta / 2) beyond; x^2 / 2 everywhere if `delta` is None."""
     square = 0.5 * error**2
     if delta is None:
         return square

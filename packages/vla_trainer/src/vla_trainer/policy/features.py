@@ -1,4 +1,4 @@
-"""Observations to one row of numbers each, and what these numbers are on average.
+"""Turn observations into rows of numbers, and track their mean and variance.
 
 Axes: N environments, B batch, F features.
 """
@@ -33,7 +33,7 @@ class Features:
 
     @classmethod
     def of(cls, space: spaces.Space, keys: Sequence[str] | None = None) -> "Features":
-        """What can be read of `space`: a Box, or the Boxes of a Dict, in its order.
+        """Return the features of `space`: a Box, or the Boxes of a Dict, in its order.
 
         Args:
             space: of one environment.
@@ -71,21 +71,21 @@ class Features:
         return sum(math.prod(shape) for _, shape in self.shapes)
 
     def read(self, obs: Observation) -> NDArray[np.float32]:
-        """(N, F) of a batched observation; a new array."""
+        """Return the features (N, F) of a batched observation; a new array."""
         parts = [np.asarray(obs if key is None else obs[key]) for key, _ in self.shapes]
         return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain types."""
+        """Return this as plain types."""
         return {"parts": [{"key": key, "shape": list(shape)} for key, shape in self.shapes]}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Features":
-        """The inverse of `to_dict`."""
+        """Return what `to_dict` was called on."""
         return cls(tuple((part["key"], tuple(part["shape"])) for part in plain["parts"]))
 
     def space(self) -> spaces.Space:
-        """An observation space that is read in this way."""
+        """Return an observation space with these features."""
         boxes = {key: spaces.Box(-np.inf, np.inf, shape) for key, shape in self.shapes}
         # a list of pairs keeps the order, which a dict would not
         return boxes[None] if None in boxes else spaces.Dict([(str(key), box) for key, box in boxes.items()])
@@ -105,7 +105,7 @@ class RunningMoments(nn.Module):
         self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
 
     def normalize(self, features: Tensor) -> Tensor:
-        """(B, F), as float32."""
+        """Return features (B, F) with mean 0 and variance 1, as float32."""
         scaled = (features.double() - self.mean) / (self.variance + EPSILON).sqrt()
         return scaled.clamp(-LARGEST, LARGEST).float()
 
@@ -114,11 +114,11 @@ class RunningMoments(nn.Module):
         """Add rows (B, F): the parallel form of Chan et al. 1979, so that the order and the cut do not matter."""
         rows = features.to(self.mean)
         count = self.count + len(rows)
-        off = rows.mean(0) - self.mean
+        difference = rows.mean(0) - self.mean
         # M2 = n_a var_a + n_b var_b + (mean_b - mean_a)^2 n_a n_b / n
         squares = self.variance * self.count + rows.var(0, correction=0) * len(rows)
-        self.variance.copy_((squares + off**2 * self.count * len(rows) / count) / count)
-        self.mean.add_(off * len(rows) / count)
+        self.variance.copy_((squares + difference**2 * self.count * len(rows) / count) / count)
+        self.mean.add_(difference * len(rows) / count)
         self.count.copy_(count)
 
 

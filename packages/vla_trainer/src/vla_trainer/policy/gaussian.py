@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from vla_trainer.errors import PolicyError, PolicyNumbersError
+from vla_trainer.finite import not_finite
 from vla_trainer.policy.features import Features, RunningMoments
 from vla_trainer.protocols import Observation
-from vla_trainer.update.finite import not_finite
 
 TRUNK_GAIN, ACTION_GAIN, VALUE_GAIN = math.sqrt(2), 0.01, 1.0
-"""Of the orthogonal initial weights, as Stable-Baselines3's `ActorCriticPolicy` has them; biases begin at 0."""
+"""Gains of the orthogonal initial weights, as in Stable-Baselines3's `ActorCriticPolicy`; biases begin at 0."""
 CONFIG_FILE, WEIGHTS_FILE = "gaussian_policy.json", "gaussian_policy.pt"
 
 
@@ -61,10 +61,10 @@ class GaussianScores:
 
 
 class GaussianPolicy(nn.Module):
-    """Two multi-layer perceptrons, of the actor and of the critic, and one deviation per token for all observations.
+    """Two multi-layer perceptrons, actor and critic, and one standard deviation per token for all observations.
 
-    Tokens are the Gaussian samples themselves; what the environment is given is clipped to the action space, and
-    log-probabilities are those of the samples. Temperature multiplies the deviation.
+    Tokens are the Gaussian samples themselves. Actions are clipped to the action space; log-probabilities are those of
+    the samples. Temperature multiplies the deviation.
     """
 
     generator_per_row = True
@@ -84,20 +84,20 @@ class GaussianPolicy(nn.Module):
     ) -> None:
         """
         Args:
-            observation_space: a Box, which is flattened, or a Dict of them, which are put one after another. Of a Dict,
-                texts and images (uint8, three axes) are not read.
+            observation_space: a Box, which is flattened, or a Dict of them, which are concatenated. Of a Dict, texts
+                and images (uint8, three axes) are not read.
             action_space: a Box (A,) or (C, A) of floating-point numbers.
-            hidden: widths of the layers of each trunk.
+            hidden: widths of the hidden layers of each network.
             log_std_init: where the logarithm of the deviation begins, in the environment's units.
-            critic: with a value head, which PPO needs and GRPO does not.
+            critic: add a value network, which PPO needs and GRPO does not.
             normalize_observations: shift and scale each feature by its mean and deviation over all observations that
-                were acted on with samples, those of this call included; an evaluation should therefore be
-                deterministic. What is recorded are the normalized features, so that `evaluate` scores what `act` saw.
+                actions were sampled for, those of the present call included; an evaluation should therefore be
+                deterministic. Normalized features are recorded, so that `evaluate` scores what `act` saw.
             keys: which parts of a Dict are read; None: all that can be.
             seed: of the weights; None: torch's global generator.
 
         Raises:
-            PolicyError: a space or an argument that this policy cannot take.
+            PolicyError: this policy cannot take a space or an argument.
         """
         super().__init__()
         self._features = Features.of(observation_space, keys)
@@ -129,7 +129,7 @@ class GaussianPolicy(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> GaussianAct:
-        """Sample an action chunk for each of N observations, or take the mean of it; see `interfaces.Policy`.
+        """Sample an action chunk for each of N observations, or take its mean; see `vla_trainer.protocols.Policy`.
 
         Raises:
             PolicyNumbersError: an observation, or what the network makes of it, is not finite.
@@ -157,7 +157,7 @@ class GaussianPolicy(nn.Module):
         )
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, *, temperature: float = 1.0) -> GaussianScores:
-        """Score recorded policy steps under the present weights; see `interfaces.Policy`."""
+        """Score recorded policy steps under the present weights; see `vla_trainer.protocols.Policy`."""
         features = inputs["features"].to(self.log_std.device)
         mean, log_std = self._distribution(features, temperature)
         # H = 1/2 log(2 pi e) + log sigma
@@ -165,18 +165,18 @@ class GaussianPolicy(nn.Module):
         return GaussianScores(_log_prob(tokens.to(mean), mean, log_std), entropy, self._values(features))
 
     def observe(self, obs: Observation) -> dict[str, Tensor]:
-        """The inputs that `act` would record, were it deterministic; see `interfaces.Demonstrable`."""
+        """Return the inputs of a deterministic `act`; see `vla_trainer.protocols.Demonstrable`."""
         recorded = torch.from_numpy(self._features.read(obs))
         if self.moments is not None:
             recorded = self.moments.normalize(recorded.to(self.log_std.device)).cpu()
         return {"features": recorded}
 
     def encode(self, actions: NDArray[np.floating]) -> Tensor:
-        """(N, C, A) actions to (N, K) tokens, which are the same numbers."""
+        """Return the tokens (N, K) of actions (N, C, A), which are the same numbers."""
         return torch.from_numpy(np.asarray(actions, dtype=np.float32).reshape(len(actions), -1))
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """What `actor.lr` and `actor.critic_lr` apply to."""
+        """Return the weights that `actor.lr` and `actor.critic_lr` apply to."""
         groups = {"actor": [*self.actor.parameters(), self.log_std]}
         if self.critic is not None:
             groups["critic"] = list(self.critic.parameters())
@@ -200,7 +200,7 @@ class GaussianPolicy(nn.Module):
 
     @classmethod
     def from_pretrained(cls, directory: str | PathLike[str]) -> "GaussianPolicy":
-        """The policy that `save_pretrained` wrote, on the CPU, in eval mode.
+        """Load the policy that `save_pretrained` wrote, on the CPU, in eval mode.
 
         Raises:
             PolicyError: there is none in `directory`, it is damaged, or its weights are not finite.
@@ -214,7 +214,7 @@ class GaussianPolicy(nn.Module):
         except PolicyError:
             raise
         except Exception as error:  # a damaged file makes json, torch and the constructors raise nearly anything
-            # without the error's text: torch's advises to run what the file holds
+            # without the error's text: torch advises to run the file's code
             raise PolicyError(f"{folder} holds no whole GaussianPolicy ({type(error).__name__})") from None
         if bad := not_finite(policy):
             raise PolicyError(f"{folder / WEIGHTS_FILE} holds weights that are not finite: {bad[0]}")
@@ -232,21 +232,21 @@ class GaussianPolicy(nn.Module):
         return policy
 
     def _distribution(self, features: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-        """Mean (B, K) and logarithm of the deviation (K,), both float32 under autocast, too."""
+        """Return the mean (B, K) and the logarithm of the deviation (K,), both float32 also under autocast."""
         return _in_float32(self.actor, features), self.log_std + math.log(temperature)
 
     def _values(self, features: Tensor) -> Tensor | None:
         return None if self.critic is None else _in_float32(self.critic, features).squeeze(-1)
 
     def _to_actions(self, tokens: Tensor) -> NDArray[np.floating]:
-        """(N, K) samples to (N, C, A) actions inside the Box."""
+        """Return actions (N, C, A) inside the Box, of samples (N, K)."""
         samples = tokens.cpu().numpy().astype(self._box.dtype).reshape(-1, *self._box.shape)
         return samples.clip(self._box.low, self._box.high).reshape(len(tokens), -1, self._box.shape[-1])
 
 
 def _in_float32(network: nn.Sequential, features: Tensor) -> Tensor:
-    """The layers one after another, the last in float32: autocast would round means and values to 8 bits, and
-    log-probabilities with them."""
+    """Apply the layers, the last in float32: autocast would round means and values to 8 bits, and log-probabilities
+    with them."""
     *trunk, last = network
     for layer in trunk:
         features = layer(features)
@@ -268,18 +268,18 @@ def _check(what: str, rows: Tensor) -> None:
 
 
 def _noise(mean: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
-    """(N, K) standard normal numbers, of one generator or of one a row."""
+    """Sample (N, K) standard normal numbers, from one generator or from one per row."""
     if generator is None or isinstance(generator, torch.Generator):
         return torch.randn(mean.shape, generator=generator)
-    return torch.stack([torch.randn(mean.shape[1:], generator=one) for one in generator])
+    return torch.stack([torch.randn(mean.shape[1:], generator=of_row) for of_row in generator])
 
 
 def _perceptron(sizes: Sequence[int], gain: float, generator: torch.Generator | None) -> nn.Sequential:
-    """Linear layers with tanh between them; the last has weights of its own `gain`."""
+    """Make linear layers with tanh between them; the last layer's weights have the gain `gain`."""
     layers: list[nn.Module] = []
-    for index, (wide, narrow) in enumerate(pairwise(sizes)):
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = index == len(sizes) - 2
-        layer: nn.Linear = skip_init(nn.Linear, wide, narrow)  # type: ignore[no-untyped-call]
+        layer: nn.Linear = skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
         nn.init.orthogonal_(layer.weight, gain if last else TRUNK_GAIN, generator=generator)
         nn.init.zeros_(layer.bias)
         layers += [layer] if last else [layer, nn.Tanh()]
@@ -297,7 +297,7 @@ def _action_box(space: spaces.Space) -> spaces.Box:
 
 
 def _bounds_to_json(bounds: Any) -> Any:
-    """Nested lists; null where there is no bound, because JSON has no infinity."""
+    """Return nested lists, with null where there is no bound, because JSON has no infinity."""
     if isinstance(bounds, np.ndarray):
         return [_bounds_to_json(bound) for bound in bounds]
     return None if math.isinf(bounds) else float(bounds)

@@ -47,7 +47,7 @@ class EagerUpdate:
             acting: handles of the policy processes that act, by rollout rank.
             learning: handles of those that learn, by actor rank; none of them acts.
             order: what the queue hands out.
-            batch_size: policy steps that complete a step, see `vla_trainer.update.order.whole_groups`.
+            batch_size: policy steps that complete a step, see `vla_trainer.update.batches.whole_groups`.
             iteration: of the run.
         """
         self._queue, self._acting, self._learning = queue, acting, learning

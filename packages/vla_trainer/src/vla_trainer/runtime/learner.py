@@ -8,12 +8,11 @@ from torch import Tensor
 
 from vla_trainer.config.schema import Config
 from vla_trainer.protocols import Policy
+from vla_trainer.schedule import lr_factor, temperature_at
 from vla_trainer.types import Batch
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.optimizer import make_optimizer
+from vla_trainer.update.optimizer import StepGuard, make_optimizer, set_learning_rates
 from vla_trainer.update.policy_gradient import Update
 from vla_trainer.update.ranks import Ranks
-from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
 
 
 class Learner:

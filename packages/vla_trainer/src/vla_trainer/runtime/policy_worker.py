@@ -27,7 +27,7 @@ from vla_trainer.runtime.object_store import Chunk, ObservationRefs, Observation
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
 from vla_trainer.types import Batch
-from vla_trainer.update.moments import move_moments
+from vla_trainer.update.optimizer import move_moments
 
 
 class PolicyWorker:

@@ -1,9 +1,9 @@
-"""Random changes of images: a crop's shift, then brightness, contrast, saturation and hue.
+"""Change images at random: a crop's shift, then brightness, contrast, saturation and hue.
 
 Amounts and order: OpenVLA's `image_aug` (`random_resized_crop` of area 0.9, then four colour changes). The crop is made
 as a shift by what the crop's centre moves; the policy's own centre crop, if it has one, does the rest. The hue is
 turned in the chroma plane of YIQ, where the published code turns it in HSV, so that all colour changes are one affine
-map a image.
+map per image.
 
 Axes: N images, H W pixels, 3 channels.
 """
@@ -22,7 +22,7 @@ FROM_YIQ = torch.linalg.inv(TO_YIQ)
 
 
 def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """(N, H, W, 3) uint8 to the same, each image changed by amounts of its own."""
+    """Return images (N, H, W, 3) uint8, each changed by amounts of its own."""
     pixels = images.permute(0, 3, 1, 2).float()
     if settings.crop_area < 1.0:
         pixels = shift(pixels, (1.0 - math.sqrt(settings.crop_area)) / 2.0, generator)
@@ -32,20 +32,20 @@ def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) 
 
 
 def shift(pixels: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """Move each of (N, 3, H, W) by at most `most` of its side either way, bilinear, edges repeated."""
+    """Move each of (N, 3, H, W) by at most `most` of its side either way; bilinear, edges repeated."""
     count = len(pixels)
-    # affine_grid's units: a image spans [-1, 1]
-    moved = (2.0 * torch.rand((count, 2), generator=generator) - 1.0) * 2.0 * most
+    # affine_grid's units: an image spans [-1, 1]
+    offset = (2.0 * torch.rand((count, 2), generator=generator) - 1.0) * 2.0 * most
     theta = torch.eye(2, 3).repeat(count, 1, 1)
-    theta[:, :, 2] = moved
+    theta[:, :, 2] = offset
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def colour_maps(mean: Tensor, settings: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Matrices (N, 3, 3) and offsets (N, 3) that change each image's colours; pixels are 0 to 255.
+    """Return matrices (N, 3, 3) and offsets (N, 3) that change each image's colours; pixels are 0 to 255.
 
-    `mean` (N, 3) is each image's mean colour, which contrast leaves where it is.
+    `mean` (N, 3) is each image's mean colour, which contrast does not change.
     """
     count = len(mean)
 

@@ -23,10 +23,10 @@ from vla_trainer.provenance import provenance_of
 
 STATISTICS_FILE = "dataset_statistics.json"
 """Beside a dataset's folder `data`, in the layout of published OpenVLA checkpoints."""
+INTENDED_KEYS = ("intended_action", "meant_action")
+"""Entries of an episode's infos that hold the intended actions: the present name, and the one before it."""
 BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError)
 """What Minari and h5py raise on damaged files."""
-INTENDED_ACTION_KEYS = ("intended_action", "meant_action")
-"""Of infos: present and old name of a demonstrator's actions without noise."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Demonstration:
     """One episode of T steps."""
 
     observations: Any
-    """(T, ...), an array or a dict of them; what was seen before each action."""
+    """(T, ...), an array or a dict of them: the observation before each action."""
     actions: NDArray[np.floating]
     """(T, A), as executed."""
-    meant: NDArray[np.floating] | None = None
-    """(T, A), without what the demonstrator added to them; None where the dataset has no infos["intended_action"]."""
+    intended: NDArray[np.floating] | None = None
+    """(T, A), without the noise and disturbances that were added; None where the dataset does not have them."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class Demonstrations:
     episodes: tuple[int, ...]
     """Their ids."""
     steps: int
-    """Of all of them."""
+    """Of all episodes."""
     tasks: int
-    """That they are of; 1 where episodes do not say."""
+    """How many; 1 where episodes name none."""
     split: str | None
-    """Of which initial states, if it says."""
+    """Of the initial states, where all episodes name the same."""
     statistics: tuple[str, dict[str, Any]] | None
     """Name and entry of its `dataset_statistics.json`, if there is one."""
 
     def __iter__(self) -> Iterator[Demonstration]:
-        """Read one after the other.
+        """Read one episode after another.
 
         Raises:
             DatasetError: an episode is missing, cut off or damaged, or has a number that is not finite.
@@ -72,18 +72,17 @@ class Demonstrations:
                 if lost := set(_parts(self.dataset.observation_space)) - set(_parts(episode.observations)):
                     raise KeyError(f"no observations[{lost.pop()!r}]")
                 observations = _until(episode.observations, len(actions))
-                key, meant = _meant(episode.infos, actions)
+                key, intended = _intended(episode.infos, actions)
             except BROKEN as error:
                 raise DatasetError(f"{self.name}: episode {number} is cut off or damaged ({_short(error)})") from error
-            recorded = {"actions": actions, f'infos["{key}"]': meant}
-            named = [*recorded.items(), *float_arrays(observations, "observations")]
-            for what, values in named:
+            recorded = [("actions", actions), (f'infos["{key}"]', intended)]
+            for name, values in [*recorded, *float_arrays(observations, "observations")]:
                 if values is not None and (bad := first_bad(values)) is not None:
                     raise DatasetError(
-                        f"{self.name}: episode {number}, step {bad[0]}: {what}{index_text(bad)} is {values[bad]}; "
+                        f"{self.name}: episode {number}, step {bad[0]}: {name}{index_text(bad)} is {values[bad]}; "
                         "demonstrations must be finite"
                     )
-            yield Demonstration(observations, actions, meant)
+            yield Demonstration(observations, actions, intended)
 
     def __str__(self) -> str:
         return f"{self.name}: {len(self.episodes)} demonstrations of {self.tasks} task(s), {self.steps:,} steps"
@@ -103,7 +102,7 @@ def open_demonstrations(settings: SFT, envs: VectorEnv) -> Demonstrations:
     _check_actions(name, dataset, envs)
     _check_observations(name, dataset, envs)
     try:
-        metadata = [dict(one) for one in dataset.storage.get_episode_metadata(dataset.episode_indices)]
+        metadata = [dict(entry) for entry in dataset.storage.get_episode_metadata(dataset.episode_indices)]
         numbers = [int(number) for number in dataset.episode_indices]
     except BROKEN as error:
         raise DatasetError(f"{name}: its episodes cannot be listed ({_short(error)})") from error
@@ -190,29 +189,29 @@ def _check_observations(name: str, dataset: Any, envs: VectorEnv) -> None:
 
 
 def _check_assets(name: str, metadata: list[dict[str, Any]], envs: VectorEnv) -> None:
-    here = provenance_of(envs)
-    if here.assets is None:
+    env = provenance_of(envs)
+    if env.assets is None:
         return
-    for one in metadata:
-        assets, version = _plain(one.get("asset_set")), _plain(one.get("asset_version"))
+    for episode in metadata:
+        assets, version = _plain(episode.get("asset_set")), _plain(episode.get("asset_version"))
         if assets is None:
             continue
         # a folder and the downloaded set are the same where their contents, and so their versions, are
-        same = assets == here.assets or (bool(version) and version == here.assets_version)
-        if not same or (version and here.assets_version and version != here.assets_version):
+        same = assets == env.assets or (bool(version) and version == env.assets_version)
+        if not same or (version and env.assets_version and version != env.assets_version):
             raise DatasetError(
                 f'{name} is of the asset set "{assets}" (version {version or "unknown"}); the environment has '
-                f'"{here.assets}" (version {here.assets_version or "unknown"}): choose it by env.assets'
+                f'"{env.assets}" (version {env.assets_version or "unknown"}): choose it by env.assets'
             )
 
 
 def _choose(name: str, metadata: list[dict[str, Any]], per_task: int | None, envs: VectorEnv) -> tuple[list[int], int]:
-    """Rows of the episodes that are used, and of how many tasks they are."""
+    """Return the rows of the episodes that are used, and how many tasks they are of."""
     available = envs.metadata.get("init_states")
     taken: Counter[Any] = Counter()
     rows = []
-    for row, one in enumerate(metadata):
-        task = _plain(one.get("task_id"))
+    for row, episode in enumerate(metadata):
+        task = _plain(episode.get("task_id"))
         if available is not None and task is not None and task not in available:
             continue  # of a task that env.task leaves out
         if per_task is None or taken[task] < per_task:
@@ -240,19 +239,19 @@ def _statistics(path: Path) -> tuple[str, dict[str, Any]] | None:
     return str(key), entry
 
 
-def _meant(infos: Any, actions: NDArray[np.floating]) -> tuple[str | None, NDArray[np.floating] | None]:
-    """Return the key and the values of the intended actions, under the new name or else the old."""
-    key = next((name for name in INTENDED_ACTION_KEYS if infos and name in infos), None)
-    if key is None:
-        return None, None
-    meant = np.asarray(infos[key])
-    if meant.shape != actions.shape:
-        raise ValueError(f'infos["{key}"] has shape {meant.shape}, actions have {actions.shape}')
-    return key, meant
+def _intended(infos: Any, actions: NDArray[np.floating]) -> tuple[str, NDArray[np.floating] | None]:
+    """Return the intended actions and the key that they were found at; None where there are none."""
+    for key in INTENDED_KEYS:
+        if infos and key in infos:
+            intended = np.asarray(infos[key])
+            if intended.shape != actions.shape:
+                raise ValueError(f'infos["{key}"] has shape {intended.shape}, actions have {actions.shape}')
+            return key, intended
+    return INTENDED_KEYS[0], None
 
 
 def _until(observations: Any, steps: int) -> Any:
-    """Without the observation after the last action."""
+    """Return observations without the one after the last action."""
     if isinstance(observations, Mapping):
         return {key: _until(value, steps) for key, value in observations.items()}
     if len(observations) < steps:
@@ -261,7 +260,7 @@ def _until(observations: Any, steps: int) -> Any:
 
 
 def _parts(space: Any) -> Mapping[Any, Any]:
-    """Of a space or of observations, by key; None where they are no dict."""
+    """Return the parts of a space or of observations by key, which is None where they are no dict."""
     if isinstance(space, spaces.Dict):
         return space.spaces
     return space if isinstance(space, Mapping) else {None: space}

@@ -1,12 +1,12 @@
-"""Optimizer steps on demonstrated policy steps.
+"""Take optimizer steps on demonstrated policy steps.
 
-batch --micro-batches--> policy --> cross-entropy of the demonstrated tokens, or L1 --> clip by norm --StepGuard--> step
+batch --micro-batches--> policy --> cross-entropy of demonstrated tokens, or L1 --> clip by norm --StepGuard--> step
 """
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -15,9 +15,8 @@ from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Actor
 from vla_trainer.protocols import Policy
 from vla_trainer.sft.loader import DemoBatch
-from vla_trainer.update.finite import StepGuard, check_weights
-
-Autocast = Callable[[], AbstractContextManager[object]]
+from vla_trainer.update.optimizer import StepGuard, check_weights, clip_gradients
+from vla_trainer.update.policy_gradient import Autocast
 
 
 def fit(
@@ -29,7 +28,7 @@ def fit(
     autocast: Autocast = nullcontext,
     guard: StepGuard | None = None,
 ) -> dict[str, float]:
-    """Take `settings.optimizer_steps` steps, one a batch; returns metrics, means over the steps.
+    """Take `settings.optimizer_steps` steps, one a batch; return metrics, means over the steps.
 
     The gradient of a step does not depend on `actor.micro_batch_size`.
 
@@ -50,13 +49,13 @@ def fit(
     groups = optimizer.param_groups
     weights = [weight for group in groups for weight in group["params"]]
     sums: dict[str, float] = defaultdict(float)
-    waited = decided = 0.0
+    waited = policy_steps = 0.0
     taken = 0
-    begin = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(settings.optimizer_steps):
-        asked = time.perf_counter()
+        requested = time.perf_counter()
         batch = next(batches)
-        waited += time.perf_counter() - asked
+        waited += time.perf_counter() - requested
         optimizer.zero_grad(set_to_none=True)
         parts: list[tuple[str, float]] = []
         for part in torch.split(torch.arange(len(batch.targets)), actor.micro_batch_size):
@@ -68,14 +67,14 @@ def fit(
             (loss * share).backward()  # type: ignore[no-untyped-call]
             for name, value in ({"loss": loss.item()} | measured).items():
                 parts.append((name, value * share))
-        norm = torch.nn.utils.clip_grad_norm_(weights, actor.max_grad_norm).item()
+        norm = clip_gradients(weights, actor.max_grad_norm)
         epochs = batch.epochs
         if not guard.allows({"grad_norm": norm, "loss": sum(value for name, value in parts if name == "loss")}):
             optimizer.zero_grad(set_to_none=True)
             continue
         optimizer.step()
         taken += 1
-        decided += len(batch.targets)
+        policy_steps += len(batch.targets)
         for name, value in [*parts, ("grad_norm", norm)]:
             sums[f"actor/{name}"] += value
     check_weights(policy, "the weights after the optimizer steps", trained_only=True)
@@ -86,22 +85,22 @@ def fit(
         "actor/skipped_steps": float(settings.optimizer_steps - taken),
         "data/epochs": epochs,
         "time/data": waited,
-        "throughput/policy_steps_per_second": decided / (time.perf_counter() - begin),
+        "throughput/policy_steps_per_second": policy_steps / (time.perf_counter() - start),
     }
 
 
 def _loss(
     policy: Policy, kind: str, inputs: dict[str, Tensor], targets: Tensor, learned: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
-    """Mean over what is learned, and metrics of the same."""
+    """Return the mean loss over the learned actions, and metrics of the same."""
     if kind == "l1":
-        given: Tensor = policy.regress(inputs)  # type: ignore[attr-defined]
-        return _mean((given.float() - targets.to(given.device)).abs(), learned), {}
+        actions: Tensor = policy.regress(inputs)  # type: ignore[attr-defined]
+        return _mean((actions.float() - targets.to(actions.device)).abs(), learned), {}
     out = policy.evaluate(inputs, targets)
     # the mean negative log-probability of the demonstrated tokens is their cross-entropy
     return -_mean(out.log_probs.float(), learned), {"entropy": _mean(out.entropy.float(), learned).item()}
 
 
 def _mean(values: Tensor, learned: Tensor) -> Tensor:
-    """Of numbers (B, K) or (B, C, A), those of one action after those of the other, over the actions learned (B, C)."""
+    """Return the mean of numbers (B, K) or (B, C, A), action after action, over the actions learned (B, C)."""
     return values.reshape(*learned.shape, -1)[learned.to(values.device)].mean()

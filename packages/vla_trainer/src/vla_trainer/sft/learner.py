@@ -3,14 +3,13 @@
 from vla_trainer.config.schema import Config
 from vla_trainer.report import CountProgress
 from vla_trainer.runtime.local_policy import LocalPolicy
+from vla_trainer.schedule import lr_factor
 from vla_trainer.sft.dataset import open_demonstrations
 from vla_trainer.sft.fit import fit
 from vla_trainer.sft.loader import Loader
 from vla_trainer.sft.policy_steps import PolicySteps
 from vla_trainer.sft.targets import Targets
-from vla_trainer.update.finite import StepGuard
-from vla_trainer.update.optimizer import make_optimizer
-from vla_trainer.update.schedule import lr_factor, set_learning_rates
+from vla_trainer.update.optimizer import StepGuard, make_optimizer, set_learning_rates
 
 
 class DemonstrationLearner(LocalPolicy):

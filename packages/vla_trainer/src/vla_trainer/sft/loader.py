@@ -1,7 +1,7 @@
-"""Batches of demonstrated policy steps, prepared by threads ahead of the trainer.
+"""Prepare batches of demonstrated policy steps in threads, ahead of the trainer.
 
-Which policy steps a batch has and how its images and actions are changed follow from the seed and the batch's number
-alone, whatever the number of threads and wherever a run goes on.
+A batch's policy steps and the changes to its images and actions follow from the seed and the batch's number alone,
+whatever the number of threads and wherever a run goes on.
 
 Axes: F policy steps, B of a batch, K tokens of a policy step.
 """
@@ -26,12 +26,12 @@ from vla_trainer.sft.policy_steps import PolicySteps
 from vla_trainer.sft.targets import Targets
 
 AHEAD = 2
-"""Batches that each thread has ready or under way."""
+"""Batches per thread that are ready or being prepared."""
 
 
 @dataclass(frozen=True)
 class DemoBatch:
-    """B policy steps."""
+    """A batch of B policy steps."""
 
     inputs: Mapping[str, Tensor]
     """What the policy reads: CPU tensors (B, ...)."""
@@ -44,7 +44,7 @@ class DemoBatch:
 
 
 class Loader:
-    """Batches without end; `close` ends the threads."""
+    """Make batches without end; `close` ends the threads."""
 
     def __init__(
         self,
@@ -59,23 +59,23 @@ class Loader:
     ) -> None:
         """
         Args:
-            policy steps: what was demonstrated.
+            policy_steps: the demonstrated ones.
             policy: makes its inputs of observations.
-            targets: what the policy is to give for each policy step.
+            targets: of each policy step.
             batch_size: B.
             seed: of order, augmentation and noise.
-            augmentation: None: images are shown as they are.
-            threads: that prepare batches.
+            augmentation: None: images are not changed.
+            threads: how many prepare batches.
         """
         self._policy_steps, self._policy, self._targets = policy_steps, policy, targets
         self._size, self._seed, self._augmentation = batch_size, seed, augmentation
         self._pool = ThreadPoolExecutor(threads, "demonstrations")
-        _use_one_processor_each(self._pool, threads)
+        _use_one_core_each(self._pool, threads)
         self._ahead = threads * AHEAD
         self._order = lru_cache(maxsize=4)(self._shuffled)
 
     def batches(self, first: int) -> Generator[DemoBatch]:
-        """Batches number `first` (from 0) and after it, in order."""
+        """Yield batch number `first` (from 0) and those after it, in order."""
         pending: deque[Future[DemoBatch]] = deque()
         number = first
         try:
@@ -89,7 +89,7 @@ class Loader:
                 future.cancel()
 
     def batch(self, number: int) -> DemoBatch:
-        """Batch `number`, from 0."""
+        """Prepare batch `number`, from 0."""
         rows = self.rows(number)
         observations = self._policy_steps.observations(rows)
         if self._augmentation is not None:
@@ -101,9 +101,9 @@ class Loader:
         return DemoBatch(inputs, targets, torch.from_numpy(self._policy_steps.learned[rows]), epochs)
 
     def rows(self, number: int) -> NDArray[np.intp]:
-        """(B,) the policy steps of batch `number`: one random order of all after the other, cut into batches."""
-        at = np.arange(number * self._size, (number + 1) * self._size)
-        epochs, places = np.divmod(at, len(self._policy_steps))
+        """Return (B,): the policy steps of batch `number`; random orders of all, in a row, are cut into batches."""
+        position = np.arange(number * self._size, (number + 1) * self._size)
+        epochs, places = np.divmod(position, len(self._policy_steps))
         return np.concatenate([self._order(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)])
 
     def close(self) -> None:
@@ -114,23 +114,23 @@ class Loader:
         return np.random.default_rng((self._seed, 0, epoch)).permutation(len(self._policy_steps))
 
 
-def _use_one_processor_each(pool: ThreadPoolExecutor, threads: int) -> None:
-    """Start the threads, and let torch's operations in them not have teams of their own, which would spin beside the
+def _use_one_core_each(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Start the threads and keep torch's operations in each to one core: their own pools would compete with the
     trainer's."""
-    others, together = torch.get_num_threads(), Barrier(threads)
+    others, all_started = torch.get_num_threads(), Barrier(threads)
 
     def begin(_: int) -> None:
-        torch.get_num_threads()  # a thread's first call takes over the common number, also after it has set its own
+        torch.get_num_threads()  # a thread's first call takes the process-wide number, even after it has set its own
         torch.set_num_threads(1)
-        together.wait()
+        all_started.wait()
 
     list(pool.map(begin, range(threads)))
-    # torch keeps the number for each thread, and the last one set for threads that are yet to come
+    # torch keeps the number per thread, and the last one set for later threads
     torch.set_num_threads(others)
 
 
 def _augmented(observations: Any, settings: Augmentation, generator: torch.Generator) -> Any:
-    """With each array of images (B, H, W, 3) uint8 changed."""
+    """Return observations with each array of images (B, H, W, 3) uint8 changed."""
     if isinstance(observations, Mapping):
         return {key: _augmented(observations[key], settings, generator) for key in observations}
     if isinstance(observations, np.ndarray) and observations.dtype == np.uint8 and observations.ndim == 4:

@@ -1,4 +1,4 @@
-"""What a policy is to do in each moment of the demonstrations: the next C actions.
+"""Cut demonstrations into policy steps: an observation and the next C actions.
 
 Axes: T steps of an episode, F policy steps of all episodes, C actions a chunk, A action dimensions.
 """
@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from vla_trainer.errors import DatasetError
 from vla_trainer.sft.dataset import Demonstration
 
-DISTURBED = 0.1
-"""How far an executed number is from the meant one where the step counts as disturbed: a shove, not a tremor."""
+DISTURBANCE_THRESHOLD = 0.1
+"""A step whose executed action is further than this from the intended one, in any number, is disturbed; what is below
+is action noise."""
 
 OnEpisode = Callable[[int], None]
-"""Takes how many episodes have been read."""
+"""Called with the number of episodes that have been read."""
 
 
 def kept_steps(actions: NDArray[np.floating], noop_threshold: float | None) -> NDArray[np.intp]:
-    """Indices of the steps that are not no-ops, of actions (T, A).
+    """Return the indices of the steps of actions (T, A) that are not no-ops.
 
     A no-op (OpenVLA, `regenerate_libero_dataset.py::is_noop`) moves nothing: the norm of its numbers but the last is
     below the threshold, and its last, the gripper's, is that of the last step that is kept; until there is one, only
-    the former counts. All steps where `noop_threshold` is None.
+    the former counts. All steps are kept where `noop_threshold` is None.
     """
     if noop_threshold is None:
         return np.arange(len(actions))
@@ -40,36 +41,36 @@ def kept_steps(actions: NDArray[np.floating], noop_threshold: float | None) -> N
 
 
 def chunk_targets(actions: NDArray[np.floating], chunk: int) -> NDArray[np.float32]:
-    """(T, A) to (T, C, A): at each step its action and the C - 1 after it; past the end the last one is repeated."""
-    at = np.arange(len(actions))[:, None] + np.arange(chunk)
-    return np.asarray(actions[np.minimum(at, len(actions) - 1)], dtype=np.float32)
+    """Return (T, C, A): each step's action and the C - 1 after it; past the end the last action is repeated."""
+    index = np.arange(len(actions))[:, None] + np.arange(chunk)
+    return np.asarray(actions[np.minimum(index, len(actions) - 1)], dtype=np.float32)
 
 
-def foreseeable(actions: NDArray[np.floating], meant: NDArray[np.floating], chunk: int) -> NDArray[np.bool_]:
-    """(T, C): which actions of each step's chunk answer to what is seen there.
+def foreseeable(actions: NDArray[np.floating], intended: NDArray[np.floating], chunk: int) -> NDArray[np.bool_]:
+    """Return (T, C): which actions of each step's chunk follow from that step's observation.
 
-    What a demonstrator means to do at a disturbed step still does; what comes after it answers to the disturbance,
-    which nobody could foresee.
+    The intended action of a disturbed step does; later ones correct the disturbance, which the observation before it
+    does not show.
     """
-    disturbed = np.abs(actions - meant).max(axis=-1) > DISTURBED
-    at = np.arange(len(actions))[:, None] + np.arange(chunk)
+    disturbed = np.abs(actions - intended).max(axis=-1) > DISTURBANCE_THRESHOLD
+    index = np.arange(len(actions))[:, None] + np.arange(chunk)
     # past the end nothing is disturbed
-    before = np.append(disturbed, False)[np.minimum(at, len(actions))].cumsum(axis=1)
-    return np.concatenate([np.ones((len(actions), 1), dtype=bool), before[:, :-1] == 0], axis=1)
+    disturbances = np.append(disturbed, False)[np.minimum(index, len(actions))].cumsum(axis=1)
+    return np.concatenate([np.ones((len(actions), 1), dtype=bool), disturbances[:, :-1] == 0], axis=1)
 
 
 class PolicySteps:
-    """All policy steps of some demonstrations, to be gathered in any order.
+    """All policy steps of some demonstrations, which can be gathered in any order.
 
-    Images are kept decoded in a temporary file without a name, mapped into memory: the operating system keeps of it
-    what fits, and it is gone when the process is, however it ends.
+    Images are kept decoded in a nameless temporary file that is mapped into memory: the operating system caches what
+    fits, and the file is gone when the process ends, however it ends.
     """
 
     def __init__(
-        self, columns: Mapping[str | None, Any], chunks: NDArray[np.float32], learned: NDArray[np.bool_]
+        self, observations: Mapping[str | None, Any], chunks: NDArray[np.float32], learned: NDArray[np.bool_]
     ) -> None:
         """Use `read`."""
-        self._columns = columns
+        self._observations = observations
         self.chunks = chunks
         """(F, C, A) float32, in the environment's units."""
         self.learned = learned
@@ -87,7 +88,7 @@ class PolicySteps:
         chunk: int | None,
         keys: Sequence[str] | None,
         noop_threshold: float | None = None,
-        imitate: Literal["executed", "meant"] = "executed",
+        imitate: Literal["executed", "intended"] = "executed",
         on_episode: OnEpisode | None = None,
     ) -> "PolicySteps":
         """Read demonstrations once.
@@ -96,65 +97,65 @@ class PolicySteps:
             demonstrations: of `open_demonstrations`.
             steps: how many they have in all.
             chunk: C; None for an environment without chunks, whose actions are then (F, 1, A).
-            keys: which parts of a dict of observations are kept; None: of observations that are no dict.
+            keys: which parts of a dict of observations are kept; None: observations are no dict.
             noop_threshold: see `kept_steps`.
-            imitate: "meant": where demonstrations say what was meant, that, as far as it is `foreseeable`.
-            on_episode: called after each.
+            imitate: "intended": intended actions where demonstrations have them, as far as they are `foreseeable`.
+            on_episode: called after each episode.
 
         Raises:
             DatasetError: a demonstration is damaged, none has a step that is kept, or the disk cannot hold their
                 images.
         """
-        columns: dict[str | None, Any] = {}
+        observations: dict[str | None, Any] = {}
         chunks: list[NDArray[np.float32]] = []
         learned: list[NDArray[np.bool_]] = []
         filled = 0
-        for number, one in enumerate(demonstrations, 1):
-            rows = kept_steps(one.actions, noop_threshold)
-            parts = one.observations if keys is not None else {None: one.observations}
+        for number, demonstration in enumerate(demonstrations, 1):
+            rows = kept_steps(demonstration.actions, noop_threshold)
+            parts = demonstration.observations if keys is not None else {None: demonstration.observations}
             for key in keys if keys is not None else (None,):
                 values = parts[key]
                 if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
-                    if key not in columns:
-                        columns[key] = _array((steps, *values.shape[1:]), values.dtype)
-                    columns[key][filled : filled + len(rows)] = values[rows]
+                    if key not in observations:
+                        observations[key] = _array((steps, *values.shape[1:]), values.dtype)
+                    observations[key][filled : filled + len(rows)] = values[rows]
                 else:
-                    columns.setdefault(key, []).extend(_text(values[row]) for row in rows)
+                    observations.setdefault(key, []).extend(_text(values[row]) for row in rows)
             if len(rows):
-                executed = one.actions[rows]
-                shown = executed if one.meant is None or imitate == "executed" else one.meant[rows]
-                chunks.append(chunk_targets(shown, chunk or 1))
-                learned.append(foreseeable(executed, shown, chunk or 1))
+                executed, intended = demonstration.actions[rows], demonstration.intended
+                target = executed if intended is None or imitate == "executed" else intended[rows]
+                chunks.append(chunk_targets(target, chunk or 1))
+                learned.append(foreseeable(executed, target, chunk or 1))
             filled += len(rows)
             if on_episode is not None:
                 on_episode(number)
         if not filled:
             raise DatasetError("the demonstrations have no step that is not a no-op; see algorithm.noop_threshold")
-        return cls(columns, np.concatenate(chunks), np.concatenate(learned))
+        return cls(observations, np.concatenate(chunks), np.concatenate(learned))
 
     def observations(self, rows: NDArray[np.intp]) -> Any:
-        """The observations of some policy steps, batched as a vector environment's; arrays are copies."""
+        """Return the observations of some policy steps, batched as a vector environment's; arrays are copies."""
         taken = {
-            key: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
-            for key, column in self._columns.items()
+            key: values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+            for key, values in self._observations.items()
         }
         return taken.get(None, taken)
 
 
 def _array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Room for images in a file, for anything smaller in memory."""
+    """Allocate images in a file, anything smaller in memory."""
     size = math.prod(shape) * dtype.itemsize
     if len(shape) < 4 or size == 0:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile() as file:
         try:
-            # a mapped file that outgrows the disk kills the process: its room is taken before
+            # a mapped file that outgrows the disk kills the process: its space is allocated before
             os.posix_fallocate(file.fileno(), 0, size)
         except AttributeError:  # not on every system
             file.truncate(size)
         except OSError as error:
             raise DatasetError(
-                f"the demonstrations' images take {size / 2**30:.1f} GiB, which {tempfile.gettempdir()} has not "
+                f"the demonstrations' images take {size / 2**30:.1f} GiB, which {tempfile.gettempdir()} does not have "
                 f"({error.strerror}); choose another disk by the variable TMPDIR"
             ) from error
         return np.memmap(file, dtype, "r+", shape=shape)

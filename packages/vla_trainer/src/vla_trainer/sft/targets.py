@@ -1,4 +1,4 @@
-"""What a policy is to give for demonstrated actions.
+"""Encode demonstrated actions as the targets of a policy.
 
 Axes: F policy steps, B of a batch, C actions a chunk, A action dimensions, K tokens of a policy step.
 """
@@ -13,11 +13,11 @@ from vla_trainer.protocols import Policy
 
 
 class Targets:
-    """Tokens of demonstrated actions, or normalized actions for an L1 head; with noise that is drawn anew each time.
+    """Tokens of demonstrated actions, or normalized actions for an L1 head; with noise that is sampled anew each time.
 
-    A policy that learns few demonstrations by heart puts nearly all of a token's probability on one of its 256 bins,
-    and what it then tries out is chance: the rare bin far off. Noise on the actions that it learns spreads its
-    distributions over the bins around: what it samples differs by small amounts, and neighbours become likely together.
+    A policy that memorizes few demonstrations puts nearly all of a token's probability on one of its 256 bins; what it
+    explores is then a rare bin far off. Noise on the targets spreads its distributions over the neighbouring bins:
+    samples differ by small amounts.
     """
 
     def __init__(self, policy: Policy, loss: str, chunks: NDArray[np.float32], noise: float = 0.0) -> None:
@@ -50,7 +50,7 @@ class Targets:
             )
 
     def of(self, rows: NDArray[np.intp], rng: np.random.Generator) -> Tensor:
-        """(B, K) tokens, or (B, C, A) normalized actions, of some policy steps."""
+        """Return (B, K) tokens, or (B, C, A) normalized actions, of some policy steps."""
         if not self._deviation.any():
             return self._exact[torch.from_numpy(rows)]
         chunks = self._chunks[rows]

@@ -1,2 +1,3 @@
-"""Move the weights: the optimizer (optimizer.py) and the epochs over a batch (policy_gradient.py), on one rank or on
-several (ranks.py, micro_batches.py, sharding.py)."""
+"""Move the weights: one iteration's epochs over a batch (policy_gradient.py), which is cut into optimizer steps, ranks
+and micro-batches (batches.py); the optimizer and what it refuses (optimizer.py); several processes that take one update
+together (ranks.py), and weights that are spread over them (sharding.py)."""

@@ -5,7 +5,7 @@
                                          gradients add up v
                             clip by norm --StepGuard--> optimizer.step, or skip it
 
-On several ranks each evaluates its own rows of every step, and gradients and metrics are added up:
+On several ranks each evaluates its own rows of every step, and gradients and metrics are summed:
 
     the same batch, the same shuffle, the same shares --rows_of_ranks--> a rank's rows --> as above --> sum over ranks
 
@@ -23,51 +23,50 @@ import torch
 from torch import Tensor
 
 from vla_trainer.advantage.grpo import all_equal
-from vla_trainer.algorithms import GRPO, PPO, Level, PolicyGradient
+from vla_trainer.algorithms import Level, PolicyGradient
 from vla_trainer.config.schema import Actor
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.loss.ratio import clamped
 from vla_trainer.protocols import Policy
 from vla_trainer.types import Batch
-from vla_trainer.update.finite import StepGuard, check_weights
-from vla_trainer.update.levels import at_level, entries, token_mask
-from vla_trainer.update.micro_batches import micro_batches
-from vla_trainer.update.optimizer import clip_gradients
-from vla_trainer.update.order import shuffled, whole_groups
+from vla_trainer.update.batches import at_level, entries, micro_batches, shuffled, token_mask, whole_groups
+from vla_trainer.update.optimizer import StepGuard, check_weights, clip_gradients
 from vla_trainer.update.ranks import Ranks
 
 NORMALIZE_EPSILON = 1e-8
 """Added to the deviation of the advantages, as PPO2 does."""
 
-INITIAL = "initial_ratio_error"
-"""Of the metrics of the first step the one that is the largest of all ranks and micro-batches, not their sum."""
+INITIAL_RATIO_ERROR = "initial_ratio_error"
+"""The metric of the first step that is the largest of all ranks and micro-batches, not their sum."""
 
 Autocast = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
-class _Began:
-    """What the weights say that the update begins with, where others acted."""
+class _Data:
+    """A batch and what its policy steps are compared with; tensors are (B, ...)."""
 
-    log_probs: Tensor
-    """(B, K)."""
-    cap: float
-    """Of importance weights."""
+    batch: Batch
+    advantages: Tensor
+    reference: Tensor | None
+    """(B, K) log-probabilities of the reference policy."""
+    proximal: Tensor | None = None
+    """(B, K) log-probabilities of the weights that the update begins with, where older ones acted."""
+    importance_cap: float = math.inf
+    """The largest importance weight, proximal over behavior probability."""
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What one optimizer step knows of its rows before they are cut into micro-batches; all (B, ...)."""
+    """What is known of an optimizer step before it is cut into micro-batches."""
 
-    advantages: Tensor
-    reference: Tensor | None
-    """(B, K) log-probabilities of the reference policy."""
-    began: _Began | None
+    rows: Tensor
+    """Of the batch."""
     shares: dict[str, Tensor]
-    """By level: the share (B,) of each entry in the mean over the step; "policy step": of each policy step."""
+    """By level: the share of each row's entries in the mean over the step; "policy_step": of each row."""
     counts: dict[str, float]
     """By level: how many entries the step has."""
-    initial: bool = False
+    initial: bool
     """No weight has moved since the policy acted."""
 
 
@@ -89,7 +88,7 @@ def update(
 
 
 class Update:
-    """The update of one iteration. Its first steps may be taken while the rest of the batch is still collected.
+    """The update of one iteration. Its first steps may be eager: taken while the rest of the batch is collected.
 
     The gradient of one optimizer step does not depend on `actor.micro_batch_size`: each entry's share in the mean is
     fixed before the batch is cut. Nor does it depend on how many ranks there are: all make the same calls, with the
@@ -119,7 +118,7 @@ class Update:
             algorithm, actor: sections of the config.
             temperature: that the actions were sampled at.
             action_dim: A.
-            reference: what `algorithm.kl_coef` measures the distance from; needed where that is above 0.
+            reference: the policy that `algorithm.kl_coef` measures the distance from; needed where that is above 0.
             critic_only: move only the group "critic".
             autocast: makes the context of every forward pass.
             ranks: the processes that share the work; None: this one alone.
@@ -146,44 +145,53 @@ class Update:
         """Metrics of the steps that were taken, and of the one that `target_kl` stopped at."""
         self._skipped = 0
         self._initial: dict[str, float] = {}
-        """What is measured before the first step alone."""
+        """What is measured at the first step alone."""
         self._epoch = 1
         self._stopped = False
-        self._begun = 0
+        self._eager_episodes = 0
+        """Episodes below this number were learned from by `begin`."""
 
     def begin(self, batch: Batch) -> None:
-        """Take the next step of the first epoch, on all of `batch`: a part of what `run` gets, the one after those that
-        were begun with before. For `actor.batch_order=groups`. Raises TrainingDivergedError, as `run` does."""
-        self._begun = int(batch.episode[-1]) + 1
-        if not self._stopped:
-            self._step(1, batch, torch.arange(len(batch)), batch.advantages, self._of_reference(batch), None)
-
-    def run(self, batch: Batch, generator: torch.Generator, importance_cap: float | None = None) -> dict[str, float]:
-        """Take what is left of the epochs; returns the mean of each `actor/*` metric over the steps.
+        """Take the next step of the first epoch eagerly, on all of `batch`; for `actor.batch_order=groups`.
 
         Args:
-            batch: at least one policy step. Of `inputs`, a rank asks only for the rows that it evaluates.
+            batch: the part of what `run` gets that follows those of earlier calls.
+
+        Raises:
+            TrainingDivergedError: as `run`.
+        """
+        self._eager_episodes = int(batch.episode[-1]) + 1
+        if not self._stopped:
+            self._step(1, _Data(batch, batch.advantages, self._reference_log_probs(batch)), torch.arange(len(batch)))
+
+    def run(self, batch: Batch, generator: torch.Generator, importance_cap: float | None = None) -> dict[str, float]:
+        """Take what is left of the epochs; return the mean of each `actor/*` metric over the steps.
+
+        Args:
+            batch: at least one policy step. Of `inputs`, a rank reads only the rows that it evaluates.
             generator: shuffles.
-            importance_cap: not None: older weights acted than those that the update begins with. The ratio is measured
-                from the latter, and each entry weighs as their probability over that of the weights that acted, at
-                most this much (decoupled PPO: Hilton et al. 2021, arXiv:2110.00641; truncated as in IMPALA, Espeholt
-                et al. 2018, arXiv:1802.01561).
+            importance_cap: None: the weights that the update begins with acted. Else an older behavior policy did, and
+                the update is decoupled PPO (Hilton et al. 2021, arXiv:2110.00641): ratios are measured from the
+                proximal policy, the weights that the update begins with, and each entry weighs as its proximal over its
+                behavior probability, at most this much (truncated as in IMPALA, Espeholt et al. 2018,
+                arXiv:1802.01561).
 
         Raises:
             TrainingDivergedError: too many steps in a row were skipped, because their gradient's norm or their loss was
                 not finite; or the weights are not finite at the end.
         """
-        algorithm, eager = self._algorithm, len(self._steps)
-        advantages = batch.advantages
-        if isinstance(algorithm, PPO) and algorithm.normalize_advantages and len(batch) > 1:
+        eager, advantages = len(self._steps), batch.advantages
+        if self._algorithm.scales_advantages and len(batch) > 1:
+            # A <- (A - mean A) / (std A + 1e-8)
             advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
-        reference = self._of_reference(batch)
-        began = None if importance_cap is None else _Began(self._log_probs(self._policy, batch), importance_cap)
+        data = _Data(batch, advantages, self._reference_log_probs(batch))
+        if importance_cap is not None:
+            data = replace(data, proximal=self._log_probs(self._policy, batch), importance_cap=importance_cap)
         explained = _explained_variance(batch)
         for epoch, rows in self._order(batch, generator):
             if self._stopped:
                 break
-            self._step(epoch, batch, rows, advantages, reference, began)
+            self._step(epoch, data, rows)
         check_weights(self._policy, "the weights after the update", self._ranks, trained_only=True)
         steps, groups = self._steps, self._optimizer.param_groups
         # nothing was measured where all steps were skipped
@@ -200,48 +208,40 @@ class Update:
         return mean | rates | taken | self._initial | explained
 
     def _order(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
-        """The epoch, from 1, and the rows of each step that is left."""
-        enough, algorithm = self._actor.global_batch_size, self._algorithm
-        for epoch in range(1, algorithm.epochs + 1):
+        """Yield the epoch, from 1, and the rows of each step that is left."""
+        size = self._actor.global_batch_size
+        for epoch in range(1, self._algorithm.epochs + 1):
             if epoch == 1 and self._actor.batch_order == "groups":
-                assert isinstance(algorithm, GRPO)
-                assert enough is not None
-                # what is left: of an episode that was begun with, even if it was collected once more since
-                begun = int((batch.episode < self._begun).sum())
-                groups = batch.episode[begun:] // algorithm.group_size
-                steps: Iterator[Tensor] = (begun + rows for rows in whole_groups(groups, enough))
+                assert batch.group is not None
+                assert size is not None
+                # without the episodes of eager steps, even where one was collected once more since
+                first = int((batch.episode < self._eager_episodes).sum())
+                steps: Iterator[Tensor] = (first + rows for rows in whole_groups(batch.group[first:], size))
             else:
-                steps = shuffled(len(batch), enough, generator)
+                steps = shuffled(len(batch), size, generator)
             for rows in steps:
                 yield epoch, rows
 
-    def _step(
-        self,
-        epoch: int,
-        batch: Batch,
-        rows: Tensor,
-        advantages: Tensor,
-        reference: Tensor | None,
-        began: _Began | None,
-    ) -> None:
+    def _step(self, epoch: int, data: _Data, rows: Tensor) -> None:
+        """Measure one optimizer step, and take it unless it is refused or beyond `target_kl`."""
         algorithm, actor, optimizer = self._algorithm, self._actor, self._optimizer
         optimizer.zero_grad(set_to_none=True)
         metrics: dict[str, float] = defaultdict(float)
-        # where older weights acted, the ratio is not measured from them
-        initial = not self._steps and not self._skipped and began is None
-        step = replace(self._losses.prepare(batch, rows, advantages, reference, began), initial=initial)
+        # where an older behavior policy acted, the ratio is not measured from it
+        initial = not self._steps and not self._skipped and data.proximal is None
+        step = self._losses.prepare(data.batch, rows, initial=initial)
         ranks, errors = self._ranks, [0.0]
-        for part, counts in micro_batches(batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
+        for part, counted in micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
             with self._autocast():
-                loss, measured = self._losses.of(batch, step, rows, part, counts)
+                loss, measured = self._losses.compute(data, step, part, counted)
             loss.backward()  # type: ignore[no-untyped-call]
-            errors.append(measured.pop(INITIAL, 0.0))
+            errors.append(measured.pop(INITIAL_RATIO_ERROR, 0.0))
             for name, value in measured.items():
                 metrics[name] += value
         metrics = ranks.sum(metrics)
         self._epoch = epoch
         if initial and math.isfinite(error := ranks.max(float(torch.tensor(errors).max()))):
-            self._initial = {f"actor/{INITIAL}": error}
+            self._initial = {f"actor/{INITIAL_RATIO_ERROR}": error}
         if self._critic_only:
             for group in optimizer.param_groups:
                 for weight in group["params"] if group["name"] != "critic" else ():
@@ -257,67 +257,51 @@ class Update:
         if not self._stopped:
             optimizer.step()
 
-    def _of_reference(self, batch: Batch) -> Tensor | None:
+    def _reference_log_probs(self, batch: Batch) -> Tensor | None:
         if self._algorithm.kl_coef == 0 or self._reference is None:
             return None
         return self._log_probs(self._reference, batch)
 
     @torch.no_grad()
     def _log_probs(self, policy: Policy, batch: Batch) -> Tensor:
-        """(B, K) log-probabilities of the batch's tokens, on the CPU."""
-        found, ranks = torch.zeros(batch.log_probs.shape), self._ranks
-        for rows, counts in micro_batches(batch.lengths, self._actor.micro_batch_size, ranks.rank, ranks.size):
+        """Return (B, K) log-probabilities of the batch's tokens, on the CPU."""
+        log_probs, ranks = torch.zeros(batch.log_probs.shape), self._ranks
+        for rows, counted in micro_batches(batch.lengths, self._actor.micro_batch_size, ranks.rank, ranks.size):
             inputs = {key: value[rows] for key, value in batch.inputs.items()}
             with self._autocast():
                 out = policy.evaluate(inputs, batch.tokens[rows], temperature=self._temperature)
-            if counts:
-                found[rows] = out.log_probs.float().cpu()
-        return ranks.sum_tensor(found)
+            if counted:
+                log_probs[rows] = out.log_probs.float().cpu()
+        return ranks.sum_tensor(log_probs)
 
 
 class _Losses:
-    """The losses of any rows of any batch."""
+    """The loss of any rows of any batch: L = L_policy - entropy_coef H + kl_coef KL + value_coef L_value."""
 
     def __init__(
-        self,
-        policy: Policy,
-        algorithm: PolicyGradient,
-        temperature: float,
-        action_dim: int,
-        critic_only: bool,
+        self, policy: Policy, algorithm: PolicyGradient, temperature: float, action_dim: int, critic_only: bool
     ) -> None:
-        self._policy = policy
-        self._algorithm = algorithm
-        self._temperature = temperature
-        self._action_dim = action_dim
+        self._policy, self._algorithm = policy, algorithm
+        self._temperature, self._action_dim = temperature, action_dim
         self._critic_only = critic_only
 
-    def prepare(
-        self, batch: Batch, rows: Tensor, advantages: Tensor, reference: Tensor | None, began: _Began | None = None
-    ) -> _Step:
-        """What belongs to the rows of an optimizer step, and the shares in its means."""
+    def prepare(self, batch: Batch, rows: Tensor, *, initial: bool) -> _Step:
+        """Compute the shares that the rows of an optimizer step have in its means."""
         algorithm, episode, lengths = self._algorithm, batch.episode[rows], batch.lengths[rows]
         levels: set[Level] = {"token_level", algorithm.logprob_type, algorithm.entropy_type}
         counts: dict[str, Tensor] = {level: entries(lengths, level, self._action_dim) for level in levels}
         shares = {level: aggregation_weights(episode, algorithm.aggregate, count) for level, count in counts.items()}
-        return _Step(
-            advantages=advantages[rows],
-            reference=None if reference is None else reference[rows],
-            began=None if began is None else replace(began, log_probs=began.log_probs[rows]),
-            shares={**shares, "policy_step": aggregation_weights(episode, algorithm.aggregate)},
-            counts={level: float(count.sum()) for level, count in counts.items()},
-        )
+        shares["policy_step"] = aggregation_weights(episode, algorithm.aggregate)
+        return _Step(rows, shares, {level: float(count.sum()) for level, count in counts.items()}, initial)
 
-    def of(
-        self, batch: Batch, step: _Step, rows: Tensor, part: Tensor, counts: bool
-    ) -> tuple[Tensor, dict[str, float]]:
-        """What the rows `rows[part]` contribute to a step's loss and to its metrics, each a share of the whole; but for
-        `INITIAL`, which is their largest.
+    def compute(self, data: _Data, step: _Step, part: Tensor, counted: bool) -> tuple[Tensor, dict[str, float]]:
+        """Return what the rows `step.rows[part]` contribute to a step's loss and to its metrics, each a share of the
+        whole; but for `INITIAL_RATIO_ERROR`, which is their largest.
 
-        Where they do not count, the loss and its gradients are 0, whatever the rows hold.
+        Where they are not counted, the loss and its gradients are 0, whatever the rows hold.
         """
-        algorithm, dim = self._algorithm, self._action_dim
-        micro = rows[part]
+        algorithm, dim, batch = self._algorithm, self._action_dim, data.batch
+        micro = step.rows[part]
         out = self._policy.evaluate(
             {key: value[micro] for key, value in batch.inputs.items()},
             batch.tokens[micro],
@@ -325,21 +309,27 @@ class _Losses:
         )
         device = out.log_probs.device
         shares = {level: share[part].to(device) for level, share in step.shares.items()}
-        lengths = batch.lengths[micro].to(device) * counts
+        lengths = batch.lengths[micro].to(device) * counted
         mask = token_mask(lengths, out.log_probs.shape[-1], dim)
-        log_probs, old = out.log_probs.float(), batch.log_probs[micro].to(device)
+        log_probs, old_log_probs = out.log_probs.float(), batch.log_probs[micro].to(device)
 
         level = algorithm.logprob_type
-        new_at, valid = at_level(log_probs, mask, level, dim)
-        old_at = at_level(old, mask, level, dim)[0]
-        advantages, importance = step.advantages[part].to(device), None
-        if step.began is not None:
-            acted_at, old_at = old_at, at_level(step.began.log_probs[part].to(device), mask, level, dim)[0]
-            importance = clamped(torch.where(valid, old_at - acted_at, 0.0)).exp()
-            advantages = advantages[:, None] * importance.clamp(max=step.began.cap)
-        loss, measured = policy_loss(
-            new_at,
-            old_at,
+        new, valid = at_level(log_probs, mask, level, dim)
+        old = at_level(old_log_probs, mask, level, dim)[0]
+        advantages = data.advantages[micro].to(device)
+        importance_metrics: dict[str, float] = {}
+        if data.proximal is not None:
+            # w = pi_proximal / pi_behavior; A <- min(w, cap) A, and the ratio is pi / pi_proximal
+            behavior, old = old, at_level(data.proximal[micro].to(device), mask, level, dim)[0]
+            importance = clamped(torch.where(valid, old - behavior, 0.0)).exp()
+            advantages = advantages[:, None] * importance.clamp(max=data.importance_cap)
+            importance_metrics = {
+                "importance_weight": (torch.where(valid, importance, 0.0).sum() / step.counts[level]).item(),
+                "importance_capped": float(((importance > data.importance_cap) & valid).sum()) / step.counts[level],
+            }
+        total, measured = policy_loss(
+            new,
+            old,
             advantages,
             valid,
             algorithm.clip_low,
@@ -347,50 +337,50 @@ class _Losses:
             algorithm.dual_clip,
             weights=shares[level],
         )
-        # measured as means over the entries here
-        here = float(valid.sum()) / step.counts[level]
-        metrics = {"loss": loss.item(), **{name: value * here for name, value in measured.items()}}
-
-        if step.began is not None and importance is not None:
-            metrics["importance_weight"] = (torch.where(valid, importance, 0.0).sum() / step.counts[level]).item()
-            metrics["importance_capped"] = float(((importance > step.began.cap) & valid).sum()) / step.counts[level]
+        # means over the entries of these rows, to shares of the step's means
+        fraction = float(valid.sum()) / step.counts[level]
+        metrics = {"loss": total.item(), **{name: value * fraction for name, value in measured.items()}}
+        metrics |= importance_metrics
 
         token_shares = shares["token_level"][:, None]
         metrics["entropy"] = (torch.where(mask, out.entropy.float(), 0.0) * token_shares).sum().item()
-        entropy_at, valid = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
-        bonus = (torch.where(valid, entropy_at, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
-        total = loss - algorithm.entropy_coef * bonus
-        if step.reference is not None:
-            penalty = kl_loss(log_probs, step.reference[part].to(device), mask, weights=token_shares)
+        # - entropy_coef H
+        entropy, valid = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
+        bonus = (torch.where(valid, entropy, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
+        total = total - algorithm.entropy_coef * bonus
+        if data.reference is not None:
+            # + kl_coef KL(pi || pi_reference)
+            penalty = kl_loss(log_probs, data.reference[micro].to(device), mask, weights=token_shares)
             metrics["kl"] = penalty.item()
             total = total + algorithm.kl_coef * penalty
         if self._critic_only:
             total = torch.zeros((), device=device)
-        if isinstance(algorithm, PPO):
+        if (settings := algorithm.value_loss) is not None:
             assert out.values is not None
             assert batch.values is not None
             assert batch.returns is not None
+            # + value_coef L_value
             of_values, measured = value_loss(
                 out.values.float(),
                 batch.values[micro].to(device),
                 batch.returns[micro].to(device),
-                torch.full((len(micro),), counts, device=device),
-                algorithm.value_clip,
-                algorithm.huber_delta,
+                torch.full((len(micro),), counted, device=device),
+                settings.clip,
+                settings.huber_delta,
                 weights=shares["policy_step"],
             )
             metrics["value_loss"] = of_values.item()
-            metrics |= {name: value * counts * len(micro) / len(rows) for name, value in measured.items()}
-            total = total + algorithm.value_coef * of_values
+            metrics |= {name: value * counted * len(micro) / len(step.rows) for name, value in measured.items()}
+            total = total + settings.coef * of_values
         if step.initial:
-            # |rho - 1| of tokens
-            ratio_errors = clamped(torch.where(mask, log_probs.detach() - old, 0.0)).expm1().abs()
-            metrics[INITIAL] = ratio_errors.max().item()
+            # max |rho - 1| over tokens
+            errors = clamped(torch.where(mask, log_probs.detach() - old_log_probs, 0.0)).expm1().abs()
+            metrics[INITIAL_RATIO_ERROR] = errors.max().item()
         return total, metrics
 
 
 def _explained_variance(batch: Batch) -> dict[str, float]:
-    """How much of the returns the critic that acted knew; nothing without a critic or where all returns are equal."""
+    """Return 1 - var(R - V) / var(R), V by the critic that acted; nothing without one or where all R are equal."""
     if batch.values is None or batch.returns is None or len(batch) < 2 or all_equal(batch.returns.numpy()):
         return {}
     left = float((batch.returns - batch.values).var() / batch.returns.var())

@@ -1,6 +1,6 @@
-"""The processes that take one update together, each with its own rows: what they add up.
+"""Sum numbers and tensors over the processes that take one update together, each with its own rows.
 
-Every process of the group calls the same methods in the same order, or all of them wait for ever.
+Every process of the group calls the same methods in the same order, or all of them wait forever.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Ranks:
-    """A process group of torch.distributed and this process' place in it; without a group, one process alone."""
+    """A process group of torch.distributed and this process's rank in it; without a group, one process alone."""
 
     def __init__(self, group: dist.ProcessGroup | None = None, device: torch.device | str = "cpu") -> None:
         """
@@ -28,12 +28,12 @@ class Ranks:
         self.group = group
         self.device = torch.device(device)
         self.rank = 0 if group is None else dist.get_rank(group)
-        """This process' number, from 0."""
+        """From 0."""
         self.size = 1 if group is None else dist.get_world_size(group)
-        """How many processes there are."""
+        """Processes of the group."""
 
     def mesh(self) -> "DeviceMesh":
-        """The one-dimensional mesh of these processes, for `fully_shard`.
+        """Return the one-dimensional mesh of these processes, for `fully_shard`.
 
         Raises:
             BackendError: there is no process group.
@@ -45,26 +45,26 @@ class Ranks:
         return DeviceMesh.from_group(self.group, self.device.type)
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
-        """The sum of each value over all processes, which have the same keys; the same number on each of them."""
+        """Return the sum of each value over all processes, which have the same keys; the same number on each."""
         if self.size == 1:
             return dict(values)
         names = sorted(values)
-        # added in one order everywhere, so that processes that decide by a sum decide alike
+        # added in one order everywhere, so that processes that decide by a sum decide the same
         return dict(zip(names, self._gathered([values[name] for name in names]).sum(0).tolist(), strict=True))
 
     def max(self, value: float) -> float:
-        """The largest value of all processes, NaN if one has it; the same number on each of them."""
+        """Return the largest value of all processes, NaN if one has it; the same number on each."""
         return value if self.size == 1 else float(self._gathered([value]).max())
 
     def _gathered(self, numbers: Sequence[float]) -> Tensor:
-        """(ranks, n) float64: the n numbers of each process, in the order of ranks."""
-        mine = torch.tensor(numbers, dtype=torch.float64, device=self.device)
-        everyones = [torch.empty_like(mine) for _ in range(self.size)]
-        dist.all_gather(everyones, mine, group=self.group)
-        return torch.stack(everyones)
+        """Return (ranks, n) float64: the n numbers of each process, in the order of ranks."""
+        own = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        gathered = [torch.empty_like(own) for _ in range(self.size)]
+        dist.all_gather(gathered, own, group=self.group)
+        return torch.stack(gathered)
 
     def sum_tensor(self, tensor: Tensor) -> Tensor:
-        """The sum of a tensor of the same shape and type over all processes, where this process' tensor is."""
+        """Return the sum of a tensor of one shape and type over all processes, on the device of `tensor`."""
         if self.size == 1:
             return tensor
         total = tensor.to(self.device, copy=True)
@@ -73,8 +73,8 @@ class Ranks:
 
 
 def backend_of(device: torch.device | str) -> str:
-    """The torch.distributed backend for processes that compute on `device`.
+    """Return the torch.distributed backend for processes that compute on `device`.
 
-    On GPUs it has gloo, too: weights that are offloaded and checkpoints are exchanged between processors.
+    On GPUs it has gloo, too: offloaded weights and checkpoints are exchanged between CPUs.
     """
     return "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"

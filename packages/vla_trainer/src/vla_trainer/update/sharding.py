@@ -4,7 +4,7 @@
               unshard --> act, any number of times on each rank --> reshard
               full_state_dict: whole tensors on the CPU of rank 0
 
-With one rank nothing is wrapped, and `unshard` and `reshard` do nothing.
+On one rank nothing is wrapped, and `unshard` and `reshard` do nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ from vla_trainer.update.ranks import Ranks
 
 @dataclass(frozen=True)
 class Scores:
-    """What `evaluate` of a sharded policy returns; see `vla_trainer.protocols.EvaluateOutput`."""
+    """The output of a sharded policy's `evaluate`; see `vla_trainer.protocols.EvaluateOutput`."""
 
     log_probs: Tensor
     """(B, K)."""
@@ -45,17 +45,17 @@ class Scores:
 def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = "fp32", offload: bool = False) -> None:
     """Shard `policy` in place: its blocks (see `blocks_of`) one by one, and what is left as one more group.
 
-    Every rank calls it with the same weights, before `make_optimizer`. Weights stay what they are, whole or frozen, and
-    gradients are added up over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
+    Every rank calls it with the same weights, before `make_optimizer`. Frozen weights stay frozen, and gradients are
+    summed over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
 
     Args:
-        precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory; the shards that the
-            optimizer moves, gradients' sums and what belongs to no block (heads, embeddings) keep their type, so that
-            autocast is needed all the same. Unlike under autocast alone, as on one rank, norms and sums inside blocks
-            are bfloat16, too: log-probabilities of the toy VLA differ by 0.01, which is what either differs from
-            float32. For ratios that begin at 1, what acted must have been sharded, too.
-        offload: keep shards, gradients and the optimizer's moments in the host's memory, where the optimizer's step
-            then runs. Changes nothing where the policy computes on processors.
+        precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory. The shards that the
+            optimizer moves, sums of gradients and what belongs to no block (heads, embeddings) keep their type, so that
+            autocast is still needed. Unlike under autocast alone, as on one rank, norms and sums inside blocks are
+            bfloat16, too: log-probabilities of the toy VLA differ by 0.01, as much as either differs from float32. For
+            ratios that begin at 1, the policy that acted must have been sharded, too.
+        offload: keep shards, gradients and the optimizer's moments in host memory, where the optimizer's step then
+            runs. Changes nothing where the policy computes on the CPU.
 
     Raises:
         PolicyError: the policy has a weight that is a single number.
@@ -86,7 +86,7 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
 
 
 def blocks_of(policy: nn.Module) -> list[nn.Module]:
-    """The parts of a network that are gathered one at a time.
+    """Return the parts of a network that are gathered one at a time.
 
     They are what the policy's method `fsdp_modules()` lists, if it has one; else the members of each `nn.ModuleList`
     or `nn.Sequential` of at least two modules of one class that have modules of their own, as transformers have them.
@@ -99,14 +99,14 @@ def blocks_of(policy: nn.Module) -> list[nn.Module]:
 
 
 def is_sharded(policy: Policy) -> bool:
-    """Whether `shard` has sharded it, also while it is gathered."""
+    """Return whether `shard` has sharded it, also while it is gathered."""
     return isinstance(policy, FSDPModule)
 
 
 def unshard(policy: Policy) -> None:
     """Gather all weights on every rank, and keep them: from now on `act` waits for no other rank.
 
-    All ranks call it. A rank then holds the whole network, blocks in the type that they are computed in.
+    All ranks call it. A rank then holds the whole network, its blocks in the type that they are computed in.
     """
     for module in _groups(policy):
         module.set_reshard_after_forward(False, recurse=False)
@@ -114,7 +114,7 @@ def unshard(policy: Policy) -> None:
 
 
 def reshard(policy: Policy) -> None:
-    """Free what `unshard` gathered; nothing to wait for."""
+    """Free what `unshard` gathered; waits for no other rank."""
     for module in _groups(policy):
         # the root's are needed again at once, when the backward pass begins
         module.set_reshard_after_forward(id(module) != id(policy), recurse=False)
@@ -133,7 +133,7 @@ def prepare(policy: Policy, ranks: Ranks) -> None:
 
 
 def full_state_dict(policy: Policy, *, trainable_only: bool = False) -> dict[str, Tensor]:
-    """Whole tensors on the CPU, as `state_dict` names them, on rank 0; nothing on the others. All ranks call it.
+    """Return whole tensors on the CPU, as `state_dict` names them, on rank 0; nothing on the others. All ranks call it.
 
     A policy that was gathered is gathered afterwards, too. The tensors are copies.
 
@@ -155,20 +155,20 @@ def full_state_dict(policy: Policy, *, trainable_only: bool = False) -> dict[str
 
 
 def _groups(policy: Policy) -> Iterator[FSDPModule]:
-    """The modules whose weights are gathered as one, in an order that all ranks share."""
+    """Yield the modules whose weights are gathered as one, in an order that all ranks share."""
     assert isinstance(policy, nn.Module)
     return (module for module in policy.modules() if isinstance(module, FSDPModule))
 
 
 def _repeats(members: list[nn.Module]) -> bool:
-    return len(members) >= 2 and len({type(each) for each in members}) == 1 and any(members[0].children())
+    return len(members) >= 2 and len({type(member) for member in members}) == 1 and any(members[0].children())
 
 
 def _gather_around(policy: Any) -> None:
     """Let `act` and `evaluate` gather the root's weights, as FSDP does around `forward`.
 
-    FSDP finds the tensors that a backward pass begins at in tuples; in a policy's own record, older versions of torch
-    do not, and then no gradient leaves its rank, without a word.
+    FSDP must find the tensors that a backward pass begins at. In a tuple it does; in a policy's own record, older
+    versions of torch do not, and gradients then silently stay on their rank.
     """
     evaluate = policy.evaluate
 

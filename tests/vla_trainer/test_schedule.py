@@ -1,10 +1,9 @@
 """Learning rates and temperature over a run."""
 
 import pytest
-import torch
 
 from vla_trainer.config.schema import Actor, RolloutConfig
-from vla_trainer.update.schedule import lr_factor, set_learning_rates, temperature_at
+from vla_trainer.schedule import lr_factor, temperature_at
 
 
 def factors(actor: Actor, iterations: int) -> list[float]:
@@ -27,17 +26,8 @@ def test_cosine() -> None:
 
 
 def test_temperature_moves_on_a_line() -> None:
-    # four steps of -0.1 from 1 towards 0.6 after the last iteration, where a longer look stays
+    # four steps of -0.1 from 1 to 0.6 after the last iteration, where it then stays
     falling = RolloutConfig(temperature=1.0, temperature_final=0.6)
     assert [temperature_at(falling, n, 4) for n in (1, 2, 3, 4, 5, 9)] == pytest.approx([1, 0.9, 0.8, 0.7, 0.6, 0.6])
     assert temperature_at(RolloutConfig(temperature=0.5, temperature_final=1.5), 2, 2) == 1.0
     assert temperature_at(RolloutConfig(temperature=1.6), 3, 4) == 1.6
-
-
-def test_both_rates_are_scaled() -> None:
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "name": name} for name in ("actor", "critic")]
-    optimizer = torch.optim.AdamW(groups)
-    set_learning_rates(optimizer, Actor(lr=1e-3, critic_lr=1e-2), 0.5)
-    assert [group["lr"] for group in optimizer.param_groups] == [5e-4, 5e-3]
-    set_learning_rates(optimizer, Actor(lr=1e-3), 0.1)
-    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-4, 1e-4])

@@ -2,13 +2,11 @@
 
 from math import cos, pi
 
-import torch
-
 from vla_trainer.config.schema import Actor, RolloutConfig
 
 
 def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
-    """What the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
+    """Return what the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
 
     It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, and would be
     `lr_final_fraction` in an iteration after the last one.
@@ -26,7 +24,7 @@ def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
 
 
 def temperature_at(rollout: RolloutConfig, iteration: int, iterations: int) -> float:
-    """What an iteration's actions are sampled and scored at; iterations count from 1 to `iterations`.
+    """Return what an iteration's actions are sampled and scored at; iterations count from 1 to `iterations`.
 
     It begins at `temperature`, and would be `temperature_final`, where that is set, in an iteration after the last one.
     """
@@ -34,10 +32,3 @@ def temperature_at(rollout: RolloutConfig, iteration: int, iterations: int) -> f
         return rollout.temperature
     done = min((iteration - 1) / iterations, 1.0)
     return rollout.temperature + (rollout.temperature_final - rollout.temperature) * done
-
-
-def set_learning_rates(optimizer: torch.optim.Optimizer, actor: Actor, factor: float) -> None:
-    """Give each group of `make_optimizer` its learning rate times `factor`."""
-    rates = {"actor": actor.lr, "critic": actor.critic_lr if actor.critic_lr is not None else actor.lr}
-    for group in optimizer.param_groups:
-        group["lr"] = rates[group["name"]] * factor
