@@ -26,9 +26,9 @@ def test_a_lasting_cause_is_said_less_and_less_often() -> None:
         "note: iteration 11:",  # after one that learned
     ]
     assert lines[0] == (
-        "note: iteration 1: no group has variance (mean return 5), so that nothing was learned; episodes of one start "
-        "must end differently: raise algorithm.group_size (now 4), rollout.temperature (1) or rollout.resample_groups "
-        "(0), or begin with a policy that succeeds sometimes"
+        "note: iteration 1: no group has variance (mean return 5), so that nothing was learned; episodes of one "
+        "initial state must end differently: raise algorithm.group_size (now 4), rollout.temperature (1) or "
+        "rollout.resample_groups (0), or begin with a policy that succeeds sometimes"
     )
 
 

@@ -188,10 +188,10 @@ def test_drawing_slows_acting_on_the_same_gpu() -> None:
 @pytest.mark.parametrize(
     ("env", "policy", "stages", "num_envs", "message"),
     [
-        ("0-1", "2", 1, 3, "num_envs=3 is not a multiple of 2 env process"),
-        ("0", "1", 2, 3, "x 2 stage"),
-        ("0", "1-2", 2, 2, r"1 environment\(s\) of a stage .* 2 rollout processes"),
-        ("0-1", "1-3", 1, 6, "2 env and 3 rollout processes: one number must divide the other"),
+        ("0-1", "2", 1, 3, "num_envs=3 cannot be shared out over 2 env process"),
+        ("0", "1", 2, 3, "=2 stage"),
+        ("0", "1-2", 2, 2, r"1 environment\(s\) a stage, which 2 rollout processes"),
+        ("0-1", "1-3", 1, 6, "2 env processes and 3 rollout processes; one number must divide the other"),
     ],
 )
 def test_numbers_that_do_not_divide(env: str, policy: str, stages: int, num_envs: int, message: str) -> None:

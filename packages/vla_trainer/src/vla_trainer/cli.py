@@ -63,9 +63,9 @@ def _train(
         else:
             planned = run.plan_new(_required(recipe), overrides)
         if plan:
-            from vla_trainer.planner.plan import describe_plan
+            from vla_trainer.planner.describe import describe
 
-            typer.echo(describe_plan(planned.config, planned.recipe))
+            typer.echo(describe(planned.config, planned.recipe))
             return
         check_placement(planned.config)
         if check:

@@ -19,7 +19,7 @@ from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError, EnvError
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
-from vla_trainer.placement.check import place
+from vla_trainer.placement import place
 from vla_trainer.provenance import Provenance
 from vla_trainer.rollout.envs import evaluation_env, knows_splits
 from vla_trainer.rollout.initial_states import evaluation_states

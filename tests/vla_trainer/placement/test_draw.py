@@ -1,6 +1,7 @@
 """Placements as text."""
 
 from vla_trainer import placement
+from vla_trainer.placement.draw import format_ranges
 
 ALL: dict[str, str | int | dict[str, str | int]] = {"env,rollout,actor": "all"}
 
@@ -48,7 +49,7 @@ def test_many_nodes_are_folded() -> None:
         "node 0 (GPU 0-7)       E0 R0 A0        ...  E7 R7 A7",
         "...                    ...             ...  ...",
         "node 15 (GPU 120-127)  E120 R120 A120  ...  E127 R127 A127",
-        "E env, R rollout, A actor; ... the same, numbered on",
+        "E env, R rollout, A actor; ... the same pattern, numbers going on",
         "collocated: env, rollout and actor have the same devices",
         "  env, rollout and actor share GPU 0-127",
         "  they take turns; moved to host memory in between: env 0-127, rollout 0-127, actor 0-127",
@@ -119,3 +120,9 @@ def test_other_components() -> None:
         "  actor and agent share GPU 0",
         "  they take turns; moved to host memory in between: actor 0, agent 0",
     ]
+
+
+def test_ranges() -> None:
+    assert format_ranges([]) == ""
+    assert format_ranges({4}) == "4"
+    assert format_ranges([2, 0, 1, 5, 7, 8, 8]) == "0-2,5,7-8"
