@@ -179,7 +179,7 @@ def run_all(folder: Path) -> dict[str, Any]:
 
 def diverged(folder: Path, ranks: Ranks) -> list[str]:
     """What each rank is told where one alone has a row, or a part of a weight, that is not finite."""
-    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.checkpoint.sharded import load, save
     from vla_trainer.update.sharding import shard
 
     policy, batch = make(8)
@@ -299,7 +299,7 @@ def act_alone(ranks: Ranks) -> RemoteActOutput:
 
 def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
     """Saved by 4, loaded and saved by 2, by 1, and loaded by 4 again; what each had, whole."""
-    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.checkpoint.sharded import load, save
     from vla_trainer.update.sharding import shard
 
     seen: dict[str, Any] = {}

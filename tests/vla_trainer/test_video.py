@@ -153,7 +153,7 @@ def test_no_ffmpeg_and_a_full_disk_are_a_line_each(tmp_path: Path, monkeypatch: 
             writer.close()
         with monkeypatch.context() as patch:
             # /dev/full takes nothing, as a full disk does
-            patch.setattr(encode.atomic_files, "aside_of", lambda path: tmp_path / "full")
+            patch.setattr(encode.atomic_files, "temporary_path", lambda path: tmp_path / "full")
             (tmp_path / "full").symlink_to("/dev/full")
             writer.write([video()], "b")
             writer.close()

@@ -261,7 +261,7 @@ def _say_where_it_begins(plan: RunPlan, first: int, say: Callable[[str], None]) 
 
 def _show_demonstrations(backend: "Imitating") -> str:
     """Open and read the dataset; returns what there is."""
-    from vla_trainer.report import CountProgress
+    from vla_trainer.evaluation.report import CountProgress
 
     demonstrations = backend.open_demonstrations()
     with CountProgress("reading demonstrations", len(demonstrations.episodes)) as progress:

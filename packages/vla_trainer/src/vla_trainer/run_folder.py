@@ -134,7 +134,7 @@ def claim(recipe: str, output_dir: str | None, existing: Path | None = None) -> 
         check_writable(folder.path)
         if existing is not None:
             _check_space(existing)
-        atomic_files.sweep(folder.path)
+        atomic_files.remove_stale(folder.path)
     except BaseException:
         folder.close()
         raise
@@ -158,7 +158,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         RunFolderError: the disk does not let it, or is full.
     """
-    probe = atomic_files.aside_of(folder / "probe")
+    probe = atomic_files.temporary_path(folder / "probe")
     try:
         try:
             with probe.open("wb") as file:

@@ -218,7 +218,7 @@ class PolicyWorker:
         Raises:
             TrainingDivergedError: weights are not finite.
         """
-        from vla_trainer import checkpoint_sharded
+        from vla_trainer.checkpoint import sharded as checkpoint_sharded
 
         if self._parks:
             move_moments(self._optimizer, self._device)
@@ -231,7 +231,7 @@ class PolicyWorker:
 
     def load(self, shards: str) -> None:
         """Read what `save` wrote."""
-        from vla_trainer import checkpoint_sharded
+        from vla_trainer.checkpoint import sharded as checkpoint_sharded
 
         checkpoint_sharded.load(Path(shards), self._policy, self._optimizer, self._ranks)
 

@@ -103,9 +103,9 @@ def _encode(images: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> None
 
     repeat = max(1, ceil(MIN_FPS / fps))
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_files.sweep(path.parent)
+    atomic_files.remove_stale(path.parent)
     # not called .mp4, so that no broken one is left when the run is killed
-    aside = atomic_files.aside_of(path)
+    aside = atomic_files.temporary_path(path)
     image = next(images)
     size = (image.shape[1], image.shape[0])
     # moviepy turns rgb24 into yuv420p where both sides are even
