@@ -1,4 +1,4 @@
-"""Where a number in arrays is not finite."""
+"""Find numbers in arrays that are not finite."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 
 def first_bad(values: NDArray[Any]) -> tuple[int, ...] | None:
-    """The index of the first number that is NaN or infinite; None where all are finite.
+    """Return the index of the first number that is NaN or infinite; None where all are finite.
 
     One pass over the numbers and no second array, where all are.
     """
-    # where a sum of finite numbers overflows, they are looked at one by one
+    # a sum of finite numbers may overflow: then they are checked one by one
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):
             return None
@@ -21,7 +21,7 @@ def first_bad(values: NDArray[Any]) -> tuple[int, ...] | None:
 
 
 def float_arrays(obs: Any, name: str = "observation") -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """The arrays of floating-point numbers in an observation or a dict or tuple of them, with their names."""
+    """Yield the arrays of floating-point numbers in an observation or a dict or tuple of them, with their names."""
     if isinstance(obs, Mapping):
         for key, part in obs.items():
             yield from float_arrays(part, f'{name}["{key}"]')
@@ -33,5 +33,5 @@ def float_arrays(obs: Any, name: str = "observation") -> Iterator[tuple[str, NDA
 
 
 def index_text(index: tuple[int, ...] | list[int]) -> str:
-    """`[3][1]`, as it stands behind a name in a message."""
-    return "".join(f"[{each}]" for each in index)
+    """Return an index as it stands behind a name in a message: `[3][1]`."""
+    return "".join(f"[{number}]" for number in index)
