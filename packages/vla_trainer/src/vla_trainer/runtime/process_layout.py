@@ -65,7 +65,7 @@ class ProcessLayout:
 
     def per_node(self) -> dict[int, int]:
         """Return how many processes each node has."""
-        nodes = [process.node for process in (*self.envs, *self.policies)]
+        nodes = [env.node for env in self.envs] + [policy.node for policy in self.policies]
         return {node: nodes.count(node) for node in nodes}
 
 
