@@ -57,7 +57,7 @@ def test_many_nodes_are_folded() -> None:
 
 
 def test_only_what_is_alike_is_folded() -> None:
-    # nine alike are folded, eight are not
+    # nine similar columns are folded, eight are not
     assert placement.draw(placement.parse({"env": "0-8", "actor": "9-16"}, 17, 1))[:12] == [
         "                  GPU 0",
         "node 0 (GPU 0)    E0",
@@ -112,7 +112,7 @@ def test_processors_and_labels() -> None:
 
 
 def test_other_components() -> None:
-    # no shape without the three; two that begin alike are written out
+    # no shape without the three; two with the same initial are written out
     assert placement.draw(placement.parse({"actor": "0", "agent": "0-1"}, 1, 2)) == [
         "        GPU 0            GPU 1",
         "node 0  actor:0 agent:0  agent:1",

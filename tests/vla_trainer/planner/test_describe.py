@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import vla_trainer
 from vla_trainer.config import load_config
 from vla_trainer.planner.describe import describe, max_policy_steps
 
@@ -86,3 +87,12 @@ def test_predictions_are_quick() -> None:
     assert "a prediction, not a measurement" in plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
     assert time.process_time() - begin < 4.0
     assert "prediction" not in plan("tiny_spatial_grpo")
+
+
+def test_nothing_imports_the_planner_but_the_command() -> None:
+    source = Path(vla_trainer.__file__).parent
+    importing = {
+        path.name for path in source.rglob("*.py") if "vla_trainer.planner" in path.read_text(encoding="utf-8")
+    }
+    own = {path.name for path in (source / "planner").glob("*.py")}
+    assert importing - own == {"cli.py"}

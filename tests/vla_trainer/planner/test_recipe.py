@@ -55,7 +55,7 @@ def test_nothing_is_predicted_of_what_is_not_known() -> None:
     assert described("tiny_spatial_ppo") == ""
     assert described("tiny_spatial_sft", *SPEEDS) == ""
     assert described("tiny_spatial_grpo", *SPEEDS, limit=None) == ""
-    # on one process a placement is only drawn
+    # on one process a placement is only shown
     assert described("tiny_spatial_ppo", *SPEEDS, "cluster.component_placement={env: 0}") == ""
 
 

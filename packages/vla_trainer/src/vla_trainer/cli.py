@@ -96,8 +96,8 @@ def _evaluate(
             "--compare",
             metavar="OTHER",
             show_default=False,
-            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; also RECIPE-OR-RUN may be "
-            "an eval.json.",
+            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be an "
+            "eval.json, too.",
         ),
     ] = None,
     version: Version = False,
