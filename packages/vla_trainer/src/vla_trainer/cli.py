@@ -78,7 +78,7 @@ def _train(
             check_sizes(planned.config)
             typer.echo(f"{planned.recipe}: ok")
             return
-        typer.echo(f"done: {run.run_supervised(planned, _making, typer.echo)}")
+        typer.echo(f"done: {run.run_supervised(planned, _make_backend, typer.echo)}")
 
 
 def _evaluate(
@@ -96,8 +96,8 @@ def _evaluate(
             "--compare",
             metavar="OTHER",
             show_default=False,
-            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be an "
-            "eval.json, too.",
+            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be "
+            "an eval.json, too.",
         ),
     ] = None,
     version: Version = False,
@@ -106,17 +106,17 @@ def _evaluate(
     with _one_line(), _interruptible():
         from rich.console import Console
 
-        from vla_trainer.evaluation import command as evaluation_command
+        from vla_trainer.evaluation import command
 
         recipe, overrides = _split(arguments or [])
-        console, making = Console(), partial(_making, training=False)
+        console, make = Console(), partial(_make_backend, training=False)
         if compare is None:
-            evaluation_command.evaluate_one(_required(recipe), overrides, console, making)
+            command.evaluate_one(_required(recipe), overrides, console, make)
         else:
-            evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, making)
+            command.evaluate_pair(_required(recipe), compare, overrides, console, make)
 
 
-def _making(config: "Config", *, training: bool = True) -> "Backend | Imitating":
+def _make_backend(config: "Config", *, training: bool = True) -> "Backend | Imitating":
     from vla_trainer.runtime import make_backend
 
     with _one_line(ValueError):
