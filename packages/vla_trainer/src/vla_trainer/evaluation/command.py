@@ -56,7 +56,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
     """
     sides = [_read(name) if _is_result(name) else _plan(name, overrides) for name in (target, other)]
     if overrides and all(isinstance(side, Evaluation) for side in sides):
-        raise ConfigError(f"{overrides[0]} is not used: both are results already")
+        raise ConfigError(f"{overrides[0]} is not read: both are results already")
     _check_same_episodes(sides, (target, other))
     folder = Path(target).expanduser().parent
     if _is_result(target):
