@@ -68,7 +68,7 @@ def describe_prediction(config: Config, episode_limit: int | None) -> list[str]:
     ratio = prediction.total / best.prediction.total
     return [
         *lines.splitlines(),
-        f"{own}; {ratio:.2f} times the suggested one for {gpus} GPUs, to have which append",
+        f"{own}; {ratio:.2f} times the suggested one for {gpus} GPUs; to use that, append:",
         f"  {overrides(best.layout)}",
     ]
 
