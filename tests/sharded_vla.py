@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vla_policy import OpenVLAOFTPolicy
 from vla_trainer.algorithms import GRPO, PPO
-from vla_trainer.checkpoint_sharded import save
+from vla_trainer.checkpoint.sharded import save
 from vla_trainer.config.schema import Actor
 from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer

@@ -10,7 +10,7 @@ import sharded_vla
 import torch
 from sharded_vla import CASES, Result
 
-from vla_trainer.checkpoint_sharded import load
+from vla_trainer.checkpoint.sharded import load
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.ranks import Ranks
 

@@ -179,7 +179,7 @@ def run_all(folder: Path) -> dict[str, Any]:
 
 def diverged(folder: Path, ranks: Ranks) -> list[str]:
     """Return the errors of each rank where one alone has a row, or a part of a weight, that is not finite."""
-    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.checkpoint.sharded import load, save
     from vla_trainer.update.sharding import shard
 
     policy, batch = make(8)
@@ -299,7 +299,7 @@ def act_alone(ranks: Ranks) -> ActResult:
 
 def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
     """Save on 4 ranks, load and save on 2, on 1, and load on 4 again; return whole weights and moments of each turn."""
-    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.checkpoint.sharded import load, save
     from vla_trainer.update.sharding import shard
 
     seen: dict[str, Any] = {}

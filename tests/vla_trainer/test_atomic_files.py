@@ -33,7 +33,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
 
 def test_only_what_ended_processes_left_is_swept(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
-    mine = atomic_files.aside_of(tmp_path / "step_000002")
+    mine = atomic_files.temporary_path(tmp_path / "step_000002")
     host, _, me = mine.name.removeprefix(".step_000002.").rpartition("-")
     left = [mine, tmp_path / f".step_000001.{host}-{ended.stdout.strip()}", tmp_path / f".best.{host}-{me}"]
     # process 1 runs on every machine; what another machine does cannot be told
@@ -41,5 +41,5 @@ def test_only_what_ended_processes_left_is_swept(tmp_path: Path) -> None:
     for folder in (*left, *kept):
         folder.mkdir()
         (folder / "weights").touch()
-    atomic_files.sweep(tmp_path)
+    atomic_files.remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(kept)

@@ -99,15 +99,15 @@ def test_a_folder_in_the_place_of_a_recipe(quick_command: Command, tmp_path: Pat
     for folder in (str(tmp_path), "./lr=1e-3"):
         done = quick_command("vla-train", folder)
         assert done.returncode == 2
-        said = f"{folder} is a folder, not a recipe; allowed: a recipe's name or a path to a .yaml file"
-        assert done.stderr == f"UnknownRecipeError: {said}\n"
+        message = f"{folder} is a folder, not a recipe; allowed: a recipe's name or a path to a .yaml file"
+        assert done.stderr == f"UnknownRecipeError: {message}\n"
     (tmp_path / "run/checkpoints/step_000002").mkdir(parents=True)
     (tmp_path / "run/config.yaml").write_text("")
     for folder in ("run", "run/checkpoints/step_000002"):
         done = quick_command("vla-train", folder)
         assert done.returncode == 2
-        said = f"{folder} is a folder, not a recipe; continue the run with --resume {folder}"
-        assert done.stderr == f"UnknownRecipeError: {said}\n"
+        message = f"{folder} is a folder, not a recipe; continue the run with --resume {folder}"
+        assert done.stderr == f"UnknownRecipeError: {message}\n"
 
 
 @pytest.mark.parametrize("name", ["vla-train", "vla-eval"])
@@ -135,11 +135,11 @@ def test_a_terminal_is_told_that_the_first_time_takes_long(toy_recipes: dict[str
     arguments = [sys.executable, "-c", code, toy_recipes["ppo"], "env.id=Nothing-v0"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=end, cwd=tmp_path, timeout=120, check=False)
     os.close(end)
-    said = os.read(terminal, 65536).decode()
+    output = os.read(terminal, 65536).decode()
     os.close(terminal)
     assert done.returncode == 2
-    assert said.splitlines()[0].startswith("making environments and policy; the first time scenes are built")
-    assert "NameNotFound: " in said
+    assert output.splitlines()[0].startswith("making environments and policy; the first time scenes are built")
+    assert "NameNotFound: " in output
 
 
 def test_errors_of_the_environment_and_of_the_policy_are_one_line(

@@ -63,8 +63,8 @@ def test_the_second_is_told_who_has_it(tmp_path: Path, holders: Callable[..., tu
     holder = holder_of(tmp_path)
     assert holder is not None
     assert (holder.process, holder.host) == (process.pid, socket.gethostname())
-    said = f"{tmp_path} is in use by process {process.pid} on {socket.gethostname()} since 2"
-    with pytest.raises(RunFolderError, match=re.escape(said)):
+    message = f"{tmp_path} is in use by process {process.pid} on {socket.gethostname()} since 2"
+    with pytest.raises(RunFolderError, match=re.escape(message)):
         acquire(tmp_path)
 
 

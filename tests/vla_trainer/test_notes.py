@@ -1,4 +1,4 @@
-"""What is said about iterations that learned nothing, or less than it seems."""
+"""Notes about iterations that learned less than their metrics suggest."""
 
 import reach_toy
 
@@ -8,7 +8,7 @@ from vla_trainer.notes import Notes
 NONE, SOME = {"rollout/informative_groups": 0.0, "rollout/reward_mean": 5.0}, {"rollout/informative_groups": 0.25}
 
 
-def said(recipe: str, *rows: dict[str, float], overrides: tuple[str, ...] = ()) -> list[str]:
+def notes(recipe: str, *rows: dict[str, float], overrides: tuple[str, ...] = ()) -> list[str]:
     lines: list[str] = []
     notes = Notes(parse_config(recipe, list(overrides), source="test"), lines.append)
     for iteration, metrics in enumerate(rows, 1):
@@ -17,7 +17,7 @@ def said(recipe: str, *rows: dict[str, float], overrides: tuple[str, ...] = ()) 
 
 
 def test_a_lasting_cause_is_said_less_and_less_often() -> None:
-    lines = said(reach_toy.GRPO_RECIPE, *[NONE] * 9, SOME, NONE)
+    lines = notes(reach_toy.GRPO_RECIPE, *[NONE] * 9, SOME, NONE)
     assert [line.partition(" no group")[0] for line in lines] == [
         "note: iteration 1:",
         "note: iteration 2: as in the 1 before,",
@@ -26,20 +26,20 @@ def test_a_lasting_cause_is_said_less_and_less_often() -> None:
         "note: iteration 11:",  # after one that learned
     ]
     assert lines[0] == (
-        "note: iteration 1: no group has variance (mean return 5), so that nothing was learned; episodes of one start "
-        "must end differently: raise algorithm.group_size (now 4), rollout.temperature (1) or rollout.resample_groups "
-        "(0), or begin with a policy that succeeds sometimes"
+        "note: iteration 1: no group has variance (mean return 5), so that nothing was learned; episodes of one "
+        "initial state must end differently: raise algorithm.group_size (now 4), rollout.temperature (1) or "
+        "rollout.resample_groups (0), or begin with a policy that succeeds sometimes"
     )
 
 
 def test_groups_that_are_dropped_by_their_mean_are_told_apart() -> None:
-    (line,) = said(reach_toy.GRPO_RECIPE, NONE, overrides=("algorithm.keep_mean_return=[0.5, 4.5]",))
+    (line,) = notes(reach_toy.GRPO_RECIPE, NONE, overrides=("algorithm.keep_mean_return=[0.5, 4.5]",))
     assert "no group whose mean is inside algorithm.keep_mean_return has variance" in line
 
 
 def test_skipped_steps_are_said_in_each_iteration() -> None:
     rows = [{"actor/skipped_steps": skipped, "actor/optimizer_steps": 8 - skipped} for skipped in (0.0, 2.0, 1.0)]
-    lines = said(reach_toy.PPO_RECIPE, *rows)
+    lines = notes(reach_toy.PPO_RECIPE, *rows)
     assert [line.partition(" optimizer steps")[0] for line in lines] == [
         "note: iteration 2: 2 of 8",
         "note: iteration 3: 1 of 8",

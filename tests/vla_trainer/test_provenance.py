@@ -10,9 +10,9 @@ import pytest
 from gymnasium.vector import SyncVectorEnv
 from rich.console import Console
 
+from vla_trainer.evaluation.report import print_evaluation
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.provenance import Provenance, provenance_of, read_provenance
-from vla_trainer.report import print_evaluation
 from vla_trainer.run import all_notices
 
 

@@ -61,9 +61,9 @@ def test_three_runs_started_together_are_three_runs(toy_recipes: dict[str, str],
     for process, log in zip(processes, logs, strict=True):
         process.join(120)
         assert process.exitcode == 0, log.read_text()
-    said = [re.findall(r"done: (\S+)", log.read_text()) for log in logs]
-    assert len({folder for found in said for folder in found}) == 3
-    for (folder,) in said:
+    folders = [re.findall(r"done: (\S+)", log.read_text()) for log in logs]
+    assert len({folder for found in folders for folder in found}) == 3
+    for (folder,) in folders:
         assert len((tmp_path / folder / "metrics.jsonl").read_text().splitlines()) == 2
         assert sorted(path.name for path in (tmp_path / folder).iterdir()) == [
             "checkpoints",
@@ -263,9 +263,9 @@ def test_a_disk_that_fills_up_during_a_run(
         )  # fmt: skip
         assert done.returncode in (1, 2)
         assert "Traceback" not in done.stderr
-        said = done.stderr.splitlines()[-1]
-        assert "No space left on device" in said or "os error 28" in said
-        assert "; older ones are as they were" in said
+        line = done.stderr.splitlines()[-1]
+        assert "No space left on device" in line or "os error 28" in line
+        assert "; older ones are as they were" in line
         assert "done" not in done.stdout
         whole = sorted(path.name for path in (disk / "run/checkpoints").glob("step_*"))
         assert len(whole) >= 1

@@ -1,4 +1,4 @@
-"""What a run's sizes need, and what is said of them."""
+"""What a run's sizes need, and the messages about them."""
 
 import pytest
 import reach_toy

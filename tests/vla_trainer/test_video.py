@@ -52,7 +52,7 @@ def test_an_mp4_that_players_open(tmp_path: Path) -> None:
     assert b"avc1" in data
     # chroma_format_idc 1 (4:2:0) and 8 bits: profile 100 (High) of avcC says no 4:2:2 or 4:4:4
     assert data[data.index(b"avcC") + 5] == 100
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_names_tell_what_is_known() -> None:
@@ -60,25 +60,25 @@ def test_names_tell_what_is_known() -> None:
     assert video_name("a", Video(video().frames, Episode(InitialState(0), 1.0, 1, 1, False, None))) == "a"
 
 
-def test_films_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
+def test_videos_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
     paths = write_videos([video(2), video(2), video(2)], tmp_path, "a", 10, info=False, layout="single")
     assert [path.stem.removeprefix("a_task03_state07_success") for path in paths] == ["", "_2", "_3"]
     assert all(path.exists() for path in paths)
     assert write_videos([], tmp_path, "b", 10, info=False, layout="single") == []
 
 
-def test_the_writing_is_under_the_picture_and_the_height_is_fixed() -> None:
+def test_the_text_is_under_the_image_and_the_height_is_fixed() -> None:
     frames = video(2, size=64).frames
     mixed = Video([frames[0], Frame(image(64), None, LONG, 10, -1.5, True, 0.25)], video().episode)
     bare, written = Cell(mixed, info=False), Cell(mixed, info=True)
     assert (bare.width, bare.height) == (256, 256)
-    drawn = [written.draw(index) for index in range(2)]
-    assert drawn[0].shape == drawn[1].shape == (written.height, 256, 3)
-    np.testing.assert_array_equal(drawn[0][:256], bare.draw(0))
-    assert drawn[0][256:].max() == 255
+    images = [written.draw(index) for index in range(2)]
+    assert images[0].shape == images[1].shape == (written.height, 256, 3)
+    np.testing.assert_array_equal(images[0][:256], bare.draw(0))
+    assert images[0][256:].max() == 255
     # nothing is cut off: the last rows and columns are empty
-    assert drawn[1][-3:].max() == 0
-    assert drawn[1][256:, -3:].max() == 0
+    assert images[1][-3:].max() == 0
+    assert images[1][256:, -3:].max() == 0
 
 
 @pytest.mark.parametrize(("cells", "columns"), [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (9, 3), (10, 4)])
@@ -87,7 +87,7 @@ def test_the_grid_is_nearly_square(cells: int, columns: int) -> None:
     assert grid_columns(cells, 256, 280) == columns
 
 
-def test_tiles_hold_their_last_picture_dimmed(tmp_path: Path) -> None:
+def test_tiles_hold_their_last_image_dimmed(tmp_path: Path) -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
     short, longer = video(2, size=64), video(5, size=64, success=False)
     videos = [Video([Frame(white, None, "", 0, 0.0, True)] * 2, short.episode), longer]
@@ -103,7 +103,7 @@ def test_tiles_hold_their_last_picture_dimmed(tmp_path: Path) -> None:
     assert images[4, 100:150, 60:200].max() > 150  # "success" is written over it
 
 
-def test_pictures_are_drawn_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_rendered_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order = []
     draw, write = Cell.draw, encode._write
     monkeypatch.setattr(Cell, "draw", lambda *a, **k: (order.append("draw"), draw(*a, **k))[1])
@@ -120,7 +120,7 @@ def test_a_writer_writes_beside_and_waits_when_it_is_closed(tmp_path: Path) -> N
 
 
 def test_a_full_queue_drops_and_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go, written, said = threading.Event(), [], []
+    go, written, warnings = threading.Event(), [], []
     begun = threading.Event()
 
     def slow(videos: Any, folder: Path, name: str, *_: Any, **__: Any) -> None:
@@ -129,41 +129,41 @@ def test_a_full_queue_drops_and_says_so_once(tmp_path: Path, monkeypatch: pytest
         written.append(name)
 
     monkeypatch.setattr("vla_trainer.video.writer.write_videos", slow)
-    writer = VideoWriter(tmp_path, 10, info=True, layout="single", say=said.append, waiting=2)
+    writer = VideoWriter(tmp_path, 10, info=True, layout="single", say=warnings.append, waiting=2)
     writer.write([video()], "0")
     assert begun.wait(10)
     for number in range(1, 6):
         writer.write([video(), video()], str(number))
-    assert len(said) == 1
+    assert len(warnings) == 1
     assert writer.dropped == 6
     go.set()
     writer.close()
     assert written == ["0", "1", "2"]
-    assert said[1:] == ["warning: 6 videos were not written, because others were still being encoded"]
+    assert warnings[1:] == ["warning: 6 videos were not written, because others were still being encoded"]
 
 
 def test_no_ffmpeg_and_a_full_disk_are_a_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from moviepy.video.io import ffmpeg_writer
 
-    said: list[str] = []
-    with VideoWriter(tmp_path, 10, info=True, layout="single", say=said.append) as writer:
+    warnings: list[str] = []
+    with VideoWriter(tmp_path, 10, info=True, layout="single", say=warnings.append) as writer:
         with monkeypatch.context() as patch:
             patch.setattr(ffmpeg_writer, "FFMPEG_BINARY", "/no/such/ffmpeg")
             writer.write([video()], "a")
             writer.close()
         with monkeypatch.context() as patch:
             # /dev/full takes nothing, as a full disk does
-            patch.setattr(encode.atomic_files, "aside_of", lambda path: tmp_path / "full")
+            patch.setattr(encode.atomic_files, "temporary_path", lambda path: tmp_path / "full")
             (tmp_path / "full").symlink_to("/dev/full")
             writer.write([video()], "b")
             writer.close()
         writer.write([video()], "c")
     assert writer.failed == 2
-    assert len(said) == 2
-    assert said[0].startswith("warning: video a was not written: FileNotFoundError: ")
-    assert said[1].startswith("warning: video b was not written: OSError: ")
-    assert "No space left on device" in said[1]
-    assert all("\n" not in line for line in said)
+    assert len(warnings) == 2
+    assert warnings[0].startswith("warning: video a was not written: FileNotFoundError: ")
+    assert warnings[1].startswith("warning: video b was not written: OSError: ")
+    assert "No space left on device" in warnings[1]
+    assert all("\n" not in line for line in warnings)
     assert [path.name for path in tmp_path.iterdir()] == ["c_task03_state07_success.mp4"]
 
 
@@ -175,6 +175,6 @@ def test_people_see_it_upright_and_not_mirrored(orientation: str, corner: tuple[
     assert frame.image[corner].max() == 255
 
 
-def test_environments_without_pictures_have_no_film() -> None:
+def test_environments_without_images_have_no_video() -> None:
     envs: Any = SimpleNamespace(metadata={}, render_mode=None)
     assert frame_of(envs, np.zeros((1, 3)), 0, env_step=0, episode_return=0.0, success=None) is None

@@ -97,9 +97,9 @@ def test_other_episodes_are_an_error(quick_command: Command, recipe: str, tmp_pa
         assert done.stderr.count("\n") == 1
         return done.stderr
 
-    said = "ComparisonError: not the same episodes: eval.episodes is"
-    assert refused("some/eval.json", "--compare", "more/eval.json").startswith(said)
-    assert refused(recipe, "--compare", "some/eval.json").startswith(said)
+    message = "ComparisonError: not the same episodes: eval.episodes is"
+    assert refused("some/eval.json", "--compare", "more/eval.json").startswith(message)
+    assert refused(recipe, "--compare", "some/eval.json").startswith(message)
     assert refused("nothing.json", "--compare", "some/eval.json").startswith("ComparisonError: nothing.json is not an")
     assert refused("some/eval.json").startswith("ConfigError: some/eval.json is a result already")
     assert refused("some/eval.json", "a=1", "--compare", "some/eval.json").startswith("ConfigError: a=1 is not read")
@@ -111,14 +111,16 @@ def test_other_episodes_are_an_error(quick_command: Command, recipe: str, tmp_pa
 
     for changes in ({"seed": 99}, {"init_state_id": 49}, {"task_id": 3}):
         change(**changes)
-        said = refused("some/eval.json", "--compare", "changed.json")
-        assert "1 of the 20 of some/eval.json are not among the 20 of changed.json, e.g. task 7, init state 0" in said
+        message = refused("some/eval.json", "--compare", "changed.json")
+        assert (
+            "1 of the 20 of some/eval.json are not among the 20 of changed.json, e.g. task 7, init state 0" in message
+        )
     change(success=None)
     assert "does not report success" in refused("some/eval.json", "--compare", "changed.json")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "Invalid JSON"),
         (b'{"heading": null, "episodes": 3', "Invalid JSON"),
@@ -128,13 +130,13 @@ def test_other_episodes_are_an_error(quick_command: Command, recipe: str, tmp_pa
         (b"[" * 5000, "Invalid JSON"),
     ],
 )
-def test_a_damaged_result_is_named(content: bytes, said: str, tmp_path: Path, quick_command: Command) -> None:
+def test_a_damaged_result_is_named(content: bytes, message: str, tmp_path: Path, quick_command: Command) -> None:
     file = tmp_path / "eval.json"
     file.write_bytes(content)
     done = quick_command("vla-eval", file, "--compare", file)
     assert done.returncode == 2
     assert done.stderr.startswith(f"ComparisonError: {file} is not an eval.json: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -82,15 +82,15 @@ def test_a_subset_is_called_one(quick_command: Command, recipe: str, tmp_path: P
 def test_progress_counts_every_episode() -> None:
     envs = make_envs(Env(id="toy/KnownVector-v0"), 3)
     initial_states = evaluation_states(init_state_counts(envs), 20)
-    told: list[tuple[int, int, int]] = []
+    calls: list[tuple[int, int, int]] = []
     policy: Any = known_toy.SkilledPolicy(None, None)
-    evaluate(policy, envs, initial_states, deterministic=True, on_episode=lambda *counts: told.append(counts))
-    assert [ended for ended, _, _ in told] == list(range(1, 21))
-    assert {total for _, total, _ in told} == {20}
-    assert told[-1] == (20, 20, 18)
+    evaluate(policy, envs, initial_states, deterministic=True, on_episode=lambda *counts: calls.append(counts))
+    assert [ended for ended, _, _ in calls] == list(range(1, 21))
+    assert {total for _, total, _ in calls} == {20}
+    assert calls[-1] == (20, 20, 18)
 
 
-def test_failures_are_filmed_besides_ordinary_episodes(quick_command: Command, recipe: str, tmp_path: Path) -> None:
+def test_failures_are_recorded_besides_ordinary_episodes(quick_command: Command, recipe: str, tmp_path: Path) -> None:
     videos = ["video_cfg={save_video: true, episodes: 2, failures: 3}"]
     done = quick_command("vla-eval", recipe, "output_dir=out", *videos)
     assert done.returncode == 0, done.stderr
@@ -101,11 +101,11 @@ def test_failures_are_filmed_besides_ordinary_episodes(quick_command: Command, r
     assert "untrained_task00_state00_failure.mp4" in names
 
 
-def test_a_shortened_limit_and_single_tasks_are_said(recipe: str) -> None:
+def test_a_shortened_limit_and_single_tasks_are_noted(recipe: str) -> None:
     from vla_trainer.config.load import load_config
 
-    said = load_config(recipe, ["env.max_episode_steps=64", "env.task=3"]).evaluation_notices()
-    assert said == [
+    notices = load_config(recipe, ["env.max_episode_steps=64", "env.task=3"]).evaluation_notices()
+    assert notices == [
         "tasks: env.task=3, not all of the suite",
         "time limit: 64 steps, from env.max_episode_steps; null is the environment's own",
     ]

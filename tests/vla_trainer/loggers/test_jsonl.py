@@ -45,7 +45,7 @@ def line(iteration: int) -> bytes:
 
 
 DAMAGES = {
-    # what stands in the file of iterations 1 to 5: which are left, and what is said
+    # what stands in the file of iterations 1 to 5: which are left, and the warning
     "first line": ([b"garbage\n", *map(line, (2, 3, 4, 5))], [2, 3, 4, 5], "at line 1: .*; iteration 1 is missing"),
     "in the middle": ([line(1), line(2)[:9] + b"\n", line(3), b"[]\n", line(5)], [1, 3, 5], "2, 4: .*iterations 2, 4"),
     "half the last line": ([*map(line, (1, 2, 3, 4)), line(5)[:9]], [1, 2, 3, 4], "at line 5: .*; iteration 5 is"),
@@ -64,19 +64,19 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_can_be_read_of_a_damaged_file_stays(damage: str, tmp_path: Path) -> None:
     lines, left, expected = DAMAGES[damage]
-    path, said = tmp_path / "metrics.jsonl", list[str]()
+    path, warnings = tmp_path / "metrics.jsonl", list[str]()
     path.write_bytes(b"".join(lines))
     before = path.read_bytes()
-    logger = JsonlLogger(path, 6, said.append)
+    logger = JsonlLogger(path, 6, warnings.append)
     assert [row["iteration"] for row in rows(path)] == left
-    (told,) = said
-    assert re.search(expected, told), told
+    (warning,) = warnings
+    assert re.search(expected, warning), warning
     kept = [file for file in tmp_path.iterdir() if file != path]
     assert [file.read_bytes() for file in kept] == ([] if damage == "cut" else [before])
     logger.log(6, {"actor/loss": 0.25})
     logger.log(7, {"actor/loss": 0.25})
     assert [row["iteration"] for row in rows(path)] == [*left, 6, 7]
-    # a second time nothing is set aside; what is missing is said again
+    # a second time there is no copy; what is missing is a warning again
     again = list[str]()
     JsonlLogger(path, 8, again.append)
     assert len(list(tmp_path.iterdir())) == 1 + len(kept)
@@ -84,28 +84,28 @@ def test_what_can_be_read_of_a_damaged_file_stays(damage: str, tmp_path: Path) -
 
 
 def test_what_a_kill_leaves_is_no_damage(tmp_path: Path) -> None:
-    path, said = tmp_path / "metrics.jsonl", list[str]()
+    path, warnings = tmp_path / "metrics.jsonl", list[str]()
     path.write_bytes(line(1) + line(2) + line(3) + line(4)[:9])  # goes on from the checkpoint of iteration 2
-    logger = JsonlLogger(path, 3, said.append)
+    logger = JsonlLogger(path, 3, warnings.append)
     logger.log(3, {"actor/loss": 0.25})
     assert [row["iteration"] for row in rows(path)] == [1, 2, 3]
     path.write_bytes(line(1) + line(2).rstrip(b"\n"))  # only the end of the line is missing
-    JsonlLogger(path, 3, said.append).log(3, {})
+    JsonlLogger(path, 3, warnings.append).log(3, {})
     assert [row["iteration"] for row in rows(path)] == [1, 2, 3]
-    assert said == []
+    assert warnings == []
     assert [file.name for file in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
 def test_a_file_that_is_removed_or_cut_begins_again_without_zeros(tmp_path: Path) -> None:
-    path, said = tmp_path / "metrics.jsonl", list[str]()
-    logger = JsonlLogger(path, 1, said.append)
+    path, warnings = tmp_path / "metrics.jsonl", list[str]()
+    logger = JsonlLogger(path, 1, warnings.append)
     for iteration in (1, 2, 3):
         logger.log(iteration, {})
     path.unlink()
     logger.log(4, {})
     assert [row["iteration"] for row in rows(path)] == [4]
-    assert said[0] == f"warning: {path} was removed or cut while the run was going on"
-    assert said[1].endswith("is not complete; iterations 1 to 3 are missing")
+    assert warnings[0] == f"warning: {path} was removed or cut while the run was going on"
+    assert warnings[1].endswith("is not complete; iterations 1 to 3 are missing")
     logger.log(5, {})
     path.write_bytes(path.read_bytes()[:25])  # the row of 4, and a little of that of 5
     logger.log(6, {})

@@ -42,30 +42,30 @@ def run_in(folder: Path, config: Logger | None = None) -> Run:
 
 
 def test_one_that_fails_is_said_once_and_gets_everything_later(recorders: dict[str, Recorder], tmp_path: Path) -> None:
-    said: list[str] = []
-    together = Loggers(run_in(tmp_path), said.append)
+    warnings: list[str] = []
+    together = Loggers(run_in(tmp_path), warnings.append)
     together.log(1, {"actor/loss": 0.5})
     recorders["jsonl"].broken = True
     together.log(2, {"actor/loss": 0.5})
     together.log(3, {"actor/loss": 0.5})
-    assert said == ["warning: logger jsonl fails from iteration 2 on: OSError: [Errno 28] No space left on device"]
-    assert [one.got for one in recorders.values()] == [[1, 2, 3], [1], [1, 2, 3]]
+    assert warnings == ["warning: logger jsonl fails from iteration 2 on: OSError: [Errno 28] No space left on device"]
+    assert [recorder.got for recorder in recorders.values()] == [[1, 2, 3], [1], [1, 2, 3]]
     recorders["jsonl"].broken = False
     together.log(4, {"actor/loss": 0.5})
-    assert [one.got for one in recorders.values()] == [[1, 2, 3, 4]] * 3
-    assert said[1:] == ["note: logger jsonl works again; nothing is missing"]
+    assert [recorder.got for recorder in recorders.values()] == [[1, 2, 3, 4]] * 3
+    assert warnings[1:] == ["note: logger jsonl works again; nothing is missing"]
 
 
 def test_each_is_closed(recorders: dict[str, Recorder], tmp_path: Path) -> None:
-    said: list[str] = []
-    together = Loggers(run_in(tmp_path), said.append)
+    warnings: list[str] = []
+    together = Loggers(run_in(tmp_path), warnings.append)
     recorders["jsonl"].broken = recorders["console"].stuck = recorders["tensorboard"].stuck = True
     together.log(1, {"actor/loss": 0.5})
     together.log(2, {"actor/loss": 0.5})
     together.close()
-    assert all(one.closed for one in recorders.values())
-    assert "warning: logger jsonl lacks iterations 1 to 2" in said
-    assert "warning: logger console could not be closed: RuntimeError: no answer" in said
+    assert all(recorder.closed for recorder in recorders.values())
+    assert "warning: logger jsonl lacks iterations 1 to 2" in warnings
+    assert "warning: logger console could not be closed: RuntimeError: no answer" in warnings
 
 
 def test_one_that_cannot_begin_ends_the_run_and_the_others_are_closed(
@@ -77,22 +77,22 @@ def test_one_that_cannot_begin_ends_the_run_and_the_others_are_closed(
     loggers.LOGGERS["tensorboard"] = cannot
     with pytest.raises(ValueError, match="no account"):
         Loggers(run_in(tmp_path), print)
-    assert [one.closed for one in recorders.values()] == [True, True, False]
+    assert [recorder.closed for recorder in recorders.values()] == [True, True, False]
 
 
 def test_a_metric_that_the_table_does_not_know_reaches_no_one(recorders: dict[str, Recorder], tmp_path: Path) -> None:
     together = Loggers(run_in(tmp_path), print)
     with pytest.raises(UnknownMetricError):
         together.log(1, {"actor/los": 0.5})
-    assert [one.got for one in recorders.values()] == [[], [], []]
+    assert [recorder.got for recorder in recorders.values()] == [[], [], []]
 
 
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
 )  # of the writing thread of TensorBoard
 def test_a_full_disk_under_real_ones(tmp_path: Path) -> None:
-    said: list[str] = []
-    together = Loggers(run_in(tmp_path, Logger(console=Toggle(enable=False))), said.append)
+    warnings: list[str] = []
+    together = Loggers(run_in(tmp_path, Logger(console=Toggle(enable=False))), warnings.append)
     together.log(1, {"actor/loss": 0.5})
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # files may grow by ten bytes more, so that the disk is full in the middle of a line and of a record
@@ -103,7 +103,7 @@ def test_a_full_disk_under_real_ones(tmp_path: Path) -> None:
         together.log(3, {"actor/loss": 0.5})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert [" ".join(line.split()[:4]) for line in said] == [
+    assert [" ".join(line.split()[:4]) for line in warnings] == [
         "warning: logger jsonl fails",
         "warning: logger tensorboard fails",
     ]

@@ -98,14 +98,14 @@ def test_a_run_and_its_resume_are_in_the_files(toy_recipes: dict[str, str], tmp_
     (second,) = set(folder.glob("wandb/offline-run-*/*.wandb")) - {first}
 
     logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    told = history(first), history(second)
-    assert [list(part) for part in told] == [[1, 2], [3, 4]]
+    logged = history(first), history(second)
+    assert [list(part) for part in logged] == [[1, 2], [3, 4]]
     for row in logged:
-        got = (told[0] | told[1])[row.pop("iteration")]
+        got = (logged[0] | logged[1])[row.pop("iteration")]
         assert {name: got[name] for name in row} == row
 
     runs = [next(r.run for r in records(file) if r.WhichOneof("record_type") == "run") for file in (first, second)]
-    assert [(one.project, one.display_name) for one in runs] == [("p", "e")] * 2
+    assert [(run.project, run.display_name) for run in runs] == [("p", "e")] * 2
     assert runs[0].run_id == runs[1].run_id == (folder / "wandb/run_id").read_text().strip()
     config = {item.key: json.loads(item.value_json) for item in runs[0].config.update}
     assert config["algorithm"]["name"] == "ppo"

@@ -199,7 +199,7 @@ def test_without_gpus_a_process_cannot_do_both() -> None:
     )
 
 
-def test_grpo_has_as_many_decisions_as_its_episodes_last() -> None:
+def test_grpo_has_as_many_policy_steps_as_its_episodes_last() -> None:
     # nothing is known of the number of policy steps, only of a step's
     ray = ["cluster.backend=ray", "cluster.gpus_per_node=8", "actor.global_batch_size=8", "env.num_envs=64"]
     placement.place(load_config(GRPO, ray))
@@ -231,5 +231,5 @@ def test_node_groups_of_a_config() -> None:
         ],
     )
     placed = placement.place(config)
-    assert [(one.node, one.gpus) for one in placed["env"].processes] == [(0, ())] * 8
+    assert [(process.node, process.gpus) for process in placed["env"].processes] == [(0, ())] * 8
     assert placed["actor"].gpus(4) == set(range(4, 12))

@@ -15,7 +15,9 @@ from vla_trainer.errors import PlacementError
 def written(value: str, num_nodes: int, gpus_per_node: int) -> str:
     """The processes by rank as `node.gpu+gpu`, a process without a GPU as `node`."""
     found = placement.parse({"env": value}, num_nodes, gpus_per_node)["env"].processes
-    return " ".join(f"{one.node}.{'+'.join(map(str, one.gpus))}" if one.gpus else f"{one.node}" for one in found)
+    return " ".join(
+        f"{process.node}.{'+'.join(map(str, process.gpus))}" if process.gpus else f"{process.node}" for process in found
+    )
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ def test_learning_beside_a_rollout() -> None:
     ahead = predict(times(), amounts("ahead"), placed(SEPARATED))
     assert (ahead.beside, ahead.total) == (4, 9)
     # of the first epoch's two steps the first, 1 s
-    eager = predict(times(), amounts("early"), placed(SEPARATED))
+    eager = predict(times(), amounts("eager"), placed(SEPARATED))
     assert (eager.beside, eager.total) == (1, 12)
     # who also acts cannot; without GPUs all work on the same processors
     for elsewhere in (placed(COLLOCATED), placed(HYBRID), placed({"env,rollout": "0", "actor": "0"}, gpus=0)):
-        assert predict(times(), amounts("early"), elsewhere).beside == 0
+        assert predict(times(), amounts("eager"), elsewhere).beside == 0

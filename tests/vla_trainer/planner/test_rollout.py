@@ -188,10 +188,10 @@ def test_drawing_slows_acting_on_the_same_gpu() -> None:
 @pytest.mark.parametrize(
     ("env", "policy", "stages", "num_envs", "message"),
     [
-        ("0-1", "2", 1, 3, "num_envs=3 is not a multiple of 2 env process"),
-        ("0", "1", 2, 3, "x 2 stage"),
-        ("0", "1-2", 2, 2, r"1 environment\(s\) of a stage .* 2 rollout processes"),
-        ("0-1", "1-3", 1, 6, "2 env and 3 rollout processes: one number must divide the other"),
+        ("0-1", "2", 1, 3, "num_envs=3 cannot be shared out over 2 env process"),
+        ("0", "1", 2, 3, "=2 stage"),
+        ("0", "1-2", 2, 2, r"1 environment\(s\) a stage, which 2 rollout processes"),
+        ("0-1", "1-3", 1, 6, "2 env processes and 3 rollout processes; one number must divide the other"),
     ],
 )
 def test_numbers_that_do_not_divide(env: str, policy: str, stages: int, num_envs: int, message: str) -> None:
@@ -226,8 +226,8 @@ def test_the_measured_pipeline() -> None:
     measured = json.loads((ROOT / "benchmarks/results/pipeline.json").read_text())
     num_envs, policy_steps = 8, 25
     assert measured["env_steps_of_a_round"] == num_envs * policy_steps * 8
-    for each in measured["rounds"]:
-        alone = each["environments_alone"]
+    for measurement in measured["rounds"]:
+        alone = measurement["environments_alone"]
         e, r = Line(0, alone / (num_envs * policy_steps)), Line(0, alone / (num_envs * (policy_steps + 1)))
         predicted = [
             rollout(e=e, r=r, num_envs=num_envs, horizon=policy_steps, stages=stages, cores=2, gpus=4).seconds
@@ -235,6 +235,8 @@ def test_the_measured_pipeline() -> None:
         ]
         # 2 alone; 24 (r + e) + 2 r + e + 2 r of half the environments, e = alone / 50, r = alone / 52: 1.038 alone
         assert predicted == pytest.approx([2 * alone, (25 / 50 + 28 / 52) * alone])
-        assert each["one_stage"] == pytest.approx(predicted[0], rel=0.1)
-        assert each["two_stages"] == pytest.approx(predicted[1], rel=0.1)
-        assert each["one_stage"] / each["two_stages"] == pytest.approx(predicted[0] / predicted[1], rel=0.03)
+        assert measurement["one_stage"] == pytest.approx(predicted[0], rel=0.1)
+        assert measurement["two_stages"] == pytest.approx(predicted[1], rel=0.1)
+        assert measurement["one_stage"] / measurement["two_stages"] == pytest.approx(
+            predicted[0] / predicted[1], rel=0.03
+        )

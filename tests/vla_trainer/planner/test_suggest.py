@@ -71,8 +71,8 @@ def test_who_collects_ahead_has_gpus_apart_from_who_learns() -> None:
 
 
 def test_few_gpus_and_few_environments() -> None:
-    assert [one.component_placement for one in layouts(4, 1, 1)] == [{"env,rollout,actor": "all"}] * 2
-    assert [one.stages for one in layouts(3, 0, 1)] == [1]
-    assert {"env": "0", "rollout": "1", "actor": "0-1"} in [one.component_placement for one in layouts(4, 2, 1)]
+    assert [layout.component_placement for layout in layouts(4, 1, 1)] == [{"env,rollout,actor": "all"}] * 2
+    assert [layout.stages for layout in layouts(3, 0, 1)] == [1]
+    assert {"env": "0", "rollout": "1", "actor": "0-1"} in [layout.component_placement for layout in layouts(4, 2, 1)]
     with pytest.raises(PlacementError, match="num_envs=5 divides over no layout of 1 node"):
         suggest(StageTimes(Line(), Line(), Line()), Amounts(num_envs=5, horizon=2), 8, 1)

@@ -23,8 +23,8 @@ def test_layouts_of_8_to_64_gpus() -> None:
     ]
 
 
-def test_what_is_left_out_is_said() -> None:
-    said = describe_predictions(TIMES, Amounts(num_envs=11, horizon=1), "times.json", sizes=(2, 8, 12), rows=1)
-    assert "note: 8 GPUs: env.num_envs=11 divides over no layout" in said
-    assert "note: 12 GPUs are not a whole number of machines with 8" in said
-    assert sum(line.startswith("*  ") for line in said.splitlines()) == 1
+def test_sizes_that_are_left_out_are_named() -> None:
+    output = describe_predictions(TIMES, Amounts(num_envs=11, horizon=1), "times.json", sizes=(2, 8, 12), rows=1)
+    assert "note: 8 GPUs: env.num_envs=11 divides over no layout" in output
+    assert "note: 12 GPUs are not a whole number of machines with 8" in output
+    assert sum(line.startswith("*  ") for line in output.splitlines()) == 1

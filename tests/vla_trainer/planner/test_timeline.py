@@ -57,7 +57,7 @@ def test_what_already_ended_is_not_waited_for() -> None:
 
 
 def test_busy_counts_what_overlaps_once() -> None:
-    timeline, busy, said = Timeline(), Busy(lambda begins: said.append(begins)), []
+    timeline, busy, changes = Timeline(), Busy(lambda begins: changes.append(begins)), []
 
     def job(delay: float) -> Process:
         yield timeline.start(Clock(), delay, 1, Busy())
@@ -65,7 +65,7 @@ def test_busy_counts_what_overlaps_once() -> None:
 
     timeline.run([job(0.0), job(1.0), job(5.0)])
     assert busy.seconds == pytest.approx(3.0 + 2.0)  # 0-3 and 5-7
-    assert said == [True, False, True, False]
+    assert changes == [True, False, True, False]
 
 
 def test_a_clock_that_is_slowed_down() -> None:

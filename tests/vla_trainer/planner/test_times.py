@@ -1,4 +1,4 @@
-"""Measured times to JSON and back, and what is said of a file that is wrong."""
+"""Measured times to JSON and back, and the errors of a wrong file."""
 
 import json
 from dataclasses import fields

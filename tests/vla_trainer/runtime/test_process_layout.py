@@ -1,16 +1,16 @@
-"""Which processes a placement asks for, and who asks whom."""
+"""Which processes a placement asks for, and which work together."""
 
 import pytest
 
 from vla_trainer import placement
-from vla_trainer.runtime.process_layout import Layout, PolicyProcess, layout_of
+from vla_trainer.runtime.process_layout import PolicyProcess, ProcessLayout, layout_of
 
 
-def layout(components: dict, num_envs: int, stages: int = 1, nodes: int = 1, gpus: int = 8) -> Layout:
+def layout(components: dict, num_envs: int, stages: int = 1, nodes: int = 1, gpus: int = 8) -> ProcessLayout:
     return layout_of(placement.parse(components, nodes, gpus), num_envs, stages)
 
 
-def env_indices(found: Layout) -> list[tuple[int, ...]]:
+def env_indices(found: ProcessLayout) -> list[tuple[int, ...]]:
     return [one.first_env_indices for one in found.envs]
 
 

@@ -145,7 +145,7 @@ def test_sums_are_over_all_ranks_and_by_name(results: list[dict[str, Any]]) -> N
 
 
 def test_one_process_needs_no_group(tmp_path: Path) -> None:
-    from vla_trainer.checkpoint_sharded import load, save
+    from vla_trainer.checkpoint.sharded import load, save
     from vla_trainer.errors import BackendError, CheckpointError
     from vla_trainer.update.optimizer import make_optimizer
     from vla_trainer.update.sharding import full_state_dict, is_sharded, reshard, shard, unshard

@@ -1,10 +1,10 @@
-"""Files that outlive a power cut: a file is old or new, and never half of either.
+"""Atomic files: after a kill or a power cut a file is the old or the new one, and never half of either.
 
-    write aside --> fsync the file --> rename into place --> fsync the folder
+    write a temporary file --> fsync it --> rename it into place --> fsync the folder
 
-A rename replaces at once for whoever looks, but only after the two fsyncs it is on the disk, contents and name.
-What is aside is called `.<name>.<host>-<process>`, so that what a killed process left there can be told from what
-another one is writing.
+Readers see a rename at once, but only after the two fsyncs are contents and name on the disk. A temporary file is
+called `.<name>.<host>-<process>`, so that stale files of killed processes differ from those that another process is
+writing.
 """
 
 import errno
@@ -15,11 +15,11 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-_ASIDE = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)")
+_TEMPORARY = re.compile(r"\..+\.(?P<host>[^.]+)-(?P<process>\d+)")
 
 
-def aside_of(path: Path) -> Path:
-    """Where this process writes what will be `path`."""
+def temporary_path(path: Path) -> Path:
+    """Return where this process writes what will be `path`."""
     return path.with_name(f".{path.name}.{_host()}-{os.getpid()}")
 
 
@@ -33,23 +33,23 @@ def make_folder(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text, or make the file."""
-    aside = aside_of(path)
+    temporary = temporary_path(path)
     try:
-        aside.write_text(text, encoding="utf-8")
-        sync(aside)
-        aside.replace(path)
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)
+        temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        # what a full disk refuses is not named by itself
+            temporary.unlink(missing_ok=True)
+        # the error of a full disk does not name the file
         raise type(error)(error.errno, error.strerror, str(path)) from error
     sync(path.parent)
 
 
 def sync(path: Path) -> None:
-    """Have a file's contents, or the names in a folder, on the disk."""
+    """Force a file's contents, or the names in a folder, to the disk."""
     if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open folders, and writes names down by itself
+        return  # Windows cannot open folders, and writes names by itself
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -70,24 +70,24 @@ def sync_tree(folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder; a folder that is not aside goes there first, so as never to be half."""
+    """Remove a file, a link or a folder; a folder is renamed first, so that it is never half there."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path if _ASIDE.fullmatch(path.name) else move_aside(path), ignore_errors=True)
+        shutil.rmtree(path if _TEMPORARY.fullmatch(path.name) else rename_temporary(path), ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def move_aside(path: Path) -> Path:
-    """Rename what is to be removed; returns where it is now."""
-    gone = aside_of(path.with_name(f"{path.name}.gone"))
+def rename_temporary(path: Path) -> Path:
+    """Give a folder that is to be removed a temporary name; return its new path."""
+    gone = temporary_path(path.with_name(f"{path.name}.gone"))
     shutil.rmtree(gone, ignore_errors=True)
     return path.rename(gone)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what processes of this machine that have ended, and this one, left aside in `folder`."""
+def remove_stale(folder: Path) -> None:
+    """Remove temporary files in `folder` that belong to ended processes of this machine or to this process."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        owner = _ASIDE.fullmatch(path.name)
+        owner = _TEMPORARY.fullmatch(path.name)
         if owner is not None and owner["host"] == _host() and not _is_another_running(int(owner["process"])):
             with suppress(OSError):
                 remove(path)

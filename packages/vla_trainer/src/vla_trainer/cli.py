@@ -1,4 +1,4 @@
-"""`vla-train` and `vla-eval`. Nothing heavy is imported before it is needed: help and `--check` come at once."""
+"""The commands `vla-train` and `vla-eval`. Heavy imports come late, so that help and `--check` are quick."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="RECIPE [KEY=VALUE]...", show_default=False, help="A recipe's name or a YAML file, then overrides."
+        metavar="RECIPE [KEY=VALUE]...",
+        show_default=False,
+        help="A recipe's name or a YAML file, then overrides of its keys.",
     ),
 ]
 
@@ -34,26 +36,30 @@ def _show_version(wanted: bool) -> None:
 
 Version = Annotated[
     bool,
-    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions of the packages."),
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Print the versions of the packages."),
 ]
 
 
 def _train(
     arguments: Arguments = None,
-    check: Annotated[bool, typer.Option("--check", help="Only check the config; nothing is made.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Only show what would run where; nothing is made.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the config, the placement and the memory; make nothing.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print components, devices, amounts and estimated times; make nothing.")
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option(
             "--resume",
             metavar="DIR",
-            help="Continue this run, or from this checkpoint.",
+            help="Continue the run in this folder, or from this checkpoint of it.",
             show_default=False,
         ),
     ] = None,
     version: Version = False,
 ) -> None:
-    """Train a policy."""
+    """Train a policy as a recipe says."""
     with _one_line():
         from vla_trainer import run
 
@@ -63,16 +69,16 @@ def _train(
         else:
             planned = run.plan_new(_required(recipe), overrides)
         if plan:
-            from vla_trainer.planner.plan import describe_plan
+            from vla_trainer.planner.describe import describe
 
-            typer.echo(describe_plan(planned.config, planned.recipe))
+            typer.echo(describe(planned.config, planned.recipe))
             return
         check_placement(planned.config)
         if check:
             check_sizes(planned.config)
             typer.echo(f"{planned.recipe}: ok")
             return
-        typer.echo(f"done: {run.run_supervised(planned, _making, typer.echo)}")
+        typer.echo(f"done: {run.run_supervised(planned, _make, typer.echo)}")
 
 
 def _evaluate(
@@ -90,26 +96,27 @@ def _evaluate(
             "--compare",
             metavar="OTHER",
             show_default=False,
-            help="Another run, checkpoint or recipe, or an eval.json, on the same episodes; the first may be one, too.",
+            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be "
+            "an eval.json, too.",
         ),
     ] = None,
     version: Version = False,
 ) -> None:
-    """Evaluate a policy: per task and in all, with Wilson intervals, into eval.json."""
+    """Evaluate a policy: success per task and in all, with 95% Wilson intervals; written to eval.json."""
     with _one_line(), _interruptible():
         from rich.console import Console
 
-        from vla_trainer.evaluation import command as evaluation_command
+        from vla_trainer.evaluation import command
 
         recipe, overrides = _split(arguments or [])
-        console, making = Console(), partial(_making, training=False)
+        console, make = Console(), partial(_make, training=False)
         if compare is None:
-            evaluation_command.evaluate_one(_required(recipe), overrides, console, making)
+            command.evaluate_one(_required(recipe), overrides, console, make)
         else:
-            evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, making)
+            command.evaluate_pair(_required(recipe), compare, overrides, console, make)
 
 
-def _making(config: "Config", *, training: bool = True) -> "Trainer":
+def _make(config: "Config", *, training: bool = True) -> "Trainer":
     from vla_trainer.trainer import make_trainer
 
     with _one_line(ValueError):
@@ -135,12 +142,12 @@ def check_sizes(config: "Config", *, training: bool = True) -> None:
 
 
 def train() -> None:
-    """The console script `vla-train`."""
+    """Run the console script `vla-train`."""
     _run(_train, "vla-train", "vla-train tiny_spatial_ppo trainer.iterations=10 trainer.seed=1")
 
 
 def evaluate() -> None:
-    """The console script `vla-eval`."""
+    """Run the console script `vla-eval`."""
     _run(_evaluate, "vla-eval", "vla-eval logs/tiny_spatial_ppo/2026-01-01_12-00-00 eval.episodes=10")
 
 
@@ -152,15 +159,15 @@ def _run(command: Callable[..., None], name: str, example: str) -> None:
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
-    """The recipe, which is the first argument that is no override, and the overrides."""
-    place = next((index for index, argument in enumerate(arguments) if not _is_override(argument)), None)
-    if place is None:
+    """Split arguments into the recipe, which is the first that is no override, and the overrides."""
+    index = next((i for i, argument in enumerate(arguments) if not _is_override(argument)), None)
+    if index is None:
         return None, arguments
-    return arguments[place], [*arguments[:place], *arguments[place + 1 :]]
+    return arguments[index], [*arguments[:index], *arguments[index + 1 :]]
 
 
 def _is_override(argument: str) -> bool:
-    """`key=value` or `~key`; a path may have "=" in it, a key has no "/"."""
+    """Return whether it is `key=value` or `~key`; a path may have "=" in it, a key has no "/"."""
     key, equals, _ = argument.partition("=")
     return "/" not in key and (bool(equals) or key.startswith("~"))
 
@@ -173,12 +180,12 @@ def _required(recipe: str | None) -> str:
 
 @contextmanager
 def _one_line(*also: type[Exception]) -> Iterator[None]:
-    """Print an error that a user can fix, and `also`, as one line and exit with its code; the rest is a traceback."""
+    """Print a TrainerError, and `also`, as one line and exit with its code; other errors keep their traceback."""
     try:
         yield
     except Exception as error:
         named = isinstance(error, (TrainerError, *also))
-        # asked by name, because importing gymnasium for it would slow down every start
+        # compared by name, because importing gymnasium for it would slow down every start
         if not named and not any(base.__module__ == "gymnasium.error" for base in type(error).__mro__):
             raise
         typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
@@ -187,7 +194,7 @@ def _one_line(*also: type[Exception]) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C is one line and exit code 130, as shells have it."""
+    """Turn Ctrl-C into one line and exit code 130, as shells do."""
     try:
         yield
     except KeyboardInterrupt:

@@ -4,10 +4,10 @@
                             --> the range of the run's first iterations -+--> signs
                             --> success against the best so far --------'
 
-A range is that of the run's first `FIRST` iterations without a sign: median -+ `SIGMAS` robust deviations (1.4826 times
-the median absolute deviation), and never narrower than a metric's `width`. Until it exists, and for what it must not
-exclude or include, there are limits that hold for every run; each names where it is from. They were chosen on the
-curves of 40 good runs in benchmarks/results; benchmarks/collapse.py plants collapses and looks at more good runs.
+The range is that of the run's first `FIRST` iterations without a sign: median -+ `SIGMAS` robust deviations (1.4826
+times the median absolute deviation), and never narrower than a metric's `width`. Until it exists, and for values that
+it must not exclude or include, there are limits that hold for every run; each names its source. They were chosen on
+the curves of 40 good runs in benchmarks/results; benchmarks/collapse.py plants collapses and checks more good runs.
 """
 
 import math
@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
-from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.metrics import wilson_interval
 
@@ -25,8 +24,8 @@ FIRST = 5
 SIGMAS = 6.0
 """Robust deviations from the median to the ends of a range."""
 RECENT = 5
-"""Iterations without a sign after which a metric that left its range is reported again; and the ones that success is
-pooled over."""
+"""Iterations without a sign after which a metric that left its range is reported anew; also the iterations that success
+is pooled over."""
 DROP = 0.5
 """Success has collapsed where it is certainly below this part of the best."""
 CERTAIN = 2.576
@@ -35,13 +34,13 @@ CERTAIN = 2.576
 
 @dataclass(frozen=True)
 class Watch:
-    """Where one metric is expected."""
+    """The expected range of one metric."""
 
     metric: str
     advice: str
     """What leaving the range means and what to try."""
     side: Literal["high", "low", "both"] = "high"
-    """On which side it can be left."""
+    """The side on which the range can be left."""
     limit: float = math.inf
     """End of the range until the run has its own."""
     own: bool = True
@@ -51,14 +50,14 @@ class Watch:
     width: float = math.inf
     """Distance of a range's ends from the median, at least; with `log` a factor."""
     inside: float | None = None
-    """What a run's own range includes in any case."""
+    """A value that a run's own range always includes."""
     outside: float | None = None
-    """What no run's own range includes."""
+    """A value that no run's own range includes."""
     follows: bool = False
-    """The range moves along: it is that of the last `FIRST` iterations, whose width the first ones set."""
+    """Whether the range moves: it is around the last `FIRST` iterations, with the width that the first ones set."""
 
     def range_of(self, first: Sequence[float], recent: Sequence[float]) -> tuple[float, float]:
-        """Both ends, by the values of the first iterations without a sign and of the last ones."""
+        """Return both ends, by the values of the first iterations without a sign and of the last ones."""
         low = high = self.limit
         if self.own and len(first) >= FIRST:
             middle = _middle(first, self.log)
@@ -104,8 +103,8 @@ WATCHES = (
     ),
     Watch(
         "actor/initial_ratio_error",
-        "before the first optimizer step the policy disagrees with what acted: stale weights, another temperature, "
-        "wrong old log-probabilities, or tokens that the mask should leave out",
+        "before the first optimizer step the policy disagrees with the one that acted: stale weights, another "
+        "temperature, wrong old log-probabilities, or tokens that the mask should leave out",
         # the largest of all tokens: 1e-5 in float32; 7% in bfloat16, among some thousand
         limit=0.3,
         log=True,
@@ -154,9 +153,9 @@ WATCHES = (
     ),
 )
 JOINT = {"token_level": 1.0, "action_level": 2.5, "chunk_level": 5.0}
-"""What KL's limits are multiplied by where ratios are of several tokens: KL adds up over them."""
+"""Factors of KL's limits where ratios are of several tokens: KL adds up over them."""
 BF16 = 3.0
-"""What the limits of the ratio error are multiplied by under bfloat16, whose rounding depends on the batch."""
+"""Factor of the limits of the ratio error under bfloat16, whose rounding depends on the batch."""
 FINITE = ("actor/loss", "actor/value_loss", "rollout/reward_mean", *(watch.metric for watch in WATCHES))
 
 
@@ -169,10 +168,10 @@ class Sign:
     low: float
     high: float
     reason: str
-    """Whose range it is."""
+    """Where the range is from."""
     advice: str
     new: bool = True
-    """It was inside before."""
+    """Whether it was inside before."""
 
     def __str__(self) -> str:
         if not math.isfinite(self.value):
@@ -182,8 +181,8 @@ class Sign:
 
 
 class CollapseGuard:
-    """Takes the metrics of each iteration, in order, and reports the signs in them. What it knows of a run is in
-    `state`, with which it goes on to the last bit."""
+    """Takes the metrics of each iteration, in order, and returns the signs in them. `state` holds all that it needs to
+    go on to the last bit."""
 
     def __init__(
         self,
@@ -196,7 +195,7 @@ class CollapseGuard:
         Args:
             state: of `state()`; None at the start of a run.
             baseline_success: of the policy that training begins with, if known.
-            scales: what the limits that are not the run's own are multiplied by, by metric.
+            scales: by metric, factors of the limits that are not the run's own.
         """
         known = state or {}
         self._baseline, self._scales = baseline_success, scales or {}
@@ -209,25 +208,26 @@ class CollapseGuard:
         self._best_eval: float = known.get("best_eval", 0.0)
         self._begun: int = known.get("begun", 0)
         """Iterations that had episodes."""
-        self._told: dict[str, int] = dict(known.get("told", {}))
+        self._reported: dict[str, int] = dict(known.get("told", {}))  # the key is that of checkpoints
         """Metrics that were reported, and for how many iterations they have been inside since."""
         self.last_good: int = known.get("last_good", 0)
         """The last iteration without a sign; 0: none."""
         self.lr_scale: float = known.get("lr_scale", 1.0)
-        """What learning rates are multiplied by, after rollbacks."""
+        """Factor of the learning rates, after rollbacks."""
         self.rollbacks: int = known.get("rollbacks", 0)
 
     @classmethod
     def of(cls, config: Config, state: Mapping[str, Any] | None) -> "CollapseGuard":
-        """The guard of a run."""
-        algorithm = config.algorithm
-        scales = {} if isinstance(algorithm, SFT) else {"actor/approx_kl": JOINT[algorithm.logprob_type]}
+        """Make the guard of a run."""
+        scales = {}
+        if config.algorithm.uses_rollouts:
+            scales["actor/approx_kl"] = JOINT[config.policy_gradient.logprob_type]
         if config.policy.precision == "bf16":
             scales["actor/initial_ratio_error"] = BF16
         return cls(state, baseline_success=config.trainer.baseline_success, scales=scales)
 
     def look(self, iteration: int, metrics: Mapping[str, float]) -> list[Sign]:
-        """The signs in an iteration's metrics, at most one a metric."""
+        """Return the signs in an iteration's metrics, at most one a metric."""
         found: dict[str, Sign] = {}
         for name in FINITE:
             if not math.isfinite(value := metrics.get(name, 0.0)):
@@ -240,26 +240,26 @@ class CollapseGuard:
         for sign in (self._returns(metrics), self._reward_sign(metrics), self._success(metrics), self._eval(metrics)):
             if sign is not None and sign.metric not in found:
                 found[sign.metric] = sign
-        signs = [replace(sign, new=sign.metric not in self._told) for sign in found.values()]
-        for name in list(self._told):
-            self._told[name] += 1
-            if self._told[name] >= RECENT:
-                del self._told[name]
-        self._told |= dict.fromkeys(found, 0)
+        signs = [replace(sign, new=sign.metric not in self._reported) for sign in found.values()]
+        for name in list(self._reported):
+            self._reported[name] += 1
+            if self._reported[name] >= RECENT:
+                del self._reported[name]
+        self._reported |= dict.fromkeys(found, 0)
         if not signs:
             self.last_good = iteration
         return signs
 
     def rolled_back(self, lr_factor: float) -> None:
-        """Forget what the weights that were given up have done; learning rates are `lr_factor` of before."""
+        """Forget the iterations of the weights that were given up; multiply the learning rates by `lr_factor`."""
         self.lr_scale *= lr_factor
         self.rollbacks += 1
-        self._told.clear()
+        self._reported.clear()
         self._recent.clear()
         self._outcomes.clear()
 
     def state(self) -> dict[str, Any]:
-        """All that it knows of a run, in plain types."""
+        """Return all that it knows of a run, in plain types."""
         return {
             "first": {name: list(values) for name, values in self._first.items()},
             "recent": {name: list(values) for name, values in self._recent.items()},
@@ -267,7 +267,7 @@ class CollapseGuard:
             "best": self._best,
             "best_eval": self._best_eval,
             "begun": self._begun,
-            "told": dict(self._told),
+            "told": dict(self._reported),
             "last_good": self.last_good,
             "lr_scale": self.lr_scale,
             "rollbacks": self.rollbacks,
@@ -292,7 +292,7 @@ class CollapseGuard:
         return None
 
     def _returns(self, metrics: Mapping[str, float]) -> Sign | None:
-        """Whether episodes earn less than at the beginning, by 1.5 deviations of single episodes."""
+        """Return a sign if episodes earn less than at the beginning, by 1.5 deviations of single episodes."""
         mean, deviation = metrics.get("rollout/reward_mean"), metrics.get("rollout/reward_std")
         if mean is None or deviation is None or not math.isfinite(mean):
             return None
@@ -310,7 +310,7 @@ class CollapseGuard:
         return Sign(watch.metric, mean, low, math.inf, f"the run's first {FIRST} iterations", advice)
 
     def _reward_sign(self, metrics: Mapping[str, float]) -> Sign | None:
-        """Whether successful episodes earn less than others: the reward has the wrong sign, or prefers failure.
+        """Return a sign if successful episodes earn less: the reward has the wrong sign, or prefers failure.
 
         Fisher's z of the correlation r, atanh(r) sqrt(M - 3), is normal with deviation 1 where M episodes have none
         (Fisher 1915).
@@ -326,7 +326,7 @@ class CollapseGuard:
         return Sign(name, r, low, math.inf, "3 deviations below 0", advice)
 
     def _success(self, metrics: Mapping[str, float]) -> Sign | None:
-        """Whether success is certainly below a part of the best so far, or of what the first policy is known for."""
+        """Return a sign if success is certainly below a part of the best so far, or of the first policy's."""
         name = "rollout/success_rate"
         rate, episodes = metrics.get(name), metrics.get("rollout/episodes")
         if rate is None or not episodes:
@@ -351,8 +351,8 @@ class CollapseGuard:
         return None
 
     def _pooled(self, last: int) -> tuple[float, float, float]:
-        """Success rate of the last iterations, and the ends of its interval."""
-        successes, episodes = (sum(column) for column in zip(*self._outcomes[-last:], strict=True))
+        """Return the success rate of the last iterations, and the ends of its interval."""
+        successes, episodes = (sum(counts) for counts in zip(*self._outcomes[-last:], strict=True))
         return successes / episodes, *wilson_interval(int(successes), int(episodes), CERTAIN)
 
     def _eval(self, metrics: Mapping[str, float]) -> Sign | None:
@@ -368,7 +368,7 @@ class CollapseGuard:
 
 
 def _share_of_steps(metrics: Mapping[str, float]) -> float:
-    """Of the optimizer steps that were not taken."""
+    """Return the share of the optimizer steps that were skipped."""
     skipped = metrics["actor/skipped_steps"]
     return skipped / max(skipped + metrics.get("actor/optimizer_steps", 0.0), 1.0)
 

@@ -13,7 +13,7 @@ def first_bad(values: NDArray[Any]) -> tuple[int, ...] | None:
 
     One pass over the numbers and no second array, where all are.
     """
-    # where a sum of finite numbers overflows, they are looked at one by one
+    # a sum of finite numbers may overflow: then they are checked one by one
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):
             return None

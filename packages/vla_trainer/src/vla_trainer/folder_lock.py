@@ -1,9 +1,9 @@
 """A lock on a folder that the death of its holder releases.
 
 The kernel ties `flock` to an open file and gives the lock back when the process ends, however it ends. Linux carries it
-over NFS as a byte-range lock. The file also says who holds it: for the message of whoever comes second, and as the lock
-itself on file systems that have none (Lustre without `-o flock`, some FUSE), where on the holder's machine its process
-decides, and elsewhere nobody can tell, so that the lock counts as held.
+over NFS as a byte-range lock. The file also names its holder: for the message of whoever comes second, and as the lock
+itself on file systems that have none (Lustre without `-o flock`, some FUSE). There the lock is free if the holder was a
+process of this machine that has ended; the lock of another machine's process counts as held.
 """
 
 import errno
@@ -21,7 +21,7 @@ from pathlib import Path
 from vla_trainer.errors import RunFolderError
 
 LOCK_FILE = ".lock"
-"""In the folder, as long as it is held."""
+"""The file in the folder, there as long as the lock is held."""
 _HELD = {errno.EAGAIN, errno.EACCES}
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 _WAIT_SECONDS = 0.05
@@ -30,7 +30,7 @@ _TRIES = 40
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock."""
+    """The process that holds a lock."""
 
     host: str
     process: int
@@ -43,7 +43,7 @@ class Holder:
         return f"process {self.process} on {self.host} since {self.begun}"
 
     def is_running(self) -> bool:
-        """Whether it may run: False only for an ended process of this machine."""
+        """Return whether it may run: False only for an ended process of this machine."""
         if self.host != socket.gethostname() or os.name == "nt":  # there os.kill(process, 0) would end it
             return True
         try:
@@ -66,11 +66,11 @@ class FolderLock:
             os.register_at_fork(after_in_child=lambda: _forget(this()))
 
     def is_intact(self) -> bool:
-        """Whether the folder still is the one that was locked, and not removed, replaced or locked by another."""
+        """Return whether the folder is still the one that was locked: not removed, replaced or locked by another."""
         return self._descriptor >= 0 and _same_file(self._path, self._descriptor)
 
     def release(self) -> None:
-        """Give it back."""
+        """Release the lock."""
         if self._descriptor < 0:
             return
         intact, descriptor = self.is_intact(), self._descriptor
@@ -89,7 +89,7 @@ def acquire(folder: Path) -> FolderLock:
     """Lock `folder`, which exists.
 
     Raises:
-        RunFolderError: another process has it, or this one already; named.
+        RunFolderError: another process holds it, or this one already; the message names it.
         OSError: the lock's file cannot be made.
     """
     for _ in range(_TRIES):
@@ -123,7 +123,7 @@ def acquire(folder: Path) -> FolderLock:
 
 
 def holder_of(folder: Path) -> Holder | None:
-    """Who holds the lock of `folder`; None where nobody does."""
+    """Return who holds the lock of `folder`; None where nobody does."""
     try:
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR)
     except OSError:
@@ -154,7 +154,7 @@ def _take(descriptor: int) -> bool:
 
 
 def _read(descriptor: int) -> Holder | None:
-    """What the file says; None where it says nothing, because it is new or damaged."""
+    """Read the holder from the lock file; None where the file is new or damaged."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
         return Holder(**json.loads(os.read(descriptor, 4096)))
@@ -170,7 +170,7 @@ def _same_file(path: Path, descriptor: int) -> bool:
 
 
 def _started(process: int) -> str | None:
-    """When a process was started: clock ticks since boot, and which boot."""
+    """Return when a process was started: the boot, and clock ticks since it."""
     try:
         ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {ticks}"

@@ -15,21 +15,20 @@ METRICS: dict[str, str] = {
     "actor/skipped_steps": "Optimizer steps that were not taken because their gradient norm, loss or value loss was "
     "not finite; means over the optimizer steps are without them.",
     "actor/initial_ratio_error": "Largest |rho - 1| of a token in the iteration's first optimizer step, before any "
-    "weight has moved: 0 but for rounding, which in bf16 depends on what a row is batched with; left out where older "
-    "weights acted.",
+    "weight has moved: 0 but for rounding, which in bf16 depends on a row's batch; left out where older weights acted.",
     "actor/lr": "Learning rate of the actor.",
     "actor/critic_lr": "Learning rate of the critic, where the policy names one.",
     "actor/kl": "KL of the present policy from the reference, nats, mean over tokens (k3); with kl_coef only.",
     "actor/explained_variance": "1 - Var(return - value) / Var(return) of the batch, before the update; PPO only.",
     "actor/epochs": "Passes over the batch that were begun; fewer than algorithm.epochs where target_kl stopped them.",
-    "actor/approx_kl": "KL of the present policy from the one that acted, nats; mean of rho - 1 - log rho.",
+    "actor/approx_kl": "KL of the present policy from the behavior policy, nats; mean of rho - 1 - log rho.",
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",
     "actor/eager_steps": "Those of them that were taken before the last episode of the iteration had ended; with "
     "batch_order=groups only.",
-    "actor/importance_weight": "Probability under the weights that the update began with over that under those that "
-    "acted, before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
+    "actor/importance_weight": "Probability under the proximal policy over that under the behavior policy, "
+    "before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
     "actor/importance_capped": "Share of these weights above importance_cap.",
     "data/epochs": "Passes over the demonstrations since the run began; SFT only.",
     "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
@@ -41,8 +40,8 @@ METRICS: dict[str, str] = {
     "the share of waiting for others.",
     "rollout/batch_fraction": "Share of the collected policy steps that enter the update.",
     "rollout/informative_groups": "Share of the groups that have variance; GRPO only.",
-    "rollout/resampled_groups": "Groups that were collected in the place of ones without variance; GRPO only.",
-    "rollout/temperature": "What actions are sampled and scored at; with temperature_final only.",
+    "rollout/resampled_groups": "Groups that were collected in place of groups without variance; GRPO only.",
+    "rollout/temperature": "Temperature that actions are sampled and scored at; with temperature_final only.",
     "rollout/staleness": "Updates between the weights that acted and those that learn; with max_staleness=1 only.",
     "rollout/value_mean": "Value of the states that were acted in, mean over the batch; PPO only.",
     "rollout/advantage_std": "Deviation of the batch's advantages before they are normalized.",
@@ -77,13 +76,13 @@ ROLLOUT_PER_TASK = "rollout/success_rate/"
 
 
 def is_known(name: str) -> bool:
-    """Whether the table defines it."""
+    """Return whether the table defines a metric."""
     prefixes = (PER_TASK, ROLLOUT_PER_TASK)
     return name in METRICS or (name.startswith(prefixes) and name not in prefixes)
 
 
 def is_score(name: str) -> bool:
-    """Whether checkpoints can be compared by it: clocks have not stopped when one is written."""
+    """Return whether checkpoints can be compared by a metric; times are not known when a checkpoint is written."""
     return is_known(name) and not name.startswith(("time/", "throughput/"))
 
 
@@ -95,7 +94,7 @@ def check(names: Iterable[str]) -> None:
 
 
 def wilson_interval(successes: int, episodes: int, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval of a success rate (Wilson 1927); `z` = 1.96 gives 95%. Without episodes: (0, 1)."""
+    """Return the Wilson score interval of a success rate (Wilson 1927); z = 1.96: 95%. Without episodes: (0, 1)."""
     if episodes == 0:
         return 0.0, 1.0
     rate = successes / episodes
@@ -107,12 +106,12 @@ def wilson_interval(successes: int, episodes: int, z: float = 1.959964) -> tuple
 
 
 def mean(numbers: Sequence[float]) -> float:
-    """Arithmetic mean of at least one number."""
+    """Return the mean of at least one number."""
     return sum(numbers) / len(numbers)
 
 
 def table() -> str:
-    """The table of metrics in Markdown."""
+    """Return the table of metrics in Markdown."""
     rows = [f"| `{name}` | {meaning} |" for name, meaning in METRICS.items()]
     rows.append(f"| `{PER_TASK}<task>` | Success rate of one task in an evaluation. |")
     rows.append(

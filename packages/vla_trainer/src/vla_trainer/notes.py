@@ -1,15 +1,15 @@
-"""What a person has to know about an iteration that learned less than it seems, or nothing."""
+"""Notes about an iteration that learned less than its metrics suggest."""
 
 from collections.abc import Callable, Mapping
 
-from vla_trainer.algorithms import GRPO
 from vla_trainer.config.schema import Config
 
 
 class Notes:
-    """Says it on the console, one line for each cause in an iteration; while a cause lasts, less and less often."""
+    """Prints one line for each cause in an iteration; while a cause lasts, less and less often."""
 
     def __init__(self, config: Config, say: Callable[[str], None]) -> None:
+        """`say`: takes lines for the user."""
         self._config, self._say = config, say
         self._without_variance = 0
         """Iterations in a row."""
@@ -23,25 +23,17 @@ class Notes:
                 f"loss was not finite; {self._config.actor.max_skipped_steps} in a row end the run"
             )
         algorithm = self._config.algorithm
-        if not isinstance(algorithm, GRPO) or metrics.get("rollout/informative_groups", 1.0) > 0.0:
+        if not algorithm.has_groups or metrics.get("rollout/informative_groups", 1.0) > 0.0:
             self._without_variance = 0
             return
         self._without_variance += 1
         in_a_row = self._without_variance
-        if in_a_row & (in_a_row - 1):  # said after 1, 2, 4, 8, ... in a row
+        if in_a_row & (in_a_row - 1):  # printed after 1, 2, 4, 8, ... in a row
             return
-        outside = "" if algorithm.keep_mean_return is None else " whose mean is inside algorithm.keep_mean_return"
+        cause, advice = algorithm.explain_no_variance(self._config)
         row = f" as in the {in_a_row - 1} before," if in_a_row > 1 else ""
+        mean_return = metrics.get("rollout/reward_mean", 0.0)
         self._say(
-            f"note: iteration {iteration}:{row} no group{outside} has variance (mean return "
-            f"{metrics.get('rollout/reward_mean', 0.0):.3g}), so that nothing was learned; {self._advice()}"
-        )
-
-    def _advice(self) -> str:
-        algorithm, rollout = self._config.algorithm, self._config.rollout
-        assert isinstance(algorithm, GRPO)
-        return (
-            "episodes of one start must end differently: raise "
-            f"algorithm.group_size (now {algorithm.group_size}), rollout.temperature ({rollout.temperature:g}) or "
-            f"rollout.resample_groups ({rollout.resample_groups}), or begin with a policy that succeeds sometimes"
+            f"note: iteration {iteration}:{row} {cause} (mean return {mean_return:.3g}), so that nothing was learned; "
+            f"{advice}"
         )

@@ -1,8 +1,8 @@
 """A run's folder: claimed before anything is made, locked while the run goes on, checked when it ends.
 
-    claim: make it --> lock it --> is it free? can it be written? --> begin --> ... --> is all there that a run leaves?
+    claim: make it --> lock it --> is it free? can it be written? --> begin --> ... --> are all its files there?
 
-What did not begin leaves nothing.
+A run that did not begin leaves nothing.
 """
 
 import itertools
@@ -14,28 +14,27 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from vla_trainer import atomic_files as atomic_files
-from vla_trainer import checkpoint, folder_lock
+from vla_trainer import atomic_files, checkpoint, folder_lock
 from vla_trainer.errors import CheckpointError, RunFolderError, RunLostError
 
 CONFIG_FILE = "config.yaml"
-"""In the folder of a run that has begun."""
+"""The file that makes a folder a run's, written when the run begins."""
 METRICS_FILE = "metrics.jsonl"
 EVALUATION_FILE = "eval.json"
 PROBE_BYTES = 1 << 20
-"""What must fit on the disk before a run begins: its config, and the logs of the first iterations."""
+"""Bytes that must fit on the disk before a run begins: its config, and the logs of the first iterations."""
 ADVICE = "; choose another with output_dir="
 
 
 class RunFolder:
-    """A folder that this process has locked; a context manager that gives it back."""
+    """A folder that this process has locked; a context manager that releases it."""
 
     def __init__(self, path: Path, made: list[Path]) -> None:
         """`made`: folders that were made for it, the outermost first."""
         self.path = path
         self._made = made
         self.begun = False
-        """Whether something is in it that is to stay."""
+        """Whether the run has begun, so that its files stay."""
         try:
             self._lock = folder_lock.acquire(path)
         except OSError as error:
@@ -48,7 +47,7 @@ class RunFolder:
         self.close()
 
     def close(self) -> None:
-        """Give it back; remove what was made if the run did not begin."""
+        """Release the folder; remove what was made if the run did not begin."""
         if not self.begun and self._made and self._lock.is_intact():
             for path in self.path.iterdir() if self.path in self._made else ():
                 if path.name != folder_lock.LOCK_FILE:
@@ -59,30 +58,30 @@ class RunFolder:
             _remove_empty(self._made)
 
     def begin(self, config: str) -> None:
-        """Write config.yaml, by which a folder is a run's."""
+        """Write config.yaml, which makes the folder a run's."""
         atomic_files.write_text(self.path / CONFIG_FILE, config)
         self.keep()
 
     def keep(self) -> None:
-        """Leave the folder where it is from now on."""
+        """Keep the folder from now on, even if the run fails."""
         self.begun = True
 
     def check(self) -> None:
-        """Raise RunLostError if this is not the folder any more that was locked."""
+        """Raise RunLostError if the folder is no longer the one that was locked."""
         if not self._lock.is_intact():
             what = "was replaced by another" if self.path.exists() else "was removed"
             raise RunLostError(f"{self.path} {what} while the run was going on; what it held is lost")
 
     def check_complete(self, iterations: Iterable[int], *, metrics: bool, evaluated: bool) -> None:
-        """Check that what a run leaves is there.
+        """Check that the files of a finished run are there.
 
         Args:
-            iterations: those that this process has carried out, all up to the run's last one.
-            metrics: metrics.jsonl was to be written.
-            evaluated: eval.json was to be written.
+            iterations: those that this process has run, up to the last one of the run.
+            metrics: whether metrics.jsonl should be there.
+            evaluated: whether eval.json should be there.
 
         Raises:
-            RunLostError: something is missing, which is named.
+            RunLostError: a file or an iteration is missing; the message names it.
         """
         self.check()
         missing = [] if (self.path / CONFIG_FILE).is_file() else [CONFIG_FILE]
@@ -100,7 +99,7 @@ class RunFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What goes wrong with files of the folder is a RunLostError of one line; checkpoints that are there stay."""
+        """Turn errors of files in the folder into a RunLostError of one line; older checkpoints stay."""
         try:
             with errors_of(self.path):
                 yield
@@ -112,13 +111,13 @@ class RunFolder:
 def claim(recipe: str, output_dir: str | None, existing: Path | None = None) -> RunFolder:
     """Claim the folder of a run before policy and environments are made.
 
-    Of several processes that ask for a new folder at once, each gets one of its own; of those that ask for the same
-    one, the first.
+    Processes that ask for a new folder at the same time get different ones; of those that ask for the same folder, the
+    first gets it.
 
     Args:
-        recipe: whose new folder is `logs/<recipe>/<time>`, or with -2, -3, ... behind it where that is taken.
+        recipe: its name; a new folder is `logs/<recipe>/<time>`, with -2, -3, ... appended where that is taken.
         output_dir: a folder to use instead; may exist, but not hold a run.
-        existing: a run's folder to go on in instead.
+        existing: the folder of a run to continue instead.
 
     Raises:
         RunFolderError: it is in use, or cannot be made or written, or the disk is full.
@@ -134,7 +133,7 @@ def claim(recipe: str, output_dir: str | None, existing: Path | None = None) -> 
         check_writable(folder.path)
         if existing is not None:
             _check_space(existing)
-        atomic_files.sweep(folder.path)
+        atomic_files.remove_stale(folder.path)
     except BaseException:
         folder.close()
         raise
@@ -143,7 +142,7 @@ def claim(recipe: str, output_dir: str | None, existing: Path | None = None) -> 
 
 @contextmanager
 def errors_of(folder: Path) -> Iterator[None]:
-    """What goes wrong with writing files of `folder` becomes a RunLostError of one line."""
+    """Turn errors of writing files in `folder` into a RunLostError of one line."""
     try:
         yield
     except OSError as error:
@@ -153,12 +152,12 @@ def errors_of(folder: Path) -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Write a little into `folder` and remove it again.
+    """Check that `folder` can be written, with a small file that is removed again.
 
     Raises:
         RunFolderError: the disk does not let it, or is full.
     """
-    probe = atomic_files.aside_of(folder / "probe")
+    probe = atomic_files.temporary_path(folder / "probe")
     try:
         try:
             with probe.open("wb") as file:
@@ -172,7 +171,7 @@ def check_writable(folder: Path) -> None:
 
 
 def spans(numbers: Iterable[int]) -> str:
-    """ "iterations 1, 4 to 6", of increasing numbers."""
+    """Return increasing numbers as "iterations 1, 4 to 6"."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and number == parts[-1][-1] + 1:
@@ -189,7 +188,7 @@ def _claim_new(folder: Path) -> RunFolder:
         made = _make_parents(named)
         try:
             named.mkdir()
-        except (FileExistsError, FileNotFoundError):  # another run's; or a run that did not begin removed the parent
+        except (FileExistsError, FileNotFoundError):  # of another run; or a run that did not begin removed the parent
             continue
         except OSError as error:
             raise _cannot_make(named, error) from error
@@ -199,7 +198,7 @@ def _claim_new(folder: Path) -> RunFolder:
 
 
 def _claim_chosen(folder: Path) -> RunFolder:
-    # not while it is in use, which its lock says with a name
+    # while it is in use, the error of its lock names the user
     if _holds_run(folder) and folder_lock.holder_of(folder) is None:
         raise _is_taken(folder)
     made = _make_parents(folder)
@@ -215,7 +214,7 @@ def _claim_chosen(folder: Path) -> RunFolder:
     except BaseException:
         _remove_empty(made)
         raise
-    if _holds_run(folder):  # of one that was going on until now
+    if _holds_run(folder):  # of a run that has just ended
         claimed.close()
         raise _is_taken(folder)
     return claimed
@@ -232,7 +231,7 @@ def _is_taken(folder: Path) -> CheckpointError:
 
 
 def _make_parents(folder: Path) -> list[Path]:
-    """Make the folders that `folder` will be in, as far as they are missing; returns them, the outermost first."""
+    """Make the missing parents of `folder`; return them, the outermost first."""
     missing = [path for path in folder.parents if not os.path.exists(path)]
     try:
         atomic_files.make_folder(folder.parent)
@@ -253,7 +252,7 @@ def _remove_empty(folders: list[Path]) -> None:
         try:
             path.rmdir()
         except OSError:
-            break  # somebody uses it
+            break  # another process uses it
 
 
 def _check_space(run: Path) -> None:
@@ -271,7 +270,7 @@ def _check_space(run: Path) -> None:
 
 
 def _iterations_in(metrics: Path) -> set[int]:
-    """Which iterations have a row that can be read."""
+    """Return the iterations whose row can be read."""
     found = set()
     for line in metrics.read_bytes().splitlines() if metrics.is_file() else ():
         with suppress(ValueError, KeyError, TypeError, RecursionError):

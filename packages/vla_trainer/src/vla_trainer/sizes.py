@@ -1,21 +1,20 @@
-"""Whether a run's sizes can be met by its machines: found out before anything is made.
+"""Check before anything is made that a run's sizes fit its machines.
 
-N environments and what an iteration collects are in host memory together; both are counted from below, so that what is
-refused cannot work.
+N environments and an iteration's observations are in host memory together; both are lower bounds, so that a run that is
+refused could not work.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import ConfigError
 
 GIB = 2**30
 
 MOST_ENVS_PER_CORE = 1024
-"""More is taken for a slip of the pen; environments that are that cheap are rare."""
+"""More gives a warning: it is probably a typing slip, as environments that cheap are rare."""
 
 MOST_THREADS_PER_CORE = 4
 
@@ -33,7 +32,7 @@ def check_sizes(config: Config, *, training: bool = True) -> list[str]:
 
 
 def host_memory() -> int | None:
-    """Bytes that processes of this machine, or of its container, may have; None: not known."""
+    """Return the bytes of memory of this machine, or of its container; None: not known."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -55,16 +54,16 @@ def _check_memory(config: Config, training: bool) -> None:
     parts = [_environments(config, training), *([_observations(config)] if training else [])]
     need = sum(size for size, _ in parts) / nodes
     if need > memory:
-        large = [(size / nodes / GIB, what) for size, what in parts if size / nodes > need / 100]
-        said = " and ".join(f"{what} {size:,.1f} GiB" for size, what in large)
-        whose = "this machine has" if config.plan.memory_per_node is None else "plan.memory_per_node is"
-        each = " on each node" if nodes > 1 else ""
-        raise ConfigError(f"not enough memory: {said}{each} at least; {whose} {memory / GIB:,.1f} GiB")
+        large = [(size / nodes / GIB, part) for size, part in parts if size / nodes > need / 100]
+        needs = " and ".join(f"{part} {size:,.1f} GiB" for size, part in large)
+        available = "this machine has" if config.plan.memory_per_node is None else "plan.memory_per_node is"
+        where = " on each node" if nodes > 1 else ""
+        raise ConfigError(f"not enough memory: {needs}{where} at least; {available} {memory / GIB:,.1f} GiB")
 
 
 def _environments(config: Config, training: bool) -> tuple[float, str]:
     counts: dict[str, int] = {}
-    if training and not isinstance(config.algorithm, SFT):
+    if training and config.algorithm.uses_rollouts:
         counts["env.num_envs"] = config.env.num_envs
     if config.eval.episodes is not None or not training:
         key = "env.num_envs" if config.eval.num_envs is None else "eval.num_envs"
@@ -78,11 +77,14 @@ def _environments(config: Config, training: bool) -> tuple[float, str]:
 def _observations(config: Config) -> tuple[float, str]:
     env, rollout = config.env, config.rollout
     image = 3 * env.image_size**2 * len(env.cameras or [""]) if env.image_size is not None else 0
-    each = config.plan.record_bytes or float(image)
+    step_bytes = config.plan.record_bytes or float(image)
     if rollout.horizon is not None:
-        return each * rollout.horizon * env.num_envs, f"rollout.horizon={rollout.horizon} policy steps of each need"
-    # an episode has a policy step at least
-    return each * (rollout.episodes or 0), f"the observations of rollout.episodes={rollout.episodes} need"
+        return (
+            step_bytes * rollout.horizon * env.num_envs,
+            f"rollout.horizon={rollout.horizon} policy steps of each need",
+        )
+    # an episode has at least one policy step
+    return step_bytes * (rollout.episodes or 0), f"the observations of rollout.episodes={rollout.episodes} need"
 
 
 def _unusual(config: Config) -> Iterator[str]:

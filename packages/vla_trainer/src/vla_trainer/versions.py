@@ -1,4 +1,4 @@
-"""What `--version` says."""
+"""The versions that `--version` prints."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -10,7 +10,7 @@ BESIDES = ("libero-gym", "vla-policy", "gymnasium", "torch", "ray", "mujoco")
 
 
 def describe_versions() -> str:
-    """`vla-trainer 0.1.0 (gymnasium 1.2.0, torch 2.9.0, Python 3.11.4)`; nothing is imported for it."""
+    """Return `vla-trainer 0.1.0 (gymnasium 1.2.0, torch 2.9.0, Python 3.11.4)`, without importing them."""
     found = []
     for name in BESIDES:
         try:

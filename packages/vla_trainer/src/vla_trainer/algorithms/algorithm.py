@@ -57,6 +57,14 @@ class AlgorithmSection(Section):
         """
         raise NotImplementedError
 
+    def describe_rollout(self, config: "Config") -> list[str]:
+        """Return in words which episodes an iteration collects; nothing where it counts policy steps alone."""
+        return []
+
+    def explain_no_variance(self, config: "Config") -> tuple[str, str]:
+        """Return in words why an iteration without informative groups learned nothing, and what to do about it."""
+        raise NotImplementedError
+
 
 class PolicyGradient(AlgorithmSection):
     """What PPO and GRPO share."""

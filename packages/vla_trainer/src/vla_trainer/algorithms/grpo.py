@@ -64,6 +64,21 @@ class GRPO(PolicyGradient):
             return None
         return (config.rollout.episodes + config.rollout.resample_groups * self.group_size) * episode_length
 
+    def describe_rollout(self, config: "Config") -> list[str]:
+        episodes, more = config.rollout.episodes or 0, config.rollout.resample_groups
+        parts = [f"{episodes} episodes ({episodes // self.group_size} groups of {self.group_size})"]
+        return [*parts, f"at most {more} more groups in place of groups without variance"] if more else parts
+
+    def explain_no_variance(self, config: "Config") -> tuple[str, str]:
+        kept = "" if self.keep_mean_return is None else " whose mean is inside algorithm.keep_mean_return"
+        return (
+            f"no group{kept} has variance",
+            f"episodes of one initial state must end differently: raise algorithm.group_size (now {self.group_size}), "
+            f"rollout.temperature ({config.rollout.temperature:g}) or "
+            f"rollout.resample_groups ({config.rollout.resample_groups}), or begin with a policy that succeeds "
+            "sometimes",
+        )
+
     def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> GroupOrder:
         assert config.rollout.episodes is not None
         groups = config.rollout.episodes // self.group_size

@@ -1,4 +1,4 @@
-"""What `vla-eval` does with its arguments: evaluate one, or two on the same episodes.
+"""The command `vla-eval`: evaluate one policy, or two on the same episodes.
 
 RECIPE, RUN, CHECKPOINT --evaluate--> Evaluation --.
                           eval.json --read-------->+--> table, comparison.json
@@ -15,8 +15,8 @@ from rich.console import Console
 from vla_trainer import run
 from vla_trainer.errors import ComparisonError, ConfigError
 from vla_trainer.evaluation.comparison import compare
+from vla_trainer.evaluation.report import EvaluationProgress, print_comparison, print_evaluation
 from vla_trainer.evaluation.result import Evaluation
-from vla_trainer.report import EvaluationProgress, print_comparison, print_evaluation
 from vla_trainer.run_folder import RunFolder, check_writable, errors_of
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_train
     """Evaluate a recipe, run or checkpoint, print the table and write eval.json.
 
     Raises:
-        TrainerError: what is wrong with `target` or `overrides`.
+        TrainerError: `target` or `overrides` is wrong.
     """
     if _is_result(target):
-        raise ConfigError(f"{target} is a result already; it can be compared with --compare")
+        raise ConfigError(f"{target} is a result already; compare it with --compare")
     plan = _plan(target, overrides)
     begin = time.perf_counter()
     evaluation, folder = _evaluated(plan, console, make_trainer)
@@ -42,22 +42,22 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_train
         console.print(f"note: {notice}", markup=False, highlight=False, soft_wrap=True)
     print_evaluation(evaluation, console)
     seconds = time.perf_counter() - begin
-    _say(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
+    _print(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
 
 
 def evaluate_pair(target: str, other: str, overrides: list[str], console: Console, make_trainer: MakeTrainer) -> None:
-    """Evaluate two on the same episodes, or read what is an eval.json, and write comparison.json beside the first's.
+    """Compare two on the same episodes and write comparison.json beside the first's eval.json.
 
-    The overrides hold for both.
+    An eval.json is read, anything else is evaluated. The overrides hold for both.
 
     Raises:
-        ComparisonError: not the same episodes; where that can be seen beforehand, before any is run.
-        TrainerError: what is wrong with one of the two or with `overrides`.
+        ComparisonError: not the same episodes; before any is run where the configs show it.
+        TrainerError: one of the two or `overrides` is wrong.
     """
     sides = [_read(name) if _is_result(name) else _plan(name, overrides) for name in (target, other)]
     if overrides and all(isinstance(side, Evaluation) for side in sides):
         raise ConfigError(f"{overrides[0]} is not read: both are results already")
-    _check_beforehand(sides, (target, other))
+    _check_same_episodes(sides, (target, other))
     folder = Path(target).expanduser().parent
     if _is_result(target):
         check_writable(folder)
@@ -66,7 +66,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
         if isinstance(side, Evaluation):
             found.append(side)
             continue
-        # the second one's result is in comparison.json: it may be of the same run, whose eval.json is the first one's
+        # the second result is in comparison.json only: both may be of the same run, which has one eval.json
         evaluation, where = _evaluated(side, console, make_trainer, name, write=number == 0)
         found.append(evaluation)
         folder = where if where is not None else folder
@@ -74,19 +74,19 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
     print_comparison(comparison, console)
     with errors_of(folder):
         comparison.write(folder / "comparison.json")
-    _say(console, f"written: {folder / 'comparison.json'}")
+    _print(console, f"written: {folder / 'comparison.json'}")
 
 
 def _evaluated(
     plan: run.RunPlan, console: Console, make_trainer: MakeTrainer, name: str = "", *, write: bool = True
 ) -> tuple[Evaluation, Path | None]:
-    """The result, and the folder that it was written to."""
+    """Evaluate; return the result, and the folder that it was written to."""
 
     def say(line: str) -> None:
-        _say(console, line)
+        _print(console, line)
 
     with ExitStack() as stack:
-        # before minutes are spent
+        # before the evaluation, which takes minutes
         folder = stack.enter_context(run.evaluation_folder(plan, say)) if write else None
         run.check_evaluation(plan)
         trainer = make_trainer(plan.config)
@@ -96,28 +96,28 @@ def _evaluated(
     return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 
-def _check_beforehand(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
+def _check_same_episodes(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
     """Raise ComparisonError where configs and results already show that the episodes will differ."""
-    first, second = (_shown(side) for side in sides)
+    first, second = (_episode_keys(side) for side in sides)
     for key in first.keys() & second.keys():
         if not any(value in second[key] for value in first[key]):
             a, b = first[key][-1], second[key][-1]
             raise ComparisonError(f"not the same episodes: {key} is {a} for {names[0]} and {b} for {names[1]}")
 
 
-def _shown(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
-    """By config key, the values that give the episodes of `side`, as far as it shows them."""
+def _episode_keys(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
+    """Return by config key the values that would give the episodes of `side`, as far as it shows them."""
     if isinstance(side, Evaluation):
         complete = side.available == side.episodes
         episodes = [None, side.episodes] if complete else [side.episodes]
         return {"env.id": [side.env_id], "eval.split": [side.split], "eval.episodes": episodes}
     config = side.config
-    shown: dict[str, list[Any]] = {
+    values: dict[str, list[Any]] = {
         "env.id": [config.env.id.rpartition(":")[2]],
         "env.task": [config.env.task],
         "eval.episodes": [config.eval.episodes],
     }
-    return shown if config.eval.split is None else {**shown, "eval.split": [config.eval.split]}
+    return values if config.eval.split is None else {**values, "eval.split": [config.eval.split]}
 
 
 def _plan(target: str, overrides: list[str]) -> run.RunPlan:
@@ -133,5 +133,5 @@ def _read(target: str) -> Evaluation:
     return Evaluation.read(Path(target).expanduser())
 
 
-def _say(console: Console, line: str) -> None:
+def _print(console: Console, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)

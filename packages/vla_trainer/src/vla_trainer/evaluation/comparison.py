@@ -1,7 +1,7 @@
-"""Two evaluations on the same episodes, episode by episode.
+"""Compare two evaluations on the same episodes, episode by episode.
 
-An episode is hard or easy for both policies, so that the pairs say more than the two success rates: what counts are the
-episodes that only one of the two solves.
+An episode is hard or easy for both policies, so that pairs say more than the two success rates: the episodes that only
+one of the two solves decide.
 """
 
 import json
@@ -11,7 +11,7 @@ from math import comb, sqrt
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.errors import ComparisonError
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.metrics import wilson_interval
@@ -22,7 +22,7 @@ _Key: TypeAlias = tuple[int | None, int | None, int]
 
 @dataclass(frozen=True)
 class Paired:
-    """The 2x2 table of some episodes, and what follows from it. Intervals are 95% ones."""
+    """The 2x2 table of paired episodes and its statistics. Intervals are 95% ones."""
 
     name: str
     """A task's, or "all"."""
@@ -48,16 +48,16 @@ class Paired:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `comparison.json` holds."""
+    """The contents of `comparison.json`."""
 
     heading: str | None
     """That of either evaluation, if one has any."""
     a: str
-    """What was evaluated, as the user named it."""
+    """The first policy, as the user named it."""
     b: str
     env_id: str
     notices: list[str]
-    """In what the two evaluations differ besides the policy."""
+    """How the two evaluations differ besides the policy."""
     all: Paired
     tasks: list[Paired]
     states: list[dict[str, Any]]
@@ -106,7 +106,7 @@ def compare(a: Evaluation, b: Evaluation, name_a: str, name_b: str) -> Compariso
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
-    """Two-sided p-value of McNemar's exact test (McNemar 1947; the conditional binomial form).
+    """Return the two-sided p-value of McNemar's exact test (McNemar 1947; the conditional binomial form).
 
     Of the n episodes that one policy alone solves, each is as likely to be a's as b's if the two are equally good:
     p = min(1, 2 P[X <= min(only_a, only_b)]), X ~ Binomial(n, 1/2). Without such an episode: 1.
@@ -117,7 +117,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 
 
 def newcombe_paired_interval(both: int, only_a: int, only_b: int, neither: int) -> tuple[float, float]:
-    """95% interval of the difference of two success rates on the same episodes: Newcombe's method 10.
+    """Return the 95% interval of the difference of two success rates on the same episodes: Newcombe's method 10.
 
     Newcombe (1998), "Improved confidence intervals for the difference between binomial proportions based on paired
     data", Statistics in Medicine 17: it joins the two Wilson intervals, and stays sound where there are few episodes or
@@ -185,8 +185,8 @@ def _differences(a: Evaluation, b: Evaluation) -> list[str]:
         "deterministic": (a.deterministic, b.deterministic),
         "heading": (a.heading, b.heading),
     }
-    said = [f"not equal: {what}: {mine} and {other}" for what, (mine, other) in pairs.items() if mine != other]
-    lists = [[line for line in one.notices if line.startswith("time limit")] for one in (a, b)]
-    if lists[0] != lists[1]:
-        said.append(f"not equal: {'; '.join(lists[0]) or 'own time limit'} and {'; '.join(lists[1]) or 'own'}")
-    return said
+    notices = [f"not equal: {name}: {first} and {second}" for name, (first, second) in pairs.items() if first != second]
+    limits = [[line for line in evaluation.notices if line.startswith("time limit")] for evaluation in (a, b)]
+    if limits[0] != limits[1]:
+        notices.append(f"not equal: {'; '.join(limits[0]) or 'own time limit'} and {'; '.join(limits[1]) or 'own'}")
+    return notices

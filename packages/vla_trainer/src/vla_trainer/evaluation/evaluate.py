@@ -1,4 +1,4 @@
-"""How often a policy succeeds: which initial states, per task and in all, and how sure that is."""
+"""Measure how often a policy succeeds: on listed initial states, per task and in all, with intervals."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +16,7 @@ from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.types import Episode, EvaluationRollout, InitialState, Video, VideoRequest
 
 OnEpisode: TypeAlias = Callable[[int, int, int], None]
-"""Takes the episodes that have ended, all that there will be, and the successes so far."""
+"""Called with the number of ended episodes, of all episodes, and of successes so far."""
 
 
 def evaluate(
@@ -34,18 +34,19 @@ def evaluate(
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
     version: int = 0,
 ) -> tuple[Evaluation, list[Video]]:
-    """Run one episode from each start and count.
+    """Run one episode from each initial state and count successes.
 
     Args:
         policy: what acts.
         envs: of `make_envs`.
-        starts: at least one.
+        initial_states: at least one.
         deterministic: take the most probable actions; else sample at `temperature` from a generator seeded with `seed`.
         split, notices: written into the result.
-        videos: also return images of episodes.
-        on_episode: called after each episode with the number of episodes that ended, of all, and of successes.
+        videos: which episodes to record; their videos are returned.
+        on_episode: called after each episode.
         autocast: makes the context that the policy acts in.
-        version: how often its weights have been updated, which says whose fault numbers are that are not finite.
+        version: how often its weights have been updated: 0 makes numbers that are not finite a PolicyError, else
+            training diverged.
 
     Raises:
         EnvError, PolicyError, TrainingDivergedError: as `vla_trainer.rollout.collector.Collector`.
@@ -95,7 +96,7 @@ def summarize(
     split: str | None = None,
     notices: Sequence[str] = (),
 ) -> Evaluation:
-    """Count what episodes came to.
+    """Summarize the results of episodes.
 
     Args:
         rollout: of a list of initial states; at least one episode.
@@ -139,13 +140,12 @@ def _counting(on_episode: OnEpisode | None, total: int) -> Callable[[Episode], N
     return count
 
 
-def _heading(said: str | None, episodes: int, available: int | None) -> str | None:
-    """A subset is no benchmark result either."""
+def _heading(heading: str | None, episodes: int, available: int | None) -> str | None:
+    """Return the heading of an evaluation: a subset is no benchmark result either."""
     if available is None or episodes == available:
-        return said
-    return (
-        f"{said or 'not a benchmark result'}{';' if said else ':'} a subset, {episodes} of {available} initial states"
-    )
+        return heading
+    first = f"{heading};" if heading else "not a benchmark result:"
+    return f"{first} a subset, {episodes} of {available} initial states"
 
 
 def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:
@@ -155,9 +155,10 @@ def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:
         if name is not None:
             by_task.setdefault(str(name), []).append(episode)
     counts = []
-    for name, each in by_task.items():
-        won, length = sum(bool(episode.success) for episode in each), mean([episode.env_steps for episode in each])
-        counts.append(TaskCount(name, len(each), won, won / len(each), wilson_interval(won, len(each)), length))
+    for name, ended in by_task.items():
+        n, successes = len(ended), sum(bool(episode.success) for episode in ended)
+        length = mean([episode.env_steps for episode in ended])
+        counts.append(TaskCount(name, n, successes, successes / n, wilson_interval(successes, n), length))
     return counts
 
 

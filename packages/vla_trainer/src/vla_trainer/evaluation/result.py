@@ -1,4 +1,4 @@
-"""What an evaluation found: the contents of `eval.json`."""
+"""The result of an evaluation, `eval.json`."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.errors import ComparisonError
 from vla_trainer.metrics import PER_TASK, mean
 from vla_trainer.provenance import Provenance
@@ -24,16 +24,16 @@ class TaskCount:
     interval: tuple[float, float]
     """95% Wilson interval."""
     mean_env_steps: float | None = None
-    """Mean length of its episodes; None in files of before it was kept."""
+    """Mean length of its episodes; None in older files, which lack it."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `eval.json` holds."""
+    """The contents of `eval.json`."""
 
     heading: str | None
-    """"not a benchmark result: ..." where the environment says why or only a subset of the initial states was run; it
-    stands over what is printed, too."""
+    """"not a benchmark result: ..." where the environment gives a reason or only a subset of the initial states was
+    run; printed above the table, too."""
     episodes: int
     successes: int
     success_rate: float | None
@@ -46,30 +46,30 @@ class Evaluation:
     env_id: str
     split: str | None
     assets: str | None
-    """Which asset set the images were rendered from, where the environment says so."""
+    """Which asset set the images were rendered from, where the environment names one."""
     assets_version: str | None
-    """What tells asset sets of one name apart."""
+    """Version of the asset set."""
     deterministic: bool
     notices: list[str]
     states: list[dict[str, Any]]
     """One entry an episode: task, init state, seed, success, steps, return."""
     available: int | None = None
-    """Start states that there are; more than `episodes` where a subset was run; None where they are not listed."""
+    """Number of initial states; more than `episodes` where a subset was run; None where they are not listed."""
     weights: str | None = None
     """Name of the checkpoint, or "untrained"; None while training."""
 
     @property
     def mean_env_steps(self) -> float:
-        """Mean length of an episode."""
+        """Return the mean length of an episode in environment steps."""
         return mean([state["env_steps"] for state in self.states])
 
     @property
     def asset_set(self) -> str | None:
-        """Name and version."""
+        """Return name and version of the asset set."""
         return Provenance(self.env_id, self.assets, self.assets_version, ()).asset_set
 
     def metrics(self) -> dict[str, float]:
-        """`eval/*`."""
+        """Return the metrics `eval/*`."""
         metrics = {"eval/reward_mean": self.reward_mean}
         if self.success_rate is not None:
             low, high = self.interval
@@ -87,7 +87,7 @@ class Evaluation:
 
     @classmethod
     def read(cls, path: Path) -> "Evaluation":
-        """What `write` wrote.
+        """Read what `write` wrote.
 
         Raises:
             ComparisonError: the file does not hold a result.

@@ -1,4 +1,4 @@
-"""Where metrics go: `LOGGERS` from a key of `trainer.logger` to a constructor."""
+"""Loggers of metrics: `LOGGERS` has one for each key of `trainer.logger`."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,18 +13,18 @@ from vla_trainer.run_folder import METRICS_FILE
 
 
 class Logger(Protocol):
-    """One place that metrics go to."""
+    """A destination of metrics."""
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Take the metrics of an iteration; iterations count from 1."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is left, and release files and connections."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a logger may want to know."""
+    """The run that a logger logs."""
 
     folder: Path
     name: str
@@ -72,7 +72,7 @@ LOGGERS: dict[str, Callable[[Run], Logger]] = {
 
 
 def check(config: LoggerConfig) -> None:
-    """Find out, within seconds, whether metrics can go where they should; writes nothing.
+    """Check within seconds that the loggers can work; write nothing.
 
     Raises:
         LoggerError: Weights & Biases has no account here or does not answer.
@@ -87,15 +87,15 @@ def check(config: LoggerConfig) -> None:
 class Loggers:
     """Several loggers as one; a metric that the table does not know is an error.
 
-    A logger that fails, because the disk is full or the network is down, disturbs neither the others nor the run: it is
-    said once, what it has not taken is kept, and it is offered all of that again in the next iterations and at the end.
+    A logger that fails, because the disk is full or the network is down, disturbs neither the others nor the run: a
+    warning is printed once, and the rows that it has not taken are offered again in the next iterations and at the end.
     """
 
     def __init__(self, run: Run, say: Callable[[str], None]) -> None:
         """
         Args:
             run: what the loggers log.
-            say: takes what a person has to know about a logger that fails.
+            say: takes warnings about a logger that fails.
 
         Raises:
             LoggerError, MissingExtraError: one cannot begin; the others are closed then.
@@ -125,7 +125,7 @@ class Loggers:
             self._pass_on(name)
 
     def close(self) -> None:
-        """Close each, whatever happens to the others."""
+        """Close all loggers, even if some fail."""
         with ExitStack() as stack:
             for name in reversed(self._loggers):
                 stack.callback(self._close, name)

@@ -1,5 +1,5 @@
-"""What a person sees: in a terminal a table that grows over a progress bar, elsewhere a line an iteration and a table
-at the end."""
+"""The console: in a terminal a table that grows over a progress bar, elsewhere a line an iteration and a table at the
+end."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
     "steps/s": ("throughput/env_steps_per_second", lambda value: f"{value:.0f}"),
     "eval": ("eval/success_rate", lambda value: f"{value:.1%}"),
 }
-"""Heading to metric and how it is written."""
+"""Headings to metrics and their format."""
 ALWAYS = ("reward", "success", "loss", "kl", "steps/s", "eval")
-"""Headings that the growing table of reinforcement learning has from its first row on."""
+"""Headings that the growing table of RL has from its first row on."""
 MAX_ROWS = 40
 """Longer runs show evenly spaced iterations in the final table; the growing one repeats its headings."""
 TIMED = 10
-"""The last so many iterations say how long the remaining ones take."""
+"""Number of last iterations from which the remaining time is estimated."""
 
 
 class ConsoleLogger:
@@ -105,21 +105,21 @@ class ConsoleLogger:
         return f"iteration {iteration}/{self._iterations}"
 
     def _headings(self, rows: list[tuple[int, Mapping[str, float]]]) -> list[str]:
-        """Those that some row has a number for."""
+        """Return the headings that some row has a number for."""
         return [heading for heading, (name, _) in SHOWN.items() if any(name in metrics for _, metrics in rows)]
 
     def _has(self, heading: str) -> bool:
         return any(SHOWN[heading][0] in metrics for _, metrics in self._rows)
 
     def _left(self, iteration: int) -> str | None:
-        """How long the remaining iterations take, h:mm:ss."""
+        """Return the time of the remaining iterations, h:mm:ss."""
         remaining = self._iterations - iteration
         if not self._seconds or remaining <= 0:
             return None
         return str(timedelta(seconds=round(remaining * sum(self._seconds) / len(self._seconds))))
 
     def _change(self) -> str | None:
-        """Where the reward began and where it ended, each a mean over a few iterations, which are noisy one by one."""
+        """Return the reward at the start and at the end, means over a few iterations, as single ones are noisy."""
         name = SHOWN["reward"][0]
         rewards = [metrics[name] for _, metrics in self._rows if name in metrics]
         few = min(5, len(rewards) // 2)

@@ -12,14 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.run_folder import spans
 
 
 class JsonlLogger:
-    """Appends. What an interrupted run wrote of iterations that are run again goes when the first of them comes.
+    """Appends rows. When a resumed run logs its first iteration, rows of an interrupted run from there on are removed.
 
-    Of a file that is damaged, every row that can be read stays; the file as it was is kept beside it.
+    Of a damaged file every row that can be read stays; a copy of the damaged file is kept.
     """
 
     def __init__(self, path: Path, first: int = 1, say: Callable[[str], None] | None = None) -> None:
@@ -27,11 +27,11 @@ class JsonlLogger:
         Args:
             path: appended to, or made.
             first: the iteration that comes first; rows before it should be there.
-            say: takes a line about what is not.
+            say: takes a warning about missing or damaged rows.
         """
         self._path, self._say = path, say
         self._end: int | None = None
-        """Bytes up to here are whole lines; None: not looked yet."""
+        """Bytes of whole lines; None: not read yet."""
         self._fix(first)
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
@@ -42,8 +42,8 @@ class JsonlLogger:
             kept = [text for number, text in _read(self._path).rows.items() if number < iteration]
             self._end = sum(map(len, kept))
         elif size < self._end:
-            # filling up to where it ended would write zeros
-            self._tell(f"{self._path} was removed or cut while the run was going on")
+            # truncating to the old end would write zeros
+            self._warn(f"{self._path} was removed or cut while the run was going on")
             self._fix(iteration)
             self._end = sum(map(len, _read(self._path).rows.values()))
         with self._path.open("ab") as file:
@@ -55,27 +55,27 @@ class JsonlLogger:
         self._end += len(line)
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Do nothing: every row is on the disk already."""
 
     def _fix(self, first: int) -> None:
-        """Leave only rows that can be read, in order; tell what is not there of the iterations before `first`."""
+        """Keep only rows that can be read, in order; warn of missing iterations before `first`."""
         found = _read(self._path)
         missing = sorted(set(range(1, first)) - found.rows.keys())
         lacks = f"; {spans(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else ""
-        # half a last line is what a kill leaves, of an iteration that comes again
+        # a kill leaves half a last line, of an iteration that is run again
         if found.damaged or (found.half and missing):
             lines = [*found.damaged, *([found.lines] if found.half else [])]
-            kept = _keep_beside(self._path)
+            kept = _keep_copy(self._path)
             atomic_files.write_text(self._path, b"".join(found.rows.values()).decode())
             which = ", ".join(map(str, lines[:10])) + (", ..." if len(lines) > 10 else "")
-            self._tell(f"{self._path} was damaged at line {which}: it is kept as {kept.name}{lacks}")
+            self._warn(f"{self._path} was damaged at line {which}: it is kept as {kept.name}{lacks}")
             return
         if found.open:
             atomic_files.write_text(self._path, b"".join(found.rows.values()).decode())
         if missing:
-            self._tell(f"{self._path} is not complete{lacks}")
+            self._warn(f"{self._path} is not complete{lacks}")
 
-    def _tell(self, line: str) -> None:
+    def _warn(self, line: str) -> None:
         if self._say is not None:
             self._say(f"warning: {line}")
 
@@ -83,13 +83,13 @@ class JsonlLogger:
 @dataclass
 class _Found:
     rows: dict[int, bytes] = field(default_factory=dict)
-    """Whole lines by iteration, in order; of an iteration that is there twice, the later one."""
+    """Whole lines by iteration, in order; of two for an iteration, the later one."""
     damaged: list[int] = field(default_factory=list)
-    """Numbers of lines that are no rows, or not in their place."""
+    """Numbers of lines that are not rows, or out of order."""
     half: bool = False
-    """The last line is no row, for want of its end."""
+    """Whether the last line is cut off."""
     open: bool = False
-    """The last line is a row and lacks only the line's end."""
+    """Whether the last line is a row that lacks only its newline."""
     lines: int = 0
 
 
@@ -117,8 +117,8 @@ def _read(path: Path) -> _Found:
     return found
 
 
-def _keep_beside(path: Path) -> Path:
-    """A copy of the file, under a name that is free."""
+def _keep_copy(path: Path) -> Path:
+    """Copy the file to a free name; return it."""
     place, count = path.with_name(f"{path.name}.damaged"), 1
     while place.exists():
         count += 1

@@ -8,7 +8,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class TensorboardLogger:
-    """One scalar a metric; the step is the iteration."""
+    """Writes a scalar for each metric; the step is the iteration."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class TensorboardLogger:
 
 
 def _wait_for_a_later_name(folder: Path) -> None:
-    """Waits, at most a second, until a new event file is read after those in `folder`.
+    """Wait, at most a second, until a new event file would be read after those in `folder`.
 
     TensorBoard reads files in the order of their names, which begin with the second that they were made in; what
     follows the second (host, process, a count) has no order in time.

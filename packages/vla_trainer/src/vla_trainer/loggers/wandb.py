@@ -12,25 +12,25 @@ from pathlib import Path
 
 import yaml
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.errors import LoggerError, MissingExtraError
 
 ID_FILE = "run_id"
-"""In the run's wandb/: by what wandb knows the run, so that a resume goes on with it."""
+"""File in the run's wandb/ with wandb's id of the run, which a resume goes on with."""
 
 ANSWER_SECONDS = 5.0
-"""How long its server may take to answer before a run."""
+"""Seconds that its server may take to answer before a run."""
 BEGIN_SECONDS = 30.0
-"""How long wandb itself may take to begin; its own default is 90."""
+"""Seconds that wandb itself may take to begin; its own default is 90."""
 WAY_OUT = "WANDB_MODE=offline or trainer.logger.wandb.mode=offline needs neither account nor network"
 
 
 def check(mode: str | None) -> None:
-    """Find out whether wandb is installed and, in the mode "online" (None: as its settings say), its server answers.
+    """Check that wandb is installed and, in the mode "online" (None: that of its settings), that its server answers.
 
     Raises:
         MissingExtraError: wandb is not installed.
-        LoggerError: nobody answers.
+        LoggerError: the server does not answer.
     """
     try:
         import wandb
@@ -45,7 +45,7 @@ def check(mode: str | None) -> None:
 
 
 def _why_silent(url: str) -> str | None:
-    """Why a server does not answer; None where it does, whatever it says. Proxies are those of the environment."""
+    """Return why a server does not answer; None where it does, also with an error. Proxies are the environment's."""
     found: list[str | None] = []
 
     def ask() -> None:
@@ -67,13 +67,13 @@ def _why_silent(url: str) -> str | None:
 
 
 class WandbLogger:
-    """One run, resumes included; the account is wandb's own setting."""
+    """Logs to one run of wandb, resumes included; the account is wandb's own setting."""
 
     def __init__(self, folder: Path, project: str, name: str, mode: str | None, config_yaml: str) -> None:
         """
         Raises:
             MissingExtraError: wandb is not installed.
-            LoggerError: wandb does not begin, for want of an account or of a network.
+            LoggerError: wandb does not begin, as there is no account or no network.
         """
         try:
             import wandb
@@ -89,7 +89,7 @@ class WandbLogger:
                 id=_run_id(folder / "wandb"),
                 resume="allow",
                 settings=wandb.Settings(
-                    console="off",  # what is printed stays as the console logger prints it
+                    console="off",  # keeps the output of the console logger as it is
                     init_timeout=BEGIN_SECONDS,
                 ),
             )
@@ -98,7 +98,7 @@ class WandbLogger:
             raise LoggerError(f"trainer.logger.wandb: {first or type(error).__name__}; {WAY_OUT}") from error
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        # wandb's steps only go forwards: what it has of iterations that are run again stays, their numbers are the same
+        # wandb's steps only go forward: its rows of iterations that are run again stay; their numbers are the same
         if iteration >= self._run.step:
             # with a step, wandb would hold the row back until the next one comes
             self._run.log(dict(metrics), step=iteration, commit=True)

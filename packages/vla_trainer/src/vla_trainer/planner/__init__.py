@@ -1,6 +1,8 @@
-"""How long an iteration would take on other machines: measured stage times in, seconds and a layout out; no GPU needed.
+"""Predict how long an iteration takes on other machines: stage times in, seconds and a layout out; no GPU needed.
 
 StageTimes (JSON) + Amounts (recipe) --> predict one placement | suggest among many | describe as text
+
+It is outside the trainer: nothing imports it but `vla-train --plan`.
 """
 
 from vla_trainer.planner.amounts import Amounts, amounts_of

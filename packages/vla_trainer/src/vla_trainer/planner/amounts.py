@@ -1,4 +1,4 @@
-"""How much an iteration does, whatever it runs on."""
+"""The amounts of an iteration: environments, episodes, policy steps; whatever it runs on."""
 
 from collections.abc import Sequence
 from itertools import chain, islice, repeat
@@ -8,16 +8,15 @@ import numpy as np
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
 
-from vla_trainer.algorithms import GRPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import MeasurementError
 
-Learns = Literal["after", "early", "ahead"]
+Learns = Literal["after", "eager", "ahead"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Amounts:
-    """Of one iteration. Either `episodes` (GRPO) or `horizon` (PPO) is given."""
+    """The amounts of one iteration. Either `episodes` (GRPO) or `horizon` (PPO) is given."""
 
     num_envs: PositiveInt
     """N, over all env processes."""
@@ -26,25 +25,25 @@ class Amounts:
     horizon: PositiveInt | None = None
     """PPO: policy steps of each environment."""
     episode_lengths: tuple[PositiveInt, ...] = ()
-    """Policy steps of episodes, as measured or all of them the limit; repeated as often as there are episodes. PPO:
-    only for the time of resets; empty: none."""
+    """Policy steps of episodes, as measured, or the limit; repeated for as many episodes as there are. PPO: only for
+    the time of resets; empty: none."""
     seed: int | None = 0
-    """Shuffles the lengths; None: they are taken in their order."""
+    """Seed of the shuffled lengths; None: they keep their order."""
     action_chunk: PositiveInt = 1
-    """Environment steps of a policy step."""
+    """C, environment steps of a policy step."""
     learned: float = Field(default=1.0, ge=0.0, le=1.0)
-    """Share of the policy steps that the update learns from; GRPO drops groups without signal."""
+    """Share of the policy steps that the update learns from; GRPO drops groups without variance."""
     epochs: PositiveInt = 1
     """Passes of the update over them."""
     global_batch_size: PositiveInt | None = None
     """Policy steps of one optimizer step, at most; None: all."""
     micro_batch_size: PositiveInt = 64
-    """Policy steps that an actor process looks at together."""
+    """Policy steps of one forward and backward pass of an actor process."""
     learns: Learns = "after"
-    """When the update is: after the rollout; its first epoch as groups end (early); or beside the next rollout (ahead).
-    The latter two where actor processes do not act."""
+    """When the update runs: after the rollout; its first epoch as groups end (eager); or during the next rollout
+    (ahead). The latter two need actor processes that do not act."""
     workers: PositiveInt | None = None
-    """Threads of one stage's environments in one env process; None: one each core of its machine."""
+    """Threads of one stage's environments in one env process; None: one for each core of its machine."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Amounts":
@@ -55,15 +54,17 @@ class Amounts:
         return self
 
     def lengths(self, count: int) -> list[int]:
-        """Policy steps of `count` episodes, the same for every layout."""
+        """Return the policy steps of `count` episodes, the same for every layout."""
         lengths = np.array(list(islice(chain.from_iterable(repeat(self.episode_lengths)), count)), dtype=np.int64)
-        return [
-            int(n) for n in (lengths if self.seed is None else np.random.default_rng(self.seed).permutation(lengths))
-        ]
+        if self.seed is not None:
+            lengths = np.random.default_rng(self.seed).permutation(lengths)
+        return [int(length) for length in lengths]
 
     def optimizer_steps(self, policy_steps: int) -> list[int]:
-        """Policy steps of each optimizer step of an iteration that collected `policy steps`: equal parts, every
-        epoch."""
+        """Return the policy steps of each optimizer step of an iteration that collected `policy_steps`.
+
+        Each epoch is cut into parts of the same size, give or take one.
+        """
         rows = round(policy_steps * self.learned)
         if rows == 0:
             return []
@@ -72,22 +73,21 @@ class Amounts:
 
 
 def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 1.0) -> Amounts:
-    """What a recipe does in an iteration.
+    """Return the amounts of an iteration of a recipe.
 
     Args:
-        config: of PPO or GRPO.
+        config: of an algorithm with rollouts.
         episode_lengths: see `Amounts`; without measured ones [time limit / action_chunk, rounded up].
         learned: see `Amounts`.
 
     Raises:
         MeasurementError: the recipe collects nothing (sft), or there is no length.
     """
-    algorithm = config.algorithm
-    if isinstance(algorithm, SFT):
+    if not config.algorithm.uses_rollouts:
         raise MeasurementError("algorithm.name=sft collects nothing; predictions are for ppo and grpo")
-    if not episode_lengths and isinstance(algorithm, GRPO):
+    if not episode_lengths and config.algorithm.has_groups:
         raise MeasurementError("episode_lengths is empty: the time of grpo's episodes depends on it")
-    learns: Learns = "early" if config.actor.batch_order == "groups" else "after"
+    learns: Learns = "eager" if config.actor.batch_order == "groups" else "after"
     if config.rollout.max_staleness:
         learns = "ahead"
     return Amounts(
@@ -97,7 +97,7 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         episode_lengths=tuple(episode_lengths),
         action_chunk=config.env.action_chunk or 1,
         learned=learned,
-        epochs=algorithm.epochs,
+        epochs=config.policy_gradient.epochs,
         global_batch_size=config.actor.global_batch_size,
         micro_batch_size=config.actor.micro_batch_size,
         learns=learns,

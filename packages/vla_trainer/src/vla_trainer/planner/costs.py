@@ -1,4 +1,4 @@
-"""What a stage costs: seconds as a line over an amount, or a transfer of bytes."""
+"""The time of a stage: a line over an amount, or a transfer of bytes."""
 
 from collections.abc import Sequence
 
@@ -13,15 +13,15 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 @dataclass(frozen=True, config=STRICT)
 class Line:
-    """Seconds of a call that handles n things at once: fixed + each n."""
+    """Seconds of a call that handles n items at once: fixed + each n."""
 
     fixed: NonNegativeFloat = 0.0
     """Seconds of any call."""
     each: NonNegativeFloat = 0.0
-    """Seconds of each thing."""
+    """Seconds of each item."""
 
     def seconds(self, n: float) -> float:
-        """Of a call that handles n."""
+        """Return the seconds of a call that handles n items."""
         return self.fixed + self.each * n
 
 
@@ -36,11 +36,11 @@ class Transfer:
 
     @property
     def seconds(self) -> float:
-        """Of sending all bytes once."""
+        """Return the seconds of sending all bytes once."""
         return self.latency + self.bytes / self.bytes_per_second
 
     def all_reduce_seconds(self, ranks: int) -> float:
-        """Of summing the bytes over all ranks in a ring, where each sends 2 (ranks - 1) / ranks of them.
+        """Return the seconds of summing the bytes over all ranks in a ring: each sends 2 (ranks - 1) / ranks of them.
 
         Patarasuk and Yuan (2009), "Bandwidth optimal all-reduce algorithms for clusters of workstations".
         """
@@ -49,9 +49,9 @@ class Transfer:
         return self.latency + 2 * (ranks - 1) / ranks * self.bytes / self.bytes_per_second
 
     def ring_seconds(self, ranks: int) -> float:
-        """Of gathering on each rank the bytes that are spread over all: each sends (ranks - 1) / ranks of them.
+        """Return the seconds of an all-gather in a ring: each rank sends (ranks - 1) / ranks of the bytes.
 
-        Scattering sums of them over the ranks takes as long; the two after each other are the all-reduce above.
+        A reduce-scatter takes as long; the two after each other are the all-reduce above.
         """
         if ranks == 1:
             return 0.0
@@ -59,7 +59,7 @@ class Transfer:
 
 
 def fit(points: Sequence[tuple[float, float]]) -> Line:
-    """The line through measured points (n, seconds): least squares with neither coefficient below 0.
+    """Fit a line to measured points (n, seconds): least squares with neither coefficient below 0.
 
     Raises:
         MeasurementError: fewer than two different n, which cannot tell the fixed part from the rest; a value that is

@@ -1,4 +1,4 @@
-"""Seconds of one training iteration on a placement: the rollout simulated, the rest in closed form.
+"""Predict one training iteration on a placement: the rollout simulated, the rest in closed form.
 
 rollout (simulated) --> update: micro-batches, all-reduce --> sync of the weights --> offload and load
                         over the actor processes               where not shared       on shared GPUs
@@ -15,16 +15,16 @@ from vla_trainer.planner.times import StageTimes
 
 @dataclass(frozen=True)
 class Prediction:
-    """Seconds of the parts of an iteration, which follow one another but for what is `beside`."""
+    """Seconds of the parts of an iteration, which follow one another but for what `beside` counts."""
 
     rollout: float
     update: float
     sync: float
-    """Of sending weights to rollout processes."""
+    """Seconds of sending weights to rollout processes."""
     offload: float
-    """Of moving between GPUs and host memory, both ways."""
+    """Seconds of moving between GPUs and host memory, both ways."""
     beside: float
-    """Of the update while environments are stepped."""
+    """Seconds of the update that pass during a rollout."""
     env_busy: float
     """Share of the iteration in which an env process steps or resets, mean over them."""
     rollout_busy: float
@@ -34,16 +34,16 @@ class Prediction:
     policy_steps: int
     """Collected in the iteration."""
     env_steps: int
-    """Of these policy steps, each counted as a whole chunk."""
+    """Environment steps of these policy steps, each counted as a whole chunk."""
 
     @property
     def total(self) -> float:
-        """Seconds of the iteration."""
+        """Return the seconds of the iteration."""
         return self.rollout + self.update + self.sync + self.offload - self.beside
 
     @property
     def env_steps_per_second(self) -> float:
-        """Over the whole iteration."""
+        """Return the environment steps per second of the whole iteration."""
         return self.env_steps / self.total if self.total > 0 else float("inf")
 
 
@@ -73,7 +73,7 @@ def predict(
     rollout = simulate(times, amounts, machines, stages=stages, cores_per_node=cores_per_node)
     collected = rollout.seconds + times.collect.seconds(rollout.policy_steps)
     update = update_seconds(times, amounts, rollout.policy_steps, machines, cores_per_node)
-    # sharded weights are gathered once to be sent or to act with; of three thirds of an exchange
+    # sharded weights are gathered once to be sent or to act with: one of the three thirds of an exchange
     actors = len(placement["actor"].processes)
     sync = times.exchange.ring_seconds(actors) / 3 * slowdown_of_actors(times, machines, cores_per_node)
     sync += times.sync.seconds if needs_sync(placement) else 0.0
@@ -99,15 +99,15 @@ def predict(
 def update_seconds(
     times: StageTimes, amounts: Amounts, policy_steps: int, placement: Placement, cores_per_node: float | None = None
 ) -> float:
-    """Seconds of the update after `policy steps` were collected; the actor process with the most rows sets the pace."""
+    """Return the seconds of an update of `policy_steps`; the actor process with the most rows sets the pace."""
     actors = placement["actor"].processes
     slowdown = slowdown_of_actors(times, placement, cores_per_node)
     steps = amounts.optimizer_steps(policy_steps)
     seconds = times.batch.seconds(sum(steps) / amounts.epochs) if steps else 0.0
     for rows in steps:
-        mine = -(-rows // len(actors))
-        micro_batches = -(-mine // amounts.micro_batch_size)
-        passes = times.update.fixed * micro_batches + times.update.each * mine
+        rows_per_actor = -(-rows // len(actors))
+        micro_batches = -(-rows_per_actor // amounts.micro_batch_size)
+        passes = times.update.fixed * micro_batches + times.update.each * rows_per_actor
         exchange = times.exchange.ring_seconds(len(actors)) * micro_batches
         seconds += (passes + exchange + times.optimizer_step) * slowdown
         seconds += times.all_reduce.all_reduce_seconds(len(actors)) * slowdown
@@ -115,10 +115,10 @@ def update_seconds(
 
 
 def seconds_beside(amounts: Amounts, collected: float, update: float, policy_steps: int) -> float:
-    """Seconds of the update that pass while something is collected, for actor processes that are `apart`.
+    """Return the seconds of the update that pass during a rollout, for actor processes that are `apart`.
 
-    Groups are taken to end evenly over the rollout, and steps to be equally long: of the S steps of the first epoch all
-    but the last begin before the rollout has ended.
+    Assumes that groups end evenly over the rollout and that steps are equally long: of the S steps of the first epoch
+    all but the last begin before the rollout has ended.
     """
     if amounts.learns == "after":
         return 0.0
@@ -129,31 +129,31 @@ def seconds_beside(amounts: Amounts, collected: float, update: float, policy_ste
 
 
 def apart(placement: Placement) -> bool:
-    """Whether actor processes have GPUs for themselves. Without GPUs all share processors, and nothing is saved."""
+    """Return whether actor processes have GPUs of their own. Without GPUs all share processors: nothing is saved."""
     if not all(process.gpus for process in placement["actor"].processes):
         return False
     return not (placement.shared_gpus("env", "actor") | placement.shared_gpus("rollout", "actor"))
 
 
 def slowdown_of_actors(times: StageTimes, placement: Placement, cores_per_node: float | None) -> float:
-    """How many times longer actor processes take because those of a machine without GPUs share its cores."""
-    here = Counter(process.node for process in placement["actor"].processes if not process.gpus)
-    if not here or cores_per_node is None:
+    """Return how many times longer actor processes take because those of a node without GPUs share its cores."""
+    per_node = Counter(process.node for process in placement["actor"].processes if not process.gpus)
+    if not per_node or cores_per_node is None:
         return 1.0
-    return max(1.0, max(here.values()) * times.update_cores / cores_per_node)
+    return max(1.0, max(per_node.values()) * times.update_cores / cores_per_node)
 
 
 def needs_sync(placement: Placement) -> bool:
-    """Whether a rollout process exists that no actor process with the same GPUs can be: it is sent the weights."""
-    rollouts = Counter((process.node, process.gpus) for process in placement["rollout"].processes)
-    actors = Counter((process.node, process.gpus) for process in placement["actor"].processes)
-    return bool(rollouts - actors)
+    """Return whether weights are sent: to rollout processes that are not one with an actor process."""
+    return len(placement.merged_ranks()) < len(placement["rollout"].processes)
 
 
 def on_one_machine(placement: Placement) -> Placement:
-    """The placement where its nodes and GPUs are names only: everything computes on the processors of one machine."""
+    """Return the placement with everything on the processors of one node: its nodes and GPUs are names only."""
     components = {
-        name: ComponentPlacement(name, tuple(replace(one, node=0, gpus=()) for one in placement[name].processes))
+        name: ComponentPlacement(
+            name, tuple(replace(process, node=0, gpus=()) for process in placement[name].processes)
+        )
         for name in placement
     }
     return Placement(components, num_nodes=1, gpus_per_node=0)

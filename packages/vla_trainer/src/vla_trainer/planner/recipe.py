@@ -1,4 +1,4 @@
-"""What `--plan` predicts of a recipe: an iteration on its own placement, and on others.
+"""Predict an iteration of a recipe for `--plan`, on its own placement and on others.
 
 plan.times (measured, a file) | speeds in the section plan (assumed) --> StageTimes --> text
 """
@@ -9,7 +9,6 @@ import shlex
 from pathlib import Path
 
 from vla_trainer import placement
-from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PlacementError
 from vla_trainer.planner.amounts import amounts_of
@@ -24,18 +23,18 @@ SIZES = (8, 16, 32, 64)
 """Numbers of GPUs for which layouts are compared, besides the recipe's own."""
 
 
-def describe_recipe(config: Config, episode_limit: int | None) -> list[str]:
-    """The prediction as lines of text; none where the times of the stages or the amounts are not known.
+def describe_prediction(config: Config, episode_limit: int | None) -> list[str]:
+    """Return the prediction as lines of text; none where the times of the stages or the amounts are not known.
 
     Args:
-        config: of the run; nothing is predicted of sft.
-        episode_limit: environment steps of an episode, which all episodes are taken to have; None: not known.
+        config: of the run; there is no prediction for sft.
+        episode_limit: environment steps that all episodes are assumed to have; None: not known.
 
     Raises:
         MeasurementError: the file `plan.times` cannot be read as measured times.
         PlacementError: `cluster.component_placement` is wrong, or does not fit the amounts.
     """
-    if isinstance(config.algorithm, SFT):
+    if not config.algorithm.uses_rollouts:
         return []
     times, source = times_of(config)
     if times is None or (episode_limit is None and config.rollout.horizon is None):
@@ -46,34 +45,36 @@ def describe_recipe(config: Config, episode_limit: int | None) -> list[str]:
     stages = config.rollout.pipeline_stage_num
     try:
         placed = placement.place(config)
-        mine = predict(times, amounts, placed, stages=stages, cores_per_node=cores)
+        prediction = predict(times, amounts, placed, stages=stages, cores_per_node=cores)
     except PlacementError:
         if cluster.backend != "local":
             raise
-        return []  # a placement that this backend does not read need not fit the amounts
-    own = f"the recipe's own placement, {placed.shape} in {stages} stage(s): {_said(mine)}"
-    each = cluster.gpus_per_node
-    if not each:
+        return []  # the local backend does not read the placement, which need not fit the amounts
+    own = f"the recipe's own placement, {placed.shape} in {stages} stage(s): {_summary(prediction)}"
+    per_node = cluster.gpus_per_node
+    if not per_node:
         return [heading(source, times.measured_on), own]
-    here = each * cluster.num_nodes
-    sizes = [here, *(size for size in SIZES if size != here and size % min(each, size) == 0)]
-    lines = describe_predictions(times, amounts, source, gpus_per_node=each, sizes=sorted(sizes), cores_per_node=cores)
+    gpus = per_node * cluster.num_nodes
+    sizes = [gpus, *(size for size in SIZES if size != gpus and size % min(per_node, size) == 0)]
+    lines = describe_predictions(
+        times, amounts, source, gpus_per_node=per_node, sizes=sorted(sizes), cores_per_node=cores
+    )
     try:
-        best = suggest(times, amounts, each, cluster.num_nodes, cores_per_node=cores)[0]
+        best = suggest(times, amounts, per_node, cluster.num_nodes, cores_per_node=cores)[0]
     except PlacementError:
-        return [*lines.splitlines(), own]  # why is one of the lines
-    if mine.total <= best.prediction.total * (1 + 1e-6):
-        return [*lines.splitlines(), f"{own}; none of these is quicker on {here} GPUs"]
-    ratio = mine.total / best.prediction.total
+        return [*lines.splitlines(), own]  # one of the lines has the reason
+    if prediction.total <= best.prediction.total * (1 + 1e-6):
+        return [*lines.splitlines(), f"{own}; none of these is quicker on {gpus} GPUs"]
+    ratio = prediction.total / best.prediction.total
     return [
         *lines.splitlines(),
-        f"{own}; {ratio:.2f} times the suggested one for {here} GPUs, which is",
+        f"{own}; {ratio:.2f} times the suggested one for {gpus} GPUs; to use that, append:",
         f"  {overrides(best.layout)}",
     ]
 
 
 def times_of(config: Config) -> tuple[StageTimes | None, str]:
-    """The times of a recipe's stages and where they are from; None: it says too little.
+    """Return the times of a recipe's stages, None if too few are known, and where they are from.
 
     Raises:
         MeasurementError: the file `plan.times` cannot be read as measured times.
@@ -85,10 +86,10 @@ def times_of(config: Config) -> tuple[StageTimes | None, str]:
 
 
 def assumed_times(config: Config) -> StageTimes | None:
-    """Stage times from the speeds in the section plan; None where one is missing.
+    """Return stage times from the speeds in the section plan; None where one is missing.
 
-    A forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are redone.
-    Weights are sent where all are trained, in their own type; of adapters the number is not known.
+    A forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are
+    recomputed. Weights are sent where all are trained, in their own type; the number of adapters is not known.
     """
     plan = config.plan
     if plan.parameters is None or plan.tokens is None:
@@ -109,15 +110,15 @@ def assumed_times(config: Config) -> StageTimes | None:
 
 
 def overrides(layout: Layout) -> str:
-    """What to type after a recipe's name to have this layout."""
+    """Return what to append to a command line to have this layout."""
     placed = shlex.quote(f"cluster.component_placement={json.dumps(layout.component_placement)}")  # JSON is YAML
     return f"rollout.pipeline_stage_num={layout.stages} {placed}"
 
 
-def _said(of: Prediction) -> str:
+def _summary(of: Prediction) -> str:
     parts = [("rollout", of.rollout), ("update", of.update), ("sync", of.sync), ("offload", of.offload)]
     seconds = " + ".join(f"{name} {value:.4g}" for name, value in parts if value or name in ("rollout", "update"))
-    seconds += f" - {of.beside:.4g} beside a rollout" if of.beside else ""
+    seconds += f" - {of.beside:.4g} during a rollout" if of.beside else ""
     return (
         f"{of.total:.4g} s an iteration ({seconds}); env busy {of.env_busy:.0%}, policy {of.rollout_busy:.0%}, "
         f"actor {of.actor_busy:.0%}"

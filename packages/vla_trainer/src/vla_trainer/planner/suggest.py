@@ -1,4 +1,4 @@
-"""Which layout to take: the sensible ones for a number of GPUs, each with its prediction."""
+"""Suggest a layout: the sensible ones for a number of GPUs, each with its prediction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ from vla_trainer import placement
 from vla_trainer.errors import PlacementError
 from vla_trainer.planner.amounts import Amounts
 from vla_trainer.planner.iteration import Prediction, apart, predict
-from vla_trainer.planner.rollout import check_divisible
 from vla_trainer.planner.times import StageTimes
 
 HYBRID = (Fraction(1, 2), Fraction(1, 4), Fraction(1, 8))
-"""Share of the GPUs that environments draw on, the policy having the rest, and the actor all."""
+"""Share of the GPUs on which environments render; the policy acts on the rest, and the actor has all."""
 SEPARATED = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
-"""Share of the GPUs that environments and policy have together, the actor having the rest."""
+"""Share of the GPUs that environments and rollout policy have together; the actor has the rest."""
 APART = tuple((Fraction(env, 4), Fraction(rollout, 4)) for env, rollout in ((1, 1), (1, 2), (2, 1)))
-"""Shares of the environments and of the policy, the actor having the rest."""
+"""Shares of the environments and of the rollout policy; the actor has the rest."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a recipe says about where its components run."""
+    """A placement and a number of pipeline stages, as a recipe has them."""
 
     name: str
     component_placement: dict[str, str]
@@ -32,7 +31,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A layout and what an iteration would take."""
+    """A layout and its prediction."""
 
     layout: Layout
     prediction: Prediction
@@ -41,7 +40,7 @@ class Candidate:
 def suggest(
     times: StageTimes, amounts: Amounts, gpus_per_node: int, num_nodes: int, *, cores_per_node: int | None = None
 ) -> list[Candidate]:
-    """Layouts by predicted seconds of an iteration, the shortest first; of equal ones the simpler first.
+    """Return layouts by predicted seconds of an iteration, the shortest first; of equal ones the simpler first.
 
     Args:
         times: of the stages, measured.
@@ -71,13 +70,12 @@ def suggest(
 
 
 def layouts(num_envs: int, gpus_per_node: int, num_nodes: int) -> Iterator[Layout]:
-    """Those over which `num_envs` environments divide, the simplest first, each with one stage and with two."""
+    """Yield layouts over which `num_envs` environments divide, the simplest first, with one stage and with two."""
     for name, component_placement in _placements(gpus_per_node * num_nodes):
         placed = placement.parse(component_placement, num_nodes, gpus_per_node)
-        env, rollout = len(placed["env"].processes), len(placed["rollout"].processes)
         for stages in (1, 2):
             try:
-                check_divisible(num_envs, env, rollout, stages)
+                placement.check_environments(placed, num_envs, stages)
             except PlacementError:
                 continue
             yield Layout(name, component_placement, stages)
@@ -105,7 +103,7 @@ def _placements(gpus: int) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _whole(share: Fraction, gpus: int) -> int | None:
-    """So many GPUs, if that is a whole number of at least one."""
+    """Return a share of the GPUs if it is a whole number of at least one."""
     count = share * gpus
     return int(count) if count >= 1 and count.denominator == 1 else None
 

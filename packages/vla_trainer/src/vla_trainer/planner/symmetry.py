@@ -1,10 +1,10 @@
-"""Processes that do the same at the same times: of such parts of a placement, one is simulated.
+"""Symmetry of a placement: groups of processes that do the same at the same times, of which one is simulated.
 
-    group       env processes, and the rollout processes that they ask; it shares no GPU with another group
-    machine     groups on it share its cores
-    placement   if all groups look alike, and so do the machines as these see them, the groups keep step
+    group           env processes, and the rollout processes that act for them; it shares no GPU with another group
+    canonical form  a group with its machines and GPUs numbered anew; groups on a machine share its cores
+    symmetry        all groups have the same canonical form, and so do the machines as the groups see them
 
-Where episodes differ in length, groups are not alike: they take them from one queue.
+Where episodes differ in length there is no symmetry, as groups take them from one queue.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ from vla_trainer.placement import ComponentPlacement, Placement, Process
 
 @dataclass(frozen=True)
 class Part:
-    """One of several groups that are alike."""
+    """One of several groups with the same canonical form."""
 
     placement: Placement
-    """Of its `env` and `rollout`; processes and machines are numbered anew."""
+    """The placement of its `env` and `rollout`; processes and machines are numbered anew."""
     copies: int
-    """Groups that there are."""
+    """How many groups there are."""
     sharing: tuple[int, ...]
-    """Of each of its machines: how many groups share it."""
+    """For each of its machines: how many groups share it."""
 
 
 def whole(placement: Placement) -> Part:
-    """The placement as the only group."""
+    """Return the placement as the only group."""
     return Part(placement, 1, (1,) * placement.num_nodes)
 
 
 def part_of(placement: Placement) -> Part:
-    """The first of the placement's groups if all are alike; else `whole(placement)`.
+    """Return the first of the placement's groups if they are symmetric; else `whole(placement)`.
 
     Raises:
         PlacementError: `env` or `rollout` is not placed.
@@ -39,81 +39,78 @@ def part_of(placement: Placement) -> Part:
     env, rollout = placement["env"].processes, placement["rollout"].processes
     if max(len(env), len(rollout)) % min(len(env), len(rollout)):
         return whole(placement)
-    groups = _groups(env, rollout)
+    groups = _groups(placement)
     if len(groups) == 1:
         return whole(placement)
-    looks = [_Look(group, env, rollout) for group in groups]
-    first = looks[0]
-    if any(look.shape != first.shape for look in looks):
+    forms = [_CanonicalForm(envs, rollouts, placement) for envs, rollouts in groups]
+    first = forms[0]
+    if any(form.shape != first.shape for form in forms):
         return whole(placement)
-    # a machine is one and the same of a group's machines to all groups on it, and as many share it as share the others
+    # all groups on a machine give it the same number, and as many groups share it as share the others of that number
     seen: dict[int, list[int]] = {}
-    for look in looks:
-        for number, node in enumerate(look.nodes):
+    for form in forms:
+        for number, node in enumerate(form.nodes):
             seen.setdefault(node, []).append(number)
     sharing = tuple(len(seen[node]) for node in first.nodes)
-    if any(seen[node] != [number] * sharing[number] for look in looks for number, node in enumerate(look.nodes)):
+    if any(seen[node] != [number] * sharing[number] for form in forms for number, node in enumerate(form.nodes)):
         return whole(placement)
     components = {
-        name: ComponentPlacement(name, tuple(first.renumbered(number, one) for number, one in enumerate(mine)))
-        for name, mine in (("env", first.env), ("rollout", first.rollout))
+        name: ComponentPlacement(name, tuple(first.renumbered(rank, process) for rank, process in enumerate(processes)))
+        for name, processes in (("env", first.env), ("rollout", first.rollout))
     }
     return Part(Placement(components, len(first.nodes), len(first.gpus)), len(groups), sharing)
 
 
-def asked(rank: int, env_processes: int, rollout_processes: int) -> range:
-    """The rollout processes that look at the environments of env process `rank`."""
-    first = rank * rollout_processes // env_processes
-    return range(first, first + max(rollout_processes // env_processes, 1))
-
-
-def _groups(env: Sequence[Process], rollout: Sequence[Process]) -> list[tuple[list[int], list[int]]]:
-    """Ranks of env and rollout processes that belong together, by the first env process."""
+def _groups(placement: Placement) -> list[tuple[list[int], list[int]]]:
+    """Return the ranks of env and of rollout processes that belong together, sorted."""
+    rollout = placement["rollout"].processes
     groups: list[tuple[set[int], set[int], set[tuple[int, int]]]] = []
-    for e, process in enumerate(env):
-        ranks = set(asked(e, len(env), len(rollout)))
-        mine = {e}, ranks, {(one.node, gpu) for one in (process, *(rollout[r] for r in ranks)) for gpu in one.gpus}
+    for process in placement["env"].processes:
+        ranks = set(placement.rollout_ranks(process.rank))
+        members = (process, *(rollout[rank] for rank in ranks))
+        group = {process.rank}, ranks, {(member.node, gpu) for member in members for gpu in member.gpus}
         apart = []
-        for group in groups:
-            if group[1] & mine[1] or group[2] & mine[2]:
-                mine = group[0] | mine[0], group[1] | mine[1], group[2] | mine[2]
+        for other in groups:
+            if other[1] & group[1] or other[2] & group[2]:
+                group = other[0] | group[0], other[1] | group[1], other[2] | group[2]
             else:
-                apart.append(group)
-        groups = [*apart, mine]
+                apart.append(other)
+        groups = [*apart, group]
     return sorted((sorted(envs), sorted(rollouts)) for envs, rollouts, _ in groups)
 
 
-class _Look:
+class _CanonicalForm:
     """A group with machines and GPUs numbered in the order in which its processes name them."""
 
-    def __init__(self, group: tuple[list[int], list[int]], env: Sequence[Process], rollout: Sequence[Process]) -> None:
-        self.env = [env[e] for e in group[0]]
-        self.rollout = [rollout[r] for r in group[1]]
+    def __init__(self, envs: Sequence[int], rollouts: Sequence[int], placement: Placement) -> None:
+        """`envs`, `rollouts`: ranks of the group's processes."""
+        self.env = [placement["env"].processes[rank] for rank in envs]
+        self.rollout = [placement["rollout"].processes[rank] for rank in rollouts]
         self._numbers: dict[int, int] = {}
         self.gpus: dict[tuple[int, int], int] = {}
-        # acting on a GPU takes nothing of its machine
-        for one in (*self.env, *(one for one in self.rollout if not one.gpus)):
-            self._numbers.setdefault(one.node, len(self._numbers))
-        for one in (*self.env, *self.rollout):
-            for gpu in one.gpus:
-                self.gpus.setdefault((one.node, gpu), len(self.gpus))
-        local = {r: number for number, r in enumerate(group[1])}
+        # a process that acts on a GPU takes no cores of its machine
+        for process in (*self.env, *(process for process in self.rollout if not process.gpus)):
+            self._numbers.setdefault(process.node, len(self._numbers))
+        for process in (*self.env, *self.rollout):
+            for gpu in process.gpus:
+                self.gpus.setdefault((process.node, gpu), len(self.gpus))
+        numbers = {rank: number for number, rank in enumerate(rollouts)}
         self.shape = (
-            [self._place(one) for one in self.env],
-            [self._place(one) for one in self.rollout],
-            [[local[r] for r in asked(e, len(env), len(rollout))] for e in group[0]],
+            [self._place(process) for process in self.env],
+            [self._place(process) for process in self.rollout],
+            [[numbers[rank] for rank in placement.rollout_ranks(env_rank)] for env_rank in envs],
         )
 
     @property
     def nodes(self) -> list[int]:
-        """Its machines, by their new numbers."""
+        """Return its machines, by their new numbers."""
         return list(self._numbers)
 
     def renumbered(self, rank: int, process: Process) -> Process:
-        """The process as one of this group alone."""
+        """Return the process with the numbers of this group."""
         node, gpus = self._place(process)
         return replace(process, rank=rank, node=node, gpus=gpus)
 
     def _place(self, process: Process) -> tuple[int, tuple[int, ...]]:
-        # a machine of which a GPU alone is used: any will do, as GPUs have numbers of their own here
+        # where only a machine's GPU is used, any machine will do: GPUs have numbers of their own here
         return self._numbers.get(process.node, 0), tuple(self.gpus[process.node, gpu] for gpu in process.gpus)

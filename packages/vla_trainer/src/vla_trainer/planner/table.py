@@ -21,33 +21,33 @@ def describe_predictions(
     cores_per_node: int | None = None,
     rows: int = 3,
 ) -> str:
-    """The best layouts for several numbers of GPUs, as lines of text.
+    """Return the best layouts for several numbers of GPUs as lines of text.
 
     Args:
         times: of the stages, measured.
         amounts: what an iteration does, the same for every size.
-        source: the file that `times` were read from, which is said.
-        gpus_per_node: of each machine; a smaller size is one machine with so many.
-        sizes: numbers of GPUs; those that machines of `gpus_per_node` do not add up to are left out, and said.
+        source: where `times` are from; printed.
+        gpus_per_node: GPUs of each machine; a smaller size is one machine with that many.
+        sizes: numbers of GPUs; a note is printed for those that are not whole machines of `gpus_per_node`.
         cores_per_node: that the processes of a machine share; None: there are always enough.
-        rows: layouts of each size.
+        rows: layouts for each size.
     """
     found: dict[int, list[Candidate]] = {}
     notes = []
     for size in sizes:
-        each = min(gpus_per_node, size)
-        if size % each:
+        per_node = min(gpus_per_node, size)
+        if size % per_node:
             notes.append(f"note: {size} GPUs are not a whole number of machines with {gpus_per_node}")
             continue
         try:
-            found[size] = suggest(times, amounts, each, size // each, cores_per_node=cores_per_node)
+            found[size] = suggest(times, amounts, per_node, size // per_node, cores_per_node=cores_per_node)
         except PlacementError as error:
             notes.append(f"note: {size} GPUs: {error}")
     return "\n".join([render(found, source, times.measured_on, rows=rows), *notes])
 
 
 def render(found: Mapping[int, Sequence[Candidate]], source: str, measured_on: str = "", *, rows: int = 3) -> str:
-    """A table of the first `rows` candidates of each number of GPUs; * marks the first, which is the suggestion."""
+    """Return a table of the first `rows` candidates for each number of GPUs; * marks the first, the suggestion."""
     cells: list[tuple[str, ...]] = [(" ", *HEAD, *BUSY)]
     for gpus, candidates in found.items():
         for index, candidate in enumerate(candidates[:rows]):
@@ -62,30 +62,30 @@ def render(found: Mapping[int, Sequence[Candidate]], source: str, measured_on: s
         for row in cells
     ]
     beside = any(candidate.prediction.beside for candidates in found.values() for candidate in candidates[:rows])
-    said = [
-        heading(source, measured_on),
-        "* suggested; iteration = rollout + update + sync + offload, in seconds; env, policy, actor: share of it in "
-        "which they are busy" + ("; less what of the update is beside a rollout" if beside else ""),
-    ]
-    return "\n".join([*said, *lines])
+    legend = "* suggested; seconds: iteration = rollout + update + sync + offload"
+    legend += " - the part of the update that runs during a rollout" if beside else ""
+    legend += "; env, policy, actor: share of the iteration in which they are busy"
+    return "\n".join([heading(source, measured_on), legend, *lines])
 
 
 def heading(source: str, measured_on: str = "") -> str:
-    """What comes before any prediction."""
+    """Return the line above any prediction: that it is one, and from which stage times."""
     where = source + (f" ({measured_on})" if measured_on else "")
     return f"a prediction, not a measurement: an iteration simulated with the stage times of {where}"
 
 
 def _row(gpus: int, candidate: Candidate) -> tuple[str, ...]:
-    layout, of = candidate.layout, candidate.prediction
-    seconds = (of.total, of.rollout, of.update, of.sync, of.offload)
+    layout, prediction = candidate.layout, candidate.prediction
+    seconds = (prediction.total, prediction.rollout, prediction.update, prediction.sync, prediction.offload)
     placed = "; ".join(f"{names}: {value}" for names, value in layout.component_placement.items())
     return (
         str(gpus),
         layout.name,
         str(layout.stages),
         *(f"{value:.4g}" if value < 1000 else f"{value:.0f}" for value in seconds),
-        *(f"{busy:.0%}" for busy in (of.env_busy, of.rollout_busy, of.actor_busy)),
-        f"{of.env_steps_per_second:.4g}" if of.env_steps_per_second < 1000 else f"{of.env_steps_per_second:.0f}",
+        *(f"{busy:.0%}" for busy in (prediction.env_busy, prediction.rollout_busy, prediction.actor_busy)),
+        f"{prediction.env_steps_per_second:.4g}"
+        if prediction.env_steps_per_second < 1000
+        else f"{prediction.env_steps_per_second:.0f}",
         placed,
     )

@@ -1,4 +1,4 @@
-"""A discrete-event simulation: processes wait for jobs, jobs share clocks or queue for them.
+"""Discrete-event simulation: processes wait for jobs, jobs share clocks or queue for them.
 
     process --start--> job on a clock          runs at once, as quickly as the clock's other jobs leave room for
     process --ask----> queue --start--> job    one at a time, first come first served
@@ -16,10 +16,10 @@ from math import inf
 
 
 class Busy:
-    """For how long at least one of some jobs ran."""
+    """Count the seconds in which at least one of some jobs runs."""
 
     def __init__(self, on_change: Callable[[bool], None] | None = None) -> None:
-        """`on_change` is told when that begins (True) and ends (False)."""
+        """`on_change` is called with True when the first job begins and with False when the last one ends."""
         self.seconds = 0.0
         self._running = 0
         self._since = 0.0
@@ -45,15 +45,15 @@ class Job:
     """Work of a process."""
 
     seconds: float
-    """That it takes where nothing slows it down."""
+    """Seconds that it takes where nothing slows it down."""
     cores: float
-    """That it keeps busy then."""
+    """Cores that it keeps busy then."""
     busy: Busy
     queue: "Queue | None" = None
-    """That it blocks while it runs."""
+    """The queue that it blocks while it runs."""
     ended: bool = False
     waiting: "Process | None" = None
-    """What goes on when it has ended."""
+    """The process that goes on when it has ended."""
 
 
 Process = Generator[Job, None, None]
@@ -93,12 +93,12 @@ class Clock:
         self._wanted += job.cores
 
     def slow_down(self, now: float, factor: float) -> None:
-        """From now on everything takes `factor` times as long as it would."""
+        """Let every job take `factor` times as long from now on."""
         self._advance(now)
         self._slowdown = factor
 
     def next_end(self) -> float | None:
-        """When the next job ends if nothing changes before."""
+        """Return when the next job ends if nothing changes before; None without jobs."""
         if not self._jobs:
             return None
         return self._now + max(self._jobs[0][0] - self._virtual, 0.0) / self._rate
@@ -111,7 +111,7 @@ class Clock:
 
 
 class Queue:
-    """Jobs that run one at a time on a clock, in the order in which they were asked for."""
+    """Jobs that run one at a time on a clock, first come first served."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -120,7 +120,7 @@ class Queue:
 
 
 class Timeline:
-    """What happens when."""
+    """The events of a simulation, in the order of time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -128,31 +128,31 @@ class Timeline:
         self._serial = count()
 
     def start(self, clock: Clock, seconds: float, cores: float, busy: Busy) -> Job:
-        """Let a job run from now on."""
+        """Start a job now."""
         job = Job(seconds, cores, busy)
         self._begin(clock, job)
         return job
 
     def ask(self, queue: Queue, seconds: float, cores: float, busy: Busy) -> Job:
-        """Let a job run when its turn in the queue comes."""
+        """Append a job to a queue; it starts when those before it have ended."""
         job = Job(seconds, cores, busy, queue)
         queue.waiting.append(job)
         self._serve(queue)
         return job
 
     def slow_down(self, clock: Clock, factor: float) -> None:
-        """See `Clock.slow_down`."""
+        """Slow a clock down now; see `Clock.slow_down`."""
         clock.slow_down(self.now, factor)
         self._expect(clock)
 
     def run(self, processes: Iterable[Process]) -> float:
-        """Run all processes to their ends; returns the time of the last."""
+        """Run all processes to their ends; return the time of the last."""
         for process in list(processes):
             self._resume(process)
         while self._events:
             time, _, version, clock = heappop(self._events)
             if version != clock.version:
-                continue  # something changed after this was expected
+                continue  # the clock changed after this end was computed
             self.now = time
             self._end(clock)
         return self.now

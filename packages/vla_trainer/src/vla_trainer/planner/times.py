@@ -1,4 +1,4 @@
-"""Measured seconds of the stages of an iteration, and the JSON file that keeps them."""
+"""Measured times of the stages of an iteration, and their JSON file."""
 
 import json
 from collections.abc import Iterable
@@ -9,43 +9,43 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.errors import MeasurementError, did_you_mean
 from vla_trainer.planner.costs import STRICT, Line, Transfer
 
 
 @dataclass(frozen=True, config=STRICT)
 class StageTimes:
-    """What was measured with one process each; `simulate` and `predict` compute the rest."""
+    """Times measured with one process of each component; `simulate` and `predict` compute the rest."""
 
     env_step: Line
-    """Of one policy step (a chunk of steps, and its images) of n environments on one thread; more threads divide the
-    part of each environment, but for `env_serial`."""
+    """A policy step (a chunk of steps, and its images) of n environments on one thread; more threads divide the part
+    of each environment, but for `env_serial`."""
     act: Line
-    """Of the policy looking at n environments, in one rollout process."""
+    """The policy acting in n environments, in one rollout process."""
     update: Line
-    """Of the forward and backward pass of a micro-batch of n policy steps, in one actor process."""
+    """Forward and backward pass of a micro-batch of n policy steps, in one actor process."""
     env_serial: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of `env_step.each` that threads do not divide, as in Amdahl's law."""
     env_reset: Line = field(default_factory=Line)
-    """Of beginning an episode in n environments on one thread."""
+    """Beginning an episode in n environments on one thread."""
     request: Line = field(default_factory=Line)
-    """Of a policy step of n environments besides stepping and acting: asking a rollout process, and writing down what
-    happened. Threads do not divide it."""
+    """The rest of a policy step of n environments: messages to a rollout process, recording. Threads do not divide
+    it."""
     episode: NonNegativeFloat = 0.0
     """Seconds that an env process takes to get an episode from the queue and to report its end."""
     collect: Line = field(default_factory=Line)
-    """Of beginning a rollout, and of bringing together the n policy steps of all env processes."""
+    """Beginning a rollout, and merging the n policy steps of all env processes."""
     batch: Line = field(default_factory=Line)
-    """Of bringing n policy steps to the actor processes, once an iteration."""
+    """Sending n policy steps to the actor processes, once an iteration."""
     optimizer_step: NonNegativeFloat = 0.0
     """Seconds of one optimizer step without its micro-batches."""
     all_reduce: Transfer = field(default_factory=Transfer)
-    """Of what is summed once an optimizer step over actor processes."""
+    """The gradients that actor processes sum once an optimizer step."""
     exchange: Transfer = field(default_factory=Transfer)
-    """Of the weights that actor processes gather and the gradients that they scatter in one micro-batch."""
+    """The weights that actor processes gather and the gradients that they scatter in one micro-batch."""
     sync: Transfer = field(default_factory=Transfer)
-    """Of the new weights, to rollout processes that do not share a process with an actor."""
+    """The new weights, to rollout processes that are not one with an actor process."""
     offload: NonNegativeFloat = 0.0
     """Seconds an iteration of moving to host memory what does not fit on a GPU that components share."""
     load: NonNegativeFloat = 0.0
@@ -55,7 +55,7 @@ class StageTimes:
     update_cores: NonNegativeFloat = 1.0
     """Cores that an actor process keeps busy on a machine without GPUs."""
     act_slowdown: float = Field(default=1.0, ge=1.0)
-    """How many times longer acting takes while environments on the same GPU step, as they draw there."""
+    """How many times longer acting takes while environments on the same GPU step, as they render there."""
     measured_on: str = ""
     """The machine and the sizes, in words."""
 
@@ -65,7 +65,7 @@ class StageTimes:
 
     @classmethod
     def read(cls, path: Path) -> "StageTimes":
-        """What `write` wrote, or a person; what has a default may be left out.
+        """Read a JSON file; keys with a default may be left out.
 
         Raises:
             MeasurementError: the file is not there or not JSON, a key is unknown or missing, a value is not allowed.
@@ -77,7 +77,7 @@ class StageTimes:
         if not isinstance(tree, dict):
             raise MeasurementError(f"{path}: expected keys and values at the top, got {tree!r:.60}")
         if unknown := list(_unknown(cls, tree)):
-            raise MeasurementError("; ".join(f"{path}: {said}" for said in unknown))
+            raise MeasurementError("; ".join(f"{path}: {problem}" for problem in unknown))
         try:
             return TypeAdapter(cls).validate_python(tree)
         except ValidationError as error:
@@ -85,7 +85,7 @@ class StageTimes:
 
 
 def _unknown(kind: Any, tree: dict[str, Any], parent: str = "") -> Iterable[str]:
-    allowed = {one.name: one.type for one in fields(kind)}
+    allowed = {entry.name: entry.type for entry in fields(kind)}
     for name, value in tree.items():
         if name not in allowed:
             yield f'unknown key "{parent}{name}"{did_you_mean(name, allowed)}'

@@ -169,20 +169,21 @@ class PolicyWorker:
         Raises:
             TrainingDivergedError: weights are not finite.
         """
-        from vla_trainer import checkpoint_sharded
+
+        from vla_trainer.checkpoint import sharded
 
         self._unpark()
         # first, because it finds weights that are not finite
-        checkpoint_sharded.save(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
+        sharded.save(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
         self._save_pretrained(Path(folder))
         self._park()
         self._sync.gather()
 
     def load(self, shards: str) -> None:
         """Read what `save` wrote."""
-        from vla_trainer import checkpoint_sharded
+        from vla_trainer.checkpoint import sharded
 
-        checkpoint_sharded.load(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
+        sharded.load(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
 
     def load_whole(self, path: str) -> None:
         """Read a checkpoint that one process wrote."""

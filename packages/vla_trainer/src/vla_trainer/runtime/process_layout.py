@@ -1,11 +1,11 @@
-"""Which worker processes a placement asks for, and who asks whom; pure data.
+"""Which worker processes a placement asks for, and which work together; pure data.
 
 Axes: N environments, S stages, E env processes, R rollout processes.
 """
 
 from dataclasses import dataclass
 
-from vla_trainer.placement import Placement, Process
+from vla_trainer.placement import Placement
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class EnvProcess:
     node: int
     gpus: tuple[int, ...]
     first_env_indices: tuple[int, ...]
-    """For each stage: where its environments stand in the run's grid of N columns."""
+    """For each stage: the env index, of N, of its first environment."""
     envs_per_stage: int
     rollout: tuple[int, ...]
-    """The rollout processes that look at its environments; of several, each at an equal part."""
+    """Ranks of the rollout processes that act for it; of several, each acts in an equal part of its environments."""
 
 
 @dataclass(frozen=True)
@@ -29,58 +29,53 @@ class PolicyProcess:
     node: int
     gpus: tuple[int, ...]
     rollout_rank: int | None
-    """Its number among those that act; None: it does not."""
+    """Its rank among the processes that act; None: it does not act."""
     actor_rank: int | None
-    """Its number among those that learn; None: it does not."""
+    """Its rank among the processes that learn; None: it does not learn."""
     offload: bool = False
     """Whether what only learning needs is moved to the host's memory while others use its GPUs."""
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Return its name in messages."""
         roles = [("rollout", self.rollout_rank), ("actor", self.actor_rank)]
         return " and ".join(f"{role} process {rank}" for role, rank in roles if rank is not None)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """All of them."""
+class ProcessLayout:
+    """The worker processes of a run."""
 
     envs: tuple[EnvProcess, ...]
     policies: tuple[PolicyProcess, ...]
-    """Those that learn first, by rank."""
+    """First those that learn, by actor rank, then those that only act, by rollout rank."""
 
     def acting(self) -> list[int]:
-        """Indices into `policies` by rollout rank."""
-        ranked = [
-            (process.rollout_rank, index)
-            for index, process in enumerate(self.policies)
-            if process.rollout_rank is not None
-        ]
-        return [index for _, index in sorted(ranked)]
+        """Return indices into `policies` by rollout rank."""
+        ranks = [(policy.rollout_rank, index) for index, policy in enumerate(self.policies)]
+        return [index for _, index in sorted((rank, index) for rank, index in ranks if rank is not None)]
 
     def learning(self) -> list[int]:
-        """Indices into `policies` by actor rank."""
-        return [index for index, process in enumerate(self.policies) if process.actor_rank is not None]
+        """Return indices into `policies` by actor rank."""
+        return [index for index, policy in enumerate(self.policies) if policy.actor_rank is not None]
 
     def apart(self) -> bool:
-        """Whether no process both acts and learns, so that some can learn while others act."""
-        return all(process.rollout_rank is None or process.actor_rank is None for process in self.policies)
+        """Return whether no process both acts and learns, so that some can learn while others act."""
+        return all(policy.rollout_rank is None or policy.actor_rank is None for policy in self.policies)
 
     def per_node(self) -> dict[int, int]:
-        """How many processes each node has."""
-        nodes = [process.node for process in self.envs] + [process.node for process in self.policies]
+        """Return how many processes each node has."""
+        nodes = [env.node for env in self.envs] + [policy.node for policy in self.policies]
         return {node: nodes.count(node) for node in nodes}
 
 
-def layout_of(placement: Placement, num_envs: int, stages: int) -> Layout:
-    """The processes of a placement that `vla_trainer.placement.check` has found to fit.
+def layout_of(placement: Placement, num_envs: int, stages: int) -> ProcessLayout:
+    """Return the processes of a placement that fits, see `vla_trainer.placement.check`.
 
-    A column of the grid is the same environment as in one process: the first stage's N/S environments, split over the
-    env processes by rank, then the second stage's. A rollout and an actor process with the same node and GPUs are one
-    process, so that acting reads the weights that learning moves.
+    An env index is the same environment as in one process: the first stage's N/S environments, split over the env
+    processes by rank, then the second stage's.
     """
-    env, rollout, actor = (placement[name].processes for name in ("env", "rollout", "actor"))
+    env = placement["env"].processes
     envs_per_stage = num_envs // stages // len(env)
     envs = tuple(
         EnvProcess(
@@ -89,30 +84,18 @@ def layout_of(placement: Placement, num_envs: int, stages: int) -> Layout:
             process.gpus,
             tuple(stage * (num_envs // stages) + process.rank * envs_per_stage for stage in range(stages)),
             envs_per_stage,
-            _asked(process.rank, len(env), len(rollout)),
+            tuple(placement.rollout_ranks(process.rank)),
         )
         for process in env
     )
-    moved = placement.offloads("actor")
-    waiting: dict[tuple[int, tuple[int, ...]], list[Process]] = {}
-    for process in rollout:
-        waiting.setdefault((process.node, process.gpus), []).append(process)
-    policies = []
-    for process in actor:
-        same = waiting.get((process.node, process.gpus))
-        policies.append(
-            PolicyProcess(
-                process.node, process.gpus, same.pop(0).rank if same else None, process.rank, process.rank in moved
-            )
-        )
-    left = sorted((process for same in waiting.values() for process in same), key=lambda process: process.rank)
-    policies += [PolicyProcess(process.node, process.gpus, process.rank, None) for process in left]
-    return Layout(envs, tuple(policies))
-
-
-def _asked(rank: int, envs: int, rollouts: int) -> tuple[int, ...]:
-    """The rollout processes of an env process."""
-    if envs >= rollouts:
-        return (rank * rollouts // envs,)
-    per_env = rollouts // envs
-    return tuple(range(rank * per_env, (rank + 1) * per_env))
+    offloaded, merged = placement.offloads("actor"), placement.merged_ranks()
+    policies = [
+        PolicyProcess(process.node, process.gpus, merged.get(process.rank), process.rank, process.rank in offloaded)
+        for process in placement["actor"].processes
+    ]
+    policies += [
+        PolicyProcess(process.node, process.gpus, process.rank, None)
+        for process in placement["rollout"].processes
+        if process.rank not in merged.values()
+    ]
+    return ProcessLayout(envs, tuple(policies))

@@ -24,7 +24,7 @@ from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 from vla_trainer.evaluation.evaluate import OnEpisode
-from vla_trainer.placement.check import place
+from vla_trainer.placement import place
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.initial_states import run_seeds
 from vla_trainer.runtime.connect import Machines

@@ -1,7 +1,7 @@
 """Supervised fine-tuning in this process: policy, optimizer, demonstrations, and environments to evaluate in."""
 
 from vla_trainer.config.schema import Config
-from vla_trainer.report import CountProgress
+from vla_trainer.evaluation.report import CountProgress
 from vla_trainer.runtime.local_policy import LocalPolicy
 from vla_trainer.schedule import lr_factor
 from vla_trainer.sft.dataset import open_demonstrations

@@ -1,4 +1,4 @@
-"""Videos of episodes: the images that the policy saw, with what happened written under them.
+"""Videos of episodes: the images that the policy saw, with step, reward and success written under them.
 
 environment --frame_of--> Frame, ... Video --draw--> images, one by one --encode--> mp4
              collector                              VideoWriter's thread

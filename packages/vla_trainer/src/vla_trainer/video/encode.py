@@ -1,4 +1,4 @@
-"""Videos to mp4 files that players and browsers open: H.264, yuv420p, even sides."""
+"""Encode videos as mp4 files that players and browsers open: H.264, yuv420p, even sides."""
 
 from collections.abc import Iterator, Sequence
 from math import ceil
@@ -8,16 +8,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.types import Video
 from vla_trainer.video.draw import Cell
 
 MIN_FPS = 10.0
-"""A video of chunks has few images a second; players want more, so each is repeated."""
+"""Least frames a second: a video of chunks has fewer than players want, so its images are repeated."""
 LAST_SECONDS = 1.0
-"""How long the last image stands, so that the end can be seen."""
+"""How long the last image is shown, so that the end can be seen."""
 ENCODER_THREADS = 1
-"""Of ffmpeg: the other processors are for the training."""
+"""Threads of ffmpeg; the other processors are for the training."""
 
 
 def write_videos(
@@ -25,8 +25,8 @@ def write_videos(
 ) -> list[Path]:
     """Write videos as mp4 files and return their paths.
 
-    A file is written beside its place and renamed when it is complete: what is called `.mp4` can be played. Images
-    are drawn while they are encoded, one at a time.
+    A file has a temporary name until it is complete: every `.mp4` can be played. Images are rendered while they are
+    encoded, one at a time.
 
     Args:
         videos: with none, nothing is written.
@@ -35,7 +35,7 @@ def write_videos(
         fps: images a second of the videos.
         info: write instruction, step, reward, value and success under the images.
         layout: "single": a file an episode, see `video_name`; "tiled": one file, `name`.mp4, with all side by side;
-            what has ended holds its last image, dimmed, with how it ended.
+            an episode that has ended keeps its last image, dimmed, with how it ended.
 
     Raises:
         OSError: the file cannot be written, or ffmpeg failed.
@@ -61,7 +61,7 @@ def write_videos(
 
 
 def video_name(name: str, video: Video) -> str:
-    """E.g. "iteration_000010_task03_state07_failure": of what the environment tells, where and how an episode went."""
+    """Return e.g. "iteration_000010_task03_state07_failure": task, initial state and success as far as known."""
     episode = video.episode
     parts = [name]
     parts += [f"task{episode.task_id:02d}"] if episode.task_id is not None else []
@@ -71,7 +71,7 @@ def video_name(name: str, video: Video) -> str:
 
 
 def grid_columns(cells: int, width: int, height: int) -> int:
-    """Columns of a grid of `cells` cells of this size whose longer side is the shortest; of equal ones the widest."""
+    """Return the columns of the grid of `cells` cells whose longer side is shortest; of equal ones the widest grid."""
 
     def longer_side(columns: int) -> tuple[int, int]:
         rows = ceil(cells / columns)
@@ -81,7 +81,7 @@ def grid_columns(cells: int, width: int, height: int) -> int:
 
 
 def _tiled(cells: Sequence[Cell], videos: Sequence[Video]) -> Iterator[NDArray[np.uint8]]:
-    """The images of all videos side by side, until all have ended, and one more that says so."""
+    """Yield images of all videos side by side, until all have ended, and one more that shows how."""
     width, height = max(cell.width for cell in cells), max(cell.height for cell in cells)
     columns = grid_columns(len(cells), width, height)
     canvas = np.zeros((ceil(len(cells) / columns) * height, columns * width, 3), np.uint8)
@@ -89,28 +89,28 @@ def _tiled(cells: Sequence[Cell], videos: Sequence[Video]) -> Iterator[NDArray[n
     for index in range(length + 1):
         for number, (cell, video) in enumerate(zip(cells, videos, strict=True)):
             if index > len(video.frames):
-                continue  # its last image stands already
+                continue  # its last image is there already
             top, left = number // columns * height, number % columns * width
             last = len(video.frames) - 1
-            drawn = cell.draw(min(index, last), ended=index > last)
-            canvas[top : top + cell.height, left : left + cell.width] = drawn
+            image = cell.draw(min(index, last), ended=index > last)
+            canvas[top : top + cell.height, left : left + cell.width] = image
         yield canvas
 
 
 def _encode(images: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> None:
-    """Write images (H, W, 3) of one size, at least one, as they come."""
+    """Write at least one image (H, W, 3), all of one size, as they come."""
     from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter  # a second to import
 
     repeat = max(1, ceil(MIN_FPS / fps))
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_files.sweep(path.parent)
+    atomic_files.remove_stale(path.parent)
     # not called .mp4, so that no broken one is left when the run is killed
-    aside = atomic_files.aside_of(path)
+    temporary = atomic_files.temporary_path(path)
     image = next(images)
     size = (image.shape[1], image.shape[0])
     # moviepy turns rgb24 into yuv420p where both sides are even
     writer = FFMPEG_VideoWriter(
-        str(aside), size, fps * repeat, codec="libx264", threads=ENCODER_THREADS, ffmpeg_params=["-f", "mp4"]
+        str(temporary), size, fps * repeat, codec="libx264", threads=ENCODER_THREADS, ffmpeg_params=["-f", "mp4"]
     )
     try:
         _write(writer, image, repeat)
@@ -118,13 +118,13 @@ def _encode(images: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> None
             _write(writer, image, repeat)
         _write(writer, image, ceil(LAST_SECONDS * fps) * repeat)
         _finish(writer)
-        aside.replace(path)
+        temporary.replace(path)
     except BaseException:
         if writer.proc is not None:
             writer.proc.kill()
             writer.proc.communicate()
             writer.proc = None
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -134,9 +134,9 @@ def _write(writer: Any, image: NDArray[np.uint8], times: int) -> None:
 
 
 def _finish(writer: Any) -> None:
-    """As moviepy's `close`, which does not ask whether ffmpeg succeeded: a full disk is noticed only here."""
-    _, said = writer.proc.communicate()
+    """Close the writer as moviepy's `close` does, and check that ffmpeg succeeded: a full disk shows only here."""
+    _, log = writer.proc.communicate()
     code = writer.proc.returncode
     writer.proc = None
     if code != 0:
-        raise OSError(f"ffmpeg left with {code}: {said.decode(errors='replace')}")
+        raise OSError(f"ffmpeg ended with {code}: {log.decode(errors='replace')}")

@@ -1,7 +1,7 @@
-"""Encoding beside the training, which never waits for a video and never fails for one.
+"""Encode videos in a thread: training never waits for a video and never fails because of one.
 
-A thread: it costs the training about a tenth of a second for each video of a chunked episode, and needs neither a
-second import of everything nor a copy of the images, as a process would.
+A thread costs the training about a tenth of a second for each video of a chunked episode, and needs neither a second
+import of everything nor a copy of the images, as a process would.
 """
 
 import os
@@ -17,16 +17,16 @@ from vla_trainer.types import Video
 from vla_trainer.video.encode import write_videos
 
 WAITING = 4
-"""Calls of `write` whose videos may wait; with the images of each this bounds the memory."""
+"""Calls of `write` whose videos may wait in memory."""
 NICENESS = 10
-"""What the thread, and ffmpeg under it, adds to its niceness: encoding takes the time that training leaves."""
+"""Niceness of the thread, and of ffmpeg under it: encoding takes the time that training leaves."""
 
 
 class VideoWriter:
-    """Writes videos in a thread of its own, in the order that they came in.
+    """Writes videos in a thread of its own, in order.
 
-    Where more come than can be encoded they are dropped and counted, which is said once. What goes wrong (a full disk,
-    no ffmpeg) is said in a line. A context manager that waits for its videos.
+    Videos that come faster than they can be encoded are dropped and counted, with one warning. A failure (a full disk,
+    no ffmpeg) is a warning of one line. A context manager that waits for its videos.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class VideoWriter:
     ) -> None:
         """
         Args:
-            folder: what the names given to `write` begin in.
+            folder: the folder that the names given to `write` are in.
             fps: images a second.
             info, layout: as `write_videos`.
             say: takes a warning of one line, from either thread; None: standard error.
@@ -58,12 +58,12 @@ class VideoWriter:
         self._thread: threading.Thread | None = None
 
     def write(self, videos: Sequence[Video], name: str) -> None:
-        """Have videos written as `write_videos` does. Returns at once; never raises for what happens to them."""
+        """Queue videos to be written as `write_videos` does. Returns at once, and raises for none of their failures."""
         if not videos:
             return
         if self._thread is None:
-            # a daemon, so that a run that is broken off does not wait for its videos
-            self._thread = threading.Thread(target=self._work, name="films", daemon=True)
+            # a daemon, so that a run that is interrupted does not wait for its videos
+            self._thread = threading.Thread(target=self._work, name="videos", daemon=True)
             self._thread.start()
         try:
             self._queue.put_nowait((videos, name))
@@ -92,20 +92,20 @@ class VideoWriter:
         if sys.platform == "linux":
             # there niceness belongs to a thread, and the processes that it starts inherit it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        while (told := self._queue.get()) is not None:
-            videos, name = told
+        while (call := self._queue.get()) is not None:
+            videos, name = call
             try:
                 write_videos(videos, self._folder, name, self._fps, info=self._info, layout=self._layout)
-            except Exception as error:  # whatever it is, it is not worth a training run
+            except Exception as error:  # no failure here is worth a training run
                 self.failed += len(videos)
                 reason = " ".join(str(error).split())[:300]
                 self._say(f"warning: video {name} was not written: {type(error).__name__}: {reason}")
             # not kept while waiting for the next
-            del told, videos
+            del call, videos
 
 
 def writer_of(video: VideoConfig, run: Path, fps: float) -> VideoWriter:
-    """The writer of a run in the folder `run`, as its config says; names begin with "train/" or "eval/"."""
+    """Make the writer of the run in the folder `run` by its config; names begin with "train/" or "eval/"."""
     folder = Path(video.video_base_dir).expanduser() if video.video_base_dir is not None else run / "video"
     return VideoWriter(folder, fps, info=video.info_on_video, layout=video.layout)
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from vla_trainer import checkpoint, checkpoint_sharded
+from vla_trainer import checkpoint
+from vla_trainer.checkpoint import sharded
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import CheckpointError
 from vla_trainer.policy.gaussian import GaussianPolicy
@@ -45,7 +46,7 @@ class Elsewhere:
         self._policy, self._optimizer = policy, optimizer
 
     def save_pretrained(self, folder: Path) -> None:
-        checkpoint_sharded.save(folder / checkpoint.SHARDS, self._policy, self._optimizer, Ranks())
+        sharded.save(folder / checkpoint.SHARDS, self._policy, self._optimizer, Ranks())
 
     def state_dict(self) -> None:
         """Is in the shards."""
@@ -108,7 +109,7 @@ def test_the_best_one_is_followed(written: tuple[Path, GaussianPolicy, torch.opt
     assert torch.equal(policy.log_std, saved.log_std)
 
 
-def test_another_policy_is_said(written: tuple[Path, GaussianPolicy, torch.optim.Optimizer]) -> None:
+def test_another_policy_is_named(written: tuple[Path, GaussianPolicy, torch.optim.Optimizer]) -> None:
     path, _, _ = written
     # hidden layers of 6 and of 7
     with pytest.raises(CheckpointError, match=r"step_000004.*another policy than the config makes: .*\(6.*\(7"):
@@ -118,7 +119,7 @@ def test_another_policy_is_said(written: tuple[Path, GaussianPolicy, torch.optim
         checkpoint.load(path, deeper)
 
 
-def test_shards_that_are_missing_or_damaged_are_said(
+def test_shards_that_are_missing_or_damaged_are_named(
     written: tuple[Path, GaussianPolicy, torch.optim.Optimizer],
 ) -> None:
     path, _, _ = written
@@ -126,6 +127,6 @@ def test_shards_that_are_missing_or_damaged_are_said(
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(CheckpointError, match=r"cannot read .*step_000004/shards"):
         checkpoint.load(path, *make())
-    (path / checkpoint.SHARDS / checkpoint_sharded.METADATA_FILE).unlink()
+    (path / checkpoint.SHARDS / sharded.METADATA_FILE).unlink()
     with pytest.raises(CheckpointError, match=r"shards is not a sharded checkpoint: it has no \.metadata"):
         checkpoint.load(path, *make())

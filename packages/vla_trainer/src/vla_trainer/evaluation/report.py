@@ -1,4 +1,4 @@
-"""What a person sees of an evaluation: progress while it runs, then tables."""
+"""Print an evaluation: progress while it runs, then tables."""
 
 from typing import Self
 
@@ -14,7 +14,7 @@ LINES = 10
 
 
 class _Bar:
-    """A progress bar that is seen on a terminal alone; a context manager."""
+    """A progress bar that shows on a terminal only; a context manager."""
 
     def __init__(self, console: Console, what: str, total: int | None, *columns: ProgressColumn) -> None:
         self._console = console
@@ -38,20 +38,20 @@ class EvaluationProgress(_Bar):
         self._name = f"{name}: " if name else ""
         columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
         super().__init__(console, f"{self._name}episodes", None, *columns)
-        self._said = 0
+        self._printed = 0
 
     def __call__(self, ended: int, total: int, successes: int) -> None:
-        """See `vla_trainer.evaluation.evaluate.OnEpisode`."""
-        said = f"{self._name}{successes} successes"
+        """Show progress; see `vla_trainer.evaluation.evaluate.OnEpisode`."""
+        text = f"{self._name}{successes} successes"
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=ended, total=total, description=said)
-        elif (tenth := ended * LINES // total) > self._said:
-            self._said = tenth
-            self._console.print(f"{ended}/{total} episodes, {said}", highlight=False, soft_wrap=True)
+            self._bar.update(self._task, completed=ended, total=total, description=text)
+        elif (tenth := ended * LINES // total) > self._printed:
+            self._printed = tenth
+            self._console.print(f"{ended}/{total} episodes, {text}", highlight=False, soft_wrap=True)
 
 
 class CountProgress(_Bar):
-    """A bar on a terminal, nothing elsewhere; called with how many are done."""
+    """A bar on a terminal, nothing elsewhere; called with the number of items that are done."""
 
     def __init__(self, what: str, total: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -62,16 +62,16 @@ class CountProgress(_Bar):
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
-    """What it was measured in, then a table of success per task and in all."""
+    """Print what was evaluated, then a table of success per task and in all."""
     head = [evaluation.env_id]
     head += [f"split {evaluation.split}"] if evaluation.split is not None else []
     head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
     head += [f"weights {evaluation.weights}"] if evaluation.weights is not None else []
-    _say(console, evaluation.heading)
-    _say(console, ", ".join(head))
+    _print(console, evaluation.heading)
+    _print(console, ", ".join(head))
     if evaluation.success_rate is None:
-        said = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
-        _say(console, said)
+        line = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
+        _print(console, line)
         return
     table = _table("task", "successes", "rate", "95% interval", "mean steps")
     for task in evaluation.tasks:
@@ -86,31 +86,31 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """The table of pairs, the two rates, their difference and how sure it is."""
-    _say(console, comparison.heading)
-    _say(console, f"{comparison.env_id}, {comparison.all.episodes} episodes of each")
-    _say(console, f"A = {comparison.a}")
-    _say(console, f"B = {comparison.b}")
+    """Print the table of pairs, the two rates, their difference and its interval."""
+    _print(console, comparison.heading)
+    _print(console, f"{comparison.env_id}, {comparison.all.episodes} episodes of each")
+    _print(console, f"A = {comparison.a}")
+    _print(console, f"B = {comparison.b}")
     for notice in comparison.notices:
-        _say(console, f"note: {notice}")
+        _print(console, f"note: {notice}")
     table = _table("task", "both", "only A", "only B", "neither", "A - B", "p")
-    for one in comparison.tasks:
-        table.add_row(*_pair_row(one))
+    for task in comparison.tasks:
+        table.add_row(*_pair_row(task))
     table.add_section()
     table.add_row(*_pair_row(comparison.all))
     console.print(table)
-    every = comparison.all
-    _say(console, f"A: {every.rate_a:.1%} [{_interval(every.interval_a)}], B: {every.rate_b:.1%} ", end="")
-    _say(console, f"[{_interval(every.interval_b)}] (95%, Wilson)")
-    _say(
-        console, f"A - B: {every.difference:+.1%} [{_interval(every.difference_interval, '+')}] (95%, Newcombe, paired)"
+    total = comparison.all
+    _print(console, f"A: {total.rate_a:.1%} [{_interval(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
+    _print(console, f"[{_interval(total.interval_b)}] (95%, Wilson)")
+    _print(
+        console, f"A - B: {total.difference:+.1%} [{_interval(total.difference_interval, '+')}] (95%, Newcombe, paired)"
     )
-    _say(console, f"exact McNemar test: p = {every.p_value:.3g}")
+    _print(console, f"exact McNemar test: p = {total.p_value:.3g}")
 
 
-def _pair_row(one: Paired) -> list[str]:
-    counts = [str(count) for count in (one.both, one.only_a, one.only_b, one.neither)]
-    return [_words(one.name), *counts, f"{one.difference:+.1%}", f"{one.p_value:.3g}"]
+def _pair_row(pairs: Paired) -> list[str]:
+    counts = [str(count) for count in (pairs.both, pairs.only_a, pairs.only_b, pairs.neither)]
+    return [_words(pairs.name), *counts, f"{pairs.difference:+.1%}", f"{pairs.p_value:.3g}"]
 
 
 def _table(first: str, *others: str) -> Table:
@@ -124,7 +124,7 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _words(name: str) -> str:
-    """A task's name as words, which can be wrapped."""
+    """Return a task's name as words, which a table can wrap."""
     return name.replace("_", " ")
 
 
@@ -132,7 +132,7 @@ def _interval(ends: tuple[float, float], sign: str = "") -> str:
     return f"{ends[0]:{sign}.1%}, {ends[1]:{sign}.1%}"
 
 
-def _say(console: Console, line: str | None, end: str = "\n") -> None:
+def _print(console: Console, line: str | None, end: str = "\n") -> None:
     # without markup: a name may hold brackets
     if line is not None:
         console.print(line, end=end, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `component_placement` means: for each component its processes, each with its node and GPUs."""
+"""Where components run: the processes of each, with their nodes and GPUs, and which processes work together."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,20 +7,20 @@ from typing import Literal, NamedTuple
 from vla_trainer.errors import PlacementError, did_you_mean
 
 COMPONENTS = ("env", "rollout", "actor")
-"""What reinforcement learning consists of: environments, the policy that acts in them, the policy that learns."""
+"""The components of reinforcement learning: environments, the policy that acts in them, the policy that learns."""
 
 COLLECTING = frozenset({"env", "rollout"})
-"""They work together, policy step by policy step; the actor's turn comes after theirs."""
+"""The components that alternate at every policy step; the actor works after them."""
 
 Shape = Literal["collocated", "separated", "hybrid"]
 
 
 class Device(NamedTuple):
-    """What processes compute on: a GPU of a node, or the node's processors."""
+    """A GPU of a node, or the node's processors."""
 
     node: int
     gpu: int | None
-    """As the node numbers them, from 0; None: the node's processors."""
+    """The node's own number of it, from 0; None: the node's processors."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Process:
     node: int
     """The machine that it runs on."""
     gpus: tuple[int, ...]
-    """Its GPUs as the machine numbers them, from 0; empty: it runs on the processors alone."""
+    """The machine's own numbers of its GPUs, from 0; empty: it runs on the processors alone."""
 
     @property
     def devices(self) -> frozenset[Device]:
-        """Its GPUs, or its node's processors where it has none."""
+        """Return its GPUs, or its node's processors where it has none."""
         return frozenset(Device(self.node, gpu) for gpu in self.gpus or (None,))
 
 
@@ -50,17 +50,17 @@ class ComponentPlacement:
 
     @property
     def devices(self) -> frozenset[Device]:
-        """The devices of all its processes."""
+        """Return the devices of all its processes."""
         return frozenset(device for process in self.processes for device in process.devices)
 
     def gpus(self, gpus_per_node: int) -> frozenset[int]:
-        """Its GPUs as recipes number them: over all nodes, node 0 first."""
+        """Return its GPUs as recipes number them: over all nodes, node 0 first."""
         return frozenset(process.node * gpus_per_node + gpu for process in self.processes for gpu in process.gpus)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where every component runs; `placement["actor"]` is one of them."""
+    """Where every component runs; `placement["actor"]` is the actor's `ComponentPlacement`."""
 
     components: Mapping[str, ComponentPlacement]
     num_nodes: int
@@ -69,7 +69,7 @@ class Placement:
     """Labels to nodes, ascending; without the two groups that are always there."""
 
     def __getitem__(self, name: str) -> ComponentPlacement:
-        """The placement of component `name`.
+        """Return the placement of component `name`.
 
         Raises:
             PlacementError: it is not placed.
@@ -86,7 +86,7 @@ class Placement:
 
     @property
     def shape(self) -> Shape:
-        """How env, rollout and actor lie to each other.
+        """Return how env, rollout and actor share devices.
 
         Collocated: the three have the same devices. Separated: no device belongs to two of them. Hybrid: anything
         between. A process without a GPU counts with its node's processors, which are a device of their own: two
@@ -102,7 +102,7 @@ class Placement:
         return "separated" if apart else "hybrid"
 
     def shared_gpus(self, first: str, second: str) -> frozenset[int]:
-        """The GPUs, as recipes number them, that both components use.
+        """Return the GPUs, as recipes number them, that both components use.
 
         Raises:
             PlacementError: one of them is not placed.
@@ -110,18 +110,19 @@ class Placement:
         return self[first].gpus(self.gpus_per_node) & self[second].gpus(self.gpus_per_node)
 
     def sharing(self) -> dict[tuple[str, ...], frozenset[Device]]:
-        """Components that share devices, to all the devices on which just these meet."""
-        met: dict[tuple[str, ...], set[Device]] = {}
-        for device in sorted({device for one in self.components.values() for device in one.devices}, key=_by_place):
-            names = tuple(name for name, one in self.components.items() if device in one.devices)
+        """Return the sets of components that share devices, each with the devices that just these share."""
+        shared: dict[tuple[str, ...], set[Device]] = {}
+        used = {device for component in self.components.values() for device in component.devices}
+        for device in sorted(used, key=_by_place):
+            names = tuple(name for name, component in self.components.items() if device in component.devices)
             if len(names) > 1:
-                met.setdefault(names, set()).add(device)
-        return {names: frozenset(devices) for names, devices in met.items()}
+                shared.setdefault(names, set()).add(device)
+        return {names: frozenset(devices) for names, devices in shared.items()}
 
     def offloads(self, name: str) -> frozenset[int]:
-        """Ranks of the component's processes that are moved to host memory between their turns.
+        """Return the ranks of the component's processes that are moved to host memory while others use their GPUs.
 
-        A process is if a component of the other half of an iteration uses one of its GPUs. The halves are collecting
+        That is each process with a GPU that is also used in the other half of an iteration. The halves are collecting
         (env and rollout) and learning (actor); env and rollout alternate on a shared GPU at every policy step, and
         neither moves for the other. A process without a GPU is in host memory anyway.
 
@@ -130,14 +131,50 @@ class Placement:
         """
         others = frozenset(
             device
-            for other, one in self.components.items()
+            for other, component in self.components.items()
             if other != name and not {name, other} <= COLLECTING
-            for device in one.devices
+            for device in component.devices
         )
         return frozenset(
             process.rank for process in self[name].processes if process.gpus and not others.isdisjoint(process.devices)
         )
 
+    def rollout_ranks(self, env_rank: int) -> range:
+        """Return which rollout processes act for an env process; of several, each acts in an equal part of its envs.
+
+        Of E env and R rollout processes, where one number divides the other: consecutive env processes share a rollout
+        process, or consecutive rollout processes share an env process.
+
+        Raises:
+            PlacementError: `env` or `rollout` is not placed.
+        """
+        num_env, num_rollout = len(self["env"].processes), len(self["rollout"].processes)
+        first = env_rank * num_rollout // num_env
+        return range(first, first + max(num_rollout // num_env, 1))
+
+    def merged_ranks(self) -> dict[int, int]:
+        """Return ranks of actor processes to the rollout processes that they are, by rank.
+
+        A rollout and an actor process with the same node and GPUs are one process, so that acting reads the weights
+        that learning moves.
+
+        Raises:
+            PlacementError: `rollout` or `actor` is not placed.
+        """
+        waiting: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+        for process in self["rollout"].processes:
+            waiting.setdefault((process.node, process.gpus), []).append(process.rank)
+        merged = {}
+        for process in self["actor"].processes:
+            if ranks := waiting.get((process.node, process.gpus)):
+                merged[process.rank] = ranks.pop(0)
+        return merged
+
 
 def _by_place(device: Device) -> tuple[int, int]:
     return device.node, -1 if device.gpu is None else device.gpu
+
+
+def format_range(first: int, last: int) -> str:
+    """Return `0-7`, or `0` where both ends are the same."""
+    return str(first) if first == last else f"{first}-{last}"

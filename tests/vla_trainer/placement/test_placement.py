@@ -87,8 +87,9 @@ def test_env_and_rollout_stay_where_only_they_meet() -> None:
 
 
 def test_separated_and_processors_offload_nothing() -> None:
-    for one in (placed("0-1", "2-3", "4-7"), placed("all", "all", "all", gpus_per_node=0), placed(NODE, NODE, NODE)):
-        assert all(one.offloads(name) == set() for name in one)
+    on_processors = placed("all", "all", "all", gpus_per_node=0)
+    for apart in (placed("0-1", "2-3", "4-7"), on_processors, placed(NODE, NODE, NODE)):
+        assert all(apart.offloads(name) == set() for name in apart)
     with pytest.raises(PlacementError, match='did you mean "actor"'):
         placed("0", "0", "0").offloads("acto")
 

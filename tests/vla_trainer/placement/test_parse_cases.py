@@ -8,9 +8,9 @@ from vla_trainer import placement
 from vla_trainer.errors import PlacementError
 
 Value = str | int | dict[str, str | int]
-GroupQueue = Sequence[Mapping[str, object]]
+NodeGroups = Sequence[Mapping[str, object]]
 
-GROUPS: GroupQueue = (
+GROUPS: NodeGroups = (
     {"label": "sim", "node_ranks": "2-3"},
     {"label": "odd", "node_ranks": "1,3"},
     {"label": 4090, "node_ranks": [0]},
@@ -19,11 +19,13 @@ GROUPS: GroupQueue = (
 )
 
 
-def written(value: Value, num_nodes: int, gpus_per_node: int, groups: GroupQueue = ()) -> str:
+def written(value: Value, num_nodes: int, gpus_per_node: int, groups: NodeGroups = ()) -> str:
     """The processes by rank as `node.gpu+gpu`, a process without a GPU as `node`."""
     found = placement.parse({"env": value}, num_nodes, gpus_per_node, groups)["env"].processes
     assert [process.rank for process in found] == list(range(len(found)))
-    return " ".join(f"{one.node}.{'+'.join(map(str, one.gpus))}" if one.gpus else f"{one.node}" for one in found)
+    return " ".join(
+        f"{process.node}.{'+'.join(map(str, process.gpus))}" if process.gpus else f"{process.node}" for process in found
+    )
 
 
 @pytest.mark.parametrize(

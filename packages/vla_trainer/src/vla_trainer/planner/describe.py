@@ -1,7 +1,7 @@
-"""What `--plan` prints: components, devices, amounts, memory and time of a run, of which nothing is made.
+"""Describe a run for `--plan`: components, devices, amounts, memory and time. Nothing is made.
 
-Weights and speeds come from the config's section `plan`; what it leaves out is not estimated. Time that an earlier run
-of the same recipe measured on this machine comes before any estimate.
+Weights and speeds come from the config's section `plan`; what it leaves out is not estimated. The time that an earlier
+run of the same recipe took on this machine comes before any estimate.
 
 P weights, L positions of the transformer in one policy step.
 """
@@ -13,49 +13,38 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vla_trainer import placement
-from vla_trainer.algorithms import GRPO, SFT
 from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.schema import Config
-from vla_trainer.planner.recipe import describe_recipe
+from vla_trainer.planner.recipe import describe_prediction
 
 GIB = 2**30
 
 
-def describe_plan(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
-    """The plan as lines of text.
+def describe(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
+    """Return the description of a run as lines of text.
 
     Args:
-        config: what would run.
-        recipe: its name, under which `logs` may hold an earlier run.
-        logs: where runs are written.
+        config: of the run.
+        recipe: the recipe's name, under which `logs` may hold an earlier run.
+        logs: the folder of all runs.
 
     Raises:
         PlacementError: `cluster.component_placement` is wrong, or does not fit the amounts.
         MeasurementError: the file `plan.times` cannot be read as measured times.
     """
     lines = [*_components(config), *_amounts(config), *_memory(config), *_time(config, recipe, logs)]
-    lines += describe_recipe(config, episode_limit(config))
+    lines += describe_prediction(config, episode_limit(config))
     return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
 
 
-def policy_steps_of_an_iteration(config: Config) -> int | None:
-    """Policy steps of one iteration; for GRPO at most, all episodes being as long as the time limit; None if
-    unknown."""
-    if isinstance(config.algorithm, SFT):
-        return config.algorithm.optimizer_steps * (config.actor.global_batch_size or 0)
-    if config.rollout.horizon is not None:
-        return config.rollout.horizon * config.env.num_envs
+def max_policy_steps(config: Config) -> int | None:
+    """Return the policy steps of one iteration; for GRPO at most: all episodes last until the time limit."""
     limit = episode_limit(config)
-    if config.rollout.episodes is None or limit is None:
-        return None
-    episodes = config.rollout.episodes
-    if isinstance(config.algorithm, GRPO):
-        episodes += config.rollout.resample_groups * config.algorithm.group_size
-    return episodes * -(-limit // (config.env.action_chunk or 1))
+    return config.algorithm.policy_steps(config, None if limit is None else -(-limit // (config.env.action_chunk or 1)))
 
 
 def episode_limit(config: Config) -> int | None:
-    """Environment steps of an episode: the config's limit, else the registered one."""
+    """Return the most environment steps of an episode: the config's limit, else the registered one."""
     if config.env.max_episode_steps is not None:
         return config.env.max_episode_steps
     import gymnasium
@@ -74,53 +63,44 @@ def _components(config: Config) -> Iterator[str]:
         + f", {train}, {policy.precision}"
     )
     placed = placement.place(config)
-    said = f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
-    drawn = True
+    backend = f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
+    is_shown = True
     if cluster.backend == "local":
-        drawn = cluster.component_placement != Cluster().component_placement
-        said += ": everything in this process" + ("; on another backend it would be" if drawn else "")
-    yield said
-    if drawn:
+        is_shown = cluster.component_placement != Cluster().component_placement
+        backend += ": everything in one process" + ("; with backend ray the placement would be" if is_shown else "")
+    yield backend
+    if is_shown:
         yield from (f"  {line}" for line in placement.draw(placed))
 
 
 def _amounts(config: Config) -> Iterator[str]:
-    if isinstance(config.algorithm, SFT):
-        yield from _supervised_amounts(config, config.algorithm)
+    if not config.algorithm.uses_rollouts:
+        yield from _supervised_amounts(config)
         return
-    chunk, policy_steps, limit = (
-        config.env.action_chunk or 1,
-        policy_steps_of_an_iteration(config),
-        episode_limit(config),
-    )
+    algorithm = config.policy_gradient
+    chunk, policy_steps, limit = config.env.action_chunk or 1, max_policy_steps(config), episode_limit(config)
     stages = config.rollout.pipeline_stage_num
     envs = f"{config.env.num_envs} x {config.env.id}" + (f" in {stages} stages" if stages > 1 else "")
     at_most = "" if config.rollout.horizon is not None else "at most "
-    amount = []
-    if isinstance(config.algorithm, GRPO):
-        groups = (config.rollout.episodes or 0) // config.algorithm.group_size
-        amount.append(f"{config.rollout.episodes} episodes ({groups} groups of {config.algorithm.group_size})")
-        if config.rollout.resample_groups:
-            amount.append(
-                f"at most {config.rollout.resample_groups} further groups in the place of ones without signal"
-            )
+    amount = algorithm.describe_rollout(config)
     if policy_steps is not None:
         amount.append(f"{at_most}{policy_steps:,} policy steps of {chunk} step(s)")
         if config.rollout.horizon is not None and limit is not None:
             amount.append(f"at least {policy_steps * chunk // limit} episodes")
     yield f"an iteration: {', '.join(amount)} from {envs}"
     if policy_steps is not None:
-        whole = config.actor.global_batch_size or policy_steps
-        steps = config.algorithm.epochs * -(-policy_steps // whole)
-        yield f"  then {at_most}{steps} optimizer step(s) of at most {min(whole, policy_steps):,} policy steps"
+        batch_size = config.actor.global_batch_size or policy_steps
+        steps = algorithm.epochs * -(-policy_steps // batch_size)
+        yield f"  then {at_most}{steps} optimizer step(s) of at most {min(batch_size, policy_steps):,} policy steps"
         if config.actor.batch_order == "groups":
-            yield "  in the first epoch of whole groups, so many policy steps or more, begun as groups end"
+            yield "  in the first epoch they begin as groups end, with whole groups: that many policy steps or more"
         if config.rollout.max_staleness:
-            yield "  while the next iteration is collected with the weights of before"
+            yield "  while the next iteration is collected with the weights from before this update"
     yield _run_amounts(config)
 
 
-def _supervised_amounts(config: Config, algorithm: SFT) -> Iterator[str]:
+def _supervised_amounts(config: Config) -> Iterator[str]:
+    algorithm = config.sft
     per_task = "all" if algorithm.episodes_per_task is None else f"{algorithm.episodes_per_task} a task"
     yield f"demonstrations: {algorithm.dataset}, {per_task}"
     steps, size = algorithm.optimizer_steps, config.actor.global_batch_size
@@ -130,13 +110,13 @@ def _supervised_amounts(config: Config, algorithm: SFT) -> Iterator[str]:
 
 def _run_amounts(config: Config) -> str:
     trainer = config.trainer
-    said = [f"{trainer.iterations} iterations"]
+    amounts = [f"{trainer.iterations} iterations"]
     if trainer.save_every is not None:
-        said.append(f"a checkpoint every {trainer.save_every}")
+        amounts.append(f"a checkpoint every {trainer.save_every}")
     if config.eval.episodes is not None:
         when = "at the end" if trainer.eval_every is None else f"every {trainer.eval_every}"
-        said.append(f"an evaluation of {config.eval.episodes} episodes {when}")
-    return f"in all: {', '.join(said)}"
+        amounts.append(f"an evaluation of {config.eval.episodes} episodes {when}")
+    return f"in all: {', '.join(amounts)}"
 
 
 def _memory(config: Config) -> Iterator[str]:
@@ -158,8 +138,8 @@ def _memory(config: Config) -> Iterator[str]:
             + (f", rollout {plan.parameters * rollout / GIB:.1f} GiB a process" if cluster.backend != "local" else "")
             + "; activations come on top"
         )
-    policy_steps = policy_steps_of_an_iteration(config)
-    if plan.record_bytes is not None and policy_steps is not None and not isinstance(config.algorithm, SFT):
+    policy_steps = max_policy_steps(config)
+    if plan.record_bytes is not None and policy_steps is not None and config.algorithm.uses_rollouts:
         yield f"  in host memory at most {plan.record_bytes * policy_steps / GIB:.1f} GiB of observations an iteration"
 
 
@@ -169,41 +149,41 @@ def _time(config: Config, recipe: str, logs: Path) -> Iterator[str]:
         folder, seconds = measured
         yield f"time: {_clock(seconds * config.trainer.iterations)}, as {folder} took {seconds:.1f} s an iteration"
         return
-    plan, policy_steps, iterations = config.plan, policy_steps_of_an_iteration(config), config.trainer.iterations
+    plan, policy_steps, iterations = config.plan, max_policy_steps(config), config.trainer.iterations
     if plan.iteration_seconds is not None:
-        each = plan.iteration_seconds
-        yield f"time: {_clock(each * iterations)} at {each:g} s an iteration, which the recipe says was measured"
+        seconds = plan.iteration_seconds
+        yield f"time: {_clock(seconds * iterations)} at {seconds:g} s an iteration (plan.iteration_seconds)"
         return
     speeds = [plan.parameters, plan.tokens, plan.flops_per_second]
-    speeds += [] if isinstance(config.algorithm, SFT) else [plan.env_steps_per_second]
+    speeds += [plan.env_steps_per_second] if config.algorithm.uses_rollouts else []
     if None in speeds or policy_steps is None:
-        yield "time: not known before the first iteration of a first run"
+        yield "time: not known; an earlier run or speeds in the section plan would give an estimate"
         return
     parameters, tokens, flops_per_second = (float(speed or 0) for speed in speeds[:3])
     devices = max(config.cluster.num_nodes * config.cluster.gpus_per_node, 1)
     cores = (plan.cores_per_node or os.cpu_count() or 1) * config.cluster.num_nodes
-    # a forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are redone
+    # a forward pass is 2 P L operations, a backward pass twice that, and one more forward with recomputation
     forward = 2 * parameters * tokens * policy_steps / (flops_per_second * devices)
     passes = 4.0 if config.policy.gradient_checkpointing else 3.0
-    if isinstance(config.algorithm, SFT):
+    if not config.algorithm.uses_rollouts:
         update = forward * passes
         yield (
-            f"time: some {_clock(update)} an iteration, {_clock(update * iterations)} in all, without evaluations; "
+            f"time: about {_clock(update)} an iteration, {_clock(update * iterations)} in all, without evaluations; "
             "estimated from the section plan"
         )
         return
-    update = forward * passes * config.algorithm.epochs
+    update = forward * passes * config.policy_gradient.epochs
     envs = policy_steps * (config.env.action_chunk or 1) / ((plan.env_steps_per_second or 1) * cores)
     collect = max(forward, envs) if config.rollout.pipeline_stage_num > 1 else forward + envs
     yield (
-        f"time: at most some {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "
+        f"time: at most about {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "
         f"policy {_clock(forward)}, update {_clock(update)}), {_clock((collect + update) * iterations)} in all; "
         "estimated from the section plan"
     )
 
 
 def _measured(runs: Path) -> tuple[Path, float] | None:
-    """The newest run with metrics and its median iteration in seconds."""
+    """Return the newest run with metrics and its median seconds of an iteration."""
     for folder in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
         file = folder / "metrics.jsonl"
         seconds = []

@@ -1,6 +1,7 @@
 """Placements as text."""
 
 from vla_trainer import placement
+from vla_trainer.placement.draw import format_ranges
 
 ALL: dict[str, str | int | dict[str, str | int]] = {"env,rollout,actor": "all"}
 
@@ -48,7 +49,7 @@ def test_many_nodes_are_folded() -> None:
         "node 0 (GPU 0-7)       E0 R0 A0        ...  E7 R7 A7",
         "...                    ...             ...  ...",
         "node 15 (GPU 120-127)  E120 R120 A120  ...  E127 R127 A127",
-        "E env, R rollout, A actor; ... the same, numbered on",
+        "E env, R rollout, A actor; ... the same pattern, numbers going on",
         "collocated: env, rollout and actor have the same devices",
         "  env, rollout and actor share GPU 0-127",
         "  they take turns; moved to host memory in between: env 0-127, rollout 0-127, actor 0-127",
@@ -56,7 +57,7 @@ def test_many_nodes_are_folded() -> None:
 
 
 def test_only_what_is_alike_is_folded() -> None:
-    # nine alike are folded, eight are not
+    # nine similar columns are folded, eight are not
     assert placement.draw(placement.parse({"env": "0-8", "actor": "9-16"}, 17, 1))[:12] == [
         "                  GPU 0",
         "node 0 (GPU 0)    E0",
@@ -111,7 +112,7 @@ def test_processors_and_labels() -> None:
 
 
 def test_other_components() -> None:
-    # no shape without the three; two that begin alike are written out
+    # no shape without the three; two with the same initial are written out
     assert placement.draw(placement.parse({"actor": "0", "agent": "0-1"}, 1, 2)) == [
         "        GPU 0            GPU 1",
         "node 0  actor:0 agent:0  agent:1",
@@ -119,3 +120,9 @@ def test_other_components() -> None:
         "  actor and agent share GPU 0",
         "  they take turns; moved to host memory in between: actor 0, agent 0",
     ]
+
+
+def test_ranges() -> None:
+    assert format_ranges([]) == ""
+    assert format_ranges({4}) == "4"
+    assert format_ranges([2, 0, 1, 5, 7, 8, 8]) == "0-2,5,7-8"

@@ -1,4 +1,4 @@
-"""What a plan says, of which nothing is made."""
+"""What `--plan` prints, without making anything."""
 
 import json
 import time
@@ -6,34 +6,35 @@ from pathlib import Path
 
 import pytest
 
+import vla_trainer
 from vla_trainer.config import load_config
-from vla_trainer.planner.plan import describe_plan, policy_steps_of_an_iteration
+from vla_trainer.planner.describe import describe, max_policy_steps
 
 
 def plan(recipe: str, *overrides: str, logs: Path = Path("nowhere")) -> str:
-    return describe_plan(load_config(recipe, overrides), recipe, logs)
+    return describe(load_config(recipe, overrides), recipe, logs)
 
 
 def test_amounts_of_grpo() -> None:
     # 1,024 episodes of at most 520 steps, 65 policy steps of 8: 66,560, in steps of at most 16,384: five
-    said = plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
-    assert "1024 episodes (128 groups of 8), at most 66,560 policy steps of 8 step(s) from 64 x libero/10-v0" in said
-    assert "at most 5 optimizer step(s)" in said
-    # ten further groups of 8 episodes of 65 policy steps
+    output = plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
+    assert "1024 episodes (128 groups of 8), at most 66,560 policy steps of 8 step(s) from 64 x libero/10-v0" in output
+    assert "at most 5 optimizer step(s)" in output
+    # ten more groups of 8 episodes of 65 policy steps
     config = load_config("libero_10_grpo_openvlaoft", ["rollout.resample_groups=10", "env.max_episode_steps=520"])
-    assert policy_steps_of_an_iteration(config) == 66_560 + 10 * 8 * 65
+    assert max_policy_steps(config) == 66_560 + 10 * 8 * 65
 
 
 def test_amounts_of_ppo() -> None:
     # 8 environments x 16 policy steps, in parts of 64, 4 epochs; 128 x 8 steps are 16 episodes of 64
-    said = plan("tiny_spatial_ppo")
-    assert "128 policy steps of 8 step(s), at least 16 episodes" in said
-    assert "then 8 optimizer step(s) of at most 64 policy steps" in said
+    output = plan("tiny_spatial_ppo")
+    assert "128 policy steps of 8 step(s), at least 16 episodes" in output
+    assert "then 8 optimizer step(s) of at most 64 policy steps" in output
 
 
 def test_learning_while_others_collect() -> None:
-    said = plan("tiny_spatial_grpo", "actor.batch_order=groups", "actor.global_batch_size=64")
-    assert "in the first epoch of whole groups, so many policy steps or more, begun as groups end" in said
+    output = plan("tiny_spatial_grpo", "actor.batch_order=groups", "actor.global_batch_size=64")
+    assert "in the first epoch they begin as groups end, with whole groups: that many policy steps or more" in output
     apart = [
         "cluster.backend=ray",
         "cluster.gpus_per_node=2",
@@ -45,12 +46,12 @@ def test_learning_while_others_collect() -> None:
 
 def test_memory() -> None:
     # 16 bytes a weight over 8 processes: 7.54e9 x 2 / 2^30 = 14.0; 151,980 bytes x 66,560 = 9.4 GiB
-    said = plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
-    assert "actor 14.0 GiB a process" in said
-    assert "at most 9.4 GiB of observations" in said
+    output = plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
+    assert "actor 14.0 GiB a process" in output
+    assert "at most 9.4 GiB of observations" in output
     # one process: 7.54e9 x 16 / 2^30
-    said = plan("libero_10_grpo_openvlaoft", "cluster.backend=local")
-    assert "actor 112.4 GiB a process" in said
+    output = plan("libero_10_grpo_openvlaoft", "cluster.backend=local")
+    assert "actor 112.4 GiB a process" in output
     # adapters: 4 bytes of each frozen weight
     assert "actor 3.5 GiB a process (frozen" in plan("libero_10_ppo_openvlaoft")
 
@@ -58,9 +59,9 @@ def test_memory() -> None:
 def test_time_is_estimated_from_the_plan_section() -> None:
     # 4,096 policy steps: forward 2 x 7.54e9 x 350 x 4,096 / (3e14 x 8) = 9.0 s, update 4 x 9.0 = 36 s,
     # environments 4,096 x 8 / (57 x 96) = 6.0 s, hidden behind the policy: 9.0 + 36.0 = 45 s; x 1,000: 12.5 h
-    said = plan("libero_10_ppo_openvlaoft")
-    assert "at most some 45 s an iteration" in said
-    assert "12.5 h in all" in said
+    output = plan("libero_10_ppo_openvlaoft")
+    assert "at most about 45 s an iteration" in output
+    assert "12.5 h in all" in output
     assert "time: not known" in plan("libero_10_ppo_openvlaoft", "plan.tokens=null")
     assert "time: 100 s at 10 s" in plan("tiny_spatial_ppo", "plan.iteration_seconds=10", "trainer.iterations=10")
 
@@ -76,8 +77,8 @@ def test_time_of_an_earlier_run_comes_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("override", "words"), [("rollout.pipeline_stage_num=1", ""), ("", " in 2 stages")])
 def test_stages(override: str, words: str) -> None:
-    said = plan("libero_goal_ppo_openvlaoft", *([override] if override else []))
-    assert f"from 64 x libero/Goal-v0{words}\n" in said
+    output = plan("libero_goal_ppo_openvlaoft", *([override] if override else []))
+    assert f"from 64 x libero/Goal-v0{words}\n" in output
 
 
 def test_predictions_are_quick() -> None:
@@ -86,3 +87,12 @@ def test_predictions_are_quick() -> None:
     assert "a prediction, not a measurement" in plan("libero_10_grpo_openvlaoft", "env.max_episode_steps=520")
     assert time.process_time() - begin < 4.0
     assert "prediction" not in plan("tiny_spatial_grpo")
+
+
+def test_nothing_imports_the_planner_but_the_command() -> None:
+    source = Path(vla_trainer.__file__).parent
+    importing = {
+        path.name for path in source.rglob("*.py") if "vla_trainer.planner" in path.read_text(encoding="utf-8")
+    }
+    own = {path.name for path in (source / "planner").glob("*.py")}
+    assert importing - own == {"cli.py"}

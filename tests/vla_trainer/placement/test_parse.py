@@ -4,6 +4,7 @@ import pytest
 
 from vla_trainer import placement
 from vla_trainer.errors import PlacementError
+from vla_trainer.placement.parse import read_range
 
 
 def gpus(value: str | int, num_nodes: int = 1, gpus_per_node: int = 8) -> list[tuple[int, tuple[int, ...]]]:
@@ -71,3 +72,20 @@ def test_components_are_placed_once_and_a_process_has_one_node() -> None:
         placement.parse({"actor": "0-3:0"}, 2, 2)
     with pytest.raises(PlacementError, match='did you mean "actor"'):
         placement.parse({"actor": "0"}, 1, 1)["actr"]
+
+
+def test_ranges() -> None:
+    assert read_range("3") == range(3, 4)
+    assert read_range("0-3") == read_range("0 - 3") == range(4)
+    with pytest.raises(ValueError, match="ends before it begins"):
+        read_range("3-0")
+    for text in ("", "-", "1-", "a", "1.0", " 1", "\u0663"):  # the last one is a digit, but not one of ours
+        with pytest.raises(ValueError, match="is not a number or a range a-b"):
+            read_range(text)
+
+
+def test_numbers_of_any_length_are_refused_at_once() -> None:
+    assert read_range("0-999999999") == range(10**9)
+    for text in ("1000000000", "0-999999999999", "9" * 10_000):
+        with pytest.raises(ValueError, match="is above 999999999"):
+            read_range(text)

@@ -99,7 +99,7 @@ def by_safetensors(policy: nn.Linear, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [by_safetensors, lambda policy, directory: None])
-def test_a_full_disk_is_said_and_leaves_the_older_ones(tmp_path: Path, write: Callable) -> None:
+def test_a_full_disk_is_named_and_leaves_the_older_ones(tmp_path: Path, write: Callable) -> None:
     policy = Large(write)
     older = checkpoint.save(tmp_path, 1, policy, {})
     with no_file_larger_than(50_000), pytest.raises(CheckpointError, match=r"step_000002: .*File too large") as raised:
@@ -125,7 +125,7 @@ def test_the_best_one_stays_and_is_pointed_at(tmp_path: Path) -> None:
     assert names(tmp_path) == ["step_000002", "step_000005"]
     assert best(tmp_path) == "step_000002"
     assert not (tmp_path / "best").readlink().is_absolute()
-    # of equals the newest, and nothing stays aside
+    # of equals the newest, and no temporary file stays
     save(tmp_path, 6, 0.9, keep=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "step_000006"]
     assert json.loads((tmp_path / "step_000006/score.json").read_text()) == {"metric": METRIC, "value": 0.9}
@@ -187,7 +187,7 @@ def test_a_damaged_one_is_named_with_the_one_to_use_instead(tmp_path: Path, dama
         checkpoint.load(tmp_path / "step_000003", Linear(40, 30))
 
 
-def test_newer_ones_than_a_run_goes_on_from_are_set_aside(tmp_path: Path) -> None:
+def test_newer_ones_than_a_run_goes_on_from_are_renamed(tmp_path: Path) -> None:
     for step, score in ((1, 0.5), (2, 0.4), (3, 0.9)):
         save(tmp_path, step, score)
     moved = checkpoint.continue_from(tmp_path / "step_000001", METRIC)

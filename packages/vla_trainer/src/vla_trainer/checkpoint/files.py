@@ -1,17 +1,16 @@
-"""Checkpoints: whole or absent.
+"""The files of a checkpoint, which is whole or absent.
 
-    write: .step_000004.<host>-<process>/  -- fsync -->  publish: step_000004/, best -> step_000003, older ones pruned
+    write: .step_000004.<host>-<process>/  -- fsync -->  publish: step_000004/, best -> step_000003, older ones removed
 
-A checkpoint is written aside and renamed into its place when it is complete and on the disk, so that a folder called
-`step_NNNNNN` is whole, whenever the process was killed or the power cut. It holds what the policy's own
-`save_pretrained` writes, `provenance.json` with what it was trained in, `score.json` with how good it is, and
-`trainer_state.pt` with what a resume needs: exact weights, optimizer, random generators, counters.
+A checkpoint is written to a temporary folder, which is renamed when it is complete and on the disk, so that a folder
+called `step_NNNNNN` is whole, whenever the process was killed or the power cut. It holds what the policy's own
+`save_pretrained` writes, `provenance.json` with the environments it was trained in, `score.json` with how good it is,
+and `trainer_state.pt` with what a resume needs: exact weights, optimizer, random generators, counters.
 """
 
 import json
 import math
 import os
-import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vla_trainer import atomic_files
+from vla_trainer.checkpoint.retention import (
+    SCORE_FILE,
+    SHARDS,
+    STATE_FILE,
+    Score,
+    follow,
+    found,
+    point_at_best,
+    remove_old,
+    step_of,
+)
 from vla_trainer.errors import CheckpointError
 from vla_trainer.protocols import Policy
 
@@ -28,32 +38,12 @@ if TYPE_CHECKING:
 
     from vla_trainer.provenance import Provenance
 
-FOLDER = "checkpoints"
-"""In a run's folder."""
-STATE_FILE = "trainer_state.pt"
-"""What makes a folder a checkpoint of this package."""
-SHARDS = "shards"
-"""In a checkpoint that several processes wrote: weights and optimizer, see `vla_trainer.checkpoint_sharded`."""
-SCORE_FILE = "score.json"
-BEST = "best"
-"""Beside the checkpoints: a link to the best one, or a file with its name where links cannot be made."""
-_NAME = re.compile(r"step_(\d{6,})")
-
-
-@dataclass(frozen=True)
-class Score:
-    """How good the policy of a checkpoint is; larger is better."""
-
-    metric: str
-    value: float | None
-    """None: the metric was not measured in the iteration of the save."""
-
 
 @dataclass(frozen=True)
 class Unpublished:
-    """A checkpoint that is complete and on the disk, but not in its place."""
+    """A checkpoint that is complete and on the disk, but still has a temporary name."""
 
-    aside: Path
+    temporary: Path
     path: Path
     """Its place."""
     keep: int | None
@@ -61,7 +51,7 @@ class Unpublished:
     """Which scores are compared."""
 
     def publish(self) -> Path:
-        """Put it in its place, let `best` point at the best one, and remove what need not be kept; returns its place.
+        """Put it in its place, let `best` point at the best one, and remove old checkpoints; return its place.
 
         The newest `keep` stay (None: all), and the best, and this one.
 
@@ -69,17 +59,14 @@ class Unpublished:
             CheckpointError: the disk does not let it.
         """
         try:
-            replaced = atomic_files.move_aside(self.path) if self.path.exists() else None
-            self.aside.rename(self.path)
+            replaced = atomic_files.rename_temporary(self.path) if self.path.exists() else None
+            self.temporary.rename(self.path)
             atomic_files.sync(self.path.parent)
             if replaced is not None:
                 atomic_files.remove(replaced)
             point_at_best(self.path.parent, self.metric)
             if self.keep is not None:
-                kept = {self.path, best(self.path.parent, self.metric)}
-                for old in found(self.path.parent)[: -self.keep]:
-                    if old not in kept:
-                        atomic_files.remove(old)
+                remove_old(self.path.parent, self.keep, self.metric, current=self.path)
         except OSError as error:
             raise CheckpointError(f"cannot put checkpoint {self.path} in its place: {_reason(error)}") from error
         return self.path
@@ -109,7 +96,7 @@ def write(
     provenance: "Provenance | None" = None,
     score: Score | None = None,
 ) -> Unpublished:
-    """Write what `publish` makes `folder`/step_NNNNNN. What killed processes left aside in `folder` is removed.
+    """Write what `publish` makes `folder`/step_NNNNNN. Stale temporary files in `folder` are removed.
 
     Args:
         folder: made where there is none.
@@ -117,7 +104,7 @@ def write(
         write_weights: writes the policy, see `WriteWeights`.
         state: what `load` gives back besides the weights.
         keep: see `Unpublished.publish`.
-        provenance: what the policy was trained in, for whoever gets the checkpoint alone.
+        provenance: the environments it was trained in, for those who get the checkpoint alone.
         score: which metric makes a checkpoint the best, and its value.
 
     Raises:
@@ -125,25 +112,25 @@ def write(
         CheckpointError: the disk is full or does not let it; nothing of this checkpoint is left then.
     """
     final = folder / f"step_{step:06d}"
-    aside = atomic_files.aside_of(final)
-    atomic_files.sweep(folder)
+    temporary = atomic_files.temporary_path(final)
+    atomic_files.remove_stale(folder)
     try:
-        atomic_files.make_folder(aside)
-        _save_state({**write_weights(aside, final), **state}, aside / STATE_FILE)
+        atomic_files.make_folder(temporary)
+        _save_state({**write_weights(temporary, final), **state}, temporary / STATE_FILE)
         if provenance is not None:
-            provenance.write(aside)
+            provenance.write(temporary)
         if score is not None:
             value = score.value if score.value is not None and math.isfinite(score.value) else None
             tree = asdict(Score(score.metric, value))
-            (aside / SCORE_FILE).write_text(json.dumps(tree) + "\n", encoding="utf-8")
-        atomic_files.sync_tree(aside)
+            (temporary / SCORE_FILE).write_text(json.dumps(tree) + "\n", encoding="utf-8")
+        atomic_files.sync_tree(temporary)
     except BaseException as error:
-        atomic_files.remove(aside)
+        atomic_files.remove(temporary)
         reason = _reason(error)
         if reason is None:
             raise
         raise CheckpointError(f"cannot write checkpoint {final}: {reason}; older ones are as they were") from error
-    return Unpublished(aside, final, keep, None if score is None else score.metric)
+    return Unpublished(temporary, final, keep, None if score is None else score.metric)
 
 
 def save(
@@ -157,92 +144,6 @@ def save(
 ) -> Path:
     """Write and publish a checkpoint of a policy in this process; see `write`."""
     return write(folder, step, partial(write_policy, policy), state, keep, provenance, score).publish()
-
-
-def found(folder: Path) -> list[Path]:
-    """The whole checkpoints in `folder`, oldest first."""
-    return [path for path in _named(folder) if (path / STATE_FILE).is_file()]
-
-
-def newest(run: Path) -> Path | None:
-    """The newest whole checkpoint of the run in folder `run`; None where none was written yet.
-
-    Raises:
-        CheckpointError: there are only folders that are no checkpoints.
-    """
-    folder = run / FOLDER
-    checkpoints = found(folder)
-    if not checkpoints and (named := _named(folder)):
-        raise CheckpointError(f"{named[-1]} is not a checkpoint: it has no {STATE_FILE}, and there is no other")
-    return checkpoints[-1] if checkpoints else None
-
-
-def best(folder: Path, metric: str | None) -> Path | None:
-    """The checkpoint with the highest score, of equals the newest; None where none has a score in `metric`."""
-    scored = [(value, path) for path in found(folder) if (value := _score_of(path, metric)) is not None]
-    return max(scored, key=lambda one: (one[0], step_of(one[1])))[1] if scored else None
-
-
-def point_at_best(folder: Path, metric: str | None) -> None:
-    """Let `folder`/best point at the best checkpoint, or at nothing where none has a score."""
-    link, target = folder / BEST, best(folder, metric)
-    if target is None:
-        link.unlink(missing_ok=True)
-        return
-    aside = atomic_files.aside_of(link)
-    aside.unlink(missing_ok=True)
-    try:
-        aside.symlink_to(target.name)
-    except (OSError, NotImplementedError):
-        atomic_files.write_text(link, target.name + "\n")  # a file system or an account that cannot make links
-        return
-    aside.replace(link)
-    atomic_files.sync(folder)
-
-
-def follow(path: Path) -> Path:
-    """`path`, or what it points at if it is `best`.
-
-    Raises:
-        CheckpointError: it points at nothing.
-    """
-    if path.name != BEST:
-        return path
-    if path.is_symlink():
-        name = os.readlink(path)
-    elif os.path.isfile(path):
-        name = path.read_text(encoding="utf-8", errors="replace").strip()
-    else:
-        raise CheckpointError(
-            f"{path} does not exist: no checkpoint there has a score, "
-            "because trainer.best_metric was not measured in an iteration that was saved"
-        )
-    target = path.with_name(name) if _NAME.fullmatch(name) else None
-    if target is None or not (target / STATE_FILE).is_file():
-        raise CheckpointError(f'{path} points at "{name[:100]}", which is not a checkpoint')
-    return target
-
-
-def continue_from(checkpoint: Path, metric: str | None) -> list[Path]:
-    """Make `checkpoint` the newest of its folder; returns where those that were newer have been put.
-
-    They belong to a history that is about to be told otherwise, and would be continued from after the next kill. They
-    are renamed to `step_NNNNNN.set_aside`, which nothing here reads or removes.
-    """
-    folder = checkpoint.parent
-    atomic_files.sweep(folder)
-    moved = []
-    # the newest first: after a kill in between, those that are left still follow one another
-    for newer in reversed(_named(folder)):
-        if step_of(newer) > step_of(checkpoint):
-            place = newer.with_name(f"{newer.name}.set_aside")
-            count = 1
-            while place.exists():
-                count += 1
-                place = newer.with_name(f"{newer.name}.set_aside_{count}")
-            moved.append(newer.rename(place))
-    point_at_best(folder, metric)
-    return moved
 
 
 def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" = None) -> dict[str, Any]:
@@ -272,11 +173,11 @@ def put(path: Path, state: dict[str, Any], policy: Policy, optimizer: "torch.opt
 
     weights = state.pop("policy")
     if weights is None:
-        from vla_trainer import checkpoint_sharded
+        from vla_trainer.checkpoint import sharded
         from vla_trainer.update.ranks import Ranks
 
         idle = torch.optim.SGD([w for w in policy.parameters() if w.requires_grad], lr=0.0)
-        checkpoint_sharded.load(path / SHARDS, policy, optimizer or idle, Ranks())
+        sharded.load(path / SHARDS, policy, optimizer or idle, Ranks())
         return
     if bad := not_finite(policy, weights):
         raise CheckpointError(f"{path} holds weights that are not finite: {bad[0]}")
@@ -296,7 +197,7 @@ def put(path: Path, state: dict[str, Any], policy: Policy, optimizer: "torch.opt
 
 
 def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
-    """The trainer's state in checkpoint `path`; "policy" is None where weights and optimizer are in `SHARDS`.
+    """Read the trainer's state in checkpoint `path`; "policy" is None where weights and optimizer are in `SHARDS`.
 
     With `mapped`, tensors stay in the file until something reads them.
 
@@ -331,36 +232,13 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
         try:
             torch.save(state, file)
         except RuntimeError as error:
-            if isinstance(error.__context__, OSError):  # torch says only that the file is too short
+            if isinstance(error.__context__, OSError):  # torch reports only that the file is too short
                 raise error.__context__ from None
             raise
 
 
-def _named(folder: Path) -> list[Path]:
-    """Folders that are called as checkpoints are, oldest first."""
-    if not folder.is_dir():
-        return []
-    named = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]
-    return sorted(named, key=step_of)
-
-
-def step_of(checkpoint: Path) -> int:
-    """Iterations done, by a checkpoint's name."""
-    match = _NAME.fullmatch(checkpoint.name)
-    return int(match[1]) if match else 0
-
-
-def _score_of(checkpoint: Path, metric: str | None) -> float | None:
-    try:
-        score = Score(**json.loads((checkpoint / SCORE_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    measured = isinstance(score.value, int | float) and math.isfinite(score.value)
-    return score.value if measured and score.metric == metric else None
-
-
 def _instead_of(damaged: Path) -> str:
-    """What to do about a damaged checkpoint, for the end of a message."""
+    """Return the end of a message about a damaged checkpoint: what to do."""
     for older in reversed(found(damaged.parent)):
         if step_of(older) < step_of(damaged) and _damage(older / STATE_FILE) is None:
             return f"; an older one is whole: --resume {older}"
@@ -368,7 +246,7 @@ def _instead_of(damaged: Path) -> str:
 
 
 def _damage(file: Path) -> str | None:
-    """What is wrong with a file that torch.save wrote; None if nothing is.
+    """Return what is wrong with a file that torch.save wrote; None if nothing is.
 
     That is a zip file with a checksum of every tensor, which torch.load does not look at.
     """
@@ -381,7 +259,7 @@ def _damage(file: Path) -> str | None:
 
 
 def _kind(error: Exception) -> str:
-    """Of an error of torch.load, what the file is."""
+    """Return what a file is, by the error that torch.load gives for it."""
     text = " ".join(str(error).split())
     if "GLOBAL " in text:  # "... Unsupported global: GLOBAL module.name was not an allowed global ..."
         return f"it holds objects of {text.partition('GLOBAL ')[2].split()[0].rstrip('.,')}, which is code"
@@ -391,7 +269,7 @@ def _kind(error: Exception) -> str:
 
 
 def _reason(error: BaseException) -> str | None:
-    """What the disk said; None if something else went wrong."""
+    """Return the reason of an error of the disk; None for any other error."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     if "(os error " in str(error):  # safetensors has an error of its own

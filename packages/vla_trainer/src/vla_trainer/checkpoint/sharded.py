@@ -4,8 +4,8 @@
     optimizer.<name>.<what>    of a weight: exp_avg, exp_avg_sq, step; nothing where no step has moved it yet
 
 Every rank writes and reads its own part (torch.distributed.checkpoint). Learning rates and the like are the config's,
-and are not written. A folder is whole when `save` has returned on all ranks; to make it appear at once, write aside and
-rename, as `vla_trainer.checkpoint` does.
+and are not written. A folder is whole when `save` has returned on all ranks; to make it appear at once, save to a
+temporary folder and rename it, as `vla_trainer.checkpoint.files` does.
 """
 
 import warnings
@@ -28,9 +28,9 @@ from vla_trainer.update.ranks import Ranks
 from vla_trainer.update.sharding import reshard
 
 METADATA_FILE = ".metadata"
-"""Written last; what makes a folder a checkpoint that `load` reads."""
+"""The file that makes a folder a checkpoint that `load` reads; written last."""
 _EXTRA = "_extra_state"
-"""What torch calls what a module adds to its `state_dict`; may have another size in every checkpoint."""
+"""torch's name of what a module adds to its `state_dict`; its size may differ between checkpoints."""
 
 
 def save(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
@@ -43,7 +43,7 @@ def save(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
     reshard(policy)
     check_weights(policy, f"the weights that {folder} would hold", ranks)
     state = _weights(policy)
-    for name, weight in _moved_by(optimizer, policy).items():
+    for name, weight in _trained(optimizer, policy).items():
         for what, tensor in optimizer.state.get(weight, {}).items():
             state[f"optimizer.{name}.{what}"] = tensor
     with _errors_of(f"cannot write {folder}"):
@@ -70,15 +70,15 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
         _check_fit(folder, written, state)
         for key in state:
             if key.endswith(_EXTRA) and isinstance(state[key], Tensor):
-                state[key] = _room(written[key])
-        weights = _moved_by(optimizer, policy)
+                state[key] = _empty(written[key])
+        weights = _trained(optimizer, policy)
         moments: dict[nn.Parameter, dict[str, Tensor]] = {}
         for key in written:
             name, _, what = key.removeprefix("optimizer.").rpartition(".")
             if key.startswith("optimizer.") and name in weights:
                 weight = weights[name]
                 like_weight = tuple(written[key].size) == tuple(weight.shape)
-                state[key] = torch.zeros_like(weight).detach() if like_weight else _room(written[key])
+                state[key] = torch.zeros_like(weight).detach() if like_weight else _empty(written[key])
                 moments.setdefault(weight, {})[what] = state[key]
         state_dict_loader.load(state, storage_reader=reader, process_group=ranks.group, no_dist=ranks.group is None)
     bad = not_finite(policy)
@@ -94,19 +94,20 @@ def _weights(policy: Policy) -> dict[str, Any]:
     return {f"policy.{name}": tensor for name, tensor in policy.state_dict().items()}
 
 
-def _moved_by(optimizer: torch.optim.Optimizer, policy: Policy) -> dict[str, nn.Parameter]:
-    """The optimizer's weights by name."""
+def _trained(optimizer: torch.optim.Optimizer, policy: Policy) -> dict[str, nn.Parameter]:
+    """Return the optimizer's weights by name."""
     assert isinstance(policy, nn.Module)
-    moved = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    return {name: weight for name, weight in policy.named_parameters() if id(weight) in moved}
+    trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    return {name: weight for name, weight in policy.named_parameters() if id(weight) in trained}
 
 
-def _room(written: Any) -> Tensor:
+def _empty(written: Any) -> Tensor:
+    """Return a tensor for a written one to be read into."""
     return torch.empty(written.size, dtype=written.properties.dtype)
 
 
 def _check_fit(folder: Path, written: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Whether the weights of both have the same names and shapes."""
+    """Raise CheckpointError unless the weights of both have the same names and shapes."""
     there, here = {key for key in written if key.startswith("policy.")}, set(state)
     for keys, problem in ((here - there, "it lacks"), (there - here, "the policy lacks")):
         if keys:
@@ -126,7 +127,7 @@ def _check_fit(folder: Path, written: Mapping[str, Any], state: Mapping[str, Any
 
 @contextmanager
 def _errors_of(what: str) -> Iterator[None]:
-    """What goes wrong with files, on this rank or another, as one CheckpointError."""
+    """Turn what goes wrong with files, on this rank or another, into one CheckpointError."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # as it should be on one rank
