@@ -134,7 +134,7 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {"MINARI_DATASETS_PATH": str(out.parent / "datasets"), "PATH": path}
     dataset = DATASET.format(tasks=f"{args.suite}-{args.task}" if args.alone else args.suite, seed=args.seed)
-    suite = f"env.id=libero/{args.suite.capitalize()}-v0"
+    suite = f"env.id=libero_gym:libero/{args.suite.capitalize()}-v0"
     common = [suite, f"trainer.seed={args.seed}"]
     which = [] if args.task is None else [f"env.task={args.task}"]
     which += [f"eval.episodes={args.states or (500 if args.task is None else 50)}"]
@@ -152,13 +152,13 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
             pairs = ", ".join(f"{task}: {steps}" for task, steps in by_task.items())
             limits = [
                 f"env.max_episode_steps={max(by_task.values())}",
-                f"env.kwargs.max_steps_by_task={{{pairs}}}",
-                "eval.kwargs.max_steps_by_task=null",
+                f"env.max_steps_by_task={{{pairs}}}",
+                "eval.max_steps_by_task=null",
             ]
         else:
             limits = [f"env.max_episode_steps={by_task[args.task]}"]
         limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
-        told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}"]
+        told = [*common, *which, *limits, f"policy.checkpoint={newest(out / 'sft')}"]
         stages.run("rl", train(recipe, out / "rl", told, args.rl, args.iterations), environment)
     return figures(args, out, stages)
 

@@ -32,7 +32,7 @@ from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.rollout.sampling import PolicySampler
 
 ENV = Env(
-    id="libero/Spatial-v0",
+    id="libero_gym:libero/Spatial-v0",
     split="train",
     image_size=64,
     action_chunk=8,

@@ -12,23 +12,12 @@ from typing import Any
 
 from vla_trainer import checkpoint
 from vla_trainer.config.algorithm import SFT
+from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 
 CONFIG_KEY = "config"
 """In the state: what decides whether its episodes can go on."""
-_ONLY_SEEN = {
-    "num_envs",
-    "workers",
-    "cameras",
-    "image_size",
-    "image_orientation",
-    "render_quality",
-    "reward",
-    "reward_scale",
-}
-"""Keys of `env` that do not change where the same actions lead; `num_envs` is looked at by itself."""
-
 _Kind = tuple[str, Callable[[Any], bool]]
 
 
@@ -89,7 +78,7 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
         was, now = ("sft", config.algorithm.name) if trained else ("reinforcement learning", "sft")
         raise CheckpointError(
             f"{path} is of {was}, and algorithm.name={now} cannot go on from it; "
-            f"begin a new run with policy.path={path}"
+            f"begin a new run with policy.checkpoint={path}"
         )
     for key, (name, fits) in kinds.items():
         if key not in state:
@@ -124,7 +113,19 @@ def _change(state: Mapping[str, Any], config: Config) -> str | None:
     if isinstance(then, dict):  # checkpoints of before it was kept have none
         if then["algorithm"] != now["algorithm"]:
             changes["algorithm.name"] = (then["algorithm"], now["algorithm"])
-        for key in sorted(now["env"].keys() - _ONLY_SEEN):
-            if key in then["env"] and then["env"][key] != now["env"][key]:
-                changes[f"env.{key}"] = (then["env"][key], now["env"][key])
+        before, after = _decisive(then["env"], config), _decisive(now["env"], config)
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                changes[f"env.{key}"] = (before.get(key), after.get(key))
     return ", ".join(f"{key} was {old} and is {new}" for key, (old, new) in changes.items()) or None
+
+
+def _decisive(env: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """The keys of `env` that are given and decide where actions lead; those of before may have `kwargs` among them."""
+    seen = class_metadata(config.env.id).get("arguments_without_effect_on_states", ())
+    given = {**env, **env.get("kwargs", {}), "id": str(env.get("id")).rpartition(":")[2]}
+    return {
+        key: value
+        for key, value in given.items()
+        if value is not None and key not in ("num_envs", "kwargs") and key not in seen
+    }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from vla_trainer.config.arguments import argument_errors
+from vla_trainer.config.former import present_keys
 from vla_trainer.config.interpolate import interpolate
 from vla_trainer.config.merge import apply_override, merge
 from vla_trainer.config.messages import describe_errors
@@ -79,10 +81,14 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         written = apply_override(written, override)
     refuse_secrets(written.value, source)
     tree = interpolate(written.value, source)
+    errors = argument_errors(tree)
     try:
-        return Config.model_validate(tree)
+        config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(describe_errors(error.errors(), tree, written.origins)) from error
+        errors = [*error.errors(), *errors]
+    if errors:
+        raise ConfigError(describe_errors(errors, tree, written.origins))
+    return config
 
 
 def _written(text: str, source: str, depth: int = 0) -> Document:
@@ -93,8 +99,9 @@ def _written(text: str, source: str, depth: int = 0) -> Document:
     tree = {} if written.value is None else written.value
     if not isinstance(tree, dict):
         raise ConfigError(f"{source}: expected keys and values at the top")
-    own = Document({key: value for key, value in tree.items() if key != "extends"}, written.origins)
     base = tree.get("extends")
+    own = Document({key: value for key, value in tree.items() if key != "extends"}, written.origins)
+    own = present_keys(own, complete=base is None)
     if base is None:
         return merge(Document({}), own)
     shipped = files("vla_trainer.recipes") / f"{base}.yaml"

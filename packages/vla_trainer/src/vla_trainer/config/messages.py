@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from vla_trainer.config.arguments import argument_names
 from vla_trainer.config.keys import ALGORITHMS, all_keys, keys_of
 from vla_trainer.config.reader import Origin, Path
 from vla_trainer.config.synonyms import known_as
@@ -59,7 +60,8 @@ def _message(error: ErrorDetails, location: list[str | int], tree: Mapping[Any, 
         expected = str(error.get("ctx", {}).get("expected", ""))
         allowed = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
         return f'{path}="{value}"{did_you_mean(value, allowed)}'
-    return f"{path}={value!r}: {message}{''.join(_hints(kind, value, origin))}"
+    described = f"; {description}" if (description := error.get("ctx", {}).get("description")) else ""
+    return f"{path}={value!r}: {message}{''.join(_hints(kind, value, origin))}{described}"
 
 
 def _hints(kind: str, value: object, origin: Origin | None) -> Iterator[str]:
@@ -83,7 +85,8 @@ def _unknown(location: list[str | int], value: object, tree: Mapping[Any, Any]) 
     *parents, name = location
     section = ".".join(map(str, parents))
     algorithm = tree["algorithm"].get("name") if isinstance(tree.get("algorithm"), dict) else None
-    keys = all_keys(algorithm)
+    arguments = argument_names(tree)
+    keys = all_keys(algorithm, arguments)
     known = known_as(str(name), keys)
     # of an unknown section, what its keys stand for
     for key in value if isinstance(value, dict) and not known else ():
@@ -91,4 +94,5 @@ def _unknown(location: list[str | int], value: object, tree: Mapping[Any, Any]) 
     if len(known) > MOST_SUGGESTIONS:
         known = []
     known = [key.removeprefix(f"{section}.") if section else key for key in known]
-    return f'unknown key "{".".join(map(str, location))}"{did_you_mean(str(name), keys_of(parents, algorithm), known)}'
+    allowed = keys_of(parents, algorithm, arguments)
+    return f'unknown key "{".".join(map(str, location))}"{did_you_mean(str(name), allowed, known)}'

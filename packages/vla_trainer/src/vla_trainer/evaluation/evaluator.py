@@ -6,7 +6,7 @@ from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode, evaluate
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.protocols import Policy
-from vla_trainer.rollout.envs import evaluation_env, knows_splits, make_envs
+from vla_trainer.rollout.envs import evaluation_env, make_envs
 from vla_trainer.rollout.initial_states import evaluation_states, init_state_counts
 from vla_trainer.types import Video, VideoRequest
 from vla_trainer.update.policy_gradient import Autocast
@@ -45,8 +45,8 @@ class Evaluator:
             deterministic=settings.deterministic,
             temperature=settings.temperature,
             seed=config.trainer.seed,
-            split=evaluation_env(config.env, settings).split,
-            notices=[*config.notices(knows_splits(config.env.id)), *config.evaluation_notices()],
+            split=evaluation_env(config.env, settings).get("split"),
+            notices=[*config.notices(), *config.evaluation_notices()],
             videos=videos,
             on_episode=on_episode,
             autocast=autocast,

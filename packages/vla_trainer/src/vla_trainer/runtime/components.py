@@ -19,11 +19,11 @@ from vla_trainer.provenance import Provenance
 
 
 def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
-    """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.path` if it is set.
+    """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.checkpoint`.
 
     Raises:
         PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
-        CheckpointError: `policy.path` is no checkpoint or does not fit.
+        CheckpointError: `policy.checkpoint` is no checkpoint or does not fit.
     """
     module_name, _, attribute = policy.factory.partition(":")
     try:
@@ -55,8 +55,8 @@ def make_policy(policy: PolicyConfig, envs: VectorEnv) -> Policy:
         made.gradient_checkpointing_enable()
     made.to(device_of(policy))
     made.eval()
-    if policy.path is not None:
-        checkpoint.load(Path(policy.path).expanduser(), made)
+    if policy.checkpoint is not None:
+        checkpoint.load(Path(policy.checkpoint).expanduser(), made)
     return made
 
 

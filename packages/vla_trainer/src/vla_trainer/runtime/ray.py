@@ -14,13 +14,14 @@ import torch
 from vla_trainer import checkpoint, resume
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError, EnvError
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.placement.check import place
 from vla_trainer.provenance import Provenance
-from vla_trainer.rollout.envs import evaluation_env, knows_splits
+from vla_trainer.rollout.envs import evaluation_env
 from vla_trainer.rollout.initial_states import evaluation_states
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.runtime.components import write_checkpoint
@@ -69,7 +70,7 @@ class RayBackend:
         self._videos: VideoRequest | None = None
         self._acted = 0
         """The version of the weights that collected the latest rollout."""
-        self._machines = Machines(config.cluster)
+        self._machines = Machines(config.cluster, class_metadata(config.env.id).get("environment_variables", ()))
         try:
             self._start(int(initial_states_seed))
         except BaseException:
@@ -177,8 +178,8 @@ class RayBackend:
             env_spec.provenance,
             None if env_spec.init_states is None else sum(env_spec.init_states.values()),
             deterministic=settings.deterministic,
-            split=evaluation_env(config.env, settings).split,
-            notices=[*config.notices(knows_splits(config.env.id)), *config.evaluation_notices()],
+            split=evaluation_env(config.env, settings).get("split"),
+            notices=[*config.notices(), *config.evaluation_notices()],
         )
         return evaluation, [video for part in rollouts for video in part.videos]
 
@@ -284,7 +285,7 @@ class RayBackend:
         self._tasks = TaskSampler(self._env_spec.init_states, self._config.rollout.task_sampling)
         space = self._env_spec.action_space
         if space.shape is None:
-            raise EnvError(f"{config.env.id}: its action space is {space}; the trainer needs a Box")
+            raise EnvError(f"{config.env.name}: its action space is {space}; the trainer needs a Box")
         size, learning = len(self._policies), len(layout.learning())
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
         self._call([one.open.remote(self._env_spec, address, learning, size) for one in self._policies])
