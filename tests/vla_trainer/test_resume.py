@@ -129,7 +129,7 @@ def test_a_run_of_before_env_had_the_environment_s_own_keys(
 
 def test_a_run_of_another_kind(runs: dict[str, Path], toy_recipes: dict[str, str]) -> None:
     path = runs["ppo"] / "checkpoints/step_000002"
-    with pytest.raises(CheckpointError, match=r"is of reinforcement learning, and algorithm\.name=sft .*policy\.path="):
+    with pytest.raises(CheckpointError, match=r"is of reinforcement learning, and algorithm\.name=sft .*policy\.checkpoint="):
         resume.check(path, load_config(toy_recipes["sft"]))
 
 

@@ -118,4 +118,4 @@ def _written(text: str, source: str, depth: int = 0) -> Document:
 
 def to_yaml(config: Config) -> str:
     """The whole config, defaults included, as YAML that `parse_config` reads back."""
-    return write_yaml(config.model_dump(mode="json"))
+    return write_yaml(config.model_dump())  # not as JSON, whose keys are text
