@@ -129,8 +129,19 @@ def test_a_run_of_before_env_had_the_environment_s_own_keys(
 
 def test_a_run_of_another_kind(runs: dict[str, Path], toy_recipes: dict[str, str]) -> None:
     path = runs["ppo"] / "checkpoints/step_000002"
-    with pytest.raises(CheckpointError, match=r"is of reinforcement learning, and algorithm\.name=sft .*policy\.checkpoint="):
+    message = r"is of reinforcement learning, and algorithm\.name=sft .*policy\.checkpoint="
+    with pytest.raises(CheckpointError, match=message):
         resume.check(path, load_config(toy_recipes["sft"]))
+
+
+def test_a_published_model_is_no_checkpoint_of_the_trainer(
+    quick_command: Callable[..., Any], toy_recipes: dict[str, str]
+) -> None:
+    for command in ("vla-train", "vla-eval"):
+        done = quick_command(command, toy_recipes["ppo"], "policy.checkpoint=someone/a-model", "eval.episodes=1")
+        assert done.returncode == 2
+        assert done.stderr.startswith("CheckpointError: policy.checkpoint=someone/a-model is no folder: ")
+        assert "policy.kwargs.path" in done.stderr
 
 
 NOT_STATES: dict[str, Callable[[dict[str, Any]], Any]] = {

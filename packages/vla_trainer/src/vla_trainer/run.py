@@ -163,7 +163,14 @@ def _check_weights(plan: RunPlan) -> list[str]:
     """Check the checkpoints that the plan reads; returns what a resume changes."""
     path = plan.config.policy.checkpoint
     if path is not None:
-        checkpoint.read_state(Path(path).expanduser(), mapped=True)
+        folder = Path(path).expanduser()
+        if not os.path.isdir(folder) and folder.name != checkpoint.BEST:
+            raise CheckpointError(
+                f"policy.checkpoint={path} is no folder: it is a checkpoint of this trainer, as "
+                "logs/RECIPE/TIME/checkpoints/step_000100; a published model is an argument of policy.factory, as "
+                "policy.kwargs.path"
+            )
+        checkpoint.read_state(folder, mapped=True)
     return [] if plan.checkpoint is None else resume.check(plan.checkpoint, plan.config)
 
 

@@ -1,4 +1,4 @@
-"""The keyword arguments of an environment: found in its constructor, checked as the keys of a config are.
+"""Find the keyword arguments of an environment in its constructor, and check them as keys of a config.
 
     env.id --gymnasium.spec--> constructor --signature, docstring--> arguments   (env.task=3, env.image_size=64)
                                            --class's metadata------> notices and the like, see `protocols.EnvMetadata`
@@ -55,8 +55,8 @@ class Argument:
         if _is_union(self.annotation):  # one message instead of one for each type
             message = f"allowed: {', '.join(words_of(self.annotation))}"
             found = [ErrorDetails(type="value_error", loc=(), msg=message, input=value)]
-        told = {"description": f"{self.name}: {self.description}"} if self.description else {}
-        return [{**details, "ctx": {**details.get("ctx", {}), **told}} for details in found]
+        context = {"description": f"{self.name}: {self.description}"} if self.description else {}
+        return [{**details, "ctx": {**details.get("ctx", {}), **context}} for details in found]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class EnvSignature:
 
     arguments: Mapping[str, Argument]
     is_open: bool
-    """It takes other keyword arguments, too, and does not say which."""
+    """Whether it takes other keyword arguments, too, and does not say which."""
     metadata: Mapping[str, Any]
     """Of the class, not of an environment that was made; see `protocols.EnvMetadata`."""
 
@@ -138,7 +138,7 @@ _EMPTY = inspect.Parameter.empty
 
 
 def _functions(entry_point: Any) -> Iterator[Callable[..., Any]]:
-    """What takes the arguments: those that a constructor has `**kwargs` for belong to the next one."""
+    """Yield what takes the arguments: those that a constructor has `**kwargs` for belong to the next."""
     if not inspect.isclass(entry_point):
         yield entry_point
         return
@@ -152,7 +152,7 @@ def _functions(entry_point: Any) -> Iterator[Callable[..., Any]]:
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[list[Argument], bool]:
-    """The arguments that a function names, and whether it takes others."""
+    """Return the arguments that a function names, and whether it takes others."""
     parameters = inspect.signature(function).parameters.values()
     try:
         hints = get_type_hints(function, include_extras=True)
@@ -165,7 +165,7 @@ def _arguments(function: Callable[..., Any]) -> tuple[list[Argument], bool]:
 
 
 def _described(docstring: str) -> dict[str, str]:
-    """What a docstring in Google's style says of arguments, by name."""
+    """Return what a docstring in Google's style says of arguments, by name."""
     found: dict[str, list[str]] = {}
     lines = iter(docstring.splitlines())
     if not any(line.strip() == "Args:" for line in lines):

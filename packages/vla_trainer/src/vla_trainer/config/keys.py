@@ -1,4 +1,4 @@
-"""Which keys a config has: what the messages about wrong ones are made from."""
+"""List the keys that a config has, for messages about wrong ones."""
 
 from collections.abc import Iterator, Sequence
 from types import UnionType

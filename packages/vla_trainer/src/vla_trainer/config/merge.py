@@ -1,4 +1,4 @@
-"""One tree of keys over another: a recipe over the one that it extends, then the overrides, one after the other."""
+"""Merge trees of keys: a recipe over the recipe that it extends, then the overrides in their order."""
 
 import re
 from typing import Any
@@ -94,14 +94,14 @@ def _remove(merged: dict[Any, Any], key: str, value: Any, path: Path, origins: d
     name = key.removeprefix(REMOVE)
     origin = origins.get(path)
     where = f"{origin.where}: " if origin is not None and origin.where is not None else ""
-    said = f"{REMOVE}{'.'.join(map(str, (*path[:-1], name)))}"
+    removed = f"{REMOVE}{'.'.join(map(str, (*path[:-1], name)))}"
     if value is not None:
-        raise ConfigError(f"{where}{said} takes no value")
-    found = next((one for one in merged if str(one) == name), None)
+        raise ConfigError(f"{where}{removed} takes no value")
+    found = next((present for present in merged if str(present) == name), None)
     if found is None:
-        allowed = [str(one) for one in merged]
+        allowed = [str(present) for present in merged]
         known = did_you_mean(name, allowed) if allowed else ""
-        raise ConfigError(f"{where}{said}: the recipe does not set it{known}")
+        raise ConfigError(f"{where}{removed}: the recipe does not set it{known}")
     del merged[found]
 
 

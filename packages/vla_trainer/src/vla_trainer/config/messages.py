@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a config, as one line each: the place, the key, its value and what is allowed."""
+"""Describe what is wrong with a config, a line for each error: place, key, value and what is allowed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ _TYPES = {
 
 
 def describe_errors(errors: Iterable[ErrorDetails], tree: Mapping[Any, Any], origins: Mapping[Path, Origin]) -> str:
-    """All errors, joined by semicolons; one that comes from a file begins with its line."""
+    """Return all errors, joined by semicolons; where a file is wrong, it begins with the line."""
     return "; ".join(_describe(error, tree, origins) for error in errors)
 
 
@@ -65,7 +65,7 @@ def _message(error: ErrorDetails, location: list[str | int], tree: Mapping[Any, 
 
 
 def _hints(kind: str, value: object, origin: Origin | None) -> Iterator[str]:
-    """What to write where the type is another one than the key has."""
+    """Yield what to write where the value has another type than the key."""
     text = origin.text if origin is not None else None
     if kind in ("string_type", "string_pattern_mismatch") and text is not None:
         yield f'; quote it for text: "{text}"'

@@ -1,4 +1,4 @@
-"""The table of all keys, from the models and their docstrings: `python -m vla_trainer.config.reference`.
+"""Make the table of all keys, from the models and their docstrings: `python -m vla_trainer.config.reference`.
 
 With the id of an environment, the table of the keyword arguments that it takes.
 """
@@ -22,7 +22,7 @@ HEAD = "| key | values | default | what it does |\n|---|---|---|---|"
 
 
 def reference() -> str:
-    """All keys in Markdown, section by section."""
+    """Return all keys in Markdown, section by section."""
     parts = [_section("top", "", Config, skip={"algorithm"})]
     shared = set(PolicyGradient.model_fields)
     parts.append(_section("algorithm, for PPO and GRPO", "algorithm.", PolicyGradient))

@@ -1,4 +1,4 @@
-"""The sections of a config, their keys and defaults. The docs' table of keys is made from the docstrings here."""
+"""Define the sections of a config, their keys and defaults; docs/config.md is made from the docstrings here."""
 
 from typing import Annotated, Any, Literal
 
@@ -202,7 +202,7 @@ class Config(Section):
     output_dir: str | None = None
     """The run's folder; null: logs/<recipe>/<time>."""
     notice: str | None = None
-    """Said at the start of a run and written into its results, besides what the trainer says by itself."""
+    """Printed at the start of a run and written into its results, besides the trainer's own notices."""
 
     @model_validator(mode="after")
     def _every_key_is_read(self) -> "Config":
