@@ -36,3 +36,7 @@ wheels: setup ## build the three wheels into dist/
 
 clean: ## remove what the other targets made here
 	@rm -rf .venv .uv dist logs .pytest_cache .ruff_cache .mypy_cache
+
+.PHONY: release
+release: setup ## check and build what a release would publish; changes nothing
+	@$(RUN) python scripts/release.py

@@ -207,7 +207,7 @@ def drawing_ratios(task: Task, ours: CompiledScene, theirs: CompiledScene, round
             for world, seconds in zip(worlds, times, strict=True):
                 begin = time.perf_counter()
                 for camera in ("agentview", "robot0_eye_in_hand"):
-                    renderer.draw(world, camera, picture, quality)
+                    renderer.render(world, camera, picture, quality)
                 if turn > 1:
                     seconds.append(time.perf_counter() - begin)
         ratios[quality] = statistics.median(b / a for a, b in zip(*times, strict=True))

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from asset_measures import MOVED, category, drawing_ratios, measure_task
+from compact_json import write_json
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -238,7 +239,7 @@ def main() -> None:
         "episodes": episodes(ours, theirs),
     }
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(given.json, figures)
     report(figures, Console(width=150), given.rows)
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from collapse_plants import PLANTS, Plant
+from compact_json import write_json
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,7 @@ from vla_trainer import run
 from vla_trainer.collapse import CollapseGuard
 from vla_trainer.config.load import parse_config
 from vla_trainer.errors import TrainerError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 WITHIN = 3
 """Iterations."""
@@ -133,7 +134,7 @@ def carry_out(name: str, out: Path) -> None:
     """One run, in this process; leaves its JSON."""
     plan, plant, first = plan_of(name, out)
     began, said, error = time.perf_counter(), list[str](), None
-    backend: Any = make_backend(plan.config)
+    backend: Any = make_trainer(plan.config)
     try:
         with _planted(plant, backend):
             run.run_training(plan, backend, said.append)
@@ -259,7 +260,7 @@ def main() -> None:
                     sys.exit(f"{name} ended in an error; the same command goes on from here")
     result = report(out, args.offline)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":

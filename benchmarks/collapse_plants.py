@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from vla_policy.action_stats import identity_stats
-from vla_trainer.advantage.batch import BATCHES
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.rollout.stage import Stage
-from vla_trainer.runtime.local import LocalBackend
+from vla_trainer.trainer import RLTrainer
 from vla_trainer.types import Batch, Rollout
 
 
@@ -28,22 +28,22 @@ class Plant:
     prefix: str | None
     """The good run that it goes on from, in its sixth iteration; None: it is there from the first iteration on."""
     overrides: tuple[str, ...] = ()
-    begin: Callable[[LocalBackend], None] | None = None
+    begin: Callable[[RLTrainer], None] | None = None
 
 
-def wrong_statistics(backend: LocalBackend) -> None:
+def wrong_statistics(backend: RLTrainer) -> None:
     """Actions are unnormalized by another dataset's ranges, -1 to 1."""
-    policy: Any = backend._policy
+    policy: Any = backend.runtime.policy
     policy.use_statistics("another_dataset", identity_stats(policy.model.config.action_dim))
     policy.stats = policy._read_statistics("another_dataset")
 
 
-def stale_weights(backend: LocalBackend) -> None:
+def stale_weights(backend: RLTrainer) -> None:
     """What acts is a copy that never gets the weights of an update."""
-    backend._sampler._policy = copy.deepcopy(backend._policy)
+    backend.runtime._sampler._policy = copy.deepcopy(backend.runtime.policy)
 
 
-def reward_sign(backend: LocalBackend) -> None:
+def reward_sign(backend: RLTrainer) -> None:
     """A success costs what it should give."""
     wait = Stage.wait
 
@@ -56,12 +56,13 @@ def reward_sign(backend: LocalBackend) -> None:
     Stage.wait = negated  # type: ignore[method-assign]
 
 
-def of_batch(change: Callable[[Batch, Rollout], Batch]) -> Callable[[LocalBackend], None]:
+def of_batch(change: Callable[[Batch, Rollout], Batch]) -> Callable[[RLTrainer], None]:
     """Plants a change of what the update gets."""
 
-    def begin(backend: LocalBackend) -> None:
-        for name, make in list(BATCHES.items()):
-            BATCHES[name] = lambda rollout, algorithm, make=make: change(make(rollout, algorithm), rollout)
+    def begin(backend: RLTrainer) -> None:
+        for section in (PPO, GRPO):
+            make = section.batch
+            section.batch = lambda self, rollout, make=make: change(make(self, rollout), rollout)  # type: ignore
 
     return begin
 
@@ -88,9 +89,9 @@ def padding_counted(batch: Batch, rollout: Rollout) -> Batch:
     )
 
 
-def temperature(backend: LocalBackend) -> None:
+def temperature(backend: RLTrainer) -> None:
     """Acts at temperature 1, which somebody forgot to pass, and scores at the recipe's 0.9."""
-    sampler = backend._sampler
+    sampler = backend.runtime._sampler
     sampler.__class__ = type("Forgetful", (type(sampler),), {"temperature": property(lambda _: 1.0, lambda *_: None)})
 
 
@@ -104,9 +105,9 @@ def wrong_log_probs(batch: Batch, rollout: Rollout) -> Batch:
     return replace(batch, log_probs=batch.log_probs.roll(1, dims=0))
 
 
-def nan_gradients(backend: LocalBackend) -> None:
+def nan_gradients(backend: RLTrainer) -> None:
     """A backward pass that divides 0 by 0."""
-    policy: Any = backend._policy
+    policy: Any = backend.runtime.policy
     weight = next(weight for weight in policy.parameters() if weight.requires_grad)
     weight.register_hook(lambda gradient: gradient * torch.nan)
 

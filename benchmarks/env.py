@@ -22,6 +22,7 @@ from typing import Any
 import gymnasium
 import mujoco
 import numpy as np
+from compact_json import write_json
 from libero_peer import CAMERAS, actions
 from numba import njit
 from rich.console import Console
@@ -117,7 +118,7 @@ def parity(peer: Peer, assets: Any, steps: int) -> dict[str, Any]:
             equal &= world.success() == bool(expected["success"][step])
             values += int((world.proprioception() != expected["proprioception"][step].astype(np.float32)).sum())
             for camera in CAMERAS:
-                Renderer.of_thread().draw(world, camera, raw)
+                Renderer.of_thread().render(world, camera, raw)
                 frames += not np.array_equal(raw, expected[camera][step])
         Renderer.of_thread().release(world.shared)
         rows[suite] = {
@@ -214,7 +215,7 @@ def threads(assets: Any, pairs: int) -> dict[str, float]:
 
     def run(workers: int) -> Callable[[], float]:
         envs = gymnasium.make_vec(
-            "libero/Spatial-v0",
+            "libero_gym:libero/Spatial-v0",
             num_envs=count,
             vectorization_mode="vector_entry_point",
             workers=workers,
@@ -241,8 +242,8 @@ def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 def make(count):
-    envs = gymnasium.make_vec("libero/Spatial-v0", num_envs=count, vectorization_mode="vector_entry_point", workers=1,
-                              task=0, assets=sys.argv[1], image_size=128, action_chunk=8)
+    envs = gymnasium.make_vec("libero_gym:libero/Spatial-v0", num_envs=count, vectorization_mode="vector_entry_point",
+                              workers=1, task=0, assets=sys.argv[1], image_size=128, action_chunk=8)
     envs.reset(seed=0)
     envs.step(envs.action_space.sample())
     return resident()
@@ -266,7 +267,8 @@ def first_make(assets: Any, pairs: int) -> float:
     """Seconds from the start of a process to the first observation of a cached task."""
     code = (
         "import gymnasium\n"
-        f"env = gymnasium.make('libero/Spatial-v0', task=0, assets={str(assets.folder)!r}, render_quality='fast')\n"
+        "env = gymnasium.make('libero_gym:libero/Spatial-v0', task=0, render_quality='fast', "
+        f"assets={str(assets.folder)!r})\n"
     )
     return statistics.median(
         timed(lambda: subprocess.run([sys.executable, "-c", code], check=True)) for _ in range(pairs)
@@ -304,7 +306,7 @@ def main() -> None:
     }
     peer.close()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(results, indent=1) + "\n")
+    write_json(options.out, results)
 
     table = Table(title=f"libero_gym on {assets.name}")
     for column in ("figure", "measured", "bar"):

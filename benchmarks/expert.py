@@ -1,9 +1,10 @@
-"""The scripted expert on published initial states: `python benchmarks/expert.py [--suites libero_90] [--json FILE]`.
+"""The scripted expert on published initial states: `python benchmarks/expert.py [--suites libero_90] [--summary FILE]`.
 
-Each episode is played without pictures, within the suite's time limit, with the state's number as the seed. The file
+Each episode is played without rendering, within the suite's time limit, with the state's number as the seed. The file
 has of every asset set, suite and task: how many states were tried and solved, control steps of those that were, wall
 seconds, and each failure's state and reason. It is written after every task; an episode that is in it is not played
-again; `--again` drops a task's episodes that another version of the expert played.
+again; `--again` drops a task's episodes that another version of the expert played. `--summary` writes the tasks without
+their episodes, which is benchmarks/results/expert.json.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compact_json import write_json
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -31,7 +33,7 @@ from libero_gym.tasks import load_suite
 
 SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
 STATES = 50
-RESULTS = Path(__file__).parent / "results" / "expert.json"
+RESULTS = Path("runs/expert.json")
 Episode = dict[str, Any]
 """state, solved, steps, seconds, notes, unmet (predicates that did not hold at the end), expert (its version)."""
 Figures = dict[str, dict[str, dict[str, dict[str, Any]]]]
@@ -39,7 +41,7 @@ Figures = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 
 def version() -> str:
-    """Of the expert: a digest of its source."""
+    """Return a digest of the expert's source."""
     digest = hashlib.sha256()
     for file in sorted(Path(libero_gym.expert.__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
@@ -47,7 +49,7 @@ def version() -> str:
 
 
 def play(assets: str, suite: str, task: int, states: list[int], expert: str) -> list[Episode]:
-    """Episodes of one task."""
+    """Play the expert on some states of a task and return an episode each."""
     env = LiberoEnv(suite, task=task, cameras=(), assets=assets)
     episodes = []
     for state in states:
@@ -88,7 +90,7 @@ def play(assets: str, suite: str, task: int, states: list[int], expert: str) -> 
 
 
 def row(instruction: str, episodes: list[Episode]) -> dict[str, Any]:
-    """A task's figures from its episodes."""
+    """Return a task's figures from its episodes."""
     solved = [episode for episode in episodes if episode["solved"]]
     return {
         "instruction": instruction,
@@ -104,19 +106,19 @@ def row(instruction: str, episodes: list[Episode]) -> dict[str, Any]:
 
 
 def merged(before: list[Episode], after: list[Episode]) -> list[Episode]:
-    """Episodes of both, the later one of a state, in the order of states."""
+    """Return the episodes of both, `after`'s where both have a state, in the order of states."""
     by_state = {episode["state"]: episode for episode in [*before, *after]}
     return [by_state[state] for state in sorted(by_state)]
 
 
 def left(episodes: list[Episode], states: list[int]) -> list[int]:
-    """States that are still to be played."""
+    """Return the states that are still to be played."""
     have = {episode["state"] for episode in episodes}
     return [state for state in states if state not in have]
 
 
 def chosen_states(choice: str | None, per_task: int) -> list[int]:
-    """States of "START:STOP:STEP" or "0,3,7", else so many, evenly among all.
+    """Return the states of "START:STOP:STEP" or "0,3,7", else `per_task` states, evenly among all.
 
     Raises:
         ValueError: a choice of another form, or of states that there are not.
@@ -132,15 +134,19 @@ def chosen_states(choice: str | None, per_task: int) -> list[int]:
     return states
 
 
-def write(file: Path, figures: Figures) -> None:
-    """The whole file or what it was before."""
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(figures, indent=1) + "\n")
-    partial.replace(file)
+def summary(figures: Figures) -> Figures:
+    """Return the figures without their episodes."""
+    return {
+        assets: {
+            suite: {task: {key: figure[key] for key in figure if key != "episodes"} for task, figure in tasks.items()}
+            for suite, tasks in suites.items()
+        }
+        for assets, suites in figures.items()
+    }
 
 
 def tasks_of(figures: Figures) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """Asset set, suite, task and row, in order."""
+    """Yield asset set, suite, task and row, in order."""
     for assets, suites in figures.items():
         for suite in sorted(suites, key=SUITES.index):
             for task in sorted(suites[suite], key=int):
@@ -148,7 +154,7 @@ def tasks_of(figures: Figures) -> Iterator[tuple[str, str, str, dict[str, Any]]]
 
 
 def totals(figures: Figures) -> dict[str, dict[str, tuple[int, int]]]:
-    """Suite -> asset set -> solved and tried."""
+    """Return suite -> asset set -> (solved, tried)."""
     sums: dict[str, dict[str, tuple[int, int]]] = {}
     for assets, suite, _, task in tasks_of(figures):
         solved, tried = sums.setdefault(suite, {}).get(assets, (0, 0))
@@ -157,16 +163,20 @@ def totals(figures: Figures) -> dict[str, dict[str, tuple[int, int]]]:
 
 
 def reason(task: dict[str, Any]) -> str:
-    """What was wrong in a task's failures, each once, with the states."""
+    """Return the kinds of a task's failures, with the states of each."""
     kinds: dict[str, list[int]] = {}
     for failure in task["failures"]:
-        last = [note for note in failure["notes"] if not note.endswith("trials") and note != "planned anew"][-1:]
+        last = [
+            note
+            for note in failure["notes"]
+            if not note.endswith("trials") and note not in ("replanned", "planned anew")
+        ][-1:]
         kinds.setdefault("; ".join([*failure["unmet"], *last]), []).append(failure["state"])
     return " / ".join(f"{', '.join(map(str, states))}: {what}" for what, states in kinds.items())
 
 
 def markdown(figures: Figures) -> str:
-    """Two tables for a page: suites by asset set, and of each suite its tasks."""
+    """Return the docs' tables: suites by asset set, and the tasks of each suite."""
     sums, sets = totals(figures), list(figures)
     lines = [f"| suite | {' | '.join(sets)} |", f"|---|{'---|' * len(sets)}"]
     for suite, by_set in sums.items():
@@ -184,10 +194,10 @@ def markdown(figures: Figures) -> str:
             if of == suite:
                 rows.setdefault(task, {})[assets] = figure
         for task in sorted(rows, key=int):
-            each = rows[task]
-            first = next(iter(each.values()))
-            cells = [f"{each[name]['solved']}/{each[name]['tried']}" if name in each else "" for name in sets]
-            steps = next((f"{figure['steps']:.0f}" for figure in each.values() if figure["steps"]), "")
+            by_set = rows[task]
+            first = next(iter(by_set.values()))
+            cells = [f"{by_set[name]['solved']}/{by_set[name]['tried']}" if name in by_set else "" for name in sets]
+            steps = next((f"{figure['steps']:.0f}" for figure in by_set.values() if figure["steps"]), "")
             lines.append(f"| {task} | {first['instruction']} | {' | '.join(cells)} | {steps} |")
     return "\n".join(lines)
 
@@ -197,7 +207,7 @@ def _share(solved: int, tried: int) -> str:
 
 
 def report(figures: Figures, console: Console) -> None:
-    """A table of tasks, and one of suites."""
+    """Print a table of tasks and a line for each suite."""
     table = Table("set", "suite", "", "task", "solved", "steps", "seconds", "failed: states, why")
     for assets, suite, task, figure in tasks_of(figures):
         table.add_row(
@@ -216,10 +226,10 @@ def report(figures: Figures, console: Console) -> None:
 
 
 def measure(figures: Figures, given: argparse.Namespace, states: list[int]) -> None:
-    """Play what is not in the figures yet; they are written after every task."""
+    """Play the episodes that are not in the figures yet; write the file after every task."""
     expert = version()
     with ProcessPoolExecutor(given.workers) as pool:
-        jobs = {}
+        futures = {}
         for assets in given.assets:
             name = resolve_assets(assets).name
             for suite in given.suites:
@@ -231,16 +241,16 @@ def measure(figures: Figures, given: argparse.Namespace, states: list[int]) -> N
                         old = [episode for episode in old if episode["expert"] == expert]
                     todo = left(old, states)
                     if todo:
-                        job = pool.submit(play, assets, suite, task.index, todo, expert)
-                        jobs[job] = (name, suite, task, old, len(todo))
+                        future = pool.submit(play, assets, suite, task.index, todo, expert)
+                        futures[future] = (name, suite, task, old, len(todo))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-            bar = progress.add_task("episodes", total=sum(count for *_, count in jobs.values()))
-            for done in as_completed(jobs):
-                name, suite, task, old, count = jobs[done]
+            bar = progress.add_task("episodes", total=sum(count for *_, count in futures.values()))
+            for future in as_completed(futures):
+                name, suite, task, old, count = futures[future]
                 tasks = figures.setdefault(name, {}).setdefault(suite, {})
-                tasks[str(task.index)] = row(task.instruction, merged(old, done.result()))
-                write(given.json, figures)
+                tasks[str(task.index)] = row(task.instruction, merged(old, future.result()))
+                write_json(given.json, figures)
                 progress.advance(bar, count)
 
 
@@ -253,6 +263,7 @@ def main() -> None:
     parser.add_argument("--per-task", type=int, default=5, help="else so many, evenly among the 50")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, default=RESULTS, help="the figures, kept and added to")
+    parser.add_argument("--summary", type=Path, help="also write the tasks' figures, without episodes")
     parser.add_argument("--again", action="store_true", help="instead of what another version of it played")
     parser.add_argument("--markdown", action="store_true", help="play nothing; print the figures as tables of a page")
     given = parser.parse_args()
@@ -265,6 +276,8 @@ def main() -> None:
         print(markdown(figures))
         return
     measure(figures, given, states)
+    if given.summary is not None:
+        write_json(given.summary, summary(figures))
     report(figures, Console(width=180))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compact_json import write_json
 from learning import processor
 
 from libero_gym.env import LiberoEnv
@@ -122,7 +123,7 @@ def main() -> None:
         figures["policy"] = policy(given.policy, given.assets, given.states)
     print(json.dumps(figures, indent=2))
     if given.json is not None:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_json(given.json, figures)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ is not repeated, training resumes, under the overrides that are given now. One J
 each stage, both evaluations and the curve; the plot shows success against episodes and against time, which counts from
 the first demonstration on.
 
-    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json benchmarks/results/learning_spatial.json
+    LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --json runs/learning_spatial.json
     LIBERO_GYM_ASSETS=builtin python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --seed 1
 
 Training episodes end after LIMIT_FACTOR times the steps of their task's demonstration, those of an evaluation at the
@@ -34,6 +34,7 @@ from typing import Any
 import h5py
 import torch
 from learning_report import plot, plot_tasks
+from learning_runs import save
 
 from vla_trainer.metrics import ROLLOUT_PER_TASK
 
@@ -279,12 +280,9 @@ def main() -> None:
     out = folder_of(args)
     result = benchmark(args, out)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    after_sft = result["sft"]
-    print(
-        f"after SFT: {after_sft['successes']} of {after_sft['episodes']} published states "
-        f"({after_sft['success_rate']:.1%})"
-    )
+        save(args.json, {args.json.stem: result})
+    start = result["sft"]
+    print(f"after SFT: {start['successes']} of {start['episodes']} published states ({start['success_rate']:.1%})")
     if "rl" in result:
         end = result["rl"]
         print(

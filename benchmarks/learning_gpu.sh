@@ -1,7 +1,7 @@
 #!/bin/sh
 # The ten tasks of libero_spatial, libero_object and libero_goal, each suite by one policy, on one GPU and 16 cores:
 # one demonstration a task, then GRPO on success alone; the bar is 95% of the published states within 25 minutes a suite.
-# Only libero_spatial's first minutes have been run: docs/results.md.
+# Only libero_spatial's first minutes have been run: benchmarks/HISTORY.md.
 #
 #     libero-gym bundle --suite spatial --suite object --suite goal --assets builtin --out scenes   # where LIBERO is
 #     LIBERO_GYM_ASSETS=scenes sh benchmarks/learning_gpu.sh [SUITE ...]                            # where the GPU is
@@ -18,5 +18,5 @@ for suite in "$@"; do
         --rl env.num_envs="$envs" eval.num_envs="$envs" env.workers="$cores" env.worker_kind=process \
         rollout.episodes=256 rollout.task_sampling=prioritized actor.lr=5e-4 \
         actor.global_batch_size=512 actor.micro_batch_size=512 \
-        --json "benchmarks/results/learning_gpu_$suite.json" --plot "docs/images/learning_gpu_$suite.png"
+        --json "runs/learning_gpu_$suite.json" --plot "runs/learning_gpu_$suite.png"
 done

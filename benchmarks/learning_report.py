@@ -1,22 +1,23 @@
 """Results of benchmarks/learning.py as a page shows them: a table of runs, and success against episodes and minutes.
 
-python benchmarks/learning_report.py benchmarks/results/learning_*.json --plot docs/images/learning.png
+python benchmarks/learning_report.py benchmarks/results/learning.json --only spatial_all --plot docs/images/learning.png
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from learning_runs import Run, read, save
+
 WINDOW = 5
 """Iterations that a point of the curve is the mean of."""
 HEAD = "| tasks | algorithm | seed | after SFT | after RL | episodes | env steps/s, collect and update | in all |"
 
-Result = dict[str, Any]
+Result = Run
 
 
 def wilson(successes: float, episodes: float) -> tuple[float, float]:
@@ -175,10 +176,19 @@ def _evaluated(result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="JSON files of benchmarks/learning.py")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of a file with several runs these")
+    parser.add_argument("--write", type=Path, help="also write the runs into one file")
     parser.add_argument("--plot", type=Path, help="also draw the curves")
     parser.add_argument("--plot-tasks", type=Path, help="also draw the first result's tasks, each by itself")
     args = parser.parse_args()
-    results = [json.loads(file.read_text(encoding="utf-8")) for file in args.results]
+    runs = read(args.results)
+    if unknown := set(args.only or ()) - set(runs):
+        parser.error(f"--only: {', '.join(sorted(unknown))}; there are {', '.join(runs)}")
+    runs = {name: runs[name] for name in args.only or runs}
+    if args.write is not None:
+        save(args.write, runs)
+    # a run that was stopped has no evaluation at its end, and no row
+    results = [run for run in runs.values() if "rl" in run]
     print(table(results))
     if args.plot is not None:
         plot(results, args.plot)

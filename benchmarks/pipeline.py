@@ -14,7 +14,6 @@ Bars: two stages take at most 1.15 times the longer of the two, and at least 1.6
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -23,12 +22,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from compact_json import write_json
 
+from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Env
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
 from vla_trainer.rollout.initial_states import init_state_counts
-from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.rollout.sampling import PolicySampler
 
 ENV = Env(
@@ -112,7 +112,7 @@ def main() -> None:
     print(f"two stages / longer: {statistics.median(over):.3f} (at most 1.15)")
     print(f"one stage / two stages: {statistics.median(gain):.3f} (at least 1.6)")
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":

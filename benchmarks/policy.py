@@ -13,7 +13,6 @@ of the GPU's peak, memory.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from compact_json import write_json
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -260,7 +260,7 @@ def main() -> None:
         report(figures, console)
     figures |= {"machine": platform.processor() or platform.machine(), "torch": torch.__version__}
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(given.json, figures)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ The bar: our mean over the seeds is not below Stable-Baselines3's by more than o
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import tempfile
@@ -29,6 +28,7 @@ import gymnasium
 import numpy as np
 import stable_baselines3
 import torch
+from compact_json import write_json
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from rich.console import Console
 from rich.table import Table
@@ -36,10 +36,10 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import configure
 
 from vla_trainer import run
+from vla_trainer.algorithms import PPO
 from vla_trainer.config import Config
-from vla_trainer.config.algorithm import PPO
 from vla_trainer.policy import GaussianPolicy
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 RECIPE = "pendulum_ppo"
 LOGGERS = ("console", "jsonl", "tensorboard")
@@ -66,7 +66,7 @@ def train_ours(overrides: list[str], seed: int) -> tuple[Act, float]:
     with tempfile.TemporaryDirectory() as folder:
         plan = run.plan_new(RECIPE, [*overrides, *quiet, f"trainer.seed={seed}", f"output_dir={folder}"])
         begin = time.perf_counter()
-        backend = make_backend(plan.config)
+        backend = make_trainer(plan.config)
         try:
             run.run_training(plan, backend, lambda _: None)
         finally:
@@ -204,7 +204,7 @@ def main() -> None:
         "gymnasium": gymnasium.__version__,
     }
     if given.json:
-        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+        write_json(given.json, figures)
 
 
 if __name__ == "__main__":

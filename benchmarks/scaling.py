@@ -10,7 +10,7 @@ tiny policy.
    that `vla_trainer.planner` makes of the stage times. Bar: within 15% of the measured iteration.
 
     LIBERO_GYM_ASSETS=builtin python benchmarks/scaling.py --json benchmarks/results/scaling.json \
-        --stage-times benchmarks/results/stage_times.json
+        --stage-times runs/stage_times.json
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import stage_times
+from compact_json import write_json
 
 import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.load import load_config
 from vla_trainer.config.schema import Config
 from vla_trainer.planner import Amounts, StageTimes, amounts_of, predict
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 RECIPE = "tiny_spatial_grpo"
 BAR = 0.9
@@ -53,7 +53,7 @@ def against_local(rounds: int, episodes: int) -> dict[str, Any]:
     amounts = [f"rollout.episodes={episodes}", "cluster.gpus_per_node=0"]
     config = load_config(RECIPE, amounts)
     backends = {
-        name: make_backend(load_config(RECIPE, [*amounts, f"cluster.backend={name}"])) for name in ("local", "ray")
+        name: make_trainer(load_config(RECIPE, [*amounts, f"cluster.backend={name}"])) for name in ("local", "ray")
     }
     speeds: dict[str, list[float]] = {name: [] for name in backends}
     try:
@@ -138,7 +138,7 @@ def layouts(chosen: list[str], iterations: int, episodes: int, rounds: int) -> t
 
 def measured_stages(config: Config, rounds: int) -> tuple[StageTimes, float]:
     """Stage times of the processes of a backend, and cores; see `stage_times.measure`."""
-    backend: Any = make_backend(config)
+    backend: Any = make_trainer(config)
     try:
         times, cores = stage_times.measure(backend, config, rounds)
     finally:
@@ -152,7 +152,7 @@ def measured_stages(config: Config, rounds: int) -> tuple[StageTimes, float]:
 def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amounts]]:
     """Medians over iterations, after one that warms up, and what each iteration did."""
     begin = time.perf_counter()
-    backend: Any = make_backend(config)
+    backend: Any = make_trainer(config)
     started = time.perf_counter() - begin
     seconds: dict[str, list[float]] = {"collect": [], "update": [], "iteration": []}
     speed, amounts = [], []
@@ -161,7 +161,7 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
             begin = time.perf_counter()
             rollout = backend.collect()
             collected = time.perf_counter()
-            batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
+            batch = config.algorithm.batch(rollout)
             backend.update(batch, iteration)
             updated = time.perf_counter()
             if iteration > 1:
@@ -171,7 +171,7 @@ def measure(config: Config, iterations: int) -> tuple[dict[str, Any], list[Amoun
                 lengths = [rollout.episodes[number].policy_steps for number in sorted(rollout.episodes)]
                 done = amounts_of(config, lengths, learned=len(batch) / sum(lengths))
                 amounts.append(replace(done, seed=None, workers=config.env.workers or os.cpu_count()))
-        sent, trained = backend.sync_bytes, backend.trainable_bytes()
+        sent, trained = backend.runtime.sync_bytes, backend.runtime.trainable_bytes()
     finally:
         backend.close()
     measured = {
@@ -220,7 +220,7 @@ def main() -> None:
         if args.stage_times is not None:
             times.write(args.stage_times)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(args.json, result)
 
 
 if __name__ == "__main__":

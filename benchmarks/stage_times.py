@@ -27,7 +27,6 @@ import numpy as np
 import ray
 import torch
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.schema import Config
 from vla_trainer.planner import Line, StageTimes, Transfer, fit
 from vla_trainer.rollout.collector import Collector
@@ -50,9 +49,9 @@ def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, floa
 
     `backend` is a `RayBackend` of `config`, which has `PLACEMENT` and `ONE_THREAD`.
     """
-    env = backend._envs.handles[0]
-    acting = backend._policies[backend._layout.acting()[0]]
-    learning = [backend._policies[index] for index in backend._layout.learning()]
+    env = backend.runtime._envs.handles[0]
+    acting = backend.runtime._policies[backend.runtime._layout.acting()[0]]
+    learning = [backend.runtime._policies[index] for index in backend.runtime._layout.learning()]
 
     ask(acting, watch)
     collected = ask(env, env_times, sizes(config.env.num_envs), rounds)
@@ -72,7 +71,7 @@ def measure(backend: Any, config: Config, rounds: int) -> tuple[StageTimes, floa
     ray.get(busy)
     at_once = ray.get([one.__ray_call__.remote(shared_update_times, batch, rows, rounds) for one in learning])
     summed, rate = at_once[0]["sum"], at_once[0]["bytes_per_second"]
-    trained = backend.trainable_bytes()
+    trained = backend.runtime.trainable_bytes()
     # weights are gathered for either pass, gradients scattered once
     moved = Transfer(3 * trained, rate)
     longer = statistics.median(max(each["update"][n] for each in at_once) - passes.seconds(n) for n in rows)
@@ -293,7 +292,7 @@ def iteration_times(
     backend: Any, config: Config, learning: Sequence[Any], rounds: int
 ) -> tuple[dict[str, Line], Batch]:
     """What an iteration takes besides its stages, by name in `StageTimes`, and a batch."""
-    run, inside = backend._envs.run, []
+    run, inside = backend.runtime._envs.run, []
 
     def timed(*args: Any) -> Any:
         begin = time.perf_counter()
@@ -301,19 +300,19 @@ def iteration_times(
         inside.append(time.perf_counter() - begin)
         return parts
 
-    backend._envs.run = timed
+    backend.runtime._envs.run = timed
     collect, bring = [], []
     for _ in range(max(rounds // 2, 2)):
         begin = time.perf_counter()
         rollout = backend.collect()
-        batch = BATCHES[config.algorithm.name](rollout, config.algorithm)
+        batch = config.algorithm.batch(rollout)
         collect.append(time.perf_counter() - begin - inside[-1])
         # images are fetched the first time that they are read
         begin = time.perf_counter()
         ask(learning[0], opened_in, batch)
         first = time.perf_counter() - begin
         bring.append(max(first - ask(learning[0], opened_in, batch), 0.0))
-    backend._envs.run = run
+    backend.runtime._envs.run = run
     policy_steps = int(rollout.mask.sum())
     return {
         "collect": Line(each=statistics.median(collect) / policy_steps),
@@ -331,5 +330,9 @@ def opened_in(worker: Any, batch: Batch) -> float:
 def sync_times(backend: Any, gathering: float, rounds: int) -> Transfer:
     """Of the trained weights to one rollout process; `gathering` is what they take to be whole in an actor process."""
     seconds = mean_seconds(backend._synchronize, 5 * rounds) - gathering
-    empty = mean_seconds(lambda: ray.get([one.pid.remote() for one in backend._policies]), 5 * rounds)
-    return Transfer(backend.sync_bytes, backend.sync_bytes / max(seconds - empty, 1e-6), max(min(empty, seconds), 0.0))
+    empty = mean_seconds(lambda: ray.get([one.pid.remote() for one in backend.runtime._policies]), 5 * rounds)
+    return Transfer(
+        backend.runtime.sync_bytes,
+        backend.runtime.sync_bytes / max(seconds - empty, 1e-6),
+        max(min(empty, seconds), 0.0),
+    )

@@ -15,8 +15,8 @@ from gymnasium import spaces
 from torch import Tensor
 
 from vla_policy import OpenVLAOFTPolicy
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.checkpoint_sharded import save
-from vla_trainer.config.algorithm import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer

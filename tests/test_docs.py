@@ -33,9 +33,7 @@ def test_paths_of_the_readme_s_tree_exist():
             folder = None
             missing += [] if (REPOSITORY / match.group(1) / match.group(2)).exists() else [line]
         elif folder is not None and line.startswith("      "):
-            named = re.findall(
-                r"(?:^      |(?<= ))([a-z_]+(?:\.py|/))(?= |$)", line.replace("libero_gym_autoload.py", "")
-            )
+            named = re.findall(r"(?:^      |(?<= ))([a-z_]+(?:\.py|/))(?= |$)", line)
             missing += [name for name in named if not (folder / name).exists()]
     assert missing == []
 

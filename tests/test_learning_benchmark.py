@@ -197,3 +197,42 @@ def test_each_task_has_a_curve_of_its_own(learning: ModuleType, report: ModuleTy
     ends = {name: {**result_of(learning, tmp_path / "rl")[name], **each} for name in ("sft", "rl")}
     report.plot_tasks(result_of(learning, tmp_path / "rl", task=None, **ends), tmp_path / "tasks.png")
     assert (tmp_path / "tasks.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_curve_is_kept_as_columns_and_read_as_rows(learning: ModuleType, report: ModuleType, tmp_path: Path) -> None:
+    rows(tmp_path / "rl")
+    first, second = (result_of(learning, tmp_path / "rl", seed=seed) for seed in range(2))
+    first["curve"][1]["by_task"] = {"open": 0.25}
+    report.save(tmp_path / "runs.json", {"first": first, "second": second})
+    text = (tmp_path / "runs.json").read_text()
+    assert '   "episodes": [64, 128],\n' in text
+    assert '"entropy": [null, null]' in text
+    assert '"by_task": {"open": [null, 0.25]}' in text
+    runs = report.read([tmp_path / "runs.json"])
+    assert list(runs) == ["first", "second"]
+    assert [row["by_task"] for row in runs["first"]["curve"]] == [{}, {"open": 0.25}]
+    assert report.table(runs.values()) == report.table([first, second])
+    # a run by itself stands in a file as it is, and has the file's name
+    report.save(tmp_path / "alone.json", {"first": first})
+    assert "suite" in json.loads((tmp_path / "alone.json").read_text())
+    assert list(report.read([tmp_path / "alone.json"])) == ["alone"]
+
+
+def test_rows_of_json_are_lines(learning: ModuleType) -> None:
+    compact = importlib.import_module("compact_json").compact
+    row = {"x": 0.5, "names": [], "of": "a" * 200}
+    assert compact([row]).splitlines() == ["[", f" {json.dumps(row)}", "]"]  # longer than a line, but of plain values
+    assert compact({"a": [1, {"b": 2}]}) == '{"a": [1, {"b": 2}]}'  # short enough
+    nested = {"a": {"b": [row, row], "é": None}, "1": [[0.1, float("inf")]]}
+    assert json.loads(compact(nested)) == nested
+    assert compact(nested).count("\n") == 9
+
+
+def test_the_published_runs_make_their_table(report: ModuleType) -> None:
+    runs = report.read([Path(__file__).parents[1] / "benchmarks/results/learning.json"])
+    names = [f"spatial_task3_soft_alone_{end}" for end in ("seed0", "seed1", "seed2", "ppo")]
+    lines = report.table([runs[name] for name in [*names, "spatial_all"]]).splitlines()
+    assert lines[3] == "| libero_spatial 3 | GRPO | 1 | 7 of 50, 14.0% | 49 of 50, 98.0% | 7,040 | 507 | 26.1 min |"
+    assert (
+        lines[6] == "| libero_spatial | GRPO | 4 | 199 of 500, 39.8% | 426 of 500, 85.2% | 24,064 | 502 | 118.2 min |"
+    )

@@ -7,9 +7,8 @@ import functools
 import pytest
 from ray_nodes import two_nodes
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.load import load_config
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -41,17 +40,17 @@ def cluster():
 def three_iterations(algorithm, *overrides):
     """Metrics of each update, returns of each iteration's episodes, and bytes of the last weight sync."""
     config = load_config(f"tiny_spatial_{algorithm}", [*SMALL, *AMOUNTS[algorithm], *overrides])
-    backend = make_backend(config)
+    backend = make_trainer(config)
     try:
         measured, returns = [], []
         for iteration in (1, 2, 3):
             rollout = backend.collect()
             assert set(rollout.version[rollout.mask]) == {iteration - 1}
-            measured.append(backend.update(BATCHES[algorithm](rollout, config.algorithm), iteration))
+            measured.append(backend.update(config.algorithm.batch(rollout), iteration))
             returns.append([rollout.episodes[number].episode_return for number in sorted(rollout.episodes)])
         sent = None
         if config.cluster.backend == "ray":
-            sent = backend.sync_bytes / backend.trainable_bytes()
+            sent = backend.runtime.sync_bytes / backend.runtime.trainable_bytes()
         return measured, returns, sent
     finally:
         backend.close()

@@ -21,7 +21,7 @@ UV = shutil.which("uv") or str(REPOSITORY / ".uv" / "bin" / "uv")
 USE = {
     "libero_gym": """
 import gymnasium
-env = gymnasium.make("libero/Spatial-v0", task=0, image_size=64)
+env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, image_size=64)
 observation, info = env.reset(seed=0)
 observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
 assert observation["image"].std() > 10, "a blank image"

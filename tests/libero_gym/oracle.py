@@ -4,7 +4,7 @@ Request: {"assets": folder, "image_size": pixels, "out": file.npz, "episodes": [
 "sim_state": flat state, or null for the published state 0, "poses": {fixture's body: [x, y, z, w, x, y, z]}, "settle":
 count of dummy actions, "steps": count of random ones}.
 
-Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while things
+Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while objects
 settle, random actions afterwards. Of episode k, what `set_init_state` or the last dummy action returned and then what
 each `step` returned is stored: `k_image` and `k_wrist_image` (T+1, S, S, 3) as robosuite has them, `k_state` (T+1, 8)
 float64 as published policies get it; besides the simulator's flat state `k_sim_state` (T+1, ...) and LIBERO's `done`,

@@ -22,7 +22,7 @@ from libero_gym.errors import (
     TaskError,
 )
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 BESIDE = "pick_up_the_black_bowl_next_to_the_ramekin_and_place_it_on_the_plate"
 
 
@@ -52,7 +52,7 @@ def test_observation_is_that_of_the_contract(env):
     assert set(observation) == {"image", "wrist_image", "state", "instruction"}
     assert observation["image"].shape == observation["wrist_image"].shape == (32, 32, 3)
     assert observation["image"].dtype == np.uint8
-    assert observation["image"].std() > 10  # a picture, not a blank
+    assert observation["image"].std() > 10  # an image, not a blank
     assert observation["state"].shape == (8,)
     assert observation["state"].dtype == np.float32
     assert observation["instruction"] == "pick up the black bowl next to the ramekin and place it on the plate"
@@ -64,28 +64,28 @@ def test_observation_is_that_of_the_contract(env):
 
 
 def test_a_seed_starts_the_same_episode_in_the_union():
-    # Alone in its environment, the state drawn and the fixtures' poses do not depend on the number of the task.
-    starts = []
+    # Alone in its environment, the sampled state and the fixtures' poses do not depend on the number of the task.
+    episodes = []
     for env_id, task in (("libero/130-v0", 21), ("libero/Goal-v0", 1)):
         env = gymnasium.make(env_id, task=task, assets="builtin", cameras=(), settle_steps=2)
         _, info = env.reset(seed=11)
         assert info.pop("task_id") == task
         model = env.unwrapped.model
-        starts.append((info, env.unwrapped.get_sim_state(), model.body_pos.copy(), model.body_quat.copy()))
+        episodes.append((info, env.unwrapped.get_sim_state(), model.body_pos.copy(), model.body_quat.copy()))
         env.close()
-    assert starts[0][0] == starts[1][0]
-    for union, own in zip(starts[0][1:], starts[1][1:], strict=True):
+    assert episodes[0][0] == episodes[1][0]
+    for union, own in zip(episodes[0][1:], episodes[1][1:], strict=True):
         np.testing.assert_array_equal(union, own)
 
 
 def test_default_orientation_is_upright_turned_by_180_degrees():
-    pictures = {}
+    images = {}
     for orientation in ("rot180", "upright"):
         env = make(image_orientation=orientation)
-        pictures[orientation] = env.reset(seed=0)[0]["image"]
+        images[orientation] = env.reset(seed=0)[0]["image"]
         env.close()
     # rot180 = raw[::-1, ::-1] and upright = raw[::-1], so one is the other's mirror image, left to right.
-    np.testing.assert_array_equal(pictures["rot180"], pictures["upright"][:, ::-1])
+    np.testing.assert_array_equal(images["rot180"], images["upright"][:, ::-1])
 
 
 def test_render_is_upright_and_large(env):
@@ -129,7 +129,7 @@ def test_same_task_state_and_seed_give_the_same_scene_in_another_process(env):
     observation, info = env.reset(seed=11, options=options)
     code = (
         "import gymnasium, json, hashlib\n"
-        "env = gymnasium.make('libero/Spatial-v0', assets='builtin', image_size=32, settle_steps=2)\n"
+        "env = gymnasium.make('libero_gym:libero/Spatial-v0', assets='builtin', image_size=32, settle_steps=2)\n"
         f"observation, info = env.reset(seed=11, options={options!r})\n"
         "u = env.unwrapped\n"
         "print(json.dumps([u.get_sim_state().tolist(), u.model.body_pos.tolist(),\n"
@@ -299,7 +299,7 @@ def test_bad_actions_are_named(env):
         env.unwrapped.step(np.array([0, 0, np.nan, 0, 0, 0, 0]))
 
 
-def test_a_known_start_repeats_to_the_last_bit(env):
+def test_a_settled_scene_repeats_to_the_last_bit(env):
     actions = np.random.default_rng(8).uniform(-1, 1, (4, 7)).astype(np.float32)
     runs = []
     for _ in range(2):  # settled the first time, remembered the second
@@ -314,7 +314,7 @@ def test_a_known_start_repeats_to_the_last_bit(env):
         np.testing.assert_array_equal(first, second)
 
 
-def test_a_known_start_is_not_changed_by_its_users(env):
+def test_a_settled_scene_is_not_changed_by_its_users(env):
     observation, _ = env.reset(seed=5, options={"init_state": 1})
     observation["image"][:] = 0
     assert env.reset(seed=5, options={"init_state": 1})[0]["image"].std() > 10

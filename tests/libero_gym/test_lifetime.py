@@ -19,7 +19,7 @@ from libero_gym.env import LiberoEnv
 from libero_gym.errors import ClosedError, EnvAttributeError, ForkError, LiberoGymError, OptionError, ResetNeededError
 from libero_gym.render.renderer import Renderer
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 16, "render_quality": "fast", "settle_steps": 0, "task": 1}
 
 
@@ -58,9 +58,9 @@ def test_a_refused_first_reset_is_no_reset():
 def test_attributes_as_in_gymnasiums_own_vectorization(kind):
     oracle = gymnasium.make_vec(SPATIAL, num_envs=2, vectorization_mode="sync", **OPTIONS)
     envs = vector(worker_kind=kind)
-    for one in (envs, oracle):
-        one.reset(seed=3)
-        one.step(np.zeros((2, 7), np.float32))
+    for made in (envs, oracle):
+        made.reset(seed=3)
+        made.step(np.zeros((2, 7), np.float32))
     for name in ("get_sim_state", "suite", "asset_set", "metadata", "render_mode", "action_space"):
         for ours, theirs in zip(envs.call(name), oracle.call(name), strict=True):
             np.testing.assert_equal(ours, theirs)
@@ -126,14 +126,14 @@ envs = gymnasium.make_vec({SPATIAL!r}, num_envs=2, worker_kind={kind!r}, **{OPTI
 envs.reset(seed=0)
 child = os.fork()
 if child == 0:
-    told = 0
+    refused = 0
     for call in (lambda: envs.step(np.zeros((2, 7))), envs.reset, envs.render, lambda: envs.get_attr("suite")):
         try:
             call()
         except ForkError as error:
-            told += "forked copy" in str(error)
+            refused += "forked copy" in str(error)
     envs.close()
-    os._exit(told)
+    os._exit(refused)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
 envs.step(np.zeros((2, 7)))
 envs.close()
@@ -147,7 +147,7 @@ def test_a_dropped_environment_is_gone_with_its_model_and_its_images_memory():
     env = gymnasium.make(SPATIAL, **OPTIONS)
     env.reset(seed=0)
     renderer = Renderer.of_thread()
-    kept = len(renderer._drawings)
+    kept = len(renderer._uploads)
     model = weakref.ref(env.unwrapped._episode.world.shared)
     gc.disable()  # nothing may wait for a collection that small objects bring about
     try:
@@ -155,11 +155,11 @@ def test_a_dropped_environment_is_gone_with_its_model_and_its_images_memory():
         assert model() is None
     finally:
         gc.enable()
-    assert len(renderer._drawings) == kept - 1
+    assert len(renderer._uploads) == kept - 1
     assert not renderer._orphans
 
 
-def test_what_another_thread_drops_is_freed_when_the_renderer_draws_next():
+def test_what_another_thread_drops_is_freed_when_the_renderer_renders_next():
     held = [gymnasium.make(SPATIAL, **OPTIONS)]
     held[0].reset(seed=0)
     renderer = Renderer.of_thread()

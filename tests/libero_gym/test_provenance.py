@@ -5,9 +5,14 @@ import pytest
 
 
 def test_env_and_vector_env_name_set_version_and_caveats():
-    env = gymnasium.make("libero/Spatial-v0", task=0, assets="builtin", cameras=())
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, assets="builtin", cameras=())
     envs = gymnasium.make_vec(
-        "libero/Spatial-v0", num_envs=1, vectorization_mode="vector_entry_point", task=0, assets="builtin", cameras=()
+        "libero_gym:libero/Spatial-v0",
+        num_envs=1,
+        vectorization_mode="vector_entry_point",
+        task=0,
+        assets="builtin",
+        cameras=(),
     )
     name = env.unwrapped.asset_set
     assert name.startswith("builtin-")
@@ -22,18 +27,18 @@ def test_env_and_vector_env_name_set_version_and_caveats():
 
 
 def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
-    env = gymnasium.make("libero/Goal-v0", assets=official_assets)
+    env = gymnasium.make("libero_gym:libero/Goal-v0", assets=official_assets)
     assert env.metadata["benchmark_caveats"] == ()
     # A folder is named by what is in it, so that two machines give equal sets one name.
     assert env.metadata["assets"] == f"folder-{env.metadata['assets_version']}"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "caveat"),
     [
         ({"split": "train"}, "initial states"),
         ({"reward": "staged"}, "staged reward"),
-        ({"render_quality": "fast"}, "other pictures"),
+        ({"render_quality": "fast"}, "other images"),
         ({"physics_quality": "fast"}, "other time steps than"),
         ({"physics_quality": "soft"}, "other time steps and softer contacts than"),
         ({"physics_quality": "fast"}, "5 ms before the end of a control step instead of 4"),
@@ -42,14 +47,16 @@ def test_libero_s_own_files_and_defaults_leave_nothing_to_say(official_assets):
         ({"max_steps_by_task": {3: 7}}, "the time limit is 7, not 300 steps"),
     ],
 )
-def test_each_departure_from_the_published_evaluation_is_named(change, said, official_assets):
-    caveats = gymnasium.make("libero/Goal-v0", assets=official_assets, **change).metadata["benchmark_caveats"]
+def test_each_departure_from_the_published_evaluation_is_named(change, caveat, official_assets):
+    caveats = gymnasium.make("libero_gym:libero/Goal-v0", assets=official_assets, **change).metadata[
+        "benchmark_caveats"
+    ]
     assert len(caveats) == 1
-    assert said in caveats[0]
+    assert caveat in caveats[0]
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "said"),
+    ("kwargs", "caveat"),
     [
         # Limits of the published evaluations: 220, 280, 300, 520, 400 for the five suites in order.
         ({}, ("the time limit is 520, not 220 or 280 or 300 or 400 steps",)),
@@ -59,6 +66,6 @@ def test_each_departure_from_the_published_evaluation_is_named(change, said, off
         ({"task": [21, 39], "max_steps_by_task": {21: 300}}, ()),
     ],
 )
-def test_the_union_s_time_limit_is_held_against_those_of_the_tasks_own_suites(kwargs, said, official_assets):
-    env = gymnasium.make("libero/130-v0", assets=official_assets, **kwargs)
-    assert env.metadata["benchmark_caveats"] == said
+def test_the_union_s_time_limit_is_held_against_those_of_the_tasks_own_suites(kwargs, caveat, official_assets):
+    env = gymnasium.make("libero_gym:libero/130-v0", assets=official_assets, **kwargs)
+    assert env.metadata["benchmark_caveats"] == caveat

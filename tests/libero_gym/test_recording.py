@@ -51,7 +51,7 @@ def test_repeating_it_ends_in_the_same_state_to_the_last_bit(path):
     ended = repeat(read, env, lambda observation: seen.append(observation) is None)
     env.close()
     assert (ended.steps, ended.success, ended.difference) == (30, False, 0.0)
-    assert len(seen) == 31  # the start, and one after each action
+    assert len(seen) == 31  # the initial state, and one after each action
     np.testing.assert_array_equal(env.get_sim_state(), read.final_state)
 
 

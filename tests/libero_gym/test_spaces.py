@@ -14,7 +14,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from libero_gym.spaces import INSTRUCTION_CHARACTERS, InstructionSpace
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {
     "assets": "builtin",
     "image_size": 16,
@@ -51,8 +51,8 @@ def test_every_vectorization_gives_the_same_observations(mode, context):
     first = own[0]["instruction"]
     assert len(first) == 2
     assert first[0].startswith("pick up the black bowl")
-    sentences = {one["instruction"] if isinstance(one, dict) else one[0]["instruction"] for one in own}
-    assert len(sentences) > 1  # the tasks are drawn anew, so that a sentence that stays would be seen
+    sentences = {step["instruction"] if isinstance(step, dict) else step[0]["instruction"] for step in own}
+    assert len(sentences) > 1  # the tasks are sampled anew, so that a sentence that stays would be seen
 
     def synchronous():
         return gymnasium.make_vec(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"task": 0, "assets": "builtin", "cameras": (), "settle_steps": 0, "physics_quality": "fast"}
 NEVER = (None, None)
 
@@ -56,15 +56,17 @@ def test_a_limit_survives(chunk, limit, most, expected):
         "pickled env": pickle.loads(pickle.dumps(env)),
         "copied env": copy.deepcopy(env),
     }
-    for one in (spec, json_copy(spec)):
+    for source in (spec, json_copy(spec)):
         for mode in ("vector_entry_point", "sync"):
-            made[f"make_vec, {mode}, {one is spec}"] = gymnasium.make_vec(one, num_envs=1, vectorization_mode=mode)
+            made[f"make_vec, {mode}, {source is spec}"] = gymnasium.make_vec(
+                source, num_envs=1, vectorization_mode=mode
+            )
     again = made["make_vec, vector_entry_point, True"].spec
     made["make_vec of its own spec"] = gymnasium.make_vec(json_copy(again))
-    got = {name: steps_of(one, most) for name, one in made.items()}
+    got = {name: steps_of(again, most) for name, again in made.items()}
     assert got == dict.fromkeys(made, expected)
-    for one in made.values():
-        one.close()
+    for env in made.values():
+        env.close()
 
 
 def test_an_argument_replaces_the_limit_of_a_spec():

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from libero_gym.errors import ActionError, OptionError
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 32, "settle_steps": 1, "action_chunk": 2, "task": [1, 4]}
 
 
@@ -73,7 +73,7 @@ import hashlib, sys
 import gymnasium
 import numpy as np
 envs = gymnasium.make_vec(
-    "libero/Spatial-v0", num_envs=4, vectorization_mode="vector_entry_point", workers=int(sys.argv[1]),
+    "libero_gym:libero/Spatial-v0", num_envs=4, vectorization_mode="vector_entry_point", workers=int(sys.argv[1]),
     worker_kind=sys.argv[2], assets="builtin", image_size=64, action_chunk=4, task=[0, 1, 4, 7],
 )
 digest = hashlib.sha256()
@@ -100,7 +100,7 @@ def test_processes_and_numbers_of_workers_give_the_same_bits():
 
 
 def limited(mode):
-    """Two environments whose episodes end at 2 and 4 control steps: the second one starts a decision later."""
+    """Two environments whose episodes end at 2 and 4 control steps: the second one starts a step later."""
     return make(num_envs=2, max_episode_steps=4, autoreset_mode=mode)
 
 
@@ -228,12 +228,12 @@ def test_hundreds_of_environments_leave_no_thread_and_no_open_file():
 
 def test_the_union_lists_the_states_of_all_130_tasks_and_takes_a_split():
     union = {"vectorization_mode": "vector_entry_point", "assets": "builtin", "cameras": ()}
-    envs = gymnasium.make_vec("libero/130-v0", **union)
+    envs = gymnasium.make_vec("libero_gym:libero/130-v0", **union)
     # 50 published states for each
     assert envs.metadata["init_states"] == dict.fromkeys(range(130), 50)
     envs.close()
     # Task 21 is of libero_goal, which has 50 for training beside them.
-    envs = gymnasium.make_vec("libero/130-v0", task=[21], split="all", **union)
+    envs = gymnasium.make_vec("libero_gym:libero/130-v0", task=[21], split="all", **union)
     assert envs.metadata["init_states"] == {21: 100}
     envs.close()
 

@@ -22,7 +22,7 @@ def test_only_a_wait_that_lasts_is_logged(caplog):
 
 FIRST_RESET = """
 import gymnasium
-gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", cameras=(), settle_steps=1).reset(seed=0)
+gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", cameras=(), settle_steps=1).reset(seed=0)
 """
 
 

@@ -6,6 +6,7 @@ steps so far.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from vla_trainer.types import Episode, EpisodeSpec, InitialState
+from vla_trainer.types import Episode, EpisodeSpec, InitialState, Rollout
 
 OBSERVATION = spaces.Box(-np.inf, np.inf, (2,), np.float64)
 ACTION = spaces.Box(-1, 1, (3,), np.float32)
@@ -117,3 +118,9 @@ class Stream:
 
 gymnasium.register("toy/Count-v0", entry_point=CountEnv, disable_env_checker=True, order_enforce=False)
 gymnasium.register("toy/CountVector-v0", vector_entry_point=CountVectorEnv)
+
+
+def grouped(rollout: Rollout, size: int) -> Rollout:
+    """Return the rollout with its episodes in groups of `size`, in the order of their numbers."""
+    episodes = {number: replace(episode, group=number // size) for number, episode in rollout.episodes.items()}
+    return replace(rollout, episodes=episodes)

@@ -19,7 +19,7 @@ from gymnasium import spaces
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import BackendError, CheckpointError, TrainingDivergedError
 from vla_trainer.policy.gaussian import GaussianPolicy

@@ -9,7 +9,7 @@ from typing import Any
 from vla_trainer import run
 from vla_trainer.config.load import parse_config
 from vla_trainer.config.schema import Config
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 from vla_trainer.types import Rollout
 
 LAYOUT = "cluster.component_placement={env: 0-1, rollout: 2, actor: 3}"
@@ -36,7 +36,7 @@ def in_the_middle(act: Callable[[], None], seconds: float = 0.15) -> None:
     threading.Timer(seconds, act).start()
 
 
-def env_spec(rollout: Rollout) -> list[float]:
+def what_happened(rollout: Rollout) -> list[float]:
     """What must not depend on who was killed."""
     found = [float(rollout.env_steps), float(rollout.mask.sum()), float(rollout.rewards.sum())]
     for number in sorted(rollout.episodes):
@@ -67,7 +67,7 @@ def train(
     def make(of: Config) -> Any:
         if made:
             mend()
-        backend = make_backend(of)
+        backend = make_trainer(of)
         made.append(backend)
         if hurt is not None and len(made) == 1:
             calls = {"collect": 0, "update": 0}

@@ -4,6 +4,7 @@ import json
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 
 
 def test_it_is_not_there_before_it_is_published(tmp_path: Path) -> None:
-    written = checkpoint.write(tmp_path / "checkpoints", 1, Linear(2, 3), {})
+    written = checkpoint.write(tmp_path / "checkpoints", 1, partial(checkpoint.write_policy, Linear(2, 3)), {})
     assert checkpoint.newest(tmp_path) is None
     assert written.publish() == checkpoint.newest(tmp_path)
     assert names(tmp_path / "checkpoints") == ["step_000001"]

@@ -13,7 +13,7 @@ import yaml
 from vla_trainer import checkpoint, resume, run
 from vla_trainer.config.load import load_config
 from vla_trainer.errors import CheckpointError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 QUIET = ["trainer.logger={console: {enable: false}, tensorboard: {enable: false}}", "video_cfg.save_video=false"]
 UNEVEN = ["rollout.horizon=7"]
@@ -28,7 +28,7 @@ def runs(toy_recipes: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         folder = tmp_path_factory.mktemp("runs") / algorithm
         more = UNEVEN if algorithm == "ppo" else []
         plan = run.plan_new(toy_recipes[algorithm], [*QUIET, *more, "trainer.iterations=2", f"output_dir={folder}"])
-        run.run_supervised(plan, make_backend, lambda _: None)
+        run.run_supervised(plan, make_trainer, lambda _: None)
         made[algorithm] = folder
     return made
 

@@ -14,7 +14,7 @@ from reach_toy import GRPO_RECIPE, ReachEnv, TokenPolicy
 
 from vla_trainer import checkpoint, run
 from vla_trainer.errors import ConfigError, TrainingDivergedError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 QUIET = [
     "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}",
@@ -29,7 +29,7 @@ BACK = [*COLLAPSE, "trainer.on_collapse=rollback", "trainer.rollback_lr_factor=0
 
 def go(plan: run.RunPlan) -> list[str]:
     said: list[str] = []
-    backend = make_backend(plan.config)
+    backend = make_trainer(plan.config)
     try:
         run.run_training(plan, backend, said.append)
     finally:

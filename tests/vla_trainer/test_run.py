@@ -9,7 +9,7 @@ import pytest
 
 from vla_trainer import run
 from vla_trainer.errors import BackendError, CheckpointError, PolicyError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 QUIET = [
     "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}",
@@ -27,7 +27,7 @@ def train(recipe: str, folder: Path, *overrides: str) -> list[dict[str, Any]]:
 
 def go(plan: run.RunPlan) -> list[str]:
     said: list[str] = []
-    backend = make_backend(plan.config)
+    backend = make_trainer(plan.config)
     try:
         run.run_training(plan, backend, said.append)
     finally:
@@ -229,7 +229,7 @@ def test_it_learns(algorithm: str, toy_recipes: dict[str, str], tmp_path: Path) 
 
 def test_components_that_are_not_there(toy_recipes: dict[str, str]) -> None:
     def make(*overrides: str) -> None:
-        make_backend(run.plan_new(toy_recipes["ppo"], list(overrides)).config)
+        make_trainer(run.plan_new(toy_recipes["ppo"], list(overrides)).config)
 
     with pytest.raises(BackendError, match='did you mean "local"'):
         make("cluster.backend=locla")

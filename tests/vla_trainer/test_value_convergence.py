@@ -15,7 +15,7 @@ import two_state_toy
 from vla_trainer import advantage, run
 from vla_trainer.advantage import batch
 from vla_trainer.policy import GaussianPolicy
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 
 def trained_values(folder: Path) -> tuple[float, float]:
@@ -23,7 +23,7 @@ def trained_values(folder: Path) -> tuple[float, float]:
     recipe = folder / "two_state.yaml"
     recipe.write_text(two_state_toy.RECIPE)
     plan = run.plan_new(str(recipe), [f"output_dir={folder / 'run'}"])
-    backend = make_backend(plan.config)
+    backend = make_trainer(plan.config)
     try:
         run.run_training(plan, backend, lambda _: None)
     finally:

@@ -14,10 +14,10 @@ import pytest
 from libero_build import build
 
 from libero_gym.assets import builtin
-from libero_gym.assets.builtin.sizes import vessels
 from libero_gym.tasks import SUITES, load_suite
 from libero_gym.tasks.init_files import read_states
 
+CATALOG = builtin.load_catalog()
 SUITE = "libero_spatial"
 TASKS = load_suite(SUITE).tasks
 FREE = {
@@ -70,7 +70,7 @@ def test_the_same_bytes_every_time(assets, tmp_path):
 
 def test_every_file_that_a_model_names_is_there(assets):
     models = list(assets.rglob("*.xml"))
-    assert len(models) == len(builtin.OBJECTS) + len(builtin.FIXTURES) + len(builtin.SCENES)
+    assert len(models) == len(CATALOG.objects) + len(CATALOG.fixtures) + len(CATALOG.scenes)
     for model in models:
         named = [element.get("file") for element in ET.parse(model).iter() if element.get("file")]
         assert named
@@ -93,8 +93,8 @@ def test_covers_every_object_of_the_five_suites():
             text = task.bddl_file.read_text()
             for section, found in named.items():
                 found |= set(re.findall(r"- (\w+)", re.search(rf"\({section}(.*?)\)", text, re.S)[1]))
-    assert named[":fixtures"] == {*builtin.FIXTURES, *tables}
-    assert named[":objects"] == set(builtin.OBJECTS)
+    assert named[":fixtures"] == {*CATALOG.fixtures, *tables}
+    assert named[":objects"] == set(CATALOG.objects)
 
 
 def test_heavy_packages_stay_out():
@@ -107,22 +107,22 @@ def test_heavy_packages_stay_out():
 
 
 def settle(model: mujoco.MjModel, state: np.ndarray, seconds: float = 1.0) -> tuple[mujoco.MjData, np.ndarray]:
-    """The scene after a while with the arm held still, and its qpos at the start."""
+    """Return the scene after a while with the arm held still, and its initial qpos."""
     data = mujoco.MjData(model)
     data.qpos[:], data.qvel[:] = state[1 : 1 + model.nq], state[1 + model.nq :]
-    start = data.qpos.copy()
+    initial = data.qpos.copy()
     arm = slice(0, 9)
     for _ in range(round(seconds / model.opt.timestep)):
         mujoco.mj_step1(model, data)
-        pull = 400 * (start[arm] - data.qpos[arm]) - 40 * data.qvel[arm]
+        pull = 400 * (initial[arm] - data.qpos[arm]) - 40 * data.qvel[arm]
         data.qfrc_applied[arm] = data.qfrc_bias[arm] + pull
         mujoco.mj_step2(model, data)
-    return data, start
+    return data, initial
 
 
 def bowl_height(task_name: str) -> tuple[float, float]:
     """Height of the first bowl's origin at rest, and the tolerance: its foot begins 1.6 mm above its origin."""
-    foot = vessels.AKITA_BLACK_BOWL.foot_bottom
+    foot = CATALOG.vessels["akita_black_bowl"].foot_bottom
     if "on_the_cookie_box" in task_name:
         return TABLE_TOP + 2 * 0.0094 - foot, 1e-3
     if "on_the_stove" in task_name:
@@ -143,11 +143,11 @@ def test_a_published_state_loads_and_settles(scenes, task):
     # task.bddl_file is .../bddl_files/SUITE/NAME.bddl
     states = read_states(task.bddl_file.parents[2] / "init_files" / SUITE / f"{task.name}.pruned_init")
     assert states.shape[1] == 1 + model.nq + model.nv
-    data, start = settle(model, states[0])
+    data, initial = settle(model, states[0])
     for name in FREE:
         joint = model.joint(f"{name}_joint0")
         position, velocity = joint.qposadr[0], joint.dofadr[0]
-        sideways = np.linalg.norm(data.qpos[position : position + 2] - start[position : position + 2])
+        sideways = np.linalg.norm(data.qpos[position : position + 2] - initial[position : position + 2])
         assert sideways < 0.02, name
         assert np.linalg.norm(data.qvel[velocity : velocity + 3]) < 5e-3, name
     expected, tolerance = bowl_height(task.name)
@@ -157,7 +157,7 @@ def test_a_published_state_loads_and_settles(scenes, task):
 
 
 def test_drawers_and_knob_move_freely(scene):
-    """Nothing touches while a joint of a fixture runs through its range."""
+    """Nothing collides while a joint of a fixture runs through its range."""
     data = mujoco.MjData(scene)
     joints = ("wooden_cabinet_1_top_level", "wooden_cabinet_1_middle_level", "wooden_cabinet_1_bottom_level")
     for name in (*joints, "flat_stove_1_button"):
@@ -265,7 +265,7 @@ def faces(model: mujoco.MjModel) -> int:
     return total
 
 
-def test_draws_a_fraction_of_the_faces(scene, official):
+def test_renders_a_fraction_of_the_faces(scene, official):
     # Two bowls of 28 slices x 13 profile steps x 2 have 1,456; nothing else has more.
     assert faces(scene) < 6000
     assert faces(scene) * 5 < faces(official)

@@ -158,9 +158,9 @@ def test_a_download_is_whole_recorded_and_then_used(hub, download, tmp_path):
     assert sorted(manifest.files) == hub.files
     assert not (folder / ".cache").exists()
 
-    told = json.loads(download("status", "--json").stdout)
-    assert (told["uses"], told["name"], told["damaged"]) == ("official", "official", [])
-    assert told["version"] == content_digest(hub.folder)[:12]
+    status = json.loads(download("status", "--json").stdout)
+    assert (status["uses"], status["name"], status["damaged"]) == ("official", "official", [])
+    assert status["version"] == content_digest(hub.folder)[:12]
     assert "whole" in download("verify", "official").stdout
     assert "already there" in download("download").stdout
 

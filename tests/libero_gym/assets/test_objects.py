@@ -1,4 +1,4 @@
-"""Each movable object of the built-in set against LIBERO's own, where those assets are here."""
+"""Movable objects of the built-in set against LIBERO's own, where those assets are here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from libero_gym.assets import builtin
 
+OBJECTS = builtin.load_catalog().objects
 FOLDERS = ("stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 CONTAINERS = ("basket", "wooden_tray")
 
@@ -22,7 +23,7 @@ def assets(tmp_path_factory) -> Path:
 
 
 def compile_object(assets: Path, name: str) -> mujoco.MjModel:
-    """The object alone, weighed as robosuite weighs it: what is seen has no mass."""
+    """Compile the object alone with the masses that robosuite gives it: visual geoms have none."""
     (file,) = (assets / folder / name / f"{name}.xml" for folder in FOLDERS if (assets / folder / name).is_dir())
     spec = mujoco.MjSpec.from_file(str(file))
     for geom in spec.geoms:
@@ -51,13 +52,13 @@ def bounds(model: mujoco.MjModel, group: int) -> np.ndarray:
     return np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
 
-@pytest.mark.parametrize("name", builtin.OBJECTS)
+@pytest.mark.parametrize("name", OBJECTS)
 def test_sizes_and_mass_are_the_official_ones(assets, official_assets, name):
     ours, theirs = compile_object(assets, name), compile_object(official_assets, name)
     for group in (0, 1):
-        mine, other = bounds(ours, group), bounds(theirs, group)
-        allowed = np.maximum(0.003, 0.05 * (other[1] - other[0]))
-        assert (np.abs(mine - other) <= allowed).all(), (group, 1e3 * (mine - other))
+        our_bounds, their_bounds = bounds(ours, group), bounds(theirs, group)
+        allowed = np.maximum(0.003, 0.05 * (their_bounds[1] - their_bounds[0]))
+        assert (np.abs(our_bounds - their_bounds) <= allowed).all(), (group, 1e3 * (our_bounds - their_bounds))
     assert ours.body_mass.sum() == pytest.approx(theirs.body_mass.sum(), rel=0.1)
     centres = [
         (model.body_mass @ (model.body_ipos + model.body_pos)) / model.body_mass.sum() for model in (ours, theirs)
@@ -66,8 +67,8 @@ def test_sizes_and_mass_are_the_official_ones(assets, official_assets, name):
     assert sorted(ours.body("object").inertia) == pytest.approx(sorted(theirs.body_inertia.max(axis=0)), rel=0.1)
 
 
-@pytest.mark.parametrize("name", builtin.OBJECTS)
-def test_an_object_is_cheap_to_draw_and_to_touch(assets, name):
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_is_cheap_to_render_and_to_collide_with(assets, name):
     model = compile_object(assets, name)
     assert model.mesh_facenum.sum() <= 1200
     assert np.count_nonzero(model.geom_group == 0) <= 40
@@ -76,9 +77,9 @@ def test_an_object_is_cheap_to_draw_and_to_touch(assets, name):
     assert model.body_mass.sum() > 0.002
 
 
-@pytest.mark.parametrize("name", [name for name in builtin.OBJECTS if name not in CONTAINERS])
+@pytest.mark.parametrize("name", [name for name in OBJECTS if name not in CONTAINERS])
 def test_faces_look_outwards(assets, name):
-    """The volume inside a mesh whose faces all look outwards is positive: a picture would show holes otherwise."""
+    """The volume inside a mesh whose faces all look outwards is positive: images would show holes otherwise."""
     model = compile_object(assets, name)
     corners = model.mesh_vert[model.mesh_face].astype(float)
     volume = np.einsum("fi,fi->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6

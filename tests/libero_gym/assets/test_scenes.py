@@ -37,11 +37,11 @@ def assets(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    """Task name -> scene: names are unique over the suites. Two processes at a time build a quarter of them each."""
+    """Task name -> scene: names are unique over the suites. Two processes at a time build a quarter of them."""
     folder = tmp_path_factory.mktemp("scenes")
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(build, assets, folder / str(part), ALL[part::4]) for part in range(4)]
-        return {name: scene for job in jobs for name, scene in job.result().items()}
+        builds = [pool.submit(build, assets, folder / str(part), ALL[part::4]) for part in range(4)]
+        return {name: scene for result in builds for name, scene in result.result().items()}
 
 
 @pytest.fixture(scope="module")
@@ -59,31 +59,31 @@ def test_every_task_builds_and_every_published_state_fits(scenes):
 
 @pytest.mark.slow
 def test_nothing_flies_off_in_any_task(scenes):
-    """The first published state of each task, half a second with the arm held still.
+    """The first published state of every task, half a second with the arm held still.
 
-    Some objects of libero_object start inside the floor and pop up, as they do with LIBERO's own shapes.
+    Some objects of libero_object lie at first inside the floor and pop up, as they do with LIBERO's own shapes.
     """
     for task in ALL:
         model, state = scenes[task.name], published_states(task)[0][0]
         data = mujoco.MjData(model)
         data.qpos[:], data.qvel[:] = state[1 : 1 + model.nq], state[1 + model.nq :]
-        start = data.qpos.copy()
+        initial = data.qpos.copy()
         for _ in range(250):
             mujoco.mj_step1(model, data)
-            data.qfrc_applied[:9] = data.qfrc_bias[:9] + 400 * (start[:9] - data.qpos[:9]) - 40 * data.qvel[:9]
+            data.qfrc_applied[:9] = data.qfrc_bias[:9] + 400 * (initial[:9] - data.qpos[:9]) - 40 * data.qvel[:9]
             mujoco.mj_step2(model, data)
         assert not data.warning.number.any(), task.name
         for joint in np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE):
             address = model.jnt_qposadr[joint]
-            way = data.qpos[address : address + 2] - start[address : address + 2]
-            assert np.linalg.norm(way) < 0.1, (task.name, model.joint(joint).name)
-            assert data.qpos[address + 2] < start[address + 2] + 0.05, (task.name, model.joint(joint).name)
+            moved = data.qpos[address : address + 2] - initial[address : address + 2]
+            assert np.linalg.norm(moved) < 0.1, (task.name, model.joint(joint).name)
+            assert data.qpos[address + 2] < initial[address + 2] + 0.05, (task.name, model.joint(joint).name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", COMPARED)
-def test_names_joints_and_sites_are_the_official_ones(scenes, official, what):
-    ours, theirs = scenes[COMPARED[what].name], official[COMPARED[what].name]
+@pytest.mark.parametrize("fixture", COMPARED)
+def test_names_joints_and_sites_are_the_official_ones(scenes, official, fixture):
+    ours, theirs = scenes[COMPARED[fixture].name], official[COMPARED[fixture].name]
     for kind, count in (("joint", "njnt"), ("site", "nsite"), ("camera", "ncam"), ("light", "nlight")):
         names = [{getattr(m, kind)(i).name for i in range(getattr(m, count))} for m in (ours, theirs)]
         assert names[0] == names[1], kind
@@ -100,17 +100,17 @@ def test_names_joints_and_sites_are_the_official_ones(scenes, official, what):
         name = theirs.site(i).name
         np.testing.assert_allclose(ours.site(name).size, theirs.site(name).size, atol=2e-3, err_msg=name)
         # Fixtures stand where the same seed puts them.
-        places = [data.site(name).xpos for data in datas]
-        np.testing.assert_allclose(*places, atol=2e-3, err_msg=name)
-        turns = [data.site(name).xmat for data in datas]
-        np.testing.assert_allclose(*turns, atol=2e-2, err_msg=name)
+        positions = [data.site(name).xpos for data in datas]
+        np.testing.assert_allclose(*positions, atol=2e-3, err_msg=name)
+        rotations = [data.site(name).xmat for data in datas]
+        np.testing.assert_allclose(*rotations, atol=2e-2, err_msg=name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["microwave", "white cabinet and wine rack"])
-def test_doors_and_drawers_move_freely(scenes, what):
+@pytest.mark.parametrize("fixture", ["microwave", "white cabinet and wine rack"])
+def test_doors_and_drawers_move_freely(scenes, fixture):
     """Nothing but a fixture's own door seal touches while a joint runs through its range."""
-    model = scenes[COMPARED[what].name]
+    model = scenes[COMPARED[fixture].name]
     data = mujoco.MjData(model)
     for i in np.flatnonzero(model.jnt_type != mujoco.mjtJoint.mjJNT_FREE):
         if model.joint(i).name.startswith(("robot", "gripper")):

@@ -13,6 +13,11 @@ COMMANDS = [
     ("tasks",),
     ("tasks", "list"),
     ("tasks", "show"),
+    ("demos",),
+    ("demos", "replay"),
+    ("demos", "info"),
+    ("demos", "export"),
+    ("demos", "import"),
     ("assets", "status"),
     ("assets", "download"),
     ("assets", "use"),
@@ -21,13 +26,13 @@ COMMANDS = [
 ]
 
 SLOW = {"mujoco", "numba", "scipy", "torch", "robosuite", "minari", "h5py"}
-"""What takes long to import, and no help needs."""
+"""Packages that take long to import, and that no help needs."""
 
 
 def test_the_command_lists_its_commands(run):
     done = run("--help")
     assert done.returncode == 0
-    for name in ("bundle", "doctor", "snapshot", "play", "tasks", "assets"):
+    for name in ("bundle", "demos", "doctor", "snapshot", "play", "tasks", "assets"):
         assert f" {name} " in done.stdout
 
 
@@ -40,7 +45,7 @@ def test_versions(run):
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_help_of_each_has_an_example_and_comes_at_once(words, run):
+def test_every_help_has_an_example_and_comes_at_once(words, run):
     done = run(*words, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
     assert f"libero-gym {' '.join(words)}" in done.stdout.split("Example")[1]

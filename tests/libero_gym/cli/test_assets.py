@@ -45,10 +45,10 @@ def test_status_generate_verify_and_damage(run, cache):
     broken = run("assets", "verify", LIBERO_GYM_CACHE=cache)
     assert broken.returncode == 1
     assert f"{mesh.name}: has other bytes than the manifest says" in broken.stderr
-    assert "1 damaged; mend it: libero-gym assets generate --force" in broken.stdout
-    code, told = status(run, LIBERO_GYM_CACHE=cache)
+    assert "1 damaged; fix it: libero-gym assets generate --force" in broken.stdout
+    code, damaged = status(run, LIBERO_GYM_CACHE=cache)
     assert code == 1
-    assert len(told["damaged"]) == 1
+    assert len(damaged["damaged"]) == 1
     assert run("assets", "generate", "--force", LIBERO_GYM_CACHE=cache).returncode == 0
     assert status(run, LIBERO_GYM_CACHE=cache)[0] == 0
 
@@ -88,11 +88,11 @@ def test_use_is_remembered_and_comes_after_the_variable(run, cache, tmp_path, bu
     mine = tmp_path / "mine"
     shutil.copytree(builtin, mine)
     (mine / "scenes" / "note.xml").write_text("<mujoco/>")
-    said = run("assets", "use", mine, LIBERO_GYM_CACHE=cache)
-    assert said.returncode == 0
-    assert f'assets="auto" now means {mine} (folder-' in said.stdout
-    _, told = status(run, LIBERO_GYM_CACHE=cache)
-    assert (told["uses"], told["because"]) == (str(mine), f"`libero-gym assets use {mine}`")
+    used = run("assets", "use", mine, LIBERO_GYM_CACHE=cache)
+    assert used.returncode == 0
+    assert f'assets="auto" now means {mine} (folder-' in used.stdout
+    _, chosen = status(run, LIBERO_GYM_CACHE=cache)
+    assert (chosen["uses"], chosen["because"]) == (str(mine), f"`libero-gym assets use {mine}`")
     _, other = status(run, LIBERO_GYM_CACHE=cache, LIBERO_GYM_ASSETS=str(builtin))
     assert other["uses"] == str(builtin)
     assert "comes first" in run("assets", "use", "builtin", LIBERO_GYM_CACHE=cache, LIBERO_GYM_ASSETS="x").stderr
@@ -114,10 +114,10 @@ def test_an_environment_uses_what_is_remembered(cache, tmp_path, builtin, monkey
     shutil.copytree(builtin, mine)
     monkeypatch.setenv("LIBERO_GYM_CACHE", cache)
     remember(str(mine))
-    env = gymnasium.make("libero/Spatial-v0", task=0, cameras=())
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=())
     assert env.metadata["assets"].startswith("folder-")
     forget()
-    assert gymnasium.make("libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
+    assert gymnasium.make("libero_gym:libero/Spatial-v0", task=0, cameras=()).metadata["assets"].startswith("builtin-")
 
 
 @pytest.mark.parametrize(

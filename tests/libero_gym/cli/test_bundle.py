@@ -28,7 +28,7 @@ def test_bundle_writes_what_gymnasium_then_runs(run, tmp_path):
     assert f"written: {out}" in done.stdout.replace("\n", "")
     assert "2/2" in done.stderr  # the progress bar
 
-    env = gymnasium.make("libero/Spatial-v0", task=4, assets=out, image_size=32, settle_steps=0)
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=4, assets=out, image_size=32, settle_steps=0)
     assert env.reset(seed=0)[1]["assets"] == BUILTIN
     env.close()
 

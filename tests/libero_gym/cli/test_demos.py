@@ -68,10 +68,10 @@ def test_replay(run, root):
     done = run("demos", "replay", root / "libero" / "drawer-v0", "--assets", "builtin", "--json")
     tree = json.loads(done.stdout)
     assert tree["ok"]
-    assert [one["difference"] for one in tree["episodes"]] == [0.0, 0.0]
+    assert [episode["difference"] for episode in tree["episodes"]] == [0.0, 0.0]
 
 
-def test_replay_says_what_no_longer_succeeds(run, root, tmp_path):
+def test_replay_names_what_no_longer_succeeds(run, root, tmp_path):
     import shutil
 
     import h5py
@@ -105,7 +105,7 @@ def test_too_few_is_exit_code_1(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--suite", "spatial"], "OptionError: what is to be recorded, and where? Name --suite and --out"),
+        (["--suite", "spatial"], "OptionError: --suite and --out are required to record"),
         (["--suite", "spatail", "--out", "./x"], "SuiteError: unknown suite 'spatail' (did you mean"),
         (["--suite", "spatial", "--out", "x"], "DatasetError: 'x' is no name of a dataset; allowed: a Minari id with"),
         (["--suite", "spatial", "--out", "./x", "--split", "test"], "SplitError: unknown split 'test'"),

@@ -16,16 +16,18 @@ from libero_gym.assets.manifest import MANIFEST
 
 @pytest.fixture(scope="module")
 def examine(run):
-    """Run it and give its exit code, and its findings by check."""
+    """Run it and give its exit code, and its results by check."""
 
     def examined(**variables):
         done = run("doctor", "--json", **variables)
         assert "Traceback" not in done.stderr
         tree = json.loads(done.stdout)
+        assert tree["findings"] == tree["checks"]  # the old name
         assert tree["ok"] is (done.returncode == 0)
-        failed = [finding for finding in tree["findings"] if finding["status"] == "failed"]
-        assert all(finding["mend"] for finding in failed)
-        return done.returncode, {finding["check"]: finding for finding in tree["findings"]}
+        failed = [result for result in tree["checks"] if result["status"] == "failed"]
+        assert all(result["fix"] for result in failed)
+        assert all(result["mend"] == result["fix"] for result in tree["checks"])  # the old name
+        return done.returncode, {result["check"]: result for result in tree["checks"]}
 
     return examined
 
@@ -48,7 +50,7 @@ def test_here_all_is_well(run):
 def test_five_tasks_of_libero_s_own_assets_settle_and_look_as_recorded(examine, official_assets):
     code, found = examine(LIBERO_GYM_ASSETS=str(official_assets))
     assert code == 0
-    assert found["settling"]["status"] == found["pictures"]["status"] == "ok"
+    assert found["settling"]["status"] == found["images"]["status"] == "ok"
     for suite in ("spatial", "object", "goal", "10", "90"):
         assert f"libero_{suite} 0" in found["settling"]["found"]
 
@@ -60,12 +62,12 @@ def test_no_opengl_library(examine, tmp_path):
     code, found = examine(LD_LIBRARY_PATH=str(tmp_path))
     assert code == 1
     for backend, package in (("egl", "libegl1"), ("osmesa", "libosmesa6")):
-        finding = found[f"opengl {backend}"]
-        assert finding["status"] == "failed"
-        assert "its library is not there or cannot be loaded" in finding["found"]
-        assert f"apt-get install {package}" in finding["mend"]
+        result = found[f"opengl {backend}"]
+        assert result["status"] == "failed"
+        assert "its library is not there or cannot be loaded" in result["found"]
+        assert f"apt-get install {package}" in result["fix"]
     assert found["settling"]["status"] == "ok"  # physics needs none
-    assert found["pictures"]["status"] == "skipped"
+    assert found["images"]["status"] == "skipped"
 
 
 def test_the_library_that_mujoco_gl_asks_for_is_missing(examine, tmp_path):
@@ -76,7 +78,7 @@ def test_the_library_that_mujoco_gl_asks_for_is_missing(examine, tmp_path):
         pytest.skip("this machine has no EGL that is to be found beside the missing OSMesa")
     assert code == 1
     assert found["mujoco"]["status"] == "ok"  # its import fails with this variable, which is no fault of its own
-    assert found["opengl osmesa"]["mend"].startswith("unset MUJOCO_GL, which asks for osmesa; or ")
+    assert found["opengl osmesa"]["fix"].startswith("unset MUJOCO_GL, which asks for osmesa; or ")
     code, found = examine(LD_LIBRARY_PATH=str(tmp_path), MUJOCO_GL=None)
     assert code == 0
     assert found["opengl osmesa"]["status"] == "note"
@@ -89,8 +91,8 @@ def test_another_mujoco(examine, tmp_path):
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mujoco\nVersion: 3.4.0\n")
     code, found = examine(PYTHONPATH=str(tmp_path))
     assert code == 1
-    assert found["mujoco"]["found"].startswith("3.4.0; allowed: >=3.3.0,<3.3.3, because 3.3.3 draws the floor darker")
-    assert found["mujoco"]["mend"] == 'pip install "mujoco>=3.3.0,<3.3.3"'
+    assert found["mujoco"]["found"].startswith("3.4.0; allowed: >=3.3.0,<3.3.3, because 3.3.3 renders the floor darker")
+    assert found["mujoco"]["fix"] == 'pip install "mujoco>=3.3.0,<3.3.3"'
     assert found["settling"]["status"] == "skipped"
 
 
@@ -124,11 +126,11 @@ def test_a_truncated_asset_file(examine, tmp_path, builtin, with_manifest):
     shutil.copytree(builtin, copy)
     if not with_manifest:
         (copy / MANIFEST).unlink()
-    picture = sorted(copy.rglob("*.png"))[0]
-    picture.write_bytes(picture.read_bytes()[:500])
+    image = sorted(copy.rglob("*.png"))[0]
+    image.write_bytes(image.read_bytes()[:500])
     code, found = examine(LIBERO_GYM_ASSETS=str(copy))
     assert code == 1
-    assert picture.relative_to(copy).as_posix() in found["assets"]["found"]
+    assert image.relative_to(copy).as_posix() in found["assets"]["found"]
     assert found["settling"]["status"] == "skipped"
 
 
@@ -136,9 +138,11 @@ def test_a_folder_of_another_layout(examine, tmp_path):
     (tmp_path / "scenes").mkdir()
     code, found = examine(LIBERO_GYM_ASSETS=str(tmp_path))
     assert code == 1
-    said = found["assets"]["found"]
-    assert said.startswith(f"LIBERO_GYM_ASSETS={str(tmp_path)!r} is not laid out as LIBERO's assets: it lacks articul")
-    assert "unset LIBERO_GYM_ASSETS" in found["assets"]["mend"]
+    problem = found["assets"]["found"]
+    assert problem.startswith(
+        f"LIBERO_GYM_ASSETS={str(tmp_path)!r} is not laid out as LIBERO's assets: it lacks articul"
+    )
+    assert "unset LIBERO_GYM_ASSETS" in found["assets"]["fix"]
 
 
 def test_a_remembered_folder_that_is_gone(run, examine, tmp_path, builtin):
@@ -148,7 +152,7 @@ def test_a_remembered_folder_that_is_gone(run, examine, tmp_path, builtin):
     shutil.rmtree(tmp_path / "assets")
     code, found = examine(LIBERO_GYM_CACHE=cache)
     assert code == 1
-    assert "libero-gym assets use --reset" in found["assets"]["mend"]
+    assert "libero-gym assets use --reset" in found["assets"]["fix"]
 
 
 def test_a_cache_that_cannot_be_written(examine, tmp_path):
@@ -157,7 +161,7 @@ def test_a_cache_that_cannot_be_written(examine, tmp_path):
     code, found = examine(LIBERO_GYM_CACHE=str(tmp_path / "file"))
     assert code == 1
     assert found["cache"]["found"] == f"{tmp_path / 'file'} is a file, not a folder"
-    assert "set LIBERO_GYM_CACHE" in found["cache"]["mend"]
+    assert "set LIBERO_GYM_CACHE" in found["cache"]["fix"]
     if sys.platform == "linux":
         code, found = examine(LIBERO_GYM_CACHE="/proc/cache")
         assert code == 1

@@ -33,13 +33,13 @@ def episode(tmp_path_factory):
     return path
 
 
-def test_a_film_of_an_episode(run, episode, tmp_path):
-    out = tmp_path / "new" / "film.mp4"
+def test_a_video_of_an_episode(run, episode, tmp_path):
+    out = tmp_path / "new" / "video.mp4"
     done = run("play", episode, "--assets", "builtin", "--size", 64, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "12 steps, no success, exactly as recorded" in done.stdout
     frames = iio.imread(out)
-    assert frames.shape == (13, 64, 128, 3)  # the start and one a step; two cameras side by side
+    assert frames.shape == (13, 64, 128, 3)  # the initial state and a frame a step; two cameras side by side
     assert frames.std() > 10
     assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1
 
@@ -54,8 +54,8 @@ def test_without_a_display_it_says_what_to_do(run, episode):
 
 
 def test_a_number_of_the_union_is_driven_and_recorded_as_the_task_of_its_suite(monkeypatch, tmp_path):
-    def drive(env, keyboard, start, recorder, say):
-        _, info = env.reset(seed=start["seed"], options={"init_state": start["init_state"]})
+    def drive(env, keyboard, recorder, report, *, seed, init_state):
+        _, info = env.reset(seed=seed, options={"init_state": init_state})
         recorder.begin(info)
         action = keyboard.action()
         recorder.add(action, env.step(action)[4])
@@ -77,7 +77,7 @@ def test_a_display_that_is_not_there_does_not_hang(run, episode):
 
 
 def test_another_asset_set_is_refused(run, episode, official_assets, tmp_path):
-    done = run("play", episode, "--assets", official_assets, "--out", tmp_path / "film.mp4")
+    done = run("play", episode, "--assets", official_assets, "--out", tmp_path / "video.mp4")
     assert done.returncode == 2
     assert done.stderr.startswith("RecordingError: it was recorded on the asset set 'builtin-")
 
@@ -85,7 +85,7 @@ def test_another_asset_set_is_refused(run, episode, official_assets, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "OptionError: what is to be played? Name --suite and --task, or a recorded EPISODE"),
+        ([], "OptionError: name a task to drive with --suite and --task, or a recorded EPISODE"),
         (["no.npz"], "RecordingError: no.npz does not exist"),
         (["no.npz", "--task", "1"], "OptionError: --task with a recorded episode"),
         (["--suite", "spatial", "--task", "1", "--out", "x.mp4"], "OptionError: --out without EPISODE"),
@@ -107,17 +107,17 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(arguments, message, run):
         (["--out", "x.mp4", "--size", "65"], "OptionError: --size 65; allowed: an even number"),
     ],
 )
-def test_a_film_that_cannot_be_made(arguments, message, run, episode):
+def test_a_video_that_cannot_be_made(arguments, message, run, episode):
     done = run("play", episode, *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith(message)
 
 
-def test_without_the_library_for_films_it_names_the_extra(run, episode, tmp_path):
+def test_without_the_library_for_videos_it_names_the_extra(run, episode, tmp_path):
     (tmp_path / "moviepy.py").write_text("raise ImportError('not here')")
-    done = run("play", episode, "--out", tmp_path / "film.mp4", PYTHONPATH=str(tmp_path))
+    done = run("play", episode, "--out", tmp_path / "video.mp4", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr == 'LiberoGymError: films need moviepy: pip install "libero-gym[video]"\n'
+    assert done.stderr == 'LiberoGymError: videos need moviepy: pip install "libero-gym[video]"\n'
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def press_in_window(display, command, keys):
     """Start a command, wait for its window, press keys in it, the last of which closes it; what it printed."""
     environment = {**os.environ, "DISPLAY": display}
 
-    def tell(*words):
+    def xdotool(*words):
         done = subprocess.run(["xdotool", *words], env=environment, capture_output=True, text=True, check=False)
         return done.stdout.split()
 
@@ -146,13 +146,13 @@ def press_in_window(display, command, keys):
     )
     try:
         deadline = time.monotonic() + 90
-        while not (windows := tell("search", "--onlyvisible", "--class", ".")):
+        while not (windows := xdotool("search", "--onlyvisible", "--class", ".")):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "no window"
             time.sleep(0.5)
         time.sleep(3)  # it listens a little later than it shows
         for key in keys:
-            tell("key", "--window", windows[-1], key)
+            xdotool("key", "--window", windows[-1], key)
             time.sleep(0.3)
         output = process.communicate(timeout=60)[0]
     finally:

@@ -16,7 +16,7 @@ def test_a_sheet_shows_what_the_environment_shows(run, tmp_path):
     assert f"written: {out} (2 tasks of builtin-" in done.stdout
     sheet = np.asarray(Image.open(out))
     env = gymnasium.make(
-        "libero/Spatial-v0",
+        "libero_gym:libero/Spatial-v0",
         task=1,
         assets="builtin",
         image_size=64,
@@ -34,8 +34,8 @@ def test_jpeg_is_smaller(run, tmp_path):
     for name in ("a.png", "a.jpg"):
         arguments = ("--suite", "spatial", "--task", 1, "--assets", "builtin", "--out", tmp_path / name)
         assert run("snapshot", *arguments).returncode == 0
-        with Image.open(tmp_path / name) as picture:
-            picture.load()
+        with Image.open(tmp_path / name) as image:
+            image.load()
         sizes.append((tmp_path / name).stat().st_size)
     assert sizes[1] < sizes[0] / 2
 

@@ -56,8 +56,8 @@ def test_show_a_task_whichever_way_it_is_named(run):
         "flat_stove_1 is turned on",
         "50 published (split eval), 50 others (split train)",
         "300 control steps, 15 s",
-        'gymnasium.make("libero/Goal-v0", task=7)',
-        'gymnasium.make("libero/130-v0", task=27)',  # after ten of libero_spatial and ten of libero_object
+        'gymnasium.make("libero_gym:libero/Goal-v0", task=7)',
+        'gymnasium.make("libero_gym:libero/130-v0", task=27)',  # after ten of libero_spatial and ten of libero_object
     ):
         assert part in done.stdout
     assert run("tasks", "show", "turn_on_the_stove").stdout == done.stdout
@@ -73,6 +73,8 @@ def test_show_as_json_counts_as_libero_does(run):
     # libero_spatial's files hold 100 states, 50 of them the published ones.
     assert shown["init_states"] == {"eval": 50, "train": 50}
     assert shown["max_episode_steps"] == 220
+    assert "plate_1 is on main_table_plate_region" in shown["initial_predicates"]
+    assert shown["start"] == shown["initial_predicates"]  # the old name
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ sys.path.insert(0, str(FOLDER))  # worker processes inherit it, and import `scri
 
 
 @pytest.fixture(scope="session")
-def plan():
-    from libero_gym.demos.plan import Plan
+def schedule():
+    from libero_gym.demos.schedule import DemoSchedule
 
-    return Plan("90", tasks=(0,), per_task=3, image_size=32, assets="builtin", expert="scripted_actions:Pusher")
+    return DemoSchedule("90", tasks=(0,), per_task=3, image_size=32, assets="builtin", expert="scripted_actions:Pusher")
 
 
 @pytest.fixture(scope="session")
 def record_into():
-    """Record a plan, with changes, into a folder; the dataset and the reports."""
+    """Return a function that records a changed schedule into a folder and returns the dataset and the reports."""
     from libero_gym.demos.location import locate
     from libero_gym.demos.record import open_or_create, record
 
-    def run(plan, folder, workers=1, **changes):
-        changed = replace(plan, **changes)
+    def run(schedule, folder, workers=1, **changes):
+        changed = replace(schedule, **changes)
         dataset = open_or_create(changed, locate(str(folder)))
         return dataset, record(changed, dataset, workers)
 
@@ -35,15 +35,15 @@ def record_into():
 
 
 @pytest.fixture(scope="session")
-def recorded(plan, record_into, tmp_path_factory):
-    """Not to be changed."""
-    dataset, _ = record_into(plan, tmp_path_factory.mktemp("recorded") / "pushed-v0")
+def recorded(schedule, record_into, tmp_path_factory):
+    """Return a dataset that no test may change."""
+    dataset, _ = record_into(schedule, tmp_path_factory.mktemp("recorded") / "pushed-v0")
     return dataset
 
 
 @pytest.fixture
 def copied(recorded, tmp_path):
-    """The location of a copy to damage."""
+    """Return the location of a copy that a test may damage."""
     from libero_gym.demos.location import locate
 
     shutil.copytree(recorded.location.folder, tmp_path / "pushed-v0")

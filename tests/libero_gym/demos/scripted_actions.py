@@ -8,7 +8,7 @@ import numpy as np
 from libero_gym.errors import LiberoGymError
 
 METRES = 0.05
-"""What an action of 1 moves the hand by."""
+"""Displacement of an action of 1."""
 
 
 class Pusher:
@@ -16,20 +16,29 @@ class Pusher:
 
     def __init__(self, world, rng):
         self.world, self.rng, self.notes = world, rng, []
-        self.meant = None
+        self.intended = None
         # Where the drawer is pushed differs a little, so that each demonstration has its own actions.
-        self.aside = rng.uniform(-0.02, 0.02)
+        self.offset = rng.uniform(-0.02, 0.02)
 
     def actions(self):
         world = self.world
         site = next(e.site for e in world.scene.table.entities if e.name == "wooden_cabinet_1_top_region")
         x, y, z = world.data.site_xpos[site].copy()
-        for target, steps in (((x + self.aside, y + 0.2, z + 0.05), 25), ((x + self.aside, y - 0.2, z + 0.02), 60)):
+        for target, steps in (((x + self.offset, y + 0.2, z + 0.05), 25), ((x + self.offset, y - 0.2, z + 0.02), 60)):
             for _ in range(steps):
                 move = np.clip((np.array(target) - world.eef_position()) / METRES, -0.6, 0.6)
-                self.meant = np.array([*move, 0, 0, 0, 1.0])
-                yield self.meant + np.eye(7)[0] * self.rng.normal(0.0, 0.05)
+                self.intended = np.array([*move, 0, 0, 0, 1.0])
+                yield self.intended + np.eye(7)[0] * self.rng.normal(0.0, 0.05)
         self.notes.append("it did not close")
+
+
+class OldPusher(Pusher):
+    """Has its intended actions under the name that they had before."""
+
+    def actions(self):
+        for action in super().actions():
+            self.meant, self.intended = self.intended, None
+            yield action
 
 
 class Fickle(Pusher):

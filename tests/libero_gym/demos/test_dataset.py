@@ -24,7 +24,7 @@ def test_minari_reads_what_was_executed(recorded):
         steps = len(episode)
         assert episode.observations["image"].shape == (steps + 1, 32, 32, 3)
         assert set(episode.observations["instruction"]) == {"close the top drawer of the cabinet"}
-        assert all(dataset.observation_space.contains(one) for one in steps_of(episode))
+        assert all(dataset.observation_space.contains(observation) for observation in steps_of(episode))
         assert episode.actions.shape == (steps, 7)
         assert all(dataset.action_space.contains(action) for action in episode.actions)
         assert episode.rewards.tolist() == [0.0] * (steps - 1) + [1.0]
@@ -49,7 +49,7 @@ def test_an_episode_says_how_it_came_about(recorded):
         assert json.loads(metadata["fixtures"]) == ["wooden_cabinet_1_main"]
 
 
-def test_the_recovered_environment_repeats_it_pictures_and_all(recorded):
+def test_the_recovered_environment_repeats_it_with_all_images(recorded):
     dataset = minari.MinariDataset(recorded.location.data)
     episode, metadata = dataset[1], next(iter(dataset.storage.get_episode_metadata([1])))
     env = dataset.recover_environment()
@@ -82,7 +82,7 @@ def test_a_dataset_whose_observations_are_of_another_moment_is_read_and_not_adde
     change(path, libero_gym=header)
     opened = DemoDataset.open(copied)
     assert len(opened.records) == 3
-    with pytest.raises(DatasetError, match="has observed 'after the control step', asked for is \"as LIBERO's step"):
+    with pytest.raises(DatasetError, match="has observed 'after the control step', requested is \"as LIBERO's step"):
         opened.check_header(recorded.header)
 
 
@@ -112,7 +112,7 @@ def test_a_cut_and_a_missing_episode(copied):
 
 def test_changed_bits_are_read_or_refused_by_name(copied):
     """HDF5 checks little of what it reads and raises half a dozen classes; none of them reaches the caller."""
-    draw = random.Random(0)
+    rng = random.Random(0)
     named = 0
     paths = [copied.data / "main_data.hdf5", copied.data / "episodes" / "task_000_attempt_0001.hdf5"]
     for path in paths:
@@ -120,7 +120,7 @@ def test_changed_bits_are_read_or_refused_by_name(copied):
         for _ in range(40):
             changed = bytearray(original)
             for _ in range(3):
-                changed[draw.randrange(len(original))] ^= 1 << draw.randrange(8)
+                changed[rng.randrange(len(original))] ^= 1 << rng.randrange(8)
             path.write_bytes(bytes(changed))
             try:
                 dataset = DemoDataset.open(copied)
@@ -176,5 +176,5 @@ def test_no_dataset(tmp_path):
 
 def test_one_writer_at_a_time(copied):
     first, second = DemoDataset.open(copied), DemoDataset.open(copied)
-    with first.held(), pytest.raises(DatasetError, match="another process is recording into pushed-v0"), second.held():
+    with first.lock(), pytest.raises(DatasetError, match="another process is recording into pushed-v0"), second.lock():
         pass

@@ -21,13 +21,13 @@ NAME = "KITCHEN_SCENE10_close_the_top_drawer_of_the_cabinet"
 
 @pytest.fixture(scope="module")
 def exported(recorded, tmp_path_factory):
-    """Not to be changed."""
+    """Return a file that no test may change."""
     return export_files(recorded, tmp_path_factory.mktemp("hdf5") / "libero_90")[0]
 
 
 @pytest.fixture
 def path(exported, tmp_path):
-    """A copy to change."""
+    """Return a copy that a test may change."""
     (tmp_path / "libero_90").mkdir()
     return shutil.copy(exported, tmp_path / "libero_90" / exported.name)
 
@@ -69,7 +69,7 @@ def test_the_layout_is_libero_s(recorded, exported):
         np.testing.assert_array_equal(demo["states"], episode.sim_states[:-1])
         assert demo["dones"][()].tolist() == demo["rewards"][()].tolist() == [0] * (steps - 1) + [1]
         assert demo["robot_states"].shape == (steps, 9)
-        # rot180 is raw[::-1, ::-1], raw being what OpenGL draws.
+        # rot180 is raw[::-1, ::-1], raw being what OpenGL renders.
         np.testing.assert_array_equal(demo["obs/agentview_rgb"][4], episode.observations["image"][4, ::-1, ::-1])
 
 
@@ -87,7 +87,7 @@ def test_ours_come_back_whole(orientation, recorded, exported, tmp_path):
     dataset = read(exported.parent, tmp_path, orientation=orientation)
     for record in recorded.records:
         before, after = recorded.episode(record.id), dataset.episode(record.id)
-        for name in ("actions", "meant_actions", "rewards", "terminations", "truncations", "sim_states"):
+        for name in ("actions", "intended_actions", "rewards", "terminations", "truncations", "sim_states"):
             np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
         np.testing.assert_array_equal(before.observations["state"], after.observations["state"])
         raw = orient(before.observations["wrist_image"], "rot180")
@@ -95,12 +95,21 @@ def test_ours_come_back_whole(orientation, recorded, exported, tmp_path):
         for key in set(before.attributes) - {"file"}:
             np.testing.assert_array_equal(before.attributes[key], after.attributes[key])
     assert dataset.header.assets == recorded.header.assets
-    assert [one.difference for one in replay(dataset, "builtin", 1)] == [0.0] * 3
+    assert [result.difference for result in replay(dataset, "builtin", 1)] == [0.0] * 3
     assert sorted(entry.name for entry in dataset.location.folder.iterdir()) == ["data", "dataset_statistics.json"]
 
 
+def test_the_old_name_of_intended_actions_is_read_with_a_warning(recorded, path, tmp_path):
+    with h5py.File(path, "a") as file:
+        for demo in file["data"].values():
+            demo.move("intended_actions", "meant_actions")
+    with pytest.warns(FutureWarning, match="meant_actions is now called intended_actions"):
+        dataset = read(path, tmp_path)
+    np.testing.assert_array_equal(dataset.episode(1).intended_actions, recorded.episode(1).intended_actions)
+
+
 def as_published(path):
-    """What LIBERO's own files have and have not: each observation is the one after the action of its number."""
+    """What LIBERO's own files have and have not: an observation is from after the action with its index."""
     with h5py.File(path, "a") as file:
         del file["data"].attrs["libero_gym"]
         for demo in file["data"].values():
@@ -143,10 +152,10 @@ def test_published_files_are_executed_from_their_states_with_their_fixtures(reco
     tree = json.loads(metadata.read_text())
     tree["libero_gym"] |= {"assets": recorded.header.assets, "assets_version": recorded.header.assets_version}
     metadata.write_text(json.dumps(tree))
-    for one in replay(DemoDataset.open(dataset.location), "builtin", 1):
-        assert one.success
+    for result in replay(DemoDataset.open(dataset.location), "builtin", 1):
+        assert result.success
         # The state has positions and velocities, not what the gripper and the contact solver were about.
-        assert 0 < one.difference < 0.03
+        assert 0 < result.difference < 0.03
 
 
 def test_regenerated_files_without_attributes(recorded, path, tmp_path):

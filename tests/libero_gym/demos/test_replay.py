@@ -12,11 +12,11 @@ from libero_gym.errors import DatasetError
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_repeats_to_the_last_bit(workers, recorded):
     seen = []
-    episodes = replay(recorded, "builtin", workers, seen.append)
-    assert [(one.id, one.success, one.recorded_success, one.difference) for one in episodes] == [
+    results = replay(recorded, "builtin", workers, seen.append)
+    assert [(result.id, result.success, result.recorded_success, result.difference) for result in results] == [
         (number, True, True, 0.0) for number in range(3)
     ]
-    assert [one.steps for one in episodes] == [record.steps for record in recorded.records]
+    assert [result.steps for result in results] == [record.steps for record in recorded.records]
     assert len(seen) == 3
 
 
@@ -24,9 +24,9 @@ def test_changed_actions_are_noticed(copied):
     with h5py.File(copied.data / "episodes" / "task_000_attempt_0001.hdf5", "a") as file:
         actions = file["episode/actions"]
         actions[:, 1] = np.abs(actions[:, 1])  # away from the drawer
-    episodes = replay(DemoDataset.open(copied), "builtin", 1)
-    assert [one.success for one in episodes] == [True, False, True]
-    assert episodes[1].difference > 0.01
+    results = replay(DemoDataset.open(copied), "builtin", 1)
+    assert [result.success for result in results] == [True, False, True]
+    assert results[1].difference > 0.01
 
 
 def test_another_asset_set_is_refused(recorded, official_assets):

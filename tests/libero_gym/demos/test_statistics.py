@@ -8,7 +8,7 @@ import pytest
 from libero_gym.demos.statistics import dataset_statistics
 
 
-def test_each_figure():
+def test_every_statistic():
     # One dimension counts 0, 1, ..., 100 over two episodes: quantiles are linear between the order statistics.
     actions = np.zeros((101, 7), dtype=np.float32)
     actions[:, 2] = np.arange(101)
@@ -33,7 +33,7 @@ def test_the_file_beside_a_dataset(recorded):
     assert found == recorded.statistics()
     entry = found["libero_90"]
     assert (entry["num_transitions"], entry["num_trajectories"]) == (sum(r.steps for r in recorded.records), 3)
-    actions = np.concatenate([actions for actions, _ in recorded.motions()])
+    actions = np.concatenate([actions for actions, _ in recorded.trajectories()])
     np.testing.assert_allclose(entry["action"]["q99"], np.quantile(actions.astype(np.float64), 0.99, axis=0))
 
 

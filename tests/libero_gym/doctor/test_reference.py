@@ -1,4 +1,4 @@
-"""What the doctor compares with, and how it judges."""
+"""The reference that the doctor compares with, and its tolerances."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from libero_gym.assets import builtin
-from libero_gym.doctor.packages import MUJOCO, REQUIRED, _check
+from libero_gym.doctor.packages import MUJOCO, REQUIRED, check_package
 from libero_gym.doctor.reference import FILE, compare
 from libero_gym.tasks import SUITES
 
@@ -21,7 +21,7 @@ def measured(name, recorded):
 
 
 def judge(measurement):
-    return {finding.check: finding for finding in compare(measurement)}
+    return {result.check: result for result in compare(measurement)}
 
 
 def test_it_is_recorded_for_the_present_built_in_set():
@@ -34,15 +34,15 @@ def test_it_is_recorded_for_the_present_built_in_set():
 
 def test_what_was_recorded_is_right():
     found = judge(measured("official", "official"))
-    assert [finding.status for finding in found.values()] == ["ok", "ok"]
+    assert [result.status for result in found.values()] == ["ok", "ok"]
 
 
 def test_one_joint_a_millimetre_off_fails_and_names_the_task():
     off = measured("official", "official")
     off["settled"]["libero_goal 0"][11] += 1e-3
-    finding = judge(off)["settling"]
-    assert finding.status == "failed"
-    assert finding.found.startswith("libero_goal 0 settles 0.001 m or rad from the reference of official")
+    result = judge(off)["settling"]
+    assert result.status == "failed"
+    assert result.found.startswith("libero_goal 0 settles 0.001 m or rad from the reference of official")
 
 
 def test_rounding_of_another_processor_passes():
@@ -55,16 +55,16 @@ def test_the_floor_of_mujoco_3_3_3_fails():
     # Measured with MuJoCo 3.3.4: 98.9 in place of 133.7.
     dark = measured("official", "official")
     dark["brightness"]["libero_object 0"] = 98.9
-    finding = judge(dark)["pictures"]
-    assert finding.status == "failed"
-    assert "libero_object 0 has brightness 98.9 of 255; expected 133.7" in finding.found
+    result = judge(dark)["images"]
+    assert result.status == "failed"
+    assert "libero_object 0 has brightness 98.9 of 255; expected 133.7" in result.found
 
 
 def test_a_folder_may_differ_and_an_unknown_set_is_not_judged():
     other = measured("folder-0123", "official")
     other["settled"]["libero_10 0"][0] += 1.0
     assert judge(other)["settling"].status == "note"
-    assert [finding.status for finding in compare({"assets": "mine-1", "settled": {}, "brightness": {}})] == ["skipped"]
+    assert [result.status for result in compare({"assets": "mine-1", "settled": {}, "brightness": {}})] == ["skipped"]
 
 
 def test_pins_are_those_of_the_package():
@@ -79,6 +79,6 @@ def test_pins_are_those_of_the_package():
 )
 def test_versions_compare_as_numbers(low, high, status):
     # numba's minor version has two digits, so a comparison of texts would be wrong.
-    assert _check("numba", low, high, False).status == status
-    assert _check("no-such-package", "1", None, True).status == "note"
-    assert _check("no-such-package", "1", None, False).status == "failed"
+    assert check_package("numba", low, high, False).status == status
+    assert check_package("no-such-package", "1", None, True).status == "note"
+    assert check_package("no-such-package", "1", None, False).status == "failed"

@@ -20,7 +20,7 @@ ACTIONS = np.random.default_rng(4).uniform(-1, 1, (3, 7))
 @pytest.fixture(scope="module", params=["reference", "fast", "soft"])
 def env(request):
     made = gymnasium.make(
-        "libero/Spatial-v0",
+        "libero_gym:libero/Spatial-v0",
         task=1,
         assets="builtin",
         cameras=["wrist"],

@@ -246,7 +246,7 @@ def test_the_burner_is_observed_as_it_was_before_the_step(engine, folder, episod
 def test_vector_environments(worker_kind, mode, folder, episodes, monkeypatch):
     expected, actions = episodes[0]["published"], random_actions(monkeypatch, LIMIT)
     envs = gymnasium.make_vec(
-        "libero/Spatial-v0",
+        "libero_gym:libero/Spatial-v0",
         num_envs=2,
         vectorization_mode="vector_entry_point",
         workers=2,

@@ -14,8 +14,8 @@ def test_both_engines_agree_behind_the_same_interface():
     before = {name: os.environ.get(name) for name in ("MUJOCO_GL", "LIBERO_CONFIG_PATH")}
     # By its path: under its own name the built-in set shows a coarser robot than LIBERO does.
     kwargs = {"task": 1, "assets": resolve_assets("builtin").folder, "image_size": 32, "cameras": ["agentview"]}
-    native = gymnasium.make("libero/Spatial-v0", **kwargs)
-    oracle = gymnasium.make("libero/Spatial-v0", engine="robosuite", **kwargs)
+    native = gymnasium.make("libero_gym:libero/Spatial-v0", **kwargs)
+    oracle = gymnasium.make("libero_gym:libero/Spatial-v0", engine="robosuite", **kwargs)
     first, _ = native.reset(seed=3, options={"init_state": 4})
     theirs, info = oracle.reset(seed=3, options={"init_state": 4})
     assert info["init_state_id"] == 4

@@ -42,7 +42,7 @@ def test_a_substep_allocates_nothing():
 
 
 def test_a_diverging_simulation_truncates_the_episode():
-    env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", cameras=(), action_chunk=4)
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", cameras=(), action_chunk=4)
     env.reset(seed=0)
     state = env.unwrapped.get_sim_state()
     nq = env.unwrapped.model.nq
@@ -67,7 +67,9 @@ def test_fast_physics_keeps_the_control_step_and_what_it_does():
     actions[:, 6] = np.where(np.arange(30) < 15, -1, 1)
     seen = {}
     for quality in ("reference", "fast", "soft"):
-        env = gymnasium.make("libero/Spatial-v0", task=8, assets="builtin", cameras=(), physics_quality=quality)
+        env = gymnasium.make(
+            "libero_gym:libero/Spatial-v0", task=8, assets="builtin", cameras=(), physics_quality=quality
+        )
         env.reset(seed=0)
         begin = env.unwrapped.data.time
         path = np.array([env.step(action)[0]["state"] for action in actions])
@@ -91,7 +93,9 @@ def test_fast_physics_keeps_the_control_step_and_what_it_does():
 def test_contacts_are_published_ones_but_in_fast_physics():
     models = {}
     for quality in ("reference", "fast", "soft"):
-        env = gymnasium.make("libero/Spatial-v0", task=8, assets="builtin", cameras=(), physics_quality=quality)
+        env = gymnasium.make(
+            "libero_gym:libero/Spatial-v0", task=8, assets="builtin", cameras=(), physics_quality=quality
+        )
         env.reset(seed=0)
         models[quality] = env.unwrapped.model
         env.close()

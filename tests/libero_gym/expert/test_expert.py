@@ -1,4 +1,4 @@
-"""The expert in real scenes: it takes, carries, opens and turns, and repeats."""
+"""The expert in real scenes: it picks, places, opens and turns, and repeats."""
 
 import numpy as np
 import pytest
@@ -52,18 +52,18 @@ def test_the_same_seed_gives_the_same_actions_and_another_does_not():
     assert first.shape != other.shape or np.abs(first - other).max() > 0.01
 
 
-def test_what_falls_is_waited_for():
+def test_the_expert_waits_for_a_falling_object():
     env = LiberoEnv("libero_spatial", task=0, cameras=(), assets="builtin")
     env.reset(seed=0, options={"init_state": 0})
     state = env.get_sim_state()
-    bowl = next(each for each in env.world.scene.table.entities if each.name == "akita_black_bowl_1")
+    bowl = next(entity for entity in env.world.scene.table.entities if entity.name == "akita_black_bowl_1")
     joint = env.model.body_jntadr[bowl.body]
     state[1 + env.model.jnt_qposadr[joint] + 2] += 0.1
     env.set_sim_state(state)
     env.step(np.zeros(7, dtype=np.float32))
     expert, above = Expert(env.world, np.random.default_rng(0)), env.data.xpos[bowl.body, 2]
-    for action in expert._rest():
+    for action in expert._wait_until_rest():
         assert np.abs(action[:6]).max() < 0.05
         env.step(action.astype(np.float32))
     assert env.data.xpos[bowl.body, 2] < above - 0.05
-    assert not list(expert._rest())
+    assert not list(expert._wait_until_rest())

@@ -60,7 +60,7 @@ def test_the_hand_goes_where_the_key_says():
 
 
 def test_no_key_has_a_meaning_for_mujoco_s_window_already():
-    # Keys that toggle what the window draws; arrows and the like only act there while it is paused.
+    # Keys that toggle what the window shows; arrows and the like only act there while it is paused.
     taken = {ord(key) for *_, keys in (*mujoco.mjVISSTRING, *mujoco.mjRNDSTRING) for key in keys}
     taken |= {ord(str(group)) for group in range(6)}
     assert not taken & {*MOVES, keyboard.ENTER, keyboard.LETTER_N}

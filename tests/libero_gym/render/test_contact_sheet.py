@@ -1,4 +1,4 @@
-"""Where pictures and captions lie on a sheet."""
+"""Where images and captions lie on a sheet."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def tile(caption="a"):
     return Tile((np.full((40, 40, 3), RED, np.uint8), np.full((40, 40, 3), GREEN, np.uint8)), caption)
 
 
-def test_pictures_lie_side_by_side_in_rows():
+def test_images_lie_side_by_side_in_rows():
     sheet = np.asarray(contact_sheet([tile(), tile(), tile()], columns=2))
     # Two columns of 2 x 40 pixels with margins of 6: 6 + 80 + 6 + 80 + 6.
     assert sheet.shape[1] == 178
@@ -24,12 +24,12 @@ def test_pictures_lie_side_by_side_in_rows():
 
 
 def test_captions_are_dark_under_their_picture_and_a_long_one_makes_room():
-    one, long = contact_sheet([tile("ab")], 1), contact_sheet([tile("many words " * 10)], 1)
-    below = np.asarray(one)[47:, 6:86]
+    short, long = contact_sheet([tile("ab")], 1), contact_sheet([tile("many words " * 10)], 1)
+    below = np.asarray(short)[47:, 6:86]
     assert below.min() < 100
-    assert np.asarray(one)[:, 86:].min() == 255
-    assert long.width == one.width
-    assert long.height > one.height + 30
+    assert np.asarray(short)[:, 86:].min() == 255
+    assert long.width == short.width
+    assert long.height > short.height + 30
     assert np.asarray(long)[47:, 87:].min() == 255  # no line runs over the edge
 
 

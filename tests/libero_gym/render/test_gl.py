@@ -12,7 +12,7 @@ from libero_gym.errors import RenderError
 from libero_gym.render import gl
 
 
-def test_a_backend_that_draws_is_chosen_and_remembered(cache_folder):
+def test_a_backend_that_renders_is_chosen_and_remembered(cache_folder):
     gl.choose_backend.cache_clear()
     backend = gl.choose_backend()
     assert backend in gl.BACKENDS
@@ -37,10 +37,12 @@ needs_egl = pytest.mark.skipif(gl.probe("egl") is not None, reason="EGL does not
 
 
 @needs_egl
-def test_a_device_by_its_index_draws_the_same_picture():
+def test_a_device_by_its_index_renders_the_same_image():
     frames = []
     for device in (None, 0):
-        env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=device)
+        env = gymnasium.make(
+            "libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=device
+        )
         frames.append(env.reset(seed=0, options={"init_state": 0})[0]["image"])
         env.close()
     assert frames[0].std() > 10
@@ -49,7 +51,7 @@ def test_a_device_by_its_index_draws_the_same_picture():
 
 @needs_egl
 def test_a_device_that_is_not_there_is_named():
-    env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=99)
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32, render_device=99)
     with pytest.raises(RenderError, match=r"render_device 99 of \d+ EGL devices; allowed: 0 to \d"):
         env.reset(seed=0)
 
@@ -63,7 +65,7 @@ def test_a_device_needs_egl(monkeypatch):
 
 TRITON_AFTERWARDS = """
 import gymnasium
-env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32)
+env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", image_size=32)
 env.reset(seed=0)
 import triton
 print(env.step(env.action_space.sample())[0]["image"].std())
@@ -71,7 +73,7 @@ print(env.step(env.action_space.sample())[0]["image"].std())
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="triton is not installed")
-def test_triton_may_be_imported_after_a_picture_was_drawn():
+def test_triton_may_be_imported_after_an_image_was_rendered():
     done = subprocess.run([sys.executable, "-c", TRITON_AFTERWARDS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout) > 10

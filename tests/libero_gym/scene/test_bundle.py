@@ -1,4 +1,4 @@
-"""Bundles: what comes out equals what went in, wherever the folder lies, and what is wrong with one is said."""
+"""Bundles: what comes out equals what went in, wherever the folder lies, and errors name what is wrong with one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from libero_gym.scene.source import InstalledScenes, scene_source
 from libero_gym.tasks import load_suite
 
 BUILTIN = f"builtin-{VERSION}"
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 TASKS = [load_suite("spatial").tasks[index] for index in (1, 4)]
 REPOSITORY = Path(__file__).parents[3]
 
@@ -38,7 +38,7 @@ import hashlib, json, sys
 import gymnasium, numpy as np
 digest = hashlib.sha256()
 for quality, split in (("reference", "eval"), ("fast", "train")):
-    env = gymnasium.make("libero/Spatial-v0", task=[1, 4], assets=sys.argv[1], image_size=32, settle_steps=1,
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=[1, 4], assets=sys.argv[1], image_size=32, settle_steps=1,
                          render_quality=quality, split=split, render_mode="rgb_array")
     for task in (1, 4):
         env.reset(seed=5, options={"task": task})
@@ -49,7 +49,7 @@ for quality, split in (("reference", "eval"), ("fast", "train")):
             digest.update(env.unwrapped.get_sim_state().tobytes())
             digest.update(json.dumps([observation["instruction"], reward, terminated, truncated, info]).encode())
         digest.update(env.render().tobytes())
-assert observation["image"].std() > 10, "a blank picture"
+assert observation["image"].std() > 10, "a blank image"
 absent = {"robosuite", "libero", "scipy", "platformdirs", "typer", "rich", "PIL", "fast_simplification"}
 print(json.dumps({"digest": digest.hexdigest(), "assets": info["assets"],
                   "loaded": sorted(absent & {name.split(".")[0] for name in sys.modules})}))

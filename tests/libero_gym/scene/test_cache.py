@@ -17,8 +17,8 @@ from libero_gym.errors import SceneError
 from libero_gym.scene import compiled_scene
 from libero_gym.scene.cache import scene_folder
 from libero_gym.scene.fixtures import sample_fixture_poses
-from libero_gym.scene.tables import SceneTable
 from libero_gym.tasks import load_suite
+from libero_gym.tasks.tables import SceneTable
 
 TASK = load_suite("libero_spatial").tasks[1]
 

@@ -13,7 +13,7 @@ import gymnasium, mujoco, numpy as np
 
 if "own" in sys.argv:
     mujoco.set_mju_user_warning(lambda message: print("my own handler:", message[:40]))
-env = gymnasium.make("libero/Spatial-v0", task=1, assets="builtin", image_size=32, settle_steps=0, cameras=())
+env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", settle_steps=0, cameras=())
 env.reset(seed=0)
 libero = env.unwrapped
 

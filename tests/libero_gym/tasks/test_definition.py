@@ -45,7 +45,7 @@ def test_all_130_tasks_read_as_libero_reads_them():
         assert ours.objects == theirs["objects"]
         assert ours.fixtures == theirs["fixtures"]
         assert list(ours.objects_of_interest) == theirs["of_interest"]
-        for mine, libero in ((ours.goal, theirs["goal"]), (ours.start, theirs["start"])):
+        for mine, libero in ((ours.goal, theirs["goal"]), (ours.init, theirs["start"])):
             assert [[atom.name, *atom.arguments] for atom in mine] == [[a[0].lower(), *a[1:]] for a in libero]
 
 

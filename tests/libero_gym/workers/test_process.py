@@ -18,7 +18,7 @@ from gymnasium.vector import AutoresetMode
 
 from libero_gym.errors import ActionError, InitStateError, OptionError, TaskError, WorkerError
 
-SPATIAL = "libero/Spatial-v0"
+SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 32, "render_quality": "fast", "settle_steps": 1, "action_chunk": 2}
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 
@@ -47,7 +47,7 @@ def random_actions(steps, num_envs=2, chunk=2):
 
 
 def worker_pids():
-    """Process ids by the worker's number, where one `LiberoVectorEnv` has processes."""
+    """Process ids by the worker's index, where one `LiberoVectorEnv` has processes."""
     return {
         int(process.name.split()[-1]): process.pid
         for process in multiprocess.active_children()
@@ -70,26 +70,26 @@ def gone_within(seconds, pids):
     return [pid for pid in pids if runs(pid)] == []
 
 
-def assert_same(one, other):
+def assert_same(got, other):
     """Equal to the last bit, type and order of keys."""
-    assert type(one) is type(other)
-    if isinstance(one, dict):
-        assert list(one) == list(other)
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, np.ndarray) and one.dtype != object:
-        assert one.dtype == other.dtype
-        np.testing.assert_array_equal(one, other)
-    elif isinstance(one, (tuple, list, np.ndarray)):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
+    assert type(got) is type(other)
+    if isinstance(got, dict):
+        assert list(got) == list(other)
+        for key in got:
+            assert_same(got[key], other[key])
+    elif isinstance(got, np.ndarray) and got.dtype != object:
+        assert got.dtype == other.dtype
+        np.testing.assert_array_equal(got, other)
+    elif isinstance(got, (tuple, list, np.ndarray)):
+        assert len(got) == len(other)
+        for left, right in zip(got, other, strict=True):
             assert_same(left, right)
     else:
-        assert one == other
+        assert got == other
 
 
 def record(opened, mode, **kwargs):
-    """All that three environments return: their episodes end at 4 control steps, after 2 decisions."""
+    """All that three environments return: their episodes end at 4 control steps, after 2 steps."""
     envs = opened(num_envs=3, autoreset_mode=mode, max_episode_steps=4, render_mode="rgb_array", **kwargs)
     returned = [envs.reset(seed=20)]
     actions = random_actions(6, 3)
@@ -283,9 +283,9 @@ def test_a_killed_worker_without_autoreset(shared, caplog):
 def test_a_worker_that_dies_between_calls_is_noticed_in_the_next_one(shared):
     shared.reset(seed=0)
     os.kill(worker_pids()[1], signal.SIGSEGV)
-    pictures = shared.render()
-    assert pictures[0].any()
-    assert not pictures[1].any()
+    images = shared.render()
+    assert images[0].any()
+    assert not images[1].any()
     # An episode that was lost outside of a step is truncated in the next one, also where others were reset meanwhile.
     shared.reset(options={"reset_mask": np.array([True, False, False])})
     _, _, _, truncated, info = shared.step(random_actions(1, 3)[0])

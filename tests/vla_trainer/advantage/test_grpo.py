@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from vla_trainer import advantage
-from vla_trainer.advantage.grpo import has_variance
+from vla_trainer.algorithms.queues import GroupOrder
 from vla_trainer.errors import ShapeError
-from vla_trainer.rollout.queue import GroupQueue
 from vla_trainer.types import Episode, InitialState
 
 
@@ -86,8 +85,8 @@ def test_returns_that_are_equal_up_to_rounding_have_no_variance() -> None:
 
 
 def test_the_queue_replaces_a_group_whose_returns_are_equal_up_to_rounding() -> None:
-    queue = GroupQueue([InitialState(1), InitialState(2)], groups=1, group_size=2, seed=0, has_variance=has_variance)
+    queue = GroupOrder([InitialState(1), InitialState(2)], groups=1, group_size=2, seed=0).queue()
     for number, total in enumerate((0.1 + 0.1 + 0.1, (1 + 0.1 + 0.1 + 0.1) - 1)):
         queue.take(0)
-        queue.finished(number, Episode(InitialState(1), total, 1, 1, True, None))
+        queue.finished(number, Episode(InitialState(1), total, 1, 1, True, None, group=0))
     assert queue.resampled == 1

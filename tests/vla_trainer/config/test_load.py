@@ -6,8 +6,9 @@ import keyed_toy
 import pytest
 import reach_toy
 
+from vla_trainer.algorithms import ALGORITHMS
 from vla_trainer.config import load_config, recipe_names
-from vla_trainer.config.keys import ALGORITHMS, all_keys
+from vla_trainer.config.keys import all_keys
 from vla_trainer.config.load import parse_config, to_yaml
 from vla_trainer.config.synonyms import SYNONYMS
 from vla_trainer.errors import ConfigError, UnknownRecipeError

@@ -13,7 +13,7 @@ import pytest
 from vla_trainer import run
 from vla_trainer.errors import LoggerError
 from vla_trainer.loggers.wandb import WandbLogger
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 OVERRIDES = [
     "trainer.logger.wandb={enable: true, mode: offline, project_name: p, experiment_name: e}",
@@ -71,7 +71,7 @@ def history(file: Path) -> dict[int, dict[str, Any]]:
 
 
 def train(plan: run.RunPlan) -> None:
-    backend = make_backend(plan.config)
+    backend = make_trainer(plan.config)
     try:
         run.run_training(plan, backend, print)
     finally:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vla_trainer import loss
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms import GRPO
 from vla_trainer.config.load import load_config, recipe_names
 
 T, N, C, A = 6, 5, 4, 3

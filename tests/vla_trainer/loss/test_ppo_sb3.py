@@ -19,7 +19,7 @@ from stable_baselines3.common.logger import configure
 from torch import Tensor
 
 from vla_trainer import loss
-from vla_trainer.config.algorithm import PPO
+from vla_trainer.algorithms import PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.policy import GaussianPolicy
 from vla_trainer.types import Batch

@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from scipy import stats
 
-from vla_trainer.config.algorithm import PPO
+from vla_trainer.algorithms import PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, PolicyNumbersError
 from vla_trainer.policy import GaussianPolicy

@@ -6,8 +6,7 @@ import pytest
 import torch
 from gymnasium.vector import VectorEnv
 
-from vla_trainer.advantage.batch import grpo_batch, ppo_batch
-from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.config.schema import Env
 from vla_trainer.errors import PolicyError
 from vla_trainer.rollout.collector import Collector
@@ -70,7 +69,7 @@ def test_the_next_horizon_goes_on_where_the_last_one_stopped(env_id: str) -> Non
 def test_a_batch_is_the_grid_under_the_mask_in_order(env_id: str) -> None:
     _, _, collector = make(env_id, 2)
     rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
-    batch = ppo_batch(rollout, PPO(gamma=1.0, lam=0.0, normalize_advantages=False))
+    batch = PPO(gamma=1.0, lam=0.0, normalize_advantages=False).batch(rollout)
     assert batch.inputs["state"].tolist() == [
         [12, 0], [13, 0], [12, 1], [13, 1], [23, 0], [13, 2], [23, 1], [15, 0],
     ]  # fmt: skip
@@ -86,7 +85,7 @@ def test_a_time_limit_that_belongs_to_the_task_ends_what_follows(env_id: str) ->
     _, _, collector = make(env_id, 2)
     rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
     told = PPO(gamma=1.0, lam=1.0, normalize_advantages=False, bootstrap_time_limit=False)
-    batch = ppo_batch(rollout, told)
+    batch = told.batch(rollout)
     # lambda 1, gamma 1: A is what is still to come less V. Seed 13 was cut after rewards 1, 2, 3, with V 1300, 1301,
     # 1302: nothing follows. Seeds 23 and 15 go on beyond the horizon, where V is 2302 and 1501.
     assert batch.advantages[[1, 3, 5]].tolist() == [6 - 1300, 5 - 1301, 3 - 1302]
@@ -142,7 +141,7 @@ def test_groups_without_a_signal_are_dropped() -> None:
     _, _, collector = make("toy/CountVector-v0", 2, critic=False)
     # group 0: returns 3 and 6; group 1: 3 and 3
     rollout = collector.episodes(seeds(12, 13, 22, 12))
-    batch = grpo_batch(rollout, GRPO(group_size=2))
+    batch = GRPO(group_size=2).batch(count_toy.grouped(rollout, 2))
     assert set(batch.episode.tolist()) == {0, 1}
     assert len(batch) == 2 + 3
     assert batch.informative_groups == 0.5
@@ -150,7 +149,7 @@ def test_groups_without_a_signal_are_dropped() -> None:
     expected = torch.where(batch.episode == 0, -0.70711, 0.70711)
     torch.testing.assert_close(batch.advantages, expected, atol=1e-4, rtol=0)
     assert len(batch.inputs["state"]) == len(batch.log_probs) == 5
-    assert len(grpo_batch(rollout, GRPO(group_size=2, keep_mean_return=(5, 9)))) == 0
+    assert len(GRPO(group_size=2, keep_mean_return=(5, 9)).batch(count_toy.grouped(rollout, 2))) == 0
 
 
 def test_starts_reach_the_environment() -> None:

@@ -10,8 +10,7 @@ import pytest
 import torch
 from gymnasium.vector import VectorEnv
 
-from vla_trainer.advantage.batch import grpo_batch
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms import GRPO
 from vla_trainer.config.schema import Env
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
@@ -82,7 +81,7 @@ def test_episodes_of_two_stages(env_id: str) -> None:
         assert rollout.episodes[number].episode_return == length * (length + 1) / 2
         states = rollout.inputs["state"][rollout.episode[rollout.mask] == number].tolist()
         assert states == [[seed, count] for count in range(length)]
-    batch = grpo_batch(rollout, GRPO(group_size=7))
+    batch = GRPO(group_size=7).batch(count_toy.grouped(rollout, 7))
     assert len(batch) == rollout.mask.sum() == 1 + 2 + 3 + 4 + 5 + 6 + 7
 
 

@@ -12,7 +12,7 @@ from vla_trainer.config.load import load_config
 from vla_trainer.errors import ConfigError
 from vla_trainer.rollout.initial_states import sample_initial_state
 from vla_trainer.rollout.priorities import FLOOR, WINDOW, TaskSampler
-from vla_trainer.runtime.local import LocalBackend
+from vla_trainer.trainer import make_trainer
 from vla_trainer.types import Episode, InitialState
 
 AVAILABLE = {2: 5, 3: 7, 9: 4}
@@ -82,13 +82,13 @@ def test_a_run_turns_to_what_fails_and_a_resumed_one_draws_the_same(tmp_path: Pa
     (tmp_path / "recipe.yaml").write_text(known_toy.RECIPE)
     told = ["rollout.task_sampling=prioritized", "rollout.episodes=80"]
     config = load_config(str(tmp_path / "recipe.yaml"), told)
-    whole = LocalBackend(config)
+    whole = make_trainer(config)
     groups = [Counter(e.initial_state.task for e in whole.collect().episodes.values()) for _ in range(2)]
     assert set(groups[0].values()) == {8}  # 80 episodes in groups of 4: two groups of each of the ten tasks
     # task 9 succeeds from 45 of its 50 states and task 0 from none, whoever acts
     assert groups[1][0] > groups[1][9]
     path = whole.save(tmp_path / "checkpoints", 2, {}, None).publish()
-    parts = LocalBackend(config)
+    parts = make_trainer(config)
     parts.load(path)
     first, again = (
         [episode.initial_state for _, episode in sorted(b.collect().episodes.items())] for b in (whole, parts)

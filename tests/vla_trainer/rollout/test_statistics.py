@@ -6,8 +6,7 @@ from dataclasses import replace
 import count_toy
 import pytest
 
-from vla_trainer.advantage.batch import grpo_batch
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms import GRPO
 from vla_trainer.config.schema import Env
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
@@ -30,7 +29,9 @@ def measured(rollout: Rollout, told: list[tuple[str | None, bool | None]]) -> di
         for number, (task, success) in enumerate(told)
     }
     changed = replace(rollout, episodes=episodes)
-    return rollout_metrics(changed, grpo_batch(changed, GRPO(group_size=2)), deque([False, False], maxlen=100))
+    return rollout_metrics(
+        changed, GRPO(group_size=2).batch(count_toy.grouped(changed, 2)), deque([False, False], maxlen=100)
+    )
 
 
 def test_success_is_told_task_by_task_where_there_are_several(rollout: Rollout) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from vla_trainer import placement
+from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Env
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.episode_queue import EpisodeQueueActor, GroupOrder, ListOrder
 from vla_trainer.runtime.merge import merge
@@ -58,6 +58,8 @@ class StoringSampler(PolicySampler):
 
 class Taking:
     """The queue as one env process sees it, which gets `share` episodes at most."""
+
+    resampled = 0
 
     def __init__(self, queue: EpisodeQueueActor, rank: int, share: int) -> None:
         self._queue, self._rank, self._left = queue, rank, share

@@ -13,7 +13,7 @@ from ray_runs import config, on, train
 
 from vla_trainer import run
 from vla_trainer.errors import EnvError, PolicyNumbersError, TrainerError, TrainingDivergedError
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def test_weights_that_a_step_breaks(cluster: Any, tmp_path: Path, placement: lis
     train(slow_toy.PPO, folder, on(cluster, *placement, "trainer.iterations=1"))
     plan = run.plan_resume(folder, None, ["actor.lr=1e30", "trainer.iterations=3", "trainer.keep_checkpoints=1"])
     with pytest.raises(TrainingDivergedError, match=r"; the last checkpoint is .*step_000001$") as it:
-        run.run_supervised(plan, make_backend, print)
+        run.run_supervised(plan, make_trainer, print)
     one_line(it.value)
     assert it.value.exit_code == 1
     assert [path.name for path in (folder / "checkpoints").glob("step_*")] == ["step_000001"]
@@ -64,7 +64,7 @@ def test_weights_that_a_step_breaks(cluster: Any, tmp_path: Path, placement: lis
 
 def test_weights_that_are_not_finite_are_not_saved(cluster: Any, tmp_path: Path) -> None:
     # a weight that no optimizer step touched, of two processes that have a part of it each
-    backend = make_backend(config(slow_toy.PPO, *on(cluster, *TWO_LEARN, "policy.factory=fault_toy:broken_gaussian")))
+    backend = make_trainer(config(slow_toy.PPO, *on(cluster, *TWO_LEARN, "policy.factory=fault_toy:broken_gaussian")))
     try:
         with pytest.raises(TrainingDivergedError, match=r"the weights that .* are not finite") as it:
             backend.save(tmp_path, 1, {}, None)

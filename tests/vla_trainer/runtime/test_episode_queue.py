@@ -36,7 +36,7 @@ def numbers(specs: list[EpisodeSpec]) -> list[int]:
 
 
 def end(queue: EpisodeQueueActor, number: int, episode_return: float, success: bool = False) -> None:
-    queue.finished(number, replace(EPISODE, episode_return=episode_return, success=success))
+    queue.finished(number, replace(EPISODE, episode_return=episode_return, success=success, group=number // 2))
 
 
 def test_each_episode_goes_to_one_process() -> None:

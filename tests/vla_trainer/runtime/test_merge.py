@@ -3,13 +3,13 @@
 import sys
 from pathlib import Path
 
+import count_toy
 import numpy as np
 import pytest
 import torch
 
-from vla_trainer.advantage.batch import grpo_batch, ppo_batch
-from vla_trainer.config.algorithm import GRPO, PPO
-from vla_trainer.rollout.queue import ListQueue, PerEnvQueue
+from vla_trainer.algorithms import GRPO, PPO
+from vla_trainer.algorithms.queues import ListQueue, PerEnvQueue
 from vla_trainer.runtime import object_store
 from vla_trainer.runtime.episode_queue import GroupOrder, ListOrder
 from vla_trainer.types import InitialState, Rollout
@@ -56,7 +56,7 @@ def test_a_horizon_is_that_of_one_process(processes: int, acting: int, stages: i
         assert merged.episodes
         assert len({tuple(row) for row in merged.tokens.tolist()}) == N * policy_steps
         assert (merged.version == 4).all()
-        one, other = (ppo_batch(rollout, PPO()) for rollout in (merged, expected))
+        one, other = (PPO().batch(rollout) for rollout in (merged, expected))
         assert torch.equal(one.advantages, other.advantages)
         assert torch.equal(one.returns, other.returns)
     assert [sum(stream.begun) for stream in split.streams] == [
@@ -84,7 +84,7 @@ def test_episodes_are_those_of_one_process(stages: int) -> None:
     assert merged.env_steps == expected.env_steps == sum(initial_state.seed % 10 for initial_state in listed)
     assert merged.values is merged.next_values is None
     # which process ran an episode is another matter; in the batch, episode by episode, nothing of it is left
-    one, other = (grpo_batch(rollout, GRPO(group_size=4)) for rollout in (merged, expected))
+    one, other = (GRPO(group_size=4).batch(count_toy.grouped(rollout, 4)) for rollout in (merged, expected))
     assert torch.equal(one.tokens, other.tokens)
     assert torch.equal(one.advantages, other.advantages)
     assert torch.equal(one.episode, other.episode)

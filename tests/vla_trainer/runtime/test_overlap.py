@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import slow_toy
+import torch
 from ray_nodes import two_nodes
-from ray_runs import config, env_spec, in_the_middle, on, rows_of, train
+from ray_runs import config, in_the_middle, on, rows_of, train, what_happened
 
-from vla_trainer.advantage.batch import BATCHES
 from vla_trainer.config.schema import Config
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 from vla_trainer.update.policy_gradient import Update
 from vla_trainer.update.schedule import temperature_at
 
@@ -34,20 +34,20 @@ def cluster() -> Iterator[Any]:
 def iterations(of: Config, kill_in: int = -1) -> tuple[list[tuple[list[float], dict[str, float]]], list[float]]:
     """What three iterations collect and what their updates measure; and how many seconds each had to wait for what is
     collected."""
-    backend = make_backend(of)
+    backend = make_trainer(of)
     found, seconds = [], []
     try:
         for iteration in (1, 2, 3):
             if iteration == kill_in:
-                number = backend.processes()["env process 1"]
+                number = backend.runtime.processes()["env process 1"]
                 in_the_middle(lambda number=number: os.kill(number, signal.SIGKILL))
             begin = time.perf_counter()
             rollout = backend.collect(None, iteration)
             seconds.append(time.perf_counter() - begin)
-            batch = BATCHES["grpo"](rollout, of.algorithm)
-            found.append((env_spec(rollout), backend.update(batch, iteration)))
+            batch = of.algorithm.batch(rollout)
+            found.append((what_happened(rollout), backend.update(batch, iteration)))
         if kill_in > 0:
-            assert backend._envs.restarts == 1
+            assert backend.runtime._envs.restarts == 1
         return found, seconds
     finally:
         backend.close()
@@ -67,23 +67,25 @@ def test_groups_that_end_first_are_learned_from_first_with_the_same_result(clust
 
 def one_step_off(of: Config) -> list[tuple[list[float], dict[str, float]]]:
     """The same in one process, spelled out: the next rollout comes before the update."""
-    backend: Any = make_backend(of)
+    backend: Any = make_trainer(of)
     found = []
+    shuffles = torch.Generator()
+    shuffles.set_state(backend._shuffles)
     try:
         ahead = backend.collect(None, 1)
         for iteration in (1, 2, 3):
             rollout, ahead = ahead, backend.collect(None, iteration + 1)
-            batch = BATCHES["grpo"](rollout, of.algorithm)
+            batch = of.algorithm.batch(rollout)
             one = Update(
-                backend._policy,
-                backend._optimizer,
+                backend.runtime.policy,
+                backend.runtime.optimizer,
                 of.algorithm,
                 of.actor,
                 temperature=temperature_at(of.rollout, iteration, of.trainer.iterations),
-                action_dim=backend._envs[0].single_action_space.shape[-1],
+                action_dim=backend.runtime._envs[0].single_action_space.shape[-1],
             )
-            measured = one.run(batch, backend._shuffles, importance_cap=1.5 if iteration > 1 else None)
-            found.append((env_spec(rollout), measured))
+            measured = one.run(batch, shuffles, importance_cap=1.5 if iteration > 1 else None)
+            found.append((what_happened(rollout), measured))
         return found
     finally:
         backend.close()
@@ -108,7 +110,7 @@ def test_a_run_goes_on_after_what_was_collecting_ahead_is_lost(cluster: Any, tmp
 
     def kill(backend: Any, now: str, iteration: int) -> None:
         if (now, iteration) == ("update", 3):
-            number = backend.processes()[name]
+            number = backend.runtime.processes()[name]
             in_the_middle(lambda: os.kill(number, signal.SIGKILL), 0.1)
 
     made, said = train(slow_toy.GRPO, tmp_path / "run", [*AHEAD, *on(cluster)], kill)

@@ -10,10 +10,9 @@ import pytest
 import slow_toy
 import torch
 from ray_nodes import two_nodes
-from ray_runs import config, env_spec, in_the_middle, on, rows_of, train
+from ray_runs import config, in_the_middle, on, rows_of, train, what_happened
 
-from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.runtime import make_backend
+from vla_trainer.trainer import make_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -26,19 +25,21 @@ def cluster() -> Iterator[Any]:
 
 @pytest.mark.parametrize("recipe", [slow_toy.GRPO, slow_toy.PPO], ids=["grpo", "ppo"])
 def test_env_processes_that_die_or_hang_are_started_again(cluster: Any, recipe: str) -> None:
-    local = make_backend(config(recipe))
-    lost = make_backend(config(recipe, *on(cluster, "cluster.hang_seconds=3")))
+    local = make_trainer(config(recipe))
+    lost = make_trainer(config(recipe, *on(cluster, "cluster.hang_seconds=3")))
     try:
-        named = lost.processes()
+        named = lost.runtime.processes()
         for iteration, (rank, sign) in enumerate([(1, None), (0, signal.SIGKILL), (1, signal.SIGSTOP)], 1):
             if sign is not None:
                 number = named[f"env process {rank}"]
                 in_the_middle(lambda number=number, sign=sign: os.kill(number, sign))
             expected, got = local.collect(), lost.collect()
-            assert env_spec(got) == pytest.approx(env_spec(expected), abs=1e-6)  # float32, whose sums differ by order
-            assert lost._envs.restarts == iteration - 1
+            assert what_happened(got) == pytest.approx(
+                what_happened(expected), abs=1e-6
+            )  # float32, whose sums differ by order
+            assert lost.runtime._envs.restarts == iteration - 1
             # rows that the lost process had taken are in no batch: each policy step is there once
-            first, second = (BATCHES[lost._algorithm.name](each, lost._algorithm) for each in (expected, got))
+            first, second = (lost._algorithm.batch(each) for each in (expected, got))
             torch.testing.assert_close(second.tokens, first.tokens, atol=1e-5, rtol=0)
             torch.testing.assert_close(second.advantages, first.advantages, atol=1e-5, rtol=0)
             measured = [backend.update(batch, iteration) for backend, batch in ((local, first), (lost, second))]
@@ -70,7 +71,7 @@ def test_a_run_goes_on_after_a_process_with_the_policy_was_killed(
 ) -> None:
     def kill(backend: Any, now: str, iteration: int) -> None:
         if (now, iteration) == (stage, 3):
-            number = backend.processes()[name]
+            number = backend.runtime.processes()[name]
             in_the_middle(lambda: os.kill(number, signal.SIGKILL), 0.1)
 
     made, said = train(slow_toy.GRPO, tmp_path / "run", on(cluster), kill)
@@ -94,4 +95,4 @@ def test_too_few_nodes_are_an_error_that_lists_what_is_there(cluster: Any) -> No
     from vla_trainer.errors import BackendError
 
     with pytest.raises(BackendError, match=r"cluster\.num_nodes=3.*after 1 s 2 node\(s\).*2 processors, 0 GPUs"):
-        make_backend(config(slow_toy.GRPO, *on(cluster, "cluster.num_nodes=3", "cluster.wait_seconds=1")))
+        make_trainer(config(slow_toy.GRPO, *on(cluster, "cluster.num_nodes=3", "cluster.wait_seconds=1")))

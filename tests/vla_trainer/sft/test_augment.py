@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.algorithms import Augmentation
 from vla_trainer.sft.augment import augment, colour_maps, shift
 
 OFF = {"crop_area": 1.0, "brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0}

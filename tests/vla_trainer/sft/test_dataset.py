@@ -13,7 +13,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.errors import DatasetError
 from vla_trainer.sft.dataset import open_demonstrations
 
@@ -52,7 +52,7 @@ def buffer(steps: int, seed: int) -> Any:
         rewards=[float(end) for end in ended],
         terminations=list(map(bool, ended)),
         truncations=[False] * steps,
-        infos={"meant_action": np.full((steps, DIMS), 0.5, np.float32)} if seed == 0 else None,
+        infos={"intended_action": np.full((steps, DIMS), 0.5, np.float32)} if seed == 0 else None,
     )
 
 
@@ -196,9 +196,12 @@ def test_what_was_meant_is_read_where_it_was_recorded(datasets):
     assert all(one.meant is None for one in others)
     with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
         infos = file["episode_0"]["infos"]
-        del infos["meant_action"]
-        infos["meant_action"] = np.zeros((2, DIMS), np.float32)
-    with pytest.raises(DatasetError, match=r"episode 0 .*meant_action.* has shape \(2, "):
+        infos.move("intended_action", "meant_action")  # as it was called before
+    assert next(iter(open_demonstrations(SFT(dataset=NAME), Acting()))).meant.tolist() == [[0.5] * DIMS] * 3
+    with h5py.File(datasets / NAME / "data" / "main_data.hdf5", "a") as file:
+        infos = file["episode_0"]["infos"]
+        infos["intended_action"] = np.zeros((2, DIMS), np.float32)
+    with pytest.raises(DatasetError, match=r"episode 0 .*intended_action.* has shape \(2, "):
         list(open_demonstrations(SFT(dataset=NAME), Acting()))
 
 
@@ -207,7 +210,7 @@ def test_what_was_meant_is_read_where_it_was_recorded(datasets):
     [
         ("actions", r"actions\[2\]\[0\]"),
         ("observations/state", r'observations\["state"\]\[2\]\[0\]'),
-        ("infos/meant_action", r'infos\["meant_action"\]\[2\]\[0\]'),
+        ("infos/intended_action", r'infos\["intended_action"\]\[2\]\[0\]'),
     ],
 )
 @pytest.mark.parametrize("number", [np.nan, np.inf])

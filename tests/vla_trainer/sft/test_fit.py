@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 from reach_toy import BINS, CHUNK, DIMS, TokenPolicy
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import TrainingDivergedError
 from vla_trainer.sft.fit import fit

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.algorithms import Augmentation
 from vla_trainer.sft.dataset import Demonstration
 from vla_trainer.sft.loader import Loader
 from vla_trainer.sft.policy_steps import PolicySteps

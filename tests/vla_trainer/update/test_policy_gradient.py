@@ -12,7 +12,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from vla_trainer.config.algorithm import GRPO, PPO
+from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, TrainingDivergedError
 from vla_trainer.types import Batch

@@ -43,7 +43,7 @@ def user_cache() -> Path | None:
 
 
 def _writable(folder: Path) -> bool:
-    """Whether the folder can be written, or made where it is missing."""
+    """Return whether the folder can be written, or made where it is missing."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
@@ -51,13 +51,13 @@ def _writable(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_cache() -> Path:
-    """The user's folder among the temporary files, the same in every process; says so once in each."""
+    """Return the user's folder among the temporary files, the same in every process; warn once in each."""
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     folder = Path(tempfile.gettempdir()) / f"libero-gym-{user}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
-        # somebody else may have made a folder of this name, and could change what is read from it
+        # another user may have made a folder of this name, and could change what is read from it
         trusted = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
         if folder.is_symlink() or not trusted or not _writable(folder):
             folder = Path(tempfile.mkdtemp(prefix="libero-gym-"))
@@ -68,7 +68,7 @@ def _temporary_cache() -> Path:
 
 
 def _system_cache() -> Path:
-    """Where this system's programs keep what they can make again."""
+    """Return where this system's programs keep what they can make again."""
     if sys.platform == "win32":
         folder = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -89,7 +89,7 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
     work = target.parent / f"{_prefix(target)}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
+        _remove_stale(target)
         work.mkdir()  # with the mode that the umask gives: a cache may be shared between users
         write(work)
         try:
@@ -108,11 +108,11 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _prefix(target: Path) -> str:
-    """How this machine's unfinished copies of a folder begin; a cache may be shared over a network."""
+    """Return how this machine's unfinished copies of a folder begin; a cache may be shared over a network."""
     return f".{target.name}-{platform.node()}-"
 
 
-def _sweep(target: Path) -> None:
+def _remove_stale(target: Path) -> None:
     """Remove the unfinished copies of processes that were killed."""
     prefix = _prefix(target)
     for folder in target.parent.glob(f"{glob.escape(prefix)}*"):

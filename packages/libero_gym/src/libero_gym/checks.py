@@ -15,7 +15,7 @@ from libero_gym.errors import Kind, LiberoGymError, OptionError, shown, unknown
 def check_choice(
     what: str, value: object, allowed: Sequence[str], place: str, error: type[LiberoGymError] = OptionError
 ) -> str:
-    """One of some words.
+    """Return a value that is one of the allowed words.
 
     Raises:
         OptionError, or the given `error`: it is none of them.
@@ -26,7 +26,7 @@ def check_choice(
 
 
 def check_integer(what: str, value: object, low: int, high: int, place: str) -> int:
-    """An integer in [low, high]; 3.0 counts as one, True and "3" do not.
+    """Return an integer in [low, high]; 3.0 counts as one, True and "3" do not.
 
     Raises:
         OptionError: it is not.
@@ -38,7 +38,7 @@ def check_integer(what: str, value: object, low: int, high: int, place: str) -> 
 
 
 def check_number(what: str, value: object, place: str) -> float:
-    """A finite number.
+    """Return a finite number.
 
     Raises:
         OptionError: it is not.
@@ -54,17 +54,17 @@ def check_number(what: str, value: object, place: str) -> float:
 
 
 def is_index(value: object) -> bool:
-    """Whether a value is an integer of Python's or NumPy's, and neither a bool nor a float."""
+    """Return whether a value is an integer of Python's or NumPy's, and neither a bool nor a float."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def finite_array(error: type[Kind], what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of finite numbers as float64.
+    """Return an array of finite numbers as float64.
 
     Args:
         error: what is raised.
         what: the argument's name, with which the message begins.
-        value: what was given; anything that NumPy takes for an array of integers or floats.
+        value: what was given; whatever NumPy takes for an array of integers or floats.
         shape: the only shape that is allowed.
 
     Raises:

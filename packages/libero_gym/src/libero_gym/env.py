@@ -16,12 +16,12 @@ from libero_gym import spaces
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import ClosedError, ResetNeededError
-from libero_gym.observation import RENDER_SIZE, draw_view, observe
-from libero_gym.options import CONTROL_HZ, NO_LIMIT, EnvOptions, check_options
+from libero_gym.observation import RENDER_SIZE, observe, render_view
+from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
 from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
-from libero_gym.starts import check_reset
-from libero_gym.time_limit import with_limit
+from libero_gym.reset_request import check_reset
+from libero_gym.time_limit import NO_LIMIT, with_limit
 
 
 class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
@@ -94,10 +94,10 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 "libero_130", all of them.
             task: index, name, sequence of them, or None for all of the suite.
             split: initial states: "eval", the 50 published ones; "train", others; "all".
-            cameras: of "agentview" and "wrist", those that are drawn.
-            image_size: height and width of the pictures, pixels.
+            cameras: of "agentview" and "wrist", those that are rendered.
+            image_size: height and width of the images, pixels.
             image_orientation: "rot180", the published policies' convention, or "upright".
-            render_quality: "reference" draws as LIBERO does, "fast" without multisampling and reflections.
+            render_quality: "reference" renders as LIBERO does, "fast" without multisampling and reflections.
             physics_quality: "reference" takes LIBERO's 25 physics steps of 2 ms in a control step, "fast" 10 of 5 ms
                 with contacts as stiff, "soft" 10 of 5 ms with the softer contacts that MuJoCo makes of LIBERO's there:
                 for training, never for a reported result.
@@ -106,19 +106,38 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
             max_steps_by_task: time limits of single tasks, by index or name, in place of `max_episode_steps`.
             settle_steps: control steps of keeping still at a reset, not counted in the episode.
-            action_chunk: None, or the number of actions in a decision.
+            action_chunk: None, or the number of actions in a chunk.
             reward: "sparse", or "staged", which adds progress in [0, 1) at every control step: for learning from
                 nothing, never for a reported result.
             reward_scale: reward of success.
             render_mode: "rgb_array" or None.
-            render_device: index of the GPU that draws, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
+            render_device: index of the GPU that renders, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
                 first that works.
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
             AssetError: an asset set that is missing, or a bundle without the suite.
         """
-        arguments = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        arguments: dict[str, Any] = {
+            "suite": suite,
+            "task": task,
+            "split": split,
+            "cameras": cameras,
+            "image_size": image_size,
+            "image_orientation": image_orientation,
+            "render_quality": render_quality,
+            "physics_quality": physics_quality,
+            "assets": assets,
+            "engine": engine,
+            "max_episode_steps": max_episode_steps,
+            "max_steps_by_task": max_steps_by_task,
+            "settle_steps": settle_steps,
+            "action_chunk": action_chunk,
+            "reward": reward,
+            "reward_scale": reward_scale,
+            "render_mode": render_mode,
+            "render_device": render_device,
+        }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))
 
@@ -143,7 +162,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     @classmethod
     def around(cls, options: EnvOptions, models: SharedModels, episode: Episode) -> LiberoEnv:
-        """The environment whose episodes these are: one of a `LiberoVectorEnv`'s, for its `call` and `set_attr`."""
+        """Make the environment of these episodes: one of a `LiberoVectorEnv`'s, for its `call` and `set_attr`."""
         env = cls.__new__(cls)
         env._build(options, models, episode)
         return env
@@ -158,7 +177,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         self._spec = None if spec is None else with_limit(spec, self._options)
 
     def take_time_limit(self, max_episode_steps: int) -> None:
-        """Have the time limit that `gymnasium.make` was given, before the first reset.
+        """Set the time limit that `gymnasium.make` was given, before the first reset.
 
         Args:
             max_episode_steps: control steps, -1 for no limit.
@@ -216,7 +235,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         return observation, float(outcome.rewards.sum()), outcome.terminated, outcome.truncated, info
 
     def render(self) -> np.ndarray | None:
-        """The agentview for people, upright, (S, S, 3) uint8 with S = max(256, image_size); None without a mode.
+        """Render the agentview for people, upright, (S, S, 3) uint8 with S = max(256, image_size); None without a mode.
 
         Raises:
             ResetNeededError: before the first reset; ClosedError: the environment was closed.
@@ -225,9 +244,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         if self.render_mode is None:
             return None
         size = max(RENDER_SIZE, self._options.image_size)
-        drawn = np.empty((size, size, 3), dtype=np.uint8)
-        draw_view(self._episode.world, "agentview", self._options, "upright", drawn)
-        return drawn
+        image = np.empty((size, size, 3), dtype=np.uint8)
+        render_view(self._episode.world, "agentview", self._options, "upright", image)
+        return image
 
     @property
     def suite(self) -> str:
@@ -255,7 +274,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         return self._episode.world.data
 
     def get_sim_state(self) -> np.ndarray:
-        """LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
+        """Return LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
         return self._episode.world.get_sim_state()
 
     def set_sim_state(self, state: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""One environment's episodes: which scene, how it starts, what a decision does. Without pictures.
+"""One environment's episodes: which scene, which initial state, what an action chunk does. Without images.
 
 `LiberoEnv` and the workers of `LiberoVectorEnv` are both made of this.
 """
@@ -15,39 +15,41 @@ import numpy as np
 
 from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
 from libero_gym.options import EnvOptions
+from libero_gym.reset_request import ResetRequest, check_reset
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
-from libero_gym.starts import ResetRequest, check_reset
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task
 
-#: What LIBERO does while things settle: keep still, gripper opening.
+#: What LIBERO does while objects settle: keep still, gripper opening.
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 
+#: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
+REMEMBERED_SCENES = 64
 
-#: Starts that a thread remembers; each takes some 1 MB, and its pictures.
-REMEMBERED_STARTS = 64
+#: (task, initial state, seed).
+SceneKey = tuple[int, int, int]
 
 
 @dataclass
-class KnownStart:
-    """A settled scene, which a later episode with the same task, state and seed begins from at once."""
+class SettledScene:
+    """A settled scene, from which a later episode with the same task, initial state and seed starts at once."""
 
     snapshot: Snapshot
     arrays: dict[str, np.ndarray] | None = None
-    """The first observation's arrays, once they were drawn."""
+    """The first observation's arrays, once they were rendered."""
 
 
 class SharedModels:
-    """What the environments of one thread share: models, loaded when first asked for, and known starts."""
+    """What the environments of one thread share: models, loaded when first used, and settled scenes."""
 
     def __init__(self, options: EnvOptions) -> None:
         self._options = options
         self._models: dict[int, SharedModel] = {}
-        self._starts: OrderedDict[tuple[int, int, int], KnownStart] = OrderedDict()
+        self._settled: OrderedDict[SceneKey, SettledScene] = OrderedDict()
 
     def of(self, task: Task) -> SharedModel:
-        """The model of a task."""
+        """Return the model of a task."""
         if task.id not in self._models:
             scene = self._options.scenes.scene(task)
             self._models[task.id] = SharedModel.load(
@@ -58,7 +60,7 @@ class SharedModels:
         return self._models[task.id]
 
     def make_world(self, task: Task) -> World:
-        """A new world of a task, on the engine that was asked for."""
+        """Make a new world of a task, on the engine that the options name."""
         if self._options.engine == "robosuite":
             from libero_gym.engine.robosuite_world import RobosuiteWorld
 
@@ -66,29 +68,29 @@ class SharedModels:
             return RobosuiteWorld(scenes.scene(task), task, scenes.assets)
         return World(self.of(task))
 
-    def known_start(self, key: tuple[int, int, int]) -> KnownStart | None:
-        """The start of a (task, initial state, seed), if it is remembered."""
-        if key in self._starts:
-            self._starts.move_to_end(key)
-        return self._starts.get(key)
+    def recall(self, key: SceneKey) -> SettledScene | None:
+        """Return the settled scene of a key, if it is remembered."""
+        if key in self._settled:
+            self._settled.move_to_end(key)
+        return self._settled.get(key)
 
-    def remember_start(self, key: tuple[int, int, int], start: KnownStart) -> None:
-        """Keep a start, in place of the one that was not asked for longest."""
-        self._starts[key] = start
-        if len(self._starts) > REMEMBERED_STARTS:
-            self._starts.popitem(last=False)
+    def remember(self, key: SceneKey, scene: SettledScene) -> None:
+        """Keep a settled scene, in place of the least recently used one."""
+        self._settled[key] = scene
+        if len(self._settled) > REMEMBERED_SCENES:
+            self._settled.popitem(last=False)
 
     def loaded(self) -> list[SharedModel]:
-        """All models so far."""
+        """Return all models so far."""
         return list(self._models.values())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a decision led to."""
+    """What an action or a chunk of them led to."""
 
     rewards: np.ndarray
-    """(C,) one for each control step; zero after the episode's end."""
+    """(C,), of each control step; zero after the episode's end."""
     length: int
     """Control steps that were executed, 1..C."""
     terminated: bool
@@ -103,11 +105,11 @@ class Episode:
         self._models = models
         self._worlds: dict[int, World] = {}
         self._states: dict[int, InitStates] = {}
-        #: Draws what a `begin` without a seed leaves open.
+        #: Samples what a `begin` without a seed leaves open.
         self.rng = np.random.default_rng()
         self._progress: Progress | None = None
         self.task = options.tasks[0]
-        self.start: KnownStart | None = None
+        self.settled: SettledScene | None = None
         self.init_state_id = -1
         self.seed = 0
         self.elapsed_steps = 0
@@ -127,10 +129,10 @@ class Episode:
         return self._world_of(self.task)
 
     def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
-        """Check what is asked for and start an episode: pick a task and a state, place the fixtures, let things settle.
+        """Check a request and start an episode: pick a task and a state, place the fixtures, let objects settle.
 
         Args:
-            seed: None goes on drawing from the generator that an earlier seed started.
+            seed: None goes on with the generator that an earlier seed started.
             options: see `LiberoEnv.reset`.
 
         Raises:
@@ -139,54 +141,54 @@ class Episode:
         self.start_from(check_reset(self._options, seed, options))
 
     def start_from(self, request: ResetRequest) -> None:
-        """Start an episode as a checked request has it.
+        """Start an episode from a checked request.
 
         Raises:
             SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged. The episode goes on.
         """
         rng = copy.deepcopy(self.rng) if request.seed is None else np.random.default_rng(request.seed)
-        # Always drawn, so that naming one of them does not change the others.
-        task_draw, state_draw, seed_draw = rng.random(), rng.random(), int(rng.integers(2**31))
+        # Always sampled, so that naming one of them does not change the others.
+        task_sample, state_sample, seed_sample = rng.random(), rng.random(), int(rng.integers(2**31))
         tasks = self._options.tasks
-        task = tasks[int(task_draw * len(tasks))] if request.task is None else request.task
+        task = tasks[int(task_sample * len(tasks))] if request.task is None else request.task
         world = self._world_of(task)
         states = self._init_states(task, world)
-        init_state = int(state_draw * len(states)) if request.init_state is None else request.init_state
+        init_state = int(state_sample * len(states)) if request.init_state is None else request.init_state
         state = states[init_state] if request.sim_state is None else request.sim_state
         # Nothing fails from here on, and nothing was changed up to here.
         self.rng, self.task = rng, task
-        self.seed = seed_draw if request.seed is None else request.seed
+        self.seed = seed_sample if request.seed is None else request.seed
         if request.sim_state is not None:
-            self.init_state_id, self.start = -1, None
+            self.init_state_id, self.settled = -1, None
             world.reset(state, self._fixture_poses(world))
         else:
             self.init_state_id = init_state
-            self.start = self._settled(world, state)
+            self.settled = self._settle(world, state)
         self.elapsed_steps = 0
         self.success = self.diverged = self.over = False
         self.begun = True
         if self._options.reward == "staged":
             self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
 
-    def _settled(self, world: World, state: np.ndarray) -> KnownStart | None:
+    def _settle(self, world: World, state: np.ndarray) -> SettledScene | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
         key = (self.task.id, self.init_state_id, self.seed)
-        start = self._models.known_start(key)
-        if start is not None:
-            world.restore(start.snapshot)
-            return start
+        scene = self._models.recall(key)
+        if scene is not None:
+            world.restore(scene.snapshot)
+            return scene
         world.reset(state, self._fixture_poses(world))
         for _ in range(self._options.settle_steps):
             world.step(SETTLE_ACTION)
         snapshot = world.snapshot()
         if snapshot is None:
             return None
-        start = KnownStart(snapshot)
-        self._models.remember_start(key, start)
-        return start
+        scene = SettledScene(snapshot)
+        self._models.remember(key, scene)
+        return scene
 
     def _fixture_poses(self, world: World) -> FixturePoses:
-        """Of (suite, task, initial state, seed) alone; the suite is in the table."""
+        """Sample poses from (suite, task, initial state, seed) alone; the suite is in the table."""
         rng = np.random.default_rng([self.seed, self.task.index, self.init_state_id + 1])
         return sample_fixture_poses(world.scene.table, rng)
 
@@ -202,15 +204,15 @@ class Episode:
         world, rewards, length = self.world, np.zeros(len(actions)), 0
         limit = self._options.limit(self.task)
         truncated = False
-        for number, single in enumerate(actions):
-            self.diverged = not world.step(single)
+        for step, single_action in enumerate(actions):
+            self.diverged = not world.step(single_action)
             self.elapsed_steps += 1
             length += 1
             self.success = not self.diverged and world.success()
             if self._progress is not None and not self.diverged:
-                rewards[number] = self._progress.value(world.data)
+                rewards[step] = self._progress.value(world.data)
             if self.success:
-                rewards[number] += self._options.reward_scale
+                rewards[step] += self._options.reward_scale
             truncated = self.diverged or (not self.success and self.elapsed_steps >= limit)
             if self.success or truncated:
                 break
@@ -218,7 +220,7 @@ class Episode:
         return Outcome(rewards, length, terminated=self.success, truncated=truncated)
 
     def info(self, outcome: Outcome | None = None) -> dict[str, Any]:
-        """Gymnasium's info of a reset, or of the step that led to `outcome`."""
+        """Return Gymnasium's info of a reset, or of the step that led to `outcome`."""
         info = {
             "success": self.success,
             "is_success": self.success,

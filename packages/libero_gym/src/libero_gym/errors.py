@@ -62,7 +62,7 @@ class ActionError(LiberoGymError, ValueError):
 
 
 class RenderError(LiberoGymError, RuntimeError):
-    """No usable OpenGL library, or a picture could not be drawn."""
+    """No usable OpenGL library, or an image could not be rendered."""
 
 
 class RecordingError(LiberoGymError, ValueError):
@@ -82,7 +82,7 @@ class WorkerError(LiberoGymError, RuntimeError):
 
 
 def shown(value: object) -> str:
-    """A value in a message: its `repr` in one short line."""
+    """Return a value for a message: its `repr` in one short line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else f"{text[:117]}..."
 
@@ -98,7 +98,7 @@ def unknown(
     where: str | None = None,
     aliases: Iterable[str] = (),
 ) -> Kind:
-    """An `error` for `value`, one line long: what it is, where it was given, what is allowed and what comes close.
+    """Make an `error` for `value`, one line long: what it is, where it was given, what is allowed and what comes close.
 
     Args:
         error: the class to make an instance of.

@@ -13,12 +13,12 @@ from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS, Renderer, orient
 from libero_gym.spaces import STATE_SIZE
 
-#: Pictures for people, from `render()`: height and width in pixels, never less than the observation's.
+#: Images for people, from `render()`: height and width in pixels, never less than the observation's.
 RENDER_SIZE = 256
 
 
 def empty_arrays(options: EnvOptions) -> dict[str, np.ndarray]:
-    """Room for the arrays of an observation of `spaces.observation_space`."""
+    """Make the arrays of an observation of `spaces.observation_space`, not filled yet."""
     size = options.image_size
     arrays: dict[str, np.ndarray] = {
         CAMERAS[camera][0]: np.empty((size, size, 3), dtype=np.uint8) for camera in options.cameras
@@ -27,36 +27,36 @@ def empty_arrays(options: EnvOptions) -> dict[str, np.ndarray]:
     return arrays
 
 
-def observe(episode: Episode, options: EnvOptions, room: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
-    """The observation of `spaces.observation_space`, drawn with the calling thread's renderer.
+def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
+    """Return the observation of `spaces.observation_space`, rendered with the calling thread's renderer.
 
-    A known start's first observation is drawn once and copied afterwards.
+    The first observation of a settled scene is rendered once and copied afterwards.
 
     Args:
         episode: whose world is looked at.
         options: cameras, size, orientation, quality.
-        room: arrays that receive the observation's arrays, as `empty_arrays` gives them; None for new ones.
+        out: arrays that receive the observation's arrays, as `empty_arrays` gives them; None for new ones.
     """
-    start = episode.start if episode.elapsed_steps == 0 else None
-    arrays = dict(empty_arrays(options) if room is None else room)
-    if start is not None and start.arrays is not None:
+    settled = episode.settled if episode.elapsed_steps == 0 else None
+    arrays = dict(empty_arrays(options) if out is None else out)
+    if settled is not None and settled.arrays is not None:
         for key, array in arrays.items():
-            array[...] = start.arrays[key]
+            array[...] = settled.arrays[key]
     else:
         for camera in options.cameras:
-            draw_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
+            render_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
         arrays["state"][...] = episode.world.proprioception()
-        if start is not None:
-            start.arrays = {key: array.copy() for key, array in arrays.items()}
+        if settled is not None:
+            settled.arrays = {key: array.copy() for key, array in arrays.items()}
     return {**arrays, "instruction": episode.task.instruction}
 
 
-def draw_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:
-    """Draw one camera's view into `out`, (S, S, 3) uint8.
+def render_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:
+    """Render one camera's view into `out`, (S, S, 3) uint8.
 
     Raises:
-        RenderError: no OpenGL library can draw here.
+        RenderError: no OpenGL library can render here.
     """
     raw = np.empty(out.shape, dtype=np.uint8)
-    Renderer.of_thread(options.render_device).draw(world, CAMERAS[camera][1], raw, options.render_quality)
+    Renderer.of_thread(options.render_device).render(world, CAMERAS[camera][1], raw, options.render_quality)
     out[...] = orient(raw, orientation)

@@ -19,6 +19,7 @@ from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
+from libero_gym.time_limit import NO_LIMIT
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
@@ -26,12 +27,11 @@ RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
 #: Control steps a second.
 CONTROL_HZ = 20
-NO_LIMIT = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class EnvOptions:
-    """What an environment was asked for."""
+    """The checked keyword arguments of an environment."""
 
     suite: Suite
     tasks: tuple[Task, ...]
@@ -53,12 +53,12 @@ class EnvOptions:
     render_device: int | None
 
     def limit(self, task: Task) -> int:
-        """Control steps of an episode of a task."""
+        """Return the control steps of an episode of a task."""
         return self.task_limits.get(task.id, self.max_episode_steps)
 
     @property
     def render_fps(self) -> float:
-        """Steps of the environment in a second of the robot's time, at which a video of them runs as fast as it does.
+        """Steps of the environment in a second of the robot's time: a video at this rate runs as fast as the robot.
 
         A chunk is one step: `CONTROL_HZ` / C.
         """
@@ -86,7 +86,7 @@ def check_options(
     render_mode: str | None = None,
     render_device: int | None = None,
 ) -> EnvOptions:
-    """Check the keyword arguments of an environment; DESIGN of each is in `LiberoEnv`.
+    """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
     Raises:
         OptionError: a value that is not allowed; its subclasses name which one.
@@ -161,12 +161,12 @@ def _cameras(cameras: object, place: str) -> list[str]:
 
 
 def _task_argument(task: Any) -> Any:
-    """NumPy's values as Python's: a suite selects by integers, strings and sequences of them."""
+    """Return NumPy's values as Python's: a suite selects by integers, strings and sequences of them."""
     return task.tolist() if isinstance(task, (np.ndarray, np.generic)) else task
 
 
 def _limit(max_episode_steps: object, suite: Suite) -> int:
-    """Control steps of an episode; -1 is Gymnasium's word for no limit."""
+    """Return the control steps of an episode; -1 is Gymnasium's word for no limit."""
     if max_episode_steps is None:
         return suite.max_episode_steps
     if is_index(max_episode_steps) and max_episode_steps == -1:
@@ -177,7 +177,7 @@ def _limit(max_episode_steps: object, suite: Suite) -> int:
 def _task_limits(
     by_task: Mapping[int | str, int] | None, tasks: Sequence[Task], scenes: SceneSource, suite: Suite
 ) -> dict[int, int]:
-    """Control steps of an episode, of the tasks that have a limit of their own."""
+    """Return the control steps of an episode, of the tasks that have a limit of their own."""
     if by_task is None:
         return {}
     what, place = "max_steps_by_task", suite.env_id

@@ -13,9 +13,12 @@ SETTLE_STEPS = 10
 
 
 def provenance(options: EnvOptions) -> dict[str, Any]:
-    """Part of `metadata`: `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None
-    for a bundle that does not say); and `benchmark_caveats`, a tuple of sentences on why a success rate in this
-    environment is not the published benchmark's: empty where it is."""
+    """Return part of `metadata`.
+
+    `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
+    not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
+    published benchmark's: empty where it is.
+    """
     return {
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
@@ -33,16 +36,16 @@ def image_flip(options: EnvOptions) -> str | None:
 
 
 def caveats(options: EnvOptions) -> tuple[str, ...]:
-    """In what an environment differs from LIBERO's published evaluation."""
+    """List in what an environment differs from LIBERO's published evaluation."""
     found = []
     if options.scenes.name.startswith(BUILTIN_PREFIX):
-        found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and pictures than LIBERO's")
+        found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and images than LIBERO's")
     if options.split != "eval":
         found.append(f"split {options.split!r} has other initial states than the published ones")
     if options.reward == "staged":
         found.append("the staged reward is not LIBERO's")
     if options.render_quality != "reference":
-        found.append(f"render_quality {options.render_quality!r} draws other pictures than LIBERO")
+        found.append(f"render_quality {options.render_quality!r} renders other images than LIBERO")
     if options.physics_quality != "reference":
         softer = " and softer contacts" if options.physics_quality == "soft" else ""
         found.append(
@@ -61,11 +64,11 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     return tuple(found)
 
 
-def same_assets(one: tuple[str, str | None], other: tuple[str, str | None]) -> bool:
-    """Whether two asset sets, each its name and its version, have the same scenes.
+def same_assets(first: tuple[str, str | None], second: tuple[str, str | None]) -> bool:
+    """Return whether two asset sets, each its name and its version, have the same scenes.
 
     Equal contents have equal versions, whether the set was downloaded or is a folder.
     """
-    (name, version), (other_name, other_version) = one, other
+    (name, version), (other_name, other_version) = first, second
     built_in = name.startswith(BUILTIN_PREFIX) or other_name.startswith(BUILTIN_PREFIX)
     return name == other_name or (bool(version) and version == other_version and not built_in)

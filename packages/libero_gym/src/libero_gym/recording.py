@@ -30,7 +30,7 @@ RECORDING_FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One episode."""
+    """A recorded episode."""
 
     suite: str
     task: str
@@ -127,10 +127,15 @@ class Recording:
 
 
 class Recorder:
-    """Collects what an environment does, from a reset on."""
+    """Record what an environment does, from a reset on."""
 
     def __init__(self, env: LiberoEnv, split: str, settle_steps: int) -> None:
-        """`split` and `settle_steps`: those that the environment was made with."""
+        """
+        Args:
+            env: the environment that is recorded.
+            split: that it was made with.
+            settle_steps: that it was made with.
+        """
         self._env, self._split, self._settle_steps = env, split, settle_steps
         self._actions: list[np.ndarray] = []
         self._info: dict[str, object] = {}
@@ -140,7 +145,7 @@ class Recorder:
         self._actions, self._info = [], dict(info)
 
     def add(self, action: np.ndarray, info: dict[str, object]) -> None:
-        """An action that was executed, and the info of that step."""
+        """Append an action that was executed, with the info of that step."""
         self._actions.append(np.array(action, dtype=np.float64))
         self._info = dict(info)
 
@@ -148,7 +153,7 @@ class Recorder:
         return len(self._actions)
 
     def finish(self) -> Recording:
-        """The recording up to now."""
+        """Return the recording up to now."""
         info, env = self._info, self._env
         return Recording(
             suite=env.suite,
@@ -177,7 +182,7 @@ class Repetition:
 
 
 def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> LiberoEnv:
-    """An environment that can repeat a recording.
+    """Make an environment that can repeat a recording.
 
     Args:
         recording: the episode.
@@ -210,7 +215,7 @@ def repeat(recording: Recording, env: LiberoEnv, show: Callable[[dict[str, objec
     Args:
         recording: the episode.
         env: of `open_env`.
-        show: called with each observation, the first one before any action; returns whether to go on.
+        show: called with each observation, the first before any action; returns whether to go on.
     """
     observation, info = env.reset(seed=recording.seed, options={"init_state": recording.init_state})
     steps = 0

@@ -22,8 +22,11 @@ INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
 
 def observation_space(options: EnvOptions) -> spaces.Dict:
-    """`image` and `wrist_image` (H, W, 3) uint8, as far as their cameras are in use; `state` (8,) float32: eef position
-    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence."""
+    """Return the space of an environment's observations.
+
+    `image` and `wrist_image` (H, W, 3) uint8, as far as their cameras are in use; `state` (8,) float32: eef position
+    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence.
+    """
     size = options.image_size
     parts: dict[str, spaces.Space] = {
         CAMERAS[camera][0]: spaces.Box(0, 255, (size, size, 3), np.uint8) for camera in options.cameras
@@ -34,8 +37,11 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
 
 
 def action_space(options: EnvOptions) -> spaces.Box:
-    """(7,) or, with chunks, (C, 7), in [-1, 1]: change of eef position (5 cm each), of its orientation (0.5 rad each,
-    axis-angle, world frame), and the gripper (-1 opens, +1 closes)."""
+    """Return the space (7,) or, with chunks, (C, 7) of actions in [-1, 1].
+
+    Change of eef position (5 cm each), of its orientation (0.5 rad each, axis-angle, world frame), and the gripper (-1
+    opens, +1 closes).
+    """
     shape = (ACTION_SIZE,) if options.action_chunk is None else (options.action_chunk, ACTION_SIZE)
     return spaces.Box(-1.0, 1.0, shape, np.float32)
 
@@ -44,8 +50,8 @@ class InstructionSpace(spaces.Text):
     """Gymnasium's `Text`, which also goes through the shared memory of `AsyncVectorEnv`.
 
     Gymnasium (1.4) reads a `Text` out of that memory once, before the first reset, and repeats what it found there for
-    ever. The functions below are registered for this class: a sentence is written as UTF-32 and read when it is asked
-    for. They are registered where the class is defined, so a worker process has them as soon as it unpickles a space.
+    ever. The functions below are registered for this class: a sentence is written as UTF-32 and read when it is used.
+    They are registered where the class is defined, so a worker process has them as soon as it unpickles a space.
     """
 
 
@@ -72,7 +78,7 @@ class SharedSentences(Sequence[str]):
         return "".join(map(chr, codes[codes > 0]))
 
     def __iter__(self) -> Iterator[str]:
-        return (self[number] for number in range(len(self)))
+        return (self[index] for index in range(len(self)))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, (tuple, list, SharedSentences)) and tuple(self) == tuple(other)

@@ -20,14 +20,46 @@ import copy
 import enum
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, WrapperSpec
 
-from libero_gym.options import NO_LIMIT, EnvOptions
-from libero_gym.registration import SINGLE_ENV_WRAPPERS, TIME_LIMIT
+if TYPE_CHECKING:
+    from libero_gym.options import EnvOptions
+
+#: The keyword argument in which a spec carries the time limit. Not for users.
+TIME_LIMIT = "_time_limit"
+#: Control steps that no episode reaches; `max_episode_steps=-1` is Gymnasium's word for it.
+NO_LIMIT = 1_000_000_000
+
+_TAKE_OVER = WrapperSpec("TakeOverTimeLimit", "libero_gym.time_limit:take_over", {})
+
+
+class SingleEnvWrappers(tuple):
+    """Additional wrappers of a spec (`EnvSpec.additional_wrappers`) that `make` applies and `make_vec` does not see.
+
+    `make` applies a slice of a spec's additional wrappers. `make_vec` refuses a vector entry point whose spec has any,
+    because they wrap single environments. So this is an empty tuple whose slice to the end is `take_over`: a vector
+    environment needs none of it, because `make_vec` does pass `max_episode_steps` on. With a user's wrappers behind it,
+    it is an ordinary tuple.
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return `take_over` for a slice to the end."""
+        if isinstance(index, slice) and index.stop is None:
+            return (_TAKE_OVER,)
+        return super().__getitem__(index)
+
+    def __add__(self, others: Any) -> Any:
+        """Return an ordinary tuple, `take_over` first."""
+        return (_TAKE_OVER, *others)
+
+
+SINGLE_ENV_WRAPPERS = SingleEnvWrappers()
 
 
 def take_over(env: gymnasium.Env) -> gymnasium.Env:
@@ -46,14 +78,16 @@ def take_over(env: gymnasium.Env) -> gymnasium.Env:
 
 
 def spec_limit(options: EnvOptions) -> int | None:
-    """`max_episode_steps` of an environment's spec; None where it has no limit, or where a task has a longer one, which
-    `TimeLimit` would cut off."""
+    """Return `max_episode_steps` of an environment's spec.
+
+    None where it has no limit, or where a task has a longer one, which `TimeLimit` would cut off.
+    """
     limit = options.max_episode_steps
-    return None if limit == NO_LIMIT or any(one > limit for one in options.task_limits.values()) else limit
+    return None if limit == NO_LIMIT or any(steps > limit for steps in options.task_limits.values()) else limit
 
 
 def with_limit(spec: EnvSpec, options: EnvOptions) -> EnvSpec:
-    """A copy of a spec that makes an environment with these options' time limit, and that can be written as JSON."""
+    """Copy a spec so that it makes an environment with these options' time limit and can be written as JSON."""
     made = copy.copy(spec)
     made.kwargs = {key: _plain(value) for key, value in spec.kwargs.items() if key != TIME_LIMIT}
     made.max_episode_steps = spec_limit(options)
@@ -66,7 +100,7 @@ def with_limit(spec: EnvSpec, options: EnvOptions) -> EnvSpec:
 
 
 def with_time_limit(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments with a spec's `_time_limit` as `max_episode_steps`, unless that is there too."""
+    """Return keyword arguments with a spec's `_time_limit` as `max_episode_steps`, unless that is there too."""
     given = dict(kwargs)
     limit = given.pop(TIME_LIMIT, None)
     if given.get("max_episode_steps") is None and limit is not None:
@@ -75,7 +109,7 @@ def with_time_limit(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A keyword argument in types that JSON has."""
+    """Return a keyword argument in types that JSON has."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     if isinstance(value, enum.Enum):
@@ -83,7 +117,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):
-        return {_plain(key): _plain(one) for key, one in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(one) for one in value) if type(value) in (list, tuple) else value
+        return type(value)(_plain(item) for item in value) if type(value) in (list, tuple) else value
     return value

@@ -1,6 +1,6 @@
 """Many LIBERO environments, over threads or processes.
 
-    step_async(actions) --> worker 0: worlds 0, W, 2W, ...   physics without the GIL, then pictures
+    step_async(actions) --> worker 0: worlds 0, W, 2W, ...   physics without the GIL, then images
                         --> worker 1: worlds 1, W+1, ...
     step_wait()         <-- one batched observation, made of a row from each environment
 
@@ -20,7 +20,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from libero_gym import spaces, starts
+from libero_gym import reset_request, spaces
 from libero_gym.checks import check_choice, check_integer, finite_array
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import (
@@ -34,15 +34,15 @@ from libero_gym.errors import (
 )
 from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
 from libero_gym.provenance import image_flip, provenance
-from libero_gym.starts import check_reset, check_reset_keys, check_seeds, one_for_each
+from libero_gym.reset_request import check_reset, check_reset_keys, check_seeds, value_per_env
 from libero_gym.tasks.init_states import count_states
 from libero_gym.time_limit import with_limit, with_time_limit
 from libero_gym.workers import WORKER_KINDS, open_workers
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.protocol import Results
-from libero_gym.workers.rows import Row, is_over, stand_still
+from libero_gym.workers.rows import Row, idle_row, is_over
 
-RESET_OPTIONS = ("reset_mask", *starts.RESET_OPTIONS)
+RESET_OPTIONS = ("reset_mask", *reset_request.RESET_OPTIONS)
 MAX_ENVS = 1_000_000
 #: What `LiberoVectorEnv` takes and `LiberoEnv` does not; for the message on an unknown keyword argument.
 _OWN_ARGUMENTS = ("num_envs", "workers", "worker_kind", "worker_timeout", "autoreset_mode", "copy")
@@ -53,10 +53,10 @@ _OWN_CALLS = ("reset", "step", "close", "__reduce__", "__setattr__", "take_time_
 class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
     """A batch of `LiberoEnv`, made by `gymnasium.make_vec(id, num_envs=N, vectorization_mode="vector_entry_point")`.
 
-    Observations are batched: pictures (N, H, W, 3), `state` (N, 8), `instruction` a tuple of N sentences. Rewards (N,)
+    Observations are batched: images (N, H, W, 3), `state` (N, 8), `instruction` a tuple of N sentences. Rewards (N,)
     float64, `terminated` and `truncated` (N,) bool, and info in Gymnasium's vector form.
 
-    Autoreset modes are Gymnasium's. In `AutoresetMode.DISABLED` an environment whose episode is over stands still at no
+    Autoreset modes are Gymnasium's. In `AutoresetMode.DISABLED` an environment whose episode is over is idle at no
     cost until it is reset: its last observation and flags are repeated, its reward is 0.
 
     With `worker_kind="process"` a worker may crash, or hang in a driver, and only its episodes are lost: they end as
@@ -87,7 +87,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             num_envs: N.
             workers: threads or processes; None for one each processor, at most N.
             worker_kind: "thread", or "process" for isolation, at the price of a start of seconds and of memory.
-            worker_timeout: seconds without a sign of life (one environment's step or reset that ends is one) after
+            worker_timeout: seconds without a sign of life (an environment's step or reset that ends is one) after
                 which a worker process counts as dead; a new process is given at least 60. Threads cannot be ended.
             autoreset_mode: what happens after an episode's end.
             copy: whether observations are the caller's to keep; without, their arrays are made once and each step
@@ -134,7 +134,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "render_quality": options.render_quality,
             "physics_quality": options.physics_quality,
             **provenance(options),
-            # What `reset(options={"task": ..., "init_state": ...})` takes, so that a trainer can list the starts.
+            # What `reset(options={"task": ..., "init_state": ...})` takes, for a trainer that goes through all of them.
             "init_states": {
                 task.id: count_states(task, options.split, options.scenes.published_states(task))
                 for task in options.tasks
@@ -149,7 +149,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self._rows: list[Row | None] = [None] * self.num_envs
         self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
-        self._standing: dict[int, Row] | None = None
+        self._idle: dict[int, Row] | None = None
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -188,23 +188,23 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """
         self._check_usable("reset")
         seeds = check_seeds(self._options, seed, self.num_envs)
-        asked = check_reset_keys(self._options, {} if options is None else options, RESET_OPTIONS)
-        mask = self._mask(asked.pop("reset_mask", None))
-        columns = {key: one_for_each(key, value, self.num_envs) for key, value in asked.items()}
+        given = check_reset_keys(self._options, {} if options is None else options, RESET_OPTIONS)
+        mask = self._mask(given.pop("reset_mask", None))
+        by_env = {key: value_per_env(key, value, self.num_envs) for key, value in given.items()}
         requests = {}
-        for number in np.flatnonzero(mask).tolist():
-            plan = {key: column[number] for key, column in columns.items()}
-            requests[number] = check_reset(self._options, seeds[number], plan)
+        for index in np.flatnonzero(mask).tolist():
+            env_options = {key: values[index] for key, values in by_env.items()}
+            requests[index] = check_reset(self._options, seeds[index], env_options)
         # Nothing was changed up to here.
-        if self._standing is not None:
+        if self._idle is not None:
             self._end_step()
         fresh = self._keep(self._workers.reset(requests))
-        for number in fresh:
-            if (given := seeds[number]) is not None:
-                self._seeds_given[number] = given
+        for index in fresh:
+            if (env_seed := seeds[index]) is not None:
+                self._seeds_given[index] = env_seed
         infos: dict[str, Any] = {}
-        for number in sorted(fresh):
-            infos = self._add_info(infos, fresh[number][4], number)
+        for index in sorted(fresh):
+            infos = self._add_info(infos, fresh[index].info, index)
         return self._batch.read(copy=self._copy), infos
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -222,15 +222,17 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self._check_idle("step_async")
         shape = self.action_space.shape
         assert shape is not None
-        given = finite_array(ActionError, "actions", actions, shape)
-        standing: dict[int, Row] = {}
+        checked = finite_array(ActionError, "actions", actions, shape)
+        active = np.ones(self.num_envs, dtype=bool)
+        idle: dict[int, Row] = {}
         if self._mode is AutoresetMode.DISABLED:
-            for number, row in enumerate(self._rows):
+            for index, row in enumerate(self._rows):
                 assert row is not None
                 if is_over(row, self._mode):
-                    standing[number] = stand_still(row, self._options)
-        self._workers.step_async({n: given[n] for n in range(self.num_envs) if n not in standing})
-        self._standing = standing
+                    active[index] = False
+                    idle[index] = idle_row(row, self._options)
+        self._workers.step_async(checked, active)
+        self._idle = idle
 
     def step_wait(self) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """End the step that `step_async` started.
@@ -240,17 +242,19 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             WorkerError: a worker process died, and so did the one that replaced it.
         """
         self._check_usable("step_wait")
-        if self._standing is None:
+        if self._idle is None:
             raise LiberoGymError("step_wait() without step_async()")
-        rows = self._end_step()
+        moved = self._end_step()
+        rows = [moved[index] for index in range(self.num_envs)]
         infos: dict[str, Any] = {}
-        for number in range(self.num_envs):
-            infos = self._add_info(infos, rows[number][4], number)
-        columns = [np.array([rows[number][part] for number in range(self.num_envs)]) for part in (1, 2, 3)]
-        return self._batch.read(copy=self._copy), columns[0].astype(np.float64), columns[1], columns[2], infos
+        for index, row in enumerate(rows):
+            infos = self._add_info(infos, row.info, index)
+        rewards = np.array([row.reward for row in rows], dtype=np.float64)
+        terminated, truncated = np.array([row.terminated for row in rows]), np.array([row.truncated for row in rows])
+        return self._batch.read(copy=self._copy), rewards, terminated, truncated, infos
 
     def step(self, actions: np.ndarray) -> tuple[dict[str, Any], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """`step_async` and `step_wait`."""
+        """Do `step_async` and `step_wait`."""
         self.step_async(actions)
         return self.step_wait()
 
@@ -260,7 +264,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         return tuple(self._seeds_given)
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """The agentview of every environment for people, upright; None without a render mode.
+        """Render the agentview of every environment for people, upright; None without a render mode.
 
         Raises:
             ResetNeededError: before the first reset.
@@ -268,8 +272,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self._check_usable("render", begun=True)
         if self.render_mode is None:
             return None
-        pictures = self._workers.render()
-        return tuple(pictures[number] for number in range(self.num_envs))
+        images = self._workers.render()
+        return tuple(images[index] for index in range(self.num_envs))
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of each environment, or read an attribute, as Gymnasium's `SyncVectorEnv` does.
@@ -295,10 +299,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         if name in _OWN_CALLS:
             raise OptionError(f"call({name!r}) on single environments; call {name}() of the vector environment")
         values = self._workers.call(name, dict.fromkeys(range(self.num_envs), (args, kwargs)))
-        return tuple(values[number] for number in range(self.num_envs))
+        return tuple(values[index] for index in range(self.num_envs))
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """`call` without arguments."""
+        """Do `call` without arguments."""
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
@@ -306,7 +310,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
         Args:
             name: the attribute.
-            values: a list or tuple, one for each environment; anything else is for all of them.
+            values: a list or tuple, one for each environment; any other value is for all of them.
 
         Raises:
             EnvAttributeError: it cannot be set.
@@ -314,13 +318,13 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """
         self._check_usable("set_attr")
         self._check_idle("set_attr")
-        each = list(values) if isinstance(values, (list, tuple)) else [values] * self.num_envs
-        if len(each) != self.num_envs:
-            raise OptionError(f"set_attr({name!r}) with {len(each)} values; expected one for each of {self.num_envs}")
-        self._workers.call("__setattr__", {number: ((name, value), {}) for number, value in enumerate(each)})
+        by_env = list(values) if isinstance(values, (list, tuple)) else [values] * self.num_envs
+        if len(by_env) != self.num_envs:
+            raise OptionError(f"set_attr({name!r}) with {len(by_env)} values; expected one for each of {self.num_envs}")
+        self._workers.call("__setattr__", {index: ((name, value), {}) for index, value in enumerate(by_env)})
 
     def close_extras(self, **kwargs: Any) -> None:
-        """End the workers and free their pictures' memory."""
+        """End the workers and free their images' memory."""
         self._workers.close()
 
     def _check_usable(self, method: str, *, begun: bool = False) -> None:
@@ -331,21 +335,21 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             raise ResetNeededError(f"{method}() before every environment was reset; call reset() first")
 
     def _check_idle(self, method: str) -> None:
-        if self._standing is not None:
+        if self._idle is not None:
             raise LiberoGymError(f"{method}() while a step is under way; call step_wait() first")
 
     def _end_step(self) -> dict[int, Row]:
         """Wait for all workers, even when one of them fails."""
-        assert self._standing is not None
-        standing, self._standing = self._standing, None
+        assert self._idle is not None
+        idle, self._idle = self._idle, None
         moved = self._workers.step_wait()
-        return self._keep(Results({**standing, **moved.rows}, moved.error))
+        return self._keep(Results({**idle, **moved.rows}, moved.error))
 
     def _keep(self, results: Results) -> dict[int, Row]:
         """Remember rows, those of other environments too where one has failed."""
-        for number, row in results.rows.items():
-            self._rows[number] = row
-            self._batch.put(number, row.observation)
+        for index, row in results.rows.items():
+            self._rows[index] = row
+            self._batch.instructions[index] = row.observation["instruction"]
         if results.error is not None:
             raise results.error
         return results.rows
@@ -372,9 +376,9 @@ def _make_again(cls: type[LiberoVectorEnv], arguments: dict[str, Any], spec: Env
     return envs
 
 
-def _autoreset_mode(mode: object, place: str) -> AutoresetMode:
-    modes = {one.value.lower(): one for one in AutoresetMode}
-    wanted = mode.value if isinstance(mode, AutoresetMode) else mode
+def _autoreset_mode(given: object, place: str) -> AutoresetMode:
+    modes = {mode.value.lower(): mode for mode in AutoresetMode}
+    wanted = given.value if isinstance(given, AutoresetMode) else given
     if not isinstance(wanted, str) or wanted.lower() not in modes:
         raise unknown(OptionError, "autoreset_mode", wanted, modes, place)
     return modes[wanted.lower()]
@@ -387,5 +391,5 @@ def _seconds(what: str, value: object, place: str) -> float:
 
 
 def _processors() -> int:
-    """Processors that this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

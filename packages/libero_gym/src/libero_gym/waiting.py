@@ -1,4 +1,4 @@
-"""Say what a user waits for: the first use of a scene compiles for seconds."""
+"""Log what a user waits for: the first use of a scene compiles for seconds."""
 
 from __future__ import annotations
 

@@ -13,11 +13,13 @@ import math
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vla_trainer import atomic_files as atomic_files
+from vla_trainer import atomic_files
 from vla_trainer.errors import CheckpointError
 from vla_trainer.protocols import Policy
 
@@ -83,10 +85,25 @@ class Unpublished:
         return self.path
 
 
+WriteWeights = Callable[[Path, Path], dict[str, Any]]
+"""Writes a policy into a folder so that others load it, and returns what the trainer's state keeps of it: its weights
+as "policy", or None where they are in `SHARDS`. Also gets what the checkpoint will be called; raises
+TrainingDivergedError where weights are not finite."""
+
+
+def write_policy(policy: Policy, folder: Path, name: Path) -> dict[str, Any]:
+    """Write a policy of this process; see `WriteWeights`."""
+    from vla_trainer.update.finite import check_weights  # imports torch
+
+    check_weights(policy, f"the weights that {name} would hold")
+    policy.save_pretrained(folder)
+    return {"policy": policy.state_dict()}
+
+
 def write(
     folder: Path,
     step: int,
-    policy: Policy,
+    write_weights: WriteWeights,
     state: dict[str, Any],
     keep: int | None = None,
     provenance: "Provenance | None" = None,
@@ -97,7 +114,8 @@ def write(
     Args:
         folder: made where there is none.
         step: iterations done.
-        policy, state: what `load` gives back.
+        write_weights: writes the policy, see `WriteWeights`.
+        state: what `load` gives back besides the weights.
         keep: see `Unpublished.publish`.
         provenance: what the policy was trained in, for whoever gets the checkpoint alone.
         score: which metric makes a checkpoint the best, and its value.
@@ -106,16 +124,12 @@ def write(
         TrainingDivergedError: weights are not finite; nothing is written then, and other checkpoints stay.
         CheckpointError: the disk is full or does not let it; nothing of this checkpoint is left then.
     """
-    from vla_trainer.update.finite import check_weights  # imports torch
-
     final = folder / f"step_{step:06d}"
-    check_weights(policy, f"the weights that {final} would hold")
     aside = atomic_files.aside_of(final)
     atomic_files.sweep(folder)
     try:
         atomic_files.make_folder(aside)
-        policy.save_pretrained(aside)
-        _save_state({"policy": policy.state_dict(), **state}, aside / STATE_FILE)
+        _save_state({**write_weights(aside, final), **state}, aside / STATE_FILE)
         if provenance is not None:
             provenance.write(aside)
         if score is not None:
@@ -141,8 +155,8 @@ def save(
     provenance: "Provenance | None" = None,
     score: Score | None = None,
 ) -> Path:
-    """`write` and `publish`."""
-    return write(folder, step, policy, state, keep, provenance, score).publish()
+    """Write and publish a checkpoint of a policy in this process; see `write`."""
+    return write(folder, step, partial(write_policy, policy), state, keep, provenance, score).publish()
 
 
 def found(folder: Path) -> list[Path]:
@@ -240,12 +254,22 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
         CheckpointError: not a checkpoint of this package, damaged, of another policy, or with weights that are not
             finite.
     """
+    path = follow(path)
+    state = read_state(path)
+    put(path, state, policy, optimizer)
+    return state
+
+
+def put(path: Path, state: dict[str, Any], policy: Policy, optimizer: "torch.optim.Optimizer | None" = None) -> None:
+    """Put the weights of a checkpoint into `policy` and `optimizer`, and take them out of `state`.
+
+    Raises:
+        CheckpointError: see `load`.
+    """
     import torch
 
     from vla_trainer.update.finite import not_finite
 
-    path = follow(path)
-    state = read_state(path)
     weights = state.pop("policy")
     if weights is None:
         from vla_trainer import checkpoint_sharded
@@ -253,7 +277,7 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
 
         idle = torch.optim.SGD([w for w in policy.parameters() if w.requires_grad], lr=0.0)
         checkpoint_sharded.load(path / SHARDS, policy, optimizer or idle, Ranks())
-        return state
+        return
     if bad := not_finite(policy, weights):
         raise CheckpointError(f"{path} holds weights that are not finite: {bad[0]}")
     try:
@@ -269,7 +293,6 @@ def load(path: Path, policy: Policy, optimizer: "torch.optim.Optimizer | None" =
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(f"{path} holds another optimizer's state than the config makes: {reason}") from error
-    return state
 
 
 def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:

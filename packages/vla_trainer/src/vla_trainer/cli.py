@@ -14,7 +14,7 @@ from vla_trainer.errors import ConfigError, TrainerError
 
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Config
-    from vla_trainer.runtime import Backend, Imitating
+    from vla_trainer.trainer import Trainer
 
 Arguments = Annotated[
     list[str] | None,
@@ -109,14 +109,14 @@ def _evaluate(
             evaluation_command.evaluate_pair(_required(recipe), compare, overrides, console, making)
 
 
-def _making(config: "Config", *, training: bool = True) -> "Backend | Imitating":
-    from vla_trainer.runtime import make_backend
+def _making(config: "Config", *, training: bool = True) -> "Trainer":
+    from vla_trainer.trainer import make_trainer
 
     with _one_line(ValueError):
         check_sizes(config, training=training)
         if sys.stderr.isatty():
             typer.echo("making environments and policy; the first time scenes are built and code is compiled", err=True)
-        return make_backend(config)
+        return make_trainer(config)
 
 
 def check_placement(config: "Config") -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms import GRPO
 from vla_trainer.config.schema import Config
 
 

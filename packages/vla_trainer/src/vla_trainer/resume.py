@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from vla_trainer import checkpoint
-from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
@@ -63,7 +62,7 @@ def check(path: Path, config: Config) -> list[str]:
     """
     state = checkpoint.read_state(path, mapped=True)
     check_state(path, state, config)
-    if isinstance(config.algorithm, SFT):
+    if not config.algorithm.uses_rollouts:
         return []
     dropped = sum(map(bool, state["running"]))
     reason = _change(state, config) if dropped else None
@@ -72,7 +71,7 @@ def check(path: Path, config: Config) -> list[str]:
 
 def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     """Raise CheckpointError if the state lacks something that a resume under `config` reads."""
-    is_sft = isinstance(config.algorithm, SFT)
+    is_sft = not config.algorithm.uses_rollouts
     kinds = _COMMON if is_sft else _COMMON | _RL
     trained = "running" not in state
     if is_sft != trained and "iteration" in state:

@@ -21,19 +21,19 @@ MAX_ROLLBACKS = 3
 
 
 class Restorable(Protocol):
-    """What a rollback asks of a backend."""
+    """What a rollback asks of a trainer."""
 
     def restore_weights(self, path: Path) -> None:
-        """See `vla_trainer.runtime.interface.Common`."""
+        """See `vla_trainer.trainer.Trainer`."""
 
     def scale_lr(self, scale: float) -> None:
-        """See `vla_trainer.runtime.interface.Common`."""
+        """See `vla_trainer.trainer.Trainer`."""
 
 
 def respond(
-    trainer: Trainer,
+    settings: Trainer,
     guard: CollapseGuard,
-    backend: Restorable,
+    trainer: Restorable,
     folder: Path,
     iteration: int,
     signs: Sequence[Sign],
@@ -42,9 +42,9 @@ def respond(
     """Print the signs that are new and do what is configured.
 
     Args:
-        trainer: section of the config.
+        settings: section `trainer` of the config.
         guard: of the run; a rollback is noted in it.
-        backend: gets the weights of a rollback.
+        trainer: gets the weights of a rollback.
         folder: of the run's checkpoints.
         iteration: that the signs are of.
         signs: all of the iteration.
@@ -56,23 +56,23 @@ def respond(
     new = [sign for sign in signs if sign.new]
     for sign in new:
         say(f"warning: iteration {iteration}: {sign}")
-    if not new or trainer.on_collapse == "warn":
+    if not new or settings.on_collapse == "warn":
         return None
     collapsed = f"the run collapsed in iteration {iteration} ({', '.join(sign.metric for sign in new)}); "
     collapsed += f"iteration {guard.last_good} was the last without a sign; " if guard.last_good else ""
-    target, kind = good_checkpoint(folder, trainer.best_metric, guard.last_good)
+    target, kind = good_checkpoint(folder, settings.best_metric, guard.last_good)
     if target is None:
         return CollapseError(f"{collapsed}no checkpoint was written before; set trainer.save_every")
-    if trainer.on_collapse == "stop":
+    if settings.on_collapse == "stop":
         return CollapseError(f"{collapsed}the {kind} checkpoint is {target}")
-    allowed = trainer.max_rollbacks or MAX_ROLLBACKS
+    allowed = settings.max_rollbacks or MAX_ROLLBACKS
     if guard.rollbacks >= allowed:
         return CollapseError(
             f"{collapsed}trainer.max_rollbacks={allowed} are used up; the {kind} checkpoint is {target}"
         )
-    backend.restore_weights(target)
-    guard.rolled_back(trainer.rollback_lr_factor or LR_FACTOR)
-    backend.scale_lr(guard.lr_scale)
+    trainer.restore_weights(target)
+    guard.rolled_back(settings.rollback_lr_factor or LR_FACTOR)
+    trainer.scale_lr(guard.lr_scale)
     say(
         f"note: iteration {iteration}: rolled back to {target}, learning rates are {guard.lr_scale:.3g} of the "
         f"config's from now on (rollback {guard.rollbacks} of {allowed})"

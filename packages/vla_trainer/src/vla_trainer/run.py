@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from vla_trainer import checkpoint, resume
-from vla_trainer.config.algorithm import SFT
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.text import read_text
@@ -21,7 +20,7 @@ from vla_trainer.types import VideoRequest
 if TYPE_CHECKING:
     from vla_trainer.evaluation.evaluate import OnEpisode
     from vla_trainer.evaluation.result import Evaluation
-    from vla_trainer.runtime import Backend, Common, Imitating
+    from vla_trainer.trainer import Trainer
 
 RECIPE_COMMENT = "# recipe: "
 """First line of a run's config.yaml."""
@@ -102,12 +101,12 @@ def _run_of(path: Path) -> Path:
     return path.parent.parent if len(path.parts) > 2 else path.absolute().parent.parent
 
 
-def run_supervised(plan: RunPlan, make: "Callable[[Config], Backend | Imitating]", say: Callable[[str], None]) -> Path:
+def run_supervised(plan: RunPlan, make: "Callable[[Config], Trainer]", say: Callable[[str], None]) -> Path:
     """`run_training`, which goes on by itself from the last checkpoint where a process is lost; returns the folder.
 
     Args:
         plan: what is run.
-        make: makes a backend, as `make_backend`.
+        make: makes a trainer, as `vla_trainer.trainer.make_trainer`.
         say: takes lines for the user.
 
     Raises:
@@ -121,16 +120,16 @@ def run_supervised(plan: RunPlan, make: "Callable[[Config], Backend | Imitating]
         check_before(plan, say)
         left = plan.config.cluster.restarts
         while True:
-            backend = make(plan.config)
+            trainer = make(plan.config)
             try:
-                return run_training(plan, backend, say, folder)
+                return run_training(plan, trainer, say, folder)
             except ProcessLostError as error:
                 if not folder.begun or not left:
                     raise
                 left -= 1
                 say(f"note: {error}; going on from the last checkpoint")
             finally:
-                backend.close()
+                trainer.close()
             plan = plan_resume(folder.path, None, [])
 
 
@@ -148,10 +147,10 @@ def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
     for notice in _check_weights(plan):
         say(f"note: {notice}")
     loggers.check(plan.config.trainer.logger)
-    if isinstance(plan.config.algorithm, SFT):
+    if not plan.config.algorithm.uses_rollouts:
         from vla_trainer.sft.dataset import check_opens
 
-        check_opens(plan.config.algorithm)
+        check_opens(plan.config.sft)
 
 
 def check_evaluation(plan: RunPlan) -> None:
@@ -176,7 +175,7 @@ def _check_weights(plan: RunPlan) -> list[str]:
 
 def run_training(
     plan: RunPlan,
-    backend: "Backend | Imitating",
+    trainer: "Trainer",
     say: Callable[[str], None],
     folder: RunFolder | None = None,
 ) -> Path:
@@ -191,49 +190,42 @@ def run_training(
     """
     if folder is None:
         with plan.claim() as folder:
-            return run_training(plan, backend, say, folder)
+            return run_training(plan, trainer, say, folder)
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
-    from vla_trainer.trainer import RLTrainer, SFTTrainer, Trainer, train_loop
+    from vla_trainer.train_loop import train_loop
     from vla_trainer.video import writer_of
 
-    config, trainer = plan.config, plan.config.trainer
+    config, settings = plan.config, plan.config.trainer
     first, progress = 1, None
     if plan.checkpoint is not None:
-        done, progress = backend.load(plan.checkpoint)
+        done, progress = trainer.load(plan.checkpoint)
         first = done + 1
-    shown = _show_demonstrations(cast("Imitating", backend)) if isinstance(config.algorithm, SFT) else None
+    shown = trainer.prepare()
     say(f"{plan.recipe}: {config.algorithm.name} on {config.env.name}, run folder {folder.path}")
-    for notice in all_notices(config, backend.provenance.asset_set, plan.checkpoint):
+    for notice in all_notices(config, trainer.env_spec.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
     name = f"{plan.recipe}/{folder.path.name}"
     with folder.writing():
         # before config.yaml makes it a run: what cannot log does not begin
-        run = Run(folder.path, name, trainer.iterations, to_yaml(config), trainer.logger, first)
+        run = Run(folder.path, name, settings.iterations, to_yaml(config), settings.logger, first)
         loggers = Loggers(run, say)
         try:
             folder.begin(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
             _say_where_it_begins(plan, first, say)
             if shown is not None:
                 say(shown)
-            with writer_of(config.video_cfg, folder.path, backend.fps) as videos:
-                learning: Trainer
-                if isinstance(config.algorithm, SFT):
-                    learning = SFTTrainer(cast("Imitating", backend))
-                else:
-                    learning = RLTrainer(config, cast("Backend", backend), videos, progress)
-                notes = Notes(config, say)
+            with writer_of(config.video_cfg, folder.path, trainer.env_spec.fps) as videos:
                 train_loop(
                     config,
-                    backend,
-                    learning,
+                    trainer,
                     loggers,
                     folder.path,
                     videos,
                     first,
                     progress=progress,
                     check_folder=folder.check,
-                    notes=notes,
+                    notes=Notes(config, say),
                     say=say,
                 )
         except CollapseError:
@@ -245,8 +237,8 @@ def run_training(
         finally:
             loggers.close()
     folder.check_complete(
-        range(first, trainer.iterations + 1),
-        metrics=trainer.logger.jsonl.enable,
+        range(first, settings.iterations + 1),
+        metrics=settings.logger.jsonl.enable,
         evaluated=config.eval.episodes is not None,
     )
     return folder.path
@@ -264,16 +256,6 @@ def _say_where_it_begins(plan: RunPlan, first: int, say: Callable[[str], None]) 
             say(f"continuing from {plan.checkpoint}, at iteration {first} of {iterations}")
     elif plan.folder is not None:
         say(f"note: no checkpoint was written in {plan.folder} yet: starting again at iteration 1")
-
-
-def _show_demonstrations(backend: "Imitating") -> str:
-    """Open and read the dataset; returns what there is."""
-    from vla_trainer.report import CountProgress
-
-    demonstrations = backend.open_demonstrations()
-    with CountProgress("reading demonstrations", len(demonstrations.episodes)) as progress:
-        policy_steps = backend.read_demonstrations(demonstrations, progress)
-    return f"{demonstrations}, {policy_steps:,} policy steps"
 
 
 @contextmanager
@@ -295,7 +277,7 @@ def evaluation_folder(plan: RunPlan, say: Callable[[str], None]) -> Iterator[Run
 
 
 def run_evaluation(
-    plan: RunPlan, backend: "Common", on_episode: "OnEpisode | None" = None, *, folder: RunFolder | Path | None = None
+    plan: RunPlan, trainer: "Trainer", on_episode: "OnEpisode | None" = None, *, folder: RunFolder | Path | None = None
 ) -> "Evaluation":
     """Evaluate and, with a `folder` of `evaluation_folder`, write eval.json and videos into it; returns the result.
 
@@ -307,14 +289,14 @@ def run_evaluation(
 
     config = plan.config
     if plan.checkpoint is not None:
-        backend.load(plan.checkpoint)
+        trainer.load(plan.checkpoint)
     video = config.video_cfg
     request = VideoRequest(video.episodes, video.max_frames, video.failures)
     recording = video.save_video and folder is not None
-    evaluation, videos = backend.evaluate(request if recording else None, on_episode)
+    evaluation, videos = trainer.evaluate(request if recording else None, on_episode)
     weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.checkpoint or "untrained"
-    said = all_notices(config, evaluation.asset_set, plan.checkpoint)
-    notices = [*evaluation.notices, *(notice for notice in said if notice not in evaluation.notices)]
+    notices = all_notices(config, evaluation.asset_set, plan.checkpoint)
+    notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
     evaluation = replace(evaluation, weights=weights, notices=notices)
     if folder is None:
         return evaluation
@@ -323,17 +305,17 @@ def run_evaluation(
         evaluation.write(path / EVALUATION_FILE)
     if isinstance(folder, RunFolder):
         folder.keep()
-    with writer_of(video, path, backend.fps) as writer:
+    with writer_of(video, path, trainer.env_spec.fps) as writer:
         writer.write(videos, f"eval/{Path(weights).name}")
     return evaluation
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
     """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
-    said = config.notices()
+    notices = config.notices()
     if assets is not None:
-        said.append(f"asset set: {assets}")
+        notices.append(f"asset set: {assets}")
     trained = read_provenance(checkpoint) if checkpoint is not None else None
     if trained is not None and trained.asset_set is not None and trained.asset_set != assets:
-        said.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
-    return said
+        notices.append(f"the checkpoint was trained on another asset set: {trained.asset_set}")
+    return notices

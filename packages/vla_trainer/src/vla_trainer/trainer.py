@@ -1,177 +1,330 @@
-"""The whole loop.
+"""What an iteration is: the trainers, which hold all state of a run and decide what a runtime carries out.
 
-Reinforcement:
-
-    starts ----> rollout ---------> advantage ---------> update ----> weights
-                 envs x policy      GAE or GRPO          loss            |
-                 (T, N) grid        (B,) per policy step    epochs          |
-                    ^                                                    |
-                    '------------------- next iteration -----------------'
-
-Imitation: demonstrations --> loss --> weights.
-
-Axes: T policy steps, N environments, B policy steps that carry a signal.
+Axes: T policy steps, N environments, B policy steps that are learned from.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from vla_trainer.advantage.batch import BATCHES
-from vla_trainer.checkpoint import FOLDER as CHECKPOINTS
+import numpy as np
+import torch
+
+from vla_trainer import checkpoint, resume
 from vla_trainer.checkpoint import Unpublished
-from vla_trainer.collapse import CollapseGuard
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
 from vla_trainer.config.schema import Config
-from vla_trainer.loggers import Loggers
-from vla_trainer.notes import Notes
-from vla_trainer.rollback import respond
+from vla_trainer.evaluation.run import evaluate_run
+from vla_trainer.rollout.env_spec import EnvSpec
+from vla_trainer.rollout.initial_states import run_seeds
+from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
-from vla_trainer.runtime import Backend, Common, Imitating
-from vla_trainer.types import VideoRequest
+from vla_trainer.runtime.interface import RLRuntime, Runtime
+from vla_trainer.types import Batch, Rollout, Video, VideoRequest
 from vla_trainer.update.schedule import temperature_at
 from vla_trainer.video import VideoWriter
 
-GUARD = "collapse"
-"""In a checkpoint's progress: the state of the guard."""
+if TYPE_CHECKING:
+    from vla_trainer.evaluation.evaluate import OnEpisode
+    from vla_trainer.evaluation.result import Evaluation
+    from vla_trainer.sft.learner import DemonstrationLearner
+
+IMPORTANCE_CAP = 2.0
+"""Where `rollout.importance_cap` is null."""
 
 Times = dict[str, float]
 """Seconds of each stage of an iteration."""
 
 
 class Trainer(Protocol):
-    """What an iteration learns from."""
+    """What the loop asks of an algorithm's trainer."""
 
-    def iteration(self, number: int, times: Times) -> dict[str, float]:
+    @property
+    def env_spec(self) -> EnvSpec:
+        """The environments that the policy is made for."""
+
+    def prepare(self) -> str | None:
+        """Read what is learned from, after `load`; returns a line about it."""
+
+    def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         """Learn once; returns metrics, and puts the seconds of its stages into `times`."""
 
-    def progress(self) -> dict[str, Any]:
-        """What a checkpoint keeps of it, in plain types."""
+    def evaluate(
+        self, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None
+    ) -> "tuple[Evaluation, list[Video]]":
+        """Evaluate the present weights as `config.eval` says; call `on_episode` after each episode."""
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        """Write a checkpoint that the loop publishes in `folder`.
+
+        `progress` is what the loop wants back, in plain types; `score` the value of `trainer.best_metric`, if measured.
+        """
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any]]:
+        """Continue from a checkpoint; returns its iteration and the loop's progress.
+
+        Raises:
+            CheckpointError: it is damaged, or does not fit.
+        """
+
+    def restore_weights(self, path: Path) -> None:
+        """Put weights and optimizer of a checkpoint in the place of the present ones; all else stays as it is.
+
+        Raises:
+            CheckpointError: as `load`.
+        """
+
+    def scale_lr(self, scale: float) -> None:
+        """Multiply what the config says about learning rates by this from now on; not what was set before."""
+
+    def close(self) -> None:
+        """Release environments and processes."""
 
 
-class RLTrainer:
-    """Learning from rollouts."""
+class _RuntimeTrainer:
+    """What all trainers do in the same way."""
 
-    def __init__(
-        self, config: Config, backend: Backend, videos: VideoWriter, progress: Mapping[str, Any] | None
-    ) -> None:
-        """`progress` is what a checkpoint kept; None at the start of a run."""
-        assert not isinstance(config.algorithm, SFT)
-        self._config, self._backend, self._videos = config, backend, videos
-        self._algorithm: PPO | GRPO = config.algorithm
-        self._recent: deque[bool] = deque(progress["recent_successes"] if progress else [], maxlen=WINDOW)
+    def __init__(self, config: Config, runtime: Runtime) -> None:
+        self._config, self.runtime = config, runtime
 
-    def iteration(self, number: int, times: Times) -> dict[str, float]:
-        config, backend = self._config, self._backend
-        with _timed(times, "rollout"):
+    @property
+    def env_spec(self) -> EnvSpec:
+        return self.runtime.env_spec
+
+    def evaluate(
+        self, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None
+    ) -> "tuple[Evaluation, list[Video]]":
+        return evaluate_run(self._config, self.runtime, videos, on_episode)
+
+    def _save(self, folder: Path, iteration: int, state: dict[str, Any], score: float | None) -> Unpublished:
+        settings = self._config.trainer
+        state = {
+            resume.CONFIG_KEY: resume.written_under(self._config),
+            "iteration": iteration,
+            "torch": torch.get_rng_state(),
+            **state,
+        }
+        return checkpoint.write(
+            folder,
+            iteration,
+            self.runtime.write_weights,
+            state,
+            settings.keep_checkpoints,
+            self.env_spec.provenance,
+            checkpoint.Score(settings.best_metric, score),
+        )
+
+    def _load(self, path: Path) -> dict[str, Any]:
+        path = checkpoint.follow(path)
+        state = checkpoint.read_state(path)
+        resume.check_state(path, state, self._config)
+        self.runtime.load_weights(path, state)
+        torch.set_rng_state(state["torch"])
+        return state
+
+    def restore_weights(self, path: Path) -> None:
+        path = checkpoint.follow(path)
+        self.runtime.load_weights(path, checkpoint.read_state(path))
+
+    def scale_lr(self, scale: float) -> None:
+        self.runtime.scale_lr(scale)
+
+    def close(self) -> None:
+        self.runtime.close()
+
+
+class RLTrainer(_RuntimeTrainer):
+    """Learns from rollouts: PPO, GRPO."""
+
+    runtime: RLRuntime
+
+    def __init__(self, config: Config, runtime: RLRuntime) -> None:
+        """
+        Raises:
+            ConfigError: `rollout.task_sampling` does not fit the environment; the runtime is closed then.
+        """
+        super().__init__(config, runtime)
+        self._algorithm = config.policy_gradient
+        initial_states_seed, shuffles_seed = run_seeds(config.trainer.seed)
+        self._initial_state_rng = np.random.default_rng(initial_states_seed)
+        self._shuffles = torch.Generator().manual_seed(shuffles_seed).get_state()
+        try:
+            self._tasks = TaskSampler(runtime.env_spec.init_states, config.rollout.task_sampling)
+        except BaseException:
+            runtime.close()
+            raise
+        self._version = 0
+        """How often the weights have been updated."""
+        self.env_steps = 0
+        """Environment steps collected since the run began, resumes included."""
+        self._recent: deque[bool] = deque(maxlen=WINDOW)
+        self._behavior_version = 0
+        """Of the weights that collected the latest rollout."""
+        self._background = ThreadPoolExecutor(1, "collect")
+        self._ahead: Rollout | None = None
+        """The next iteration's rollout, where it was collected during this one's update."""
+        self._before: Any = None
+        """Where it began."""
+        self._videos: VideoRequest | None = None
+
+    def prepare(self) -> str | None:
+        return None
+
+    def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
+        config = self._config
+        with timed(times, "rollout"):
             due = (number - 1) % config.video_cfg.every == 0
-            rollout = backend.collect(_videos(config) if due else None, number)
-        with _timed(times, "advantage"):
-            batch = BATCHES[self._algorithm.name](rollout, self._algorithm)
+            rollout = self.collect(video_request(config) if due else None, number)
+        with timed(times, "advantage"):
+            batch = self._algorithm.batch(rollout)
             metrics = rollout_metrics(rollout, batch, self._recent)
         if config.rollout.temperature_final is not None:
             metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)
-        with _timed(times, "update"):
+        with timed(times, "update"):
             # without a group whose returns differ there is nothing to learn from
-            metrics |= backend.update(batch, number) if len(batch) else {}
+            metrics |= self.update(batch, number) if len(batch) else {}
         if rollout.videos:
-            with _timed(times, "video"):
-                self._videos.write(rollout.videos, f"train/iteration_{number:06d}")
+            with timed(times, "video"):
+                videos.write(rollout.videos, f"train/iteration_{number:06d}")
         return metrics | {"throughput/env_steps_per_second": rollout.env_steps / times["rollout"]}
 
-    def progress(self) -> dict[str, Any]:
-        return {"recent_successes": list(self._recent)}
+    def collect(self, videos: VideoRequest | None = None, iteration: int | None = None) -> Rollout:
+        """Collect one iteration's rollout with the present weights, or with those of before as `rollout.max_staleness`
+        says.
+
+        `videos` asks for images of the next episodes. `iteration` says what temperature it is sampled at (None: that of
+        the first), and is needed to begin its update early.
+        """
+        if self._ahead is None:
+            rollout = self._collect(videos, iteration)
+        else:
+            rollout, self._ahead = self._ahead, None
+            self._videos = videos  # of what is collected next
+        # one version in all of a rollout: weights are sent when nothing is being collected
+        self._behavior_version = int(rollout.version[rollout.mask].max())
+        self._tasks.note(rollout.episodes)
+        self.env_steps += rollout.env_steps
+        return rollout
+
+    def _collect(self, videos: VideoRequest | None, iteration: int | None) -> Rollout:
+        config = self._config
+        order = self._algorithm.order(config, self._tasks, self._initial_state_rng)
+        temperature = temperature_at(config.rollout, iteration or 1, config.trainer.iterations)
+        return self.runtime.collect(order, temperature, videos, iteration)
+
+    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
+        """Move the weights; returns `actor/*`."""
+        settings, ahead = self._config.rollout, None
+        if settings.max_staleness and iteration < self._config.trainer.iterations:
+            # a checkpoint of this iteration goes on from here, and collects again
+            self._before = self._position()
+            ahead = self._background.submit(self._collect, self._videos, iteration + 1)
+        staleness = self._version - self._behavior_version
+        cap = (settings.importance_cap or IMPORTANCE_CAP) if staleness else None
+        metrics, self._shuffles = self.runtime.update(batch, iteration, self._shuffles, cap)
+        if settings.max_staleness:
+            metrics["rollout/staleness"] = float(staleness)
+        if ahead is not None:
+            self._ahead, self._videos = ahead.result(), None
+        self._new_weights()
+        return metrics
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        rng, running, begun = self._before if self._ahead is not None else self._position()
+        state = {
+            "progress": {"recent_successes": list(self._recent), **progress},
+            "running": running,
+            "begun": begun,
+            "env_steps": self.env_steps,
+            "start_rng": rng,
+            "tasks": self._tasks.state(),
+            "version": self._version,
+            "shuffles": self._shuffles,
+        }
+        return self._save(folder, iteration, state, score)
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any]]:
+        state = self._load(path)
+        self._initial_state_rng.bit_generator.state = state["start_rng"]
+        self._tasks.restore(state["tasks"])
+        self._shuffles = state["shuffles"]
+        self.env_steps, self._version = int(state["env_steps"]), int(state["version"])
+        self._recent.extend(state["progress"].get("recent_successes", []))
+        self.runtime.sync(self._version)
+        self.runtime.continue_episodes(*resume.running_episodes(state, self._config))
+        return int(state["iteration"]), state["progress"]
+
+    def restore_weights(self, path: Path) -> None:
+        super().restore_weights(path)
+        self._ahead = None  # it was collected with weights that are given up
+        self._new_weights()
+
+    def close(self) -> None:
+        super().close()
+        self._background.shutdown()
+
+    def _new_weights(self) -> None:
+        self._version += 1
+        self.runtime.sync(self._version)
+
+    def _position(self) -> tuple[Any, list[dict[str, Any]], list[int]]:
+        """Where the next rollout begins: the generator of initial states, and what runs in the environments."""
+        return (self._initial_state_rng.bit_generator.state, *self.runtime.running())
 
 
-class SFTTrainer:
-    """Learning from demonstrations."""
+class SFTTrainer(_RuntimeTrainer):
+    """Learns from demonstrations, in this process."""
 
-    def __init__(self, backend: Imitating) -> None:
-        self._backend = backend
+    runtime: "DemonstrationLearner"
 
-    def iteration(self, number: int, times: Times) -> dict[str, float]:
-        with _timed(times, "update"):
-            return self._backend.fit(number)
+    def __init__(self, config: Config, runtime: "DemonstrationLearner") -> None:
+        super().__init__(config, runtime)
+        self._done = 0
 
-    def progress(self) -> dict[str, Any]:
-        return {}
+    def prepare(self) -> str | None:
+        return self.runtime.read_demonstrations(self._done)
+
+    def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
+        with timed(times, "update"):
+            return self.runtime.fit(number)
+
+    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
+        return self._save(folder, iteration, {"progress": progress}, score)
+
+    def load(self, path: Path) -> tuple[int, dict[str, Any]]:
+        state = self._load(path)
+        self._done = int(state["iteration"])
+        return self._done, state["progress"]
 
 
-def train_loop(
-    config: Config,
-    backend: Common,
-    learning: Trainer,
-    loggers: Loggers,
-    folder: Path,
-    videos: VideoWriter,
-    first: int = 1,
-    progress: Mapping[str, Any] | None = None,
-    check_folder: Callable[[], None] | None = None,
-    notes: Notes | None = None,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Run iterations `first` to `config.trainer.iterations` and leave checkpoints, videos and eval.json in `folder`.
-
-    Iterations count from 1. `progress` is what a checkpoint kept. `check_folder` is called before anything is written,
-    and raises where `folder` is gone. `notes` looks at each iteration's metrics; `say` takes lines for the user.
+def make_trainer(config: Config) -> Trainer:
+    """Make the trainer of a config's algorithm, with its environments and policy.
 
     Raises:
-        TrainingDivergedError: the run has collapsed, and `trainer.on_collapse` ends it; see `vla_trainer.rollback`.
+        BackendError: `cluster.backend` is unknown, or not available.
+        EnvError, PolicyError, gymnasium.error.Error, ValueError: what making the environments and the policy raises.
     """
-    trainer = config.trainer
-    guard = CollapseGuard.of(config, (progress or {}).get(GUARD))
-    backend.scale_lr(guard.lr_scale)
-    for iteration in range(first, trainer.iterations + 1):
-        times: Times = {}
-        last = iteration == trainer.iterations
-        saved: Unpublished | None = None
-        with _timed(times, "iteration"):
-            metrics = learning.iteration(iteration, times)
-            if check_folder is not None:
-                check_folder()
-            if config.eval.episodes is not None and (last or _due(iteration, trainer.eval_every)):
-                with _timed(times, "eval"):
-                    metrics |= _evaluate(config, backend, folder, videos, iteration)
-            signs = guard.look(iteration, metrics)
-            metrics["trainer/collapse_signs"] = float(len(signs))
-            rollbacks = guard.rollbacks
-            end = respond(trainer, guard, backend, folder / CHECKPOINTS, iteration, signs, say)
-            if end is None and (last or _due(iteration, trainer.save_every)):
-                with _timed(times, "checkpoint"):
-                    # after a rollback, what was measured is of weights that were given up
-                    score = metrics.get(trainer.best_metric) if guard.rollbacks == rollbacks else None
-                    kept = {**learning.progress(), GUARD: guard.state()}
-                    saved = backend.save(folder / CHECKPOINTS, iteration, kept, score)
-        loggers.log(iteration, metrics | {f"time/{name}": seconds for name, seconds in times.items()})
-        if notes is not None:
-            notes.look(iteration, metrics)
-        if end is not None:
-            raise end
-        if saved is not None:
-            saved.publish()  # only now, so that a run that goes on from it lacks no iteration in its logs
+    if not config.algorithm.uses_rollouts:
+        from vla_trainer.sft.learner import DemonstrationLearner
+
+        return SFTTrainer(config, DemonstrationLearner(config))
+    from vla_trainer.runtime import make_runtime
+
+    return RLTrainer(config, make_runtime(config))
 
 
-def _evaluate(config: Config, backend: Common, folder: Path, videos: VideoWriter, iteration: int) -> dict[str, float]:
-    evaluation, recorded = backend.evaluate(_videos(config, config.video_cfg.failures))
-    evaluation.write(folder / "eval.json")
-    videos.write(recorded, f"eval/iteration_{iteration:06d}")
-    return evaluation.metrics()
-
-
-def _videos(config: Config, failures: int = 0) -> VideoRequest | None:
+def video_request(config: Config, failures: int = 0) -> VideoRequest | None:
+    """Return what `config.video_cfg` asks to be recorded; None if nothing."""
     video = config.video_cfg
     return VideoRequest(video.episodes, video.max_frames, failures) if video.save_video else None
 
 
-def _due(iteration: int, every: int | None) -> bool:
-    return every is not None and iteration % every == 0
-
-
 @contextmanager
-def _timed(times: dict[str, float], name: str) -> Iterator[None]:
+def timed(times: Times, name: str) -> Iterator[None]:
+    """Put the seconds of what is inside into `times`."""
     begin = time.perf_counter()
     yield
     times[name] = time.perf_counter() - begin

@@ -37,6 +37,8 @@ class EpisodeSpec:
     seed: int
     """Of what the policy samples in it: policy step t draws from a generator seeded with `seed` + t, wherever and
     beside whatever it is taken."""
+    group: int | None = None
+    """Number of its group in its rollout; None where episodes are not compared in groups."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Episode:
     task_id: int | None = None
     task_name: str | None = None
     init_state_id: int | None = None
+    group: int | None = None
+    """As in its `EpisodeSpec`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,24 @@ class Rollout:
     videos: list[Video] = field(default_factory=list)
     """Episodes that were recorded and have finished."""
     resampled_groups: int = 0
-    """GRPO: groups that were collected in the place of ones without a signal."""
+    """GRPO: groups that were collected in the place of ones without variance."""
+
+    def counted_lengths(self, reward_type: str) -> "Tensor":
+        """Return (B,) int64: how many actions of each chunk count, its first ones: those that were carried out, or all
+        C of them with `reward_type` chunk_level."""
+        import torch
+
+        lengths = torch.from_numpy(self.lengths[self.mask])
+        return torch.full_like(lengths, self.action_rewards.shape[-1]) if reward_type == "chunk_level" else lengths
+
+
+@dataclass(frozen=True)
+class EvaluationRollout:
+    """What an evaluation collects, from which nothing is learned."""
+
+    episodes: dict[int, Episode]
+    """By number, which is its index in the list of initial states."""
+    videos: list[Video]
 
 
 class Rows(Protocol):

@@ -12,7 +12,7 @@ _FILE = "default-assets.json"
 
 
 def remembered() -> str | None:
-    """What was remembered: "official", "builtin" or an absolute path; None for nothing."""
+    """Return what was remembered: "official", "builtin" or an absolute path; None for nothing."""
     try:
         named = json.loads((cache_folder() / _FILE).read_text())["assets"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -38,7 +38,7 @@ def remember(named: str) -> None:
 
 
 def forget() -> Path | None:
-    """Have `assets="auto"` choose by itself again; returns the file that was removed, if there was one."""
+    """Have `assets="auto"` choose by itself again; return the file that was removed, if there was one."""
     path = cache_folder() / _FILE
     if not path.is_file():
         return None

@@ -19,7 +19,7 @@ logger = logging.getLogger("libero_gym")
 
 
 def official_folder() -> Path:
-    """Where a download goes."""
+    """Return where a download goes."""
     return cache_folder() / "assets" / "official"
 
 
@@ -33,7 +33,7 @@ def download_official(say: Callable[[str], None] | None = None) -> Path:
         The set's folder, which appears whole or not at all.
 
     Raises:
-        AssetError: the Hub cannot be reached, or a file arrived with other bytes than the Hub says.
+        AssetError: the Hub cannot be reached, or a file arrived with other bytes than the Hub has.
     """
     target = official_folder()
     partial = target.with_name("official.part")
@@ -66,7 +66,7 @@ def download_official(say: Callable[[str], None] | None = None) -> Path:
         # The client's notes say that the files are there; without them it fetches them again.
         shutil.rmtree(partial / ".cache", ignore_errors=True)
         raise AssetError(
-            f"{len(wrong)} of {len(info.siblings)} files arrived with other bytes than the Hub says, the first is "
+            f"{len(wrong)} of {len(info.siblings)} files arrived with other bytes than the Hub has, the first is "
             f"{wrong[0]}; they were removed: run `libero-gym assets download` again"
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
@@ -77,7 +77,7 @@ def download_official(say: Callable[[str], None] | None = None) -> Path:
 
 
 def official_repository() -> str:
-    """The Hub dataset that hf-libero names.
+    """Return the Hub dataset that hf-libero names.
 
     Raises:
         AssetError: it names none.
@@ -90,7 +90,7 @@ def official_repository() -> str:
 
 
 def _is_as_published(path: Path, item: Any) -> bool:
-    """By SHA-256 for large files, by git's own hash for the others, which is all that the Hub says about them."""
+    """Check a file: a large one by SHA-256, another by git's own hash, which is all that the Hub has of it."""
     if not path.is_file():
         return False
     if item.lfs is not None:

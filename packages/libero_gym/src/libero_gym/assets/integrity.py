@@ -82,7 +82,7 @@ def check_records(folder: Path, records: dict[str, FileRecord]) -> list[Damage]:
 
 
 def count_files(folder: Path) -> int:
-    """How many files `inspect` will look at."""
+    """Return how many files `inspect` will look at."""
     return sum(1 for _ in visible_files(folder))
 
 
@@ -121,19 +121,19 @@ def _xml(path: Path) -> str | None:
     return None
 
 
-def _picture(path: Path) -> str | None:
+def _image(path: Path) -> str | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as image:
+            image.load()
     except (OSError, SyntaxError, ValueError) as error:
-        return f"is not a whole picture ({error})"
+        return f"is not a whole image ({error})"
     return None
 
 
 def _msh(path: Path) -> str | None:
-    """MuJoCo's own format: four counts, then vertices, normals, texture coordinates (float32) and faces (int32)."""
+    """Check MuJoCo's format: four counts, then vertices, normals, texture coordinates (float32) and faces (int32)."""
     data = path.open("rb").read(16)
     if len(data) < 16:
         return "is shorter than a mesh's header"
@@ -143,7 +143,7 @@ def _msh(path: Path) -> str | None:
 
 
 def _stl(path: Path) -> str | None:
-    """Binary: 80 bytes, a count, 50 bytes a triangle. Text: from "solid" to "endsolid"."""
+    """Check a binary file (80 bytes, a count, 50 bytes a triangle) or a text, from "solid" to "endsolid"."""
     data = path.read_bytes()
     if len(data) >= 84 and len(data) == 84 + 50 * struct.unpack_from("<I", data, 80)[0]:
         return None
@@ -155,7 +155,7 @@ def _stl(path: Path) -> str | None:
 
 
 def _obj(path: Path) -> str | None:
-    """Faces may name only vertices that are there, and the last line has an end, which a cut one rarely has."""
+    """Check that faces name only vertices that are there, and the last line has an end, which a cut one rarely has."""
     vertices, largest, line = 0, 0, ""
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
@@ -183,9 +183,9 @@ def _length(path: Path, expected: int) -> str | None:
 
 _CHECKS: dict[str, Callable[[Path], str | None]] = {
     ".xml": _xml,
-    ".png": _picture,
-    ".jpg": _picture,
-    ".jpeg": _picture,
+    ".png": _image,
+    ".jpg": _image,
+    ".jpeg": _image,
     ".msh": _msh,
     ".stl": _stl,
     ".obj": _obj,

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.download import official_folder
-from libero_gym.assets.source import LAYOUT, builtin_folder, official_present
-from libero_gym.scene.bundle import is_bundle
+from libero_gym.assets.source import LAYOUT, builtin_folder, is_bundle, official_present
 
 
 @dataclass(frozen=True)
-class Location:
-    """What a name means here, as far as it is here."""
+class AssetLocation:
+    """The folder that a name means on this machine, whether it is there or not."""
 
     name: str
     folder: Path
@@ -22,26 +21,26 @@ class Location:
     """A bundle of compiled scenes."""
 
 
-def locate(named: str) -> Location:
-    """Where the set is that "official", "builtin" or a folder names."""
+def locate(named: str) -> AssetLocation:
+    """Return where the set is that "official", "builtin" or a folder names."""
     if named == "builtin":
         folder = builtin_folder()
-        return Location(folder.name, folder, folder.is_dir())
+        return AssetLocation(folder.name, folder, folder.is_dir())
     if named == "official":
         present = official_present()
-        return Location("official", present or official_folder(), present is not None)
+        return AssetLocation("official", present or official_folder(), present is not None)
     folder = Path(named).expanduser()
-    return Location(named, folder, all((folder / name).is_dir() for name in LAYOUT), is_bundle(folder))
+    return AssetLocation(named, folder, all((folder / name).is_dir() for name in LAYOUT), is_bundle(folder))
 
 
-def mend(named: str) -> str:
-    """What to type when files of the set are damaged."""
+def fix_hint(named: str) -> str:
+    """Return what to type when files of the set are damaged."""
     again = {"official": "libero-gym assets download --force", "builtin": "libero-gym assets generate --force"}
-    return f"mend it: {again[named]}" if named in again else "copy the folder again from where it came from"
+    return f"fix it: {again[named]}" if named in again else "copy the folder again from where it came from"
 
 
 def absent(named: str) -> str:
-    """What to type when the set is not here."""
+    """Return what to type when the set is not here."""
     return {
         "official": "not here yet; get it with: libero-gym assets download",
         "builtin": "not generated yet; it is at first use, or with: libero-gym assets generate",

@@ -59,7 +59,7 @@ def write_manifest(folder: Path, name: str, origin: str) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """A folder's manifest; None if it has none.
+    """Return a folder's manifest; None if it has none.
 
     Raises:
         AssetError: it cannot be read, or is of another format.
@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def visible_files(folder: Path) -> Iterator[Path]:
-    """All files of a set in a fixed order, without hidden ones and the manifest."""
+    """Yield all files of a set in a fixed order, without hidden ones and the manifest."""
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.is_file() and inside.as_posix() != MANIFEST and not any(part.startswith(".") for part in inside.parts):
@@ -86,7 +86,7 @@ def visible_files(folder: Path) -> Iterator[Path]:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
+    """Return the SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -114,7 +114,7 @@ def recorded_digest(manifest: Manifest) -> str:
 
 
 def content_digest(folder: Path) -> str:
-    """SHA-256 over names and bytes of the files that scenes are made of: equal sets have equal ones everywhere.
+    """Return the SHA-256 over names and bytes of the files that scenes are made of, the same on every machine.
 
     Reading LIBERO's 140 MB takes half a second, so what was computed for the same names, sizes and times is remembered.
     """
@@ -138,7 +138,7 @@ def _recall_digests() -> dict[str, str]:
 
 def _remember_digest(state: str, digest: str) -> None:
     path = cache_folder() / "digests.json"
-    # The latest few: a set that changes leaves entries behind that nobody asks for again.
+    # The latest few: a set that changes leaves entries behind that are not used again.
     entries = dict([*_recall_digests().items(), (state, digest)][-50:])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,4 +146,4 @@ def _remember_digest(state: str, digest: str) -> None:
         work.write_text(json.dumps(entries))
         work.replace(path)
     except OSError:
-        pass  # only half a second is lost at the next start
+        pass  # only half a second is lost in the next process

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from libero_gym.assets.default import remembered
@@ -22,6 +23,9 @@ SOURCES = ("auto", "official", "builtin")
 BUILTIN_PREFIX = "builtin-"
 #: What a folder of LIBERO's layout holds, as far as the five suites read it.
 LAYOUT = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
+
+#: A folder with this file is a bundle of compiled scenes (`libero_gym.scene.bundle`), not an asset set.
+BUNDLE_INDEX = "bundle.json"
 
 logger = logging.getLogger("libero_gym")
 
@@ -61,7 +65,7 @@ class Choice:
 
 
 def resolve_assets(assets: str | Path = "auto") -> AssetSet:
-    """The asset set that an `assets=` argument names.
+    """Return the asset set that an `assets=` argument names.
 
     Args:
         assets: "official" (downloaded into the cache when it is not there), "builtin", a folder of LIBERO's layout,
@@ -81,7 +85,7 @@ def resolve_assets(assets: str | Path = "auto") -> AssetSet:
 
 
 def choose_auto() -> Choice:
-    """What "auto" means now; nothing is made or downloaded."""
+    """Return what "auto" means now; nothing is made or downloaded."""
     if variable := os.environ.get(ASSETS_VARIABLE):
         return Choice(variable, f"{ASSETS_VARIABLE}={variable!r}")
     if (named := remembered()) is not None:
@@ -130,7 +134,7 @@ def _builtin() -> AssetSet:
 
 
 def _official(folder: Path) -> AssetSet:
-    """The official set, unless its manifest says that this is something else by now."""
+    """Return the official set, unless its manifest does not fit its files any more."""
     if not _is_whole(folder):
         raise AssetError(
             f"files of the official asset set in {folder} have changed since the download; libero-gym assets verify "
@@ -141,7 +145,7 @@ def _official(folder: Path) -> AssetSet:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a set's files are those of its manifest; a set without one is taken as it is."""
+    """Return whether a set's files are those of its manifest; a set without one is taken as it is."""
     try:
         manifest = read_manifest(folder)
     except AssetError:
@@ -150,7 +154,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def builtin_folder() -> Path:
-    """Where the built-in set is, once it was generated; its name is the set's."""
+    """Return where the built-in set is, once it was generated; its name is the set's."""
     from libero_gym.assets import builtin
 
     return cache_folder() / "assets" / f"{BUILTIN_PREFIX}{builtin.VERSION}"
@@ -162,11 +166,10 @@ def generate_builtin(folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    from libero_gym import __version__
     from libero_gym.assets import builtin
 
     builtin.generate(folder)
-    write_manifest(folder, f"{BUILTIN_PREFIX}{builtin.VERSION}", f"libero-gym {__version__}")
+    write_manifest(folder, f"{BUILTIN_PREFIX}{builtin.VERSION}", f"libero-gym {version('libero-gym')}")
 
 
 @functools.cache
@@ -175,7 +178,7 @@ def _folder(folder: Path, where: str) -> AssetSet:
         if os.sep not in str(folder) and "." not in str(folder):
             raise unknown(AssetError, "asset set", str(folder), [*SOURCES, "a folder of LIBERO's layout"])
         raise AssetError(f"{where} is not a folder; allowed: {', '.join(SOURCES)}, or a folder of LIBERO's layout")
-    if (folder / "bundle.json").is_file():
+    if is_bundle(folder):
         raise AssetError(f"{where} is a bundle of compiled scenes; scenes are compiled from LIBERO's assets themselves")
     missing = [name for name in LAYOUT if not (folder / name).is_dir()]
     if missing:
@@ -187,8 +190,13 @@ def _folder(folder: Path, where: str) -> AssetSet:
     return AssetSet(f"folder-{content_digest(folder)[:12]}", folder)
 
 
+def is_bundle(folder: Path) -> bool:
+    """Return whether a folder is a bundle, whole or not."""
+    return (folder / BUNDLE_INDEX).is_file()
+
+
 def official_present() -> Path | None:
-    """Where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
+    """Return where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
     candidates = (
         official_folder(),
         libero_folder() / "assets",

@@ -1,4 +1,4 @@
-"""The command `libero-gym`, one module a command. Nothing heavy is imported before it is needed: help comes at once."""
+"""The command `libero-gym`, a module for each subcommand. Heavy imports come late, so that help is printed at once."""
 
 import sys
 
@@ -9,7 +9,7 @@ try:
     from libero_gym.cli.app import app
     from libero_gym.cli.app import main as _run
 except ModuleNotFoundError as error:
-    # a bundle's machine may lack what the command needs beside what the environments need
+    # a machine that only runs bundles may lack the libraries of the command line
     _missing = error.name
     if str(_missing).partition(".")[0] not in ("typer", "rich"):
         raise

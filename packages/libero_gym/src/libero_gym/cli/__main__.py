@@ -1,4 +1,4 @@
-"""`python -m libero_gym.cli`, for interpreters that have no console script of it, such as mjpython."""
+"""`python -m libero_gym.cli`, for interpreters without the console script, such as mjpython."""
 
 from libero_gym.cli import main
 

@@ -1,4 +1,4 @@
-"""The command `libero-gym`: its subcommands, and how an error leaves it."""
+"""The command `libero-gym`: its subcommands, and how it reports errors."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        named = ("libero-gym", "gymnasium", "mujoco", "numpy")
-        typer.echo(f"{', '.join(f'{name} {version(name)}' for name in named)}, Python {platform.python_version()}")
+def _show_version(requested: bool) -> None:
+    if requested:
+        packages = ("libero-gym", "gymnasium", "mujoco", "numpy")
+        typer.echo(f"{', '.join(f'{name} {version(name)}' for name in packages)}, Python {platform.python_version()}")
         raise typer.Exit
 
 
@@ -36,10 +36,15 @@ def _show_version(wanted: bool) -> None:
 def _options(
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions of the packages."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the versions of the packages and exit."
+        ),
     ] = False,
 ) -> None:
-    """LIBERO's 130 robot-manipulation tasks as Gymnasium environments."""
+    """Inspect, check, play and record LIBERO's 130 robot-manipulation tasks.
+
+    In Python the tasks are Gymnasium environments, e.g. gymnasium.make("libero_gym:libero/Spatial-v0", task=0).
+    """
 
 
 app.command(epilog="Examples: libero-gym doctor, LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json")(doctor)
@@ -48,7 +53,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(demos.app, name="demos")
 app.command(
     epilog="Example: libero-gym bundle --suite spatial --task 0 --task 3 --out spatial-bundle, and on the other "
-    'machine gymnasium.make("libero/Spatial-v0", task=0, assets="spatial-bundle")'
+    'machine: gymnasium.make("libero_gym:libero/Spatial-v0", task=0, assets="spatial-bundle")'
 )(bundle)
 
 app.command(
@@ -57,19 +62,19 @@ app.command(
 )(snapshot)
 
 app.command(
-    epilog="Examples: libero-gym play --suite spatial --task 0 --record try.npz, libero-gym play try.npz, "
-    "libero-gym play try.npz --out try.mp4"
+    epilog="Examples: libero-gym play --suite spatial --task 0 --record episode.npz, "
+    "libero-gym play episode.npz, libero-gym play episode.npz --out episode.mp4"
 )(play)
 
 
 def main() -> None:
-    """The console script `libero-gym`: what a user can mend becomes one line on standard error and exit code 2."""
-    with _one_line():
+    """Run the console script `libero-gym`; print a user's error as a line on standard error and exit with code 2."""
+    with _errors_as_lines():
         app(prog_name="libero-gym")
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def _errors_as_lines() -> Iterator[None]:
     try:
         yield
     except LiberoGymError as error:

@@ -1,4 +1,4 @@
-"""`libero-gym assets`: which asset set is used, and how to get, choose and check one."""
+"""`libero-gym assets`: show, get, choose and check an asset set."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from libero_gym.cli.task_options import JsonOption
 from libero_gym.errors import AssetError, LiberoGymError, OptionError
 
 if TYPE_CHECKING:
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Which meshes and textures are used: official, built-in, or a folder.",
+    help="Get, choose and check an asset set: meshes and textures, official, built-in or a folder.",
 )
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 
 
 @app.command("status", epilog="Example: libero-gym assets status")
 def status(as_json: JsonOption = False) -> None:
-    """Which set assets="auto" uses now and why, where it is, and whether it is whole. Exit code 1 if it is not."""
+    """Show which set assets="auto" means and why, where it is, and whether it is whole. Exit code 1 on damage."""
     from libero_gym.assets.integrity import inspect
     from libero_gym.assets.location import absent, locate
     from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, resolve_assets
@@ -41,7 +41,7 @@ def status(as_json: JsonOption = False) -> None:
         tree |= {"name": scenes.name, "kind": "bundle", "files": len(scenes.files), "bytes": size}
         tree["damaged"] = [f"{damage.path}: {damage.reason}" for damage in check_records(found.folder, scenes.files)]
     elif found.there:
-        # a set of our own that has changed is shown as it is; making an environment would replace or refuse it
+        # a changed set of ours is shown as it is; resolve_assets would replace or refuse it
         own = choice.named in SOURCES
         assets = AssetSet(found.name, found.folder) if own else resolve_assets(choice.named)
         inspection = inspect(found.folder)
@@ -60,9 +60,12 @@ def status(as_json: JsonOption = False) -> None:
 
 @app.command("download", epilog="Example: libero-gym assets download, then libero-gym doctor")
 def download(
-    force: Annotated[bool, typer.Option("--force", help="Also where the set is in the cache already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a set that is in the cache already.")] = False,
 ) -> None:
-    """LIBERO's official set into the cache: about 140 MB; a broken-off download goes on; every file is checked."""
+    """Download LIBERO's official set into the cache, about 140 MB.
+
+    Run it again to continue an interrupted download. Every file is checked.
+    """
     from libero_gym.assets.download import download_official, official_folder
     from libero_gym.assets.source import LAYOUT
 
@@ -78,16 +81,18 @@ def download(
 def use(
     named: Annotated[
         str | None,
-        typer.Argument(metavar="FOLDER|official|builtin|auto", show_default=False, help="auto forgets the choice."),
+        typer.Argument(
+            metavar="FOLDER|official|builtin|auto", show_default=False, help="Set to use; auto forgets the choice."
+        ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget the choice; the same as auto.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget the choice, like auto.")] = False,
 ) -> None:
-    """Remember what assets="auto" means here. LIBERO_GYM_ASSETS, where it is set, still comes first."""
+    """Choose the set that assets="auto" means on this machine. The variable LIBERO_GYM_ASSETS takes precedence."""
     import os
 
     from libero_gym.assets.default import forget, remember
-    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, resolve_assets
-    from libero_gym.scene.bundle import BundledScenes, is_bundle
+    from libero_gym.assets.source import ASSETS_VARIABLE, SOURCES, choose_auto, is_bundle, resolve_assets
+    from libero_gym.scene.bundle import BundledScenes
 
     if reset == (named is not None) and named != "auto":
         raise OptionError("name one of FOLDER, official, builtin, auto, or --reset alone")
@@ -113,11 +118,13 @@ def use(
 def generate(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="A new or an empty folder instead of the cache.", show_default=False),
+        typer.Option(
+            "--out", metavar="DIR", help="New or empty folder to write, instead of the cache.", show_default=False
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also where the set is in the cache already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a set that is in the cache already.")] = False,
 ) -> None:
-    """The built-in set, made by formula: no download; other shapes and pictures than LIBERO's."""
+    """Generate the built-in set, without a download. Its shapes and textures are not LIBERO's."""
     import shutil
 
     from libero_gym.assets.source import builtin_folder, generate_builtin
@@ -143,13 +150,13 @@ def generate(
 
 @app.command("verify", epilog="Examples: libero-gym assets verify, libero-gym assets verify official")
 def verify(
-    named: Annotated[str, typer.Argument(metavar="FOLDER|official|builtin|auto", help="Which set.")] = "auto",
+    named: Annotated[str, typer.Argument(metavar="FOLDER|official|builtin|auto", help="Set to check.")] = "auto",
 ) -> None:
-    """Check every file of a set: by checksum where it has a manifest, else by its structure. Exit code 1 on damage."""
+    """Check every file of a set, by checksum where it has a manifest, else by structure. Exit code 1 on damage."""
     from rich.console import Console
 
     from libero_gym.assets.integrity import count_files, inspect
-    from libero_gym.assets.location import absent, locate, mend
+    from libero_gym.assets.location import absent, fix_hint, locate
     from libero_gym.assets.source import choose_auto, resolve_assets
     from libero_gym.cli.progress import progress_bar
 
@@ -161,13 +168,13 @@ def verify(
         if chosen in ("official", "builtin"):
             raise AssetError(f"{chosen}: {absent(chosen)}")
         resolve_assets(chosen)
-    with progress_bar(count_files(found.folder), "checking files") as done:
-        inspection = inspect(found.folder, done)
+    with progress_bar(count_files(found.folder), "checking files") as advance:
+        inspection = inspect(found.folder, advance)
     for damage in inspection.damages:
         Console(stderr=True, highlight=False).print(f"{damage.path}: {damage.reason}", markup=False, soft_wrap=True)
     typer.echo(
         f"{found.folder}: {inspection.files} files, {inspection.size / 1e6:.1f} MB, {_method(inspection)}: "
-        + (f"{len(inspection.damages)} damaged; {mend(chosen)}" if inspection.damages else "whole")
+        + (f"{len(inspection.damages)} damaged; {fix_hint(chosen)}" if inspection.damages else "whole")
     )
     if inspection.damages:
         raise SystemExit(1)
@@ -181,7 +188,7 @@ def _print_status(tree: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from libero_gym.assets.location import mend
+    from libero_gym.assets.location import fix_hint
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -199,7 +206,7 @@ def _print_status(tree: dict[str, object]) -> None:
         whole = "yes" if not damages else "\n".join([f"no, {len(damages)} damaged:", *map(str, damages[:10])])
         table.add_row("whole", f"{whole}, by {tree['checked_by']}" if "checked_by" in tree and not damages else whole)
         if damages:
-            table.add_row("", mend(str(tree["uses"])))
+            table.add_row("", fix_hint(str(tree["uses"])))
     else:
         table.add_row("note", str(tree["note"]))
     if str(tree["name"]).startswith("builtin-"):

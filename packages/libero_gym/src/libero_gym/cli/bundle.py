@@ -1,4 +1,4 @@
-"""`libero-gym bundle`: scenes for machines that have neither LIBERO nor assets."""
+"""`libero-gym bundle`: compiled scenes for machines that have neither LIBERO nor assets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 def bundle(
     suite: Annotated[list[str], typer.Option("--suite", help=SUITES_HELP)],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The bundle's folder: a new or an empty one.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of the bundle, new or empty.")],
     task: TasksOption = None,
     assets: AssetsOption = "auto",
     workers: WorkersOption = None,
 ) -> None:
-    """Compile scenes into a folder that runs where only mujoco, numba, numpy and gymnasium are.
+    """Compile scenes into a folder for machines that have only mujoco, numba, numpy and gymnasium.
 
-    There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same. The command
-    libero-gym itself needs typer and rich there, too.
+    There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same.
+    The command libero-gym needs typer and rich there, too.
     """
     from rich.console import Console
 
@@ -36,9 +36,9 @@ def bundle(
     tasks = chosen_tasks(suite, task)
     check_free(out)
     asset_set = resolve_assets(assets)
-    with progress_bar(len(tasks)) as done:
+    with progress_bar(len(tasks)) as advance:
         count = min(workers or os.cpu_count() or 1, len(tasks))
-        sizes = write_bundle(tasks, asset_set, out, workers=count, done=done)
+        sizes = write_bundle(tasks, asset_set, out, workers=count, done=advance)
     Console().print(_summary(sizes, asset_set.name))
     typer.echo(f"written: {out}")
 
@@ -46,7 +46,9 @@ def bundle(
 def _summary(sizes: dict[Task, int], assets: str) -> Table:
     from rich.table import Table
 
-    table = Table("suite", "task", "name", title=f"scenes of {assets}", caption="What tasks share is counted once.")
+    table = Table(
+        "suite", "task", "name", title=f"scenes of {assets}", caption="Files that tasks share are counted once."
+    )
     table.add_column("MB", justify="right")
     for task, size in sizes.items():
         table.add_row(task.suite, str(task.index), task.name, f"{size / 1e6:.1f}")

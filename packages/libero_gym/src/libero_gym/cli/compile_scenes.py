@@ -1,4 +1,4 @@
-"""Have scenes compiled before a command needs them, several at once."""
+"""Compile scenes before a command needs them, several at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from libero_gym.tasks.suites import Task
 
 
 def compile_scenes(scenes: SceneSource, tasks: Sequence[Task], workers: int) -> None:
-    """Have every scene in the cache."""
+    """Compile the scenes of some tasks into the cache, with a progress bar."""
     pool = ThreadPoolExecutor(min(workers, len(tasks)))
     try:
-        with progress_bar(len(tasks)) as done:
-            for number, _ in enumerate(pool.map(scenes.scene, tasks)):
-                done(tasks[number])
+        with progress_bar(len(tasks)) as advance:
+            for task, _ in zip(tasks, pool.map(scenes.scene, tasks), strict=True):
+                advance(task)
     finally:
-        pool.shutdown(cancel_futures=True)  # once something went wrong, nothing more is started
+        pool.shutdown(cancel_futures=True)  # after an error, start no further compilation

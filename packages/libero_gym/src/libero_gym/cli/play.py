@@ -1,4 +1,4 @@
-"""`libero-gym play`: drive a task by hand, or see a recorded episode again."""
+"""`libero-gym play`: drive a task from the keyboard, or replay a recorded episode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from libero_gym.cli.task_options import AssetsOption
+from libero_gym.cli.task_options import AssetsOption, SuiteOption
 from libero_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -15,51 +15,50 @@ if TYPE_CHECKING:
 
 FileOption = Annotated[
     Path | None,
-    typer.Argument(metavar="[EPISODE]", show_default=False, help="A recorded episode to repeat, an .npz file."),
+    typer.Argument(metavar="[EPISODE]", show_default=False, help="Recorded episode to replay, an .npz file."),
 ]
 
 
 def play(
     episode: FileOption = None,
-    suite: Annotated[
-        str | None, typer.Option("--suite", help="spatial, object, goal, 10, 90 or 130.", show_default=False)
-    ] = None,
+    suite: SuiteOption = None,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="INDEX|NAME", help="The task to drive.", show_default=False)
+        str | None, typer.Option("--task", metavar="INDEX|NAME", help="Task to drive.", show_default=False)
     ] = None,
-    init_state: Annotated[int, typer.Option("--init-state", min=0, help="Of the 50 published ones.")] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the fixtures' poses.")] = 0,
+    init_state: Annotated[
+        int, typer.Option("--init-state", min=0, help="Index of the published initial state, 0 to 49.")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the fixtures' poses.")] = 0,
     assets: AssetsOption = "auto",
     record: Annotated[
         Path | None,
-        typer.Option("--record", metavar="FILE.npz", help="Save the last try when the window closes."),
+        typer.Option("--record", metavar="FILE.npz", help="Save the last attempt when the window closes."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.mp4", help="Film EPISODE instead of opening a window.")
+        Path | None,
+        typer.Option("--out", metavar="FILE.mp4", help="Write a video of EPISODE instead of opening a window."),
     ] = None,
-    size: Annotated[
-        int, typer.Option("--size", min=16, max=1024, help="Height of the film's pictures, pixels; even.")
-    ] = 256,
+    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height of the video, pixels; even.")] = 256,
 ) -> None:
-    """Drive a task from the keyboard in a window, or repeat a recorded episode in a window or as a film.
+    """Drive a task from the keyboard in a window, or replay a recorded episode in a window or as a video.
 
-    Keys: arrows move the hand; Page Up, Page Down lift and lower it; Home, End turn it; 6 7 and 8 9 tilt it; Enter
-    closes and opens the gripper; N starts again.
+    Keys: arrows move the hand; Page Up, Page Down lift and lower it; Home, End turn it; 6 7 and 8 9 tilt it;
+    Enter closes and opens the gripper; N restarts the episode.
     """
     if episode is not None:
-        for given, name in ((suite, "--suite"), (task, "--task"), (record, "--record")):
-            if given is not None:
-                raise OptionError(f"{name} with a recorded episode, which says itself what it is; leave {name} out")
-        _repeat(episode, assets, out, size)
+        for value, name in ((suite, "--suite"), (task, "--task"), (record, "--record")):
+            if value is not None:
+                raise OptionError(f"{name} with a recorded episode, which has its own task; leave {name} out")
+        _replay(episode, assets, out, size)
         return
     if out is not None:
         raise OptionError("--out without EPISODE; first record one: libero-gym play --suite S --task T --record FILE")
     if suite is None or task is None:
-        raise OptionError("what is to be played? Name --suite and --task, or a recorded EPISODE")
-    _drive(suite, task, {"seed": seed, "init_state": init_state}, assets, record)
+        raise OptionError("name a task to drive with --suite and --task, or a recorded EPISODE")
+    _drive(suite, task, assets, record, seed=seed, init_state=init_state)
 
 
-def _drive(suite: str, task: str, start: dict[str, int], assets: str, record: Path | None) -> None:
+def _drive(suite: str, task: str, assets: str, record: Path | None, *, seed: int, init_state: int) -> None:
     from libero_gym.env import LiberoEnv
     from libero_gym.play.keyboard import KEYS, Keyboard
     from libero_gym.play.window import check_display, drive
@@ -73,14 +72,14 @@ def _drive(suite: str, task: str, start: dict[str, int], assets: str, record: Pa
     env = LiberoEnv(chosen.suite, task=chosen.index, assets=assets, cameras=(), max_episode_steps=-1)
     recorder = Recorder(env, split="eval", settle_steps=10)
     typer.echo(f"{chosen.instruction}\n\n{KEYS}\n")
-    drive(env, Keyboard(), start, recorder, typer.echo)
+    drive(env, Keyboard(), recorder, typer.echo, seed=seed, init_state=init_state)
     if record is not None and len(recorder):
         recorder.finish().save(record)
         typer.echo(f"written: {record} ({len(recorder)} steps)")
 
 
-def _repeat(path: Path, assets: str, out: Path | None, size: int) -> None:
-    from libero_gym.play.film import check_film, film
+def _replay(path: Path, assets: str, out: Path | None, size: int) -> None:
+    from libero_gym.play.video import check_video, write_video
     from libero_gym.play.window import check_display, watch
     from libero_gym.recording import Recording, open_env
 
@@ -89,18 +88,18 @@ def _repeat(path: Path, assets: str, out: Path | None, size: int) -> None:
         check_display()
         _report(watch(recording, open_env(recording, assets, cameras=())))
         return
-    check_film(out)
+    check_video(out)
     if size % 2:
-        raise OptionError(f"--size {size}; allowed: an even number, which films need")
+        raise OptionError(f"--size {size}; allowed: an even number, which videos need")
     env = open_env(recording, assets, image_size=size, image_orientation="upright")
     try:
-        _report(film(recording, env, out))
+        _report(write_video(recording, env, out))
     finally:
         env.close()
     typer.echo(f"written: {out}")
 
 
 def _report(repetition: Repetition) -> None:
-    """How exactly it was repeated: another processor may round otherwise, and contacts make much of little."""
+    """Print how exactly it repeated: another processor may round differently, and contacts amplify the difference."""
     how = "exactly as recorded" if repetition.difference == 0 else f"off by {repetition.difference:.2g} at the end"
     typer.echo(f"{repetition.steps} steps, {'success' if repetition.success else 'no success'}, {how}")

@@ -11,19 +11,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def progress_bar(total: int, what: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
-    """A bar of `total` steps; yields a function that takes one of them.
+def progress_bar(total: int, description: str = "compiling scenes") -> Iterator[Callable[[object], None]]:
+    """Show a bar of `total` steps; yield a function that advances it by a step.
 
-    An error takes the bar away: its one line is all that is printed then.
+    An error removes the bar, so that only the error's line is printed.
     """
     logging.getLogger("libero_gym.waiting").setLevel(logging.ERROR)  # the bar shows it
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(what, total=total)
+        bar = progress.add_task(description, total=total)
         try:
             yield lambda _: progress.advance(bar)
         except Exception:
             progress.live.transient = True
-            console.quiet = not console.is_terminal  # a bar that is taken away would leave an empty line in a file
+            console.quiet = not console.is_terminal  # a removed bar would leave an empty line in a file
             raise

@@ -1,4 +1,4 @@
-"""`libero-gym snapshot`: how tasks look."""
+"""`libero-gym snapshot`: render tasks onto a contact sheet."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ if TYPE_CHECKING:
     from libero_gym.render.contact_sheet import Tile
 
 FORMATS = (".png", ".jpg", ".jpeg")
-#: As JPEG names it: hardly to be told from the picture itself, at a fifth of a PNG.
+#: On JPEG's scale: nearly lossless to the eye, at a fifth of the size of a PNG.
 JPEG_QUALITY = 82
 
 
 def snapshot(
     suite: Annotated[list[str], typer.Option("--suite", help=SUITES_HELP)],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .png or, a fifth as large, a .jpg file.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Image to write: .png, or .jpg, a fifth of the size.")
+    ],
     task: TasksOption = None,
     assets: AssetsOption = "auto",
-    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height and width of a picture, pixels.")] = 128,
-    columns: Annotated[int, typer.Option("--columns", min=1, help="Tasks in a row.")] = 5,
+    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height and width of each view, pixels.")] = 128,
+    columns: Annotated[int, typer.Option("--columns", min=1, help="Number of tasks in a row.")] = 5,
     quality: Annotated[
-        str, typer.Option("--quality", metavar="reference|fast", help="As LIBERO draws, or coarser and faster.")
+        str, typer.Option("--quality", metavar="reference|fast", help="Render as LIBERO does, or coarser and faster.")
     ] = "reference",
-    init_state: Annotated[int, typer.Option("--init-state", min=0, help="Of the 50 published ones.")] = 0,
+    init_state: Annotated[
+        int, typer.Option("--init-state", min=0, help="Index of the published initial state, 0 to 49.")
+    ] = 0,
     workers: WorkersOption = None,
 ) -> None:
-    """Draw tasks onto one sheet: agentview and wrist camera, upright, after things have settled, with the instruction.
+    """Render tasks onto a contact sheet: agentview and wrist camera, upright, after settling, with the instruction.
 
-    Scenes that are not in the cache are compiled first, some 6 s each.
+    Scenes that are not in the cache are compiled first, about 6 s each.
     """
     from libero_gym.cli.compile_scenes import compile_scenes
     from libero_gym.cli.progress import progress_bar
@@ -49,13 +53,13 @@ def snapshot(
         raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(FORMATS)}")
     scenes = scene_source(assets)
     tasks = chosen_tasks(suite, task, scenes)
-    scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # says now if there is no such asset set
+    scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # fails early if there is no such asset set
     compile_scenes(scenes, tasks, workers or os.cpu_count() or 1)
     tiles, several = [], len({chosen.suite for chosen in tasks}) > 1
-    with progress_bar(len(tasks), "drawing") as done:
+    with progress_bar(len(tasks), "rendering") as advance:
         for chosen in tasks:
             tiles.append(_tile(chosen, assets, size, quality, init_state, several))
-            done(chosen)
+            advance(chosen)
     sheet = contact_sheet(tiles, columns)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What several commands ask: which tasks, which assets."""
+"""Options that several commands share: suites, tasks, assets, workers, JSON."""
 
 from __future__ import annotations
 
@@ -12,15 +12,26 @@ from libero_gym.tasks.suites import Task, load_suite
 if TYPE_CHECKING:
     from libero_gym.scene.source import SceneSource
 
-SUITES_HELP = "spatial, object, goal, 10, 90, or 130 for all; may be given more than once."
+SUITES_HELP = "Suite: spatial, object, goal, 10, 90, or 130 for all tasks; repeat for several."
+
+SuiteOption = Annotated[
+    str | None, typer.Option("--suite", help="Suite: spatial, object, goal, 10, 90, or 130.", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 AssetsOption = Annotated[
-    str, typer.Option("--assets", metavar="auto|official|builtin|FOLDER", help="What the scenes are made from.")
+    str,
+    typer.Option(
+        "--assets", metavar="auto|official|builtin|FOLDER", help="Asset set (meshes and textures) of the scenes."
+    ),
 ]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, help="Scenes compiled at once, about 1 GB each; one a processor.", show_default=False
+        "--workers",
+        min=1,
+        help="Number of scenes to compile at once, about 1 GB each; one per processor by default.",
+        show_default=False,
     ),
 ]
 TasksOption = Annotated[
@@ -28,19 +39,19 @@ TasksOption = Annotated[
     typer.Option(
         "--task",
         metavar="INDEX|NAME",
-        help="A task of the suite; may be given more than once. All of them where it is not given.",
+        help="Task of the suite; repeat for several. All tasks by default.",
         show_default=False,
     ),
 ]
 
 
 def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource | None = None) -> list[Task]:
-    """The tasks of a command line, each once, in the order of the suites.
+    """Return the tasks of a command line without duplicates, in the order of the suites.
 
     Args:
         suites: their names.
         names: indices or names of tasks; None for all.
-        scenes: where tasks must have a scene; all of LIBERO's tasks where it is None.
+        scenes: restricts the tasks to those that have a scene in it.
 
     Raises:
         AssetError: `scenes` is a bundle that has none of a suite's tasks.

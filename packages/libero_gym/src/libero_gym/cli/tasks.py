@@ -1,4 +1,4 @@
-"""`libero-gym tasks`: which tasks there are, and what one asks for."""
+"""`libero-gym tasks`: list tasks, and show a task's goal, objects and initial states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from libero_gym.cli.task_options import SUITES_HELP
+from libero_gym.cli.task_options import SUITES_HELP, JsonOption
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
 from libero_gym.tasks.definition import TaskDefinition, task_definition
 from libero_gym.tasks.init_states import count_states, published_states
@@ -18,18 +18,19 @@ app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 SuitesOption = Annotated[list[str] | None, typer.Option("--suite", help=SUITES_HELP, show_default=False)]
 GrepOption = Annotated[
     str | None,
-    typer.Option("--grep", metavar="TEXT", help="Only tasks with this in name or instruction.", show_default=False),
+    typer.Option(
+        "--grep", metavar="TEXT", help="List only tasks with this text in name or instruction.", show_default=False
+    ),
 ]
-ThingsOption = Annotated[
+ObjectsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--object",
         metavar="CATEGORY",
-        help="Only tasks with this object or fixture, e.g. akita_black_bowl; given more than once: with all of them.",
+        help="List only tasks with this object or fixture, e.g. akita_black_bowl; repeat to require several.",
         show_default=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON on standard output.")]
 
 
 @app.callback(
@@ -41,22 +42,22 @@ def tasks(
     context: typer.Context,
     suite: SuitesOption = None,
     grep: GrepOption = None,
-    thing: ThingsOption = None,
+    objects: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List LIBERO's tasks, or show one of them."""
+    """List LIBERO's tasks, or show a task."""
     if context.invoked_subcommand is None:
-        _list(suite, grep, thing, as_json)
-    elif suite or grep or thing or as_json:
+        _list(suite, grep, objects, as_json)
+    elif suite or grep or objects or as_json:
         raise OptionError(f"options before {context.invoked_subcommand!r} have no effect; put them after it")
 
 
 @app.command("list", epilog="Example: libero-gym tasks list --suite spatial --grep ramekin")
 def list_tasks(
-    suite: SuitesOption = None, grep: GrepOption = None, thing: ThingsOption = None, as_json: JsonOption = False
+    suite: SuitesOption = None, grep: GrepOption = None, objects: ObjectsOption = None, as_json: JsonOption = False
 ) -> None:
-    """The same as without a subcommand."""
-    _list(suite, grep, thing, as_json)
+    """List tasks, as `libero-gym tasks` does without a subcommand."""
+    _list(suite, grep, objects, as_json)
 
 
 @app.command("show", epilog="Examples: libero-gym tasks show spatial 3, libero-gym tasks show turn_on_the_stove --json")
@@ -64,12 +65,12 @@ def show_task(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="SUITE INDEX|NAME", show_default=False, help="A suite and an index or a name; or a name alone."
+            metavar="SUITE INDEX|NAME", show_default=False, help="A suite and an index or name; or a name alone."
         ),
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """One task: instruction, goal, things, initial states, time limit."""
+    """Show a task's instruction, goal, objects, initial states and time limit."""
     tree = describe(_find(words))
     if as_json:
         typer.echo(json.dumps(tree, indent=2))
@@ -78,10 +79,11 @@ def show_task(
 
 
 def describe(task: Task) -> dict[str, Any]:
-    """Everything about a task that needs no scene, as plain data; of the union too, as its own suite has it."""
+    """Return all facts of a task that need no compiled scene, as plain data; indices are those of its own suite."""
     suite = load_suite(task.suite)
     definition = task_definition(task)
     published = published_states(task)
+    initial = [str(atom) for atom in definition.init]
     return {
         "suite": task.suite,
         "index": task.index,
@@ -91,7 +93,8 @@ def describe(task: Task) -> dict[str, Any]:
         "instruction": task.instruction,
         "scene": definition.scene,
         "goal": [str(atom) for atom in definition.goal],
-        "start": [str(atom) for atom in definition.start],
+        "initial_predicates": initial,
+        "start": initial,  # the old name of initial_predicates, for one release
         "objects": definition.objects,
         "fixtures": definition.fixtures,
         "objects_of_interest": list(definition.objects_of_interest),
@@ -100,21 +103,21 @@ def describe(task: Task) -> dict[str, Any]:
     }
 
 
-def _list(suites: list[str] | None, grep: str | None, things: list[str] | None, as_json: bool) -> None:
+def _list(suites: list[str] | None, grep: str | None, objects: list[str] | None, as_json: bool) -> None:
     chosen = list(dict.fromkeys(load_suite(name) for name in suites or SUITES))
     found = list(dict.fromkeys(task for suite in chosen for task in suite.tasks))
     total = len(found)
-    if things:
+    if objects:
         categories = {task: _categories(task_definition(task)) for task in found}
         known = sorted(set().union(*categories.values()))
-        for thing in things:
-            if thing not in known:
-                raise unknown(OptionError, "--object", thing, known, ", ".join(suite.name for suite in chosen))
-        found = [task for task in found if categories[task].issuperset(things)]
+        for category in objects:
+            if category not in known:
+                raise unknown(OptionError, "--object", category, known, ", ".join(suite.name for suite in chosen))
+        found = [task for task in found if categories[task].issuperset(objects)]
     if grep:
-        # A person types words as they are spoken; names have underscores between them.
-        wanted = grep.lower().replace("_", " ")
-        found = [t for t in found if wanted in f"{t.name.replace('_', ' ')}\n{t.instruction}".lower()]
+        # The text has spaces between words; names have underscores.
+        text = grep.lower().replace("_", " ")
+        found = [task for task in found if text in f"{task.name.replace('_', ' ')}\n{task.instruction}".lower()]
     if as_json:
         keys = ("suite", "index", "name", "instruction")
         typer.echo(json.dumps([{key: getattr(task, key) for key in keys} for task in found], indent=2))
@@ -138,7 +141,7 @@ def _categories(definition: TaskDefinition) -> set[str]:
 
 
 def _find(words: list[str]) -> Task:
-    """The task that SUITE INDEX, SUITE NAME or a NAME alone means."""
+    """Return the task of SUITE INDEX, SUITE NAME or NAME."""
     if len(words) == 2:
         return load_suite(words[0]).select(words[1])[0]
     if len(words) > 2:
@@ -174,18 +177,18 @@ def _print(tree: dict[str, Any]) -> None:
     table.add_row("objects", _grouped(tree["objects"]))
     table.add_row("fixtures", _grouped(tree["fixtures"]))
     table.add_row("of interest", ", ".join(tree["objects_of_interest"]))
-    table.add_row("start", "\n".join(tree["start"]))
+    table.add_row("initially", "\n".join(tree["initial_predicates"]))
     states, limit = tree["init_states"], tree["max_episode_steps"]
     table.add_row("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)")
     table.add_row("time limit", f"{limit} control steps, {limit / 20:g} s")
-    table.add_row("make it", f'gymnasium.make("{tree["env_id"]}", task={tree["index"]})')
-    table.add_row("among all", f'gymnasium.make("{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
+    table.add_row("make it", f'gymnasium.make("libero_gym:{tree["env_id"]}", task={tree["index"]})')
+    table.add_row("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
     Console(highlight=False).print(table, markup=False)
 
 
-def _grouped(things: dict[str, str]) -> str:
-    """Instances, one category a line."""
+def _grouped(categories: dict[str, str]) -> str:
+    """Return instances, a line for each category."""
     lines: dict[str, list[str]] = {}
-    for instance, category in things.items():
+    for instance, category in categories.items():
         lines.setdefault(category, []).append(instance)
     return "\n".join(", ".join(instances) for instances in lines.values())

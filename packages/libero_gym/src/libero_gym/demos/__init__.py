@@ -1,12 +1,12 @@
 """Demonstrations of the tasks as Minari datasets.
 
-plan          which task, initial state and seed each attempt has: of the command line alone
+schedule      task, initial state and seed of each attempt, a function of the command line alone
   |
-perform       an attempt: the expert acts without pictures; if it succeeds, its actions are executed again with them
-  |           in worker processes (job_pool), which write one whole file an episode (episode_file)
-record        takes the files over in the plan's order, so that workers do not show in the result
+attempts      the expert acts without rendering; if it succeeds, its actions are executed again and rendered, in
+  |           worker processes (worker_pool), which write one whole file an episode (episode_file)
+record        adds the files in the order of the schedule, so that the result does not depend on the workers
   |
 dataset       NAME/data/main_data.hdf5 -> episodes/*.hdf5, metadata.json        statistics -> dataset_statistics.json
   |
-replay        executes a dataset again                  libero_files            LIBERO's own HDF5 layout
+replay        executes a dataset again                  libero_export, libero_import   LIBERO's own HDF5 layout
 """

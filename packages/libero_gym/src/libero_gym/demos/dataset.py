@@ -1,12 +1,12 @@
-"""A Minari dataset that grows by whole episodes and can be read at every moment, a SIGKILL's too.
+"""A Minari dataset that grows by whole episodes and can be read at every moment, also after a SIGKILL.
 
     NAME/dataset_statistics.json
     NAME/data/metadata.json         Minari's, and what was recorded how, under "libero_gym"
               main_data.hdf5        episode_0, episode_1, ...: attributes, and links to the arrays in
-              episodes/*.hdf5       a file each; one that main_data.hdf5 does not name yet waits for its turn
+              episodes/*.hdf5       a file each; one that main_data.hdf5 does not link yet is pending
 
-HDF5 files that are being written are lost when the writer is killed. Here no file is ever changed: an episode's gets
-its name when it is whole, then a new main_data.hdf5 of some KB replaces the old one, then metadata.json. Minari reads
+An HDF5 file is lost when its writer is killed. Here no file is ever changed: an episode's file gets its name when it is
+whole, then a new main_data.hdf5 of some KB replaces the old one, then metadata.json. Minari reads
 HDF5's external links like anything else; the folder must stay together.
 """
 
@@ -29,7 +29,7 @@ from libero_gym import spaces
 from libero_gym.demos.episode_file import (
     GROUP,
     MEMBERS,
-    Episode,
+    Demonstration,
     check_group,
     plain,
     read_attributes,
@@ -50,8 +50,8 @@ _DAMAGED = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeErr
 
 
 @dataclass(frozen=True)
-class Record:
-    """An episode without its arrays."""
+class DemoRecord:
+    """The metadata of an episode."""
 
     id: int
     attributes: dict[str, Any] = field(repr=False)
@@ -65,18 +65,18 @@ class Record:
 class DemoDataset:
     """A dataset on the disk."""
 
-    def __init__(self, location: Location, header: Header, records: list[Record]) -> None:
-        """Use `create` or `open`."""
+    def __init__(self, location: Location, header: Header, records: list[DemoRecord]) -> None:
+        """Do not call it; use `create` or `open`."""
         self.location, self.header, self.records = location, header, records
         self.episodes_folder = location.data / "episodes"
         self._main = location.data / "main_data.hdf5"
 
     @classmethod
     def create(cls, location: Location, header: Header, options: EnvOptions, assets: str) -> DemoDataset:
-        """A new dataset without episodes, whole or not at all.
+        """Make a new dataset without episodes, whole or not at all.
 
         Args:
-            location: where; the folder may exist, its `data` must not.
+            location: of the dataset; the folder may exist, its `data` must not.
             header: what its episodes have in common.
             options: of the environment.
             assets: the `assets=` argument with which `recover_environment` finds the asset set.
@@ -87,22 +87,22 @@ class DemoDataset:
         storage = extra_module("minari.dataset.minari_storage").MinariStorage
         h5py, minari = extra_module("h5py"), extra_module("minari")
         env_spec = _env_spec(header, assets)
-        work = location.folder / f".data.{os.getpid()}"
+        temporary = location.folder / f".data.{os.getpid()}"
         try:
-            for left in location.folder.glob(".data.*"):
-                shutil.rmtree(left, ignore_errors=True)
-            work.mkdir(parents=True)
+            for stale in location.folder.glob(".data.*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            temporary.mkdir(parents=True)
             storage.new(
-                work,
+                temporary,
                 spaces.observation_space(options),
                 spaces.action_space(options),
                 env_spec,
                 data_format="hdf5",
                 jpeg_encoding=False,
             )
-            h5py.File(work / "main_data.hdf5", "w", track_order=True).close()
-            (work / "episodes").mkdir()
-            metadata = json.loads((work / "metadata.json").read_text())
+            h5py.File(temporary / "main_data.hdf5", "w", track_order=True).close()
+            (temporary / "episodes").mkdir()
+            metadata = json.loads((temporary / "metadata.json").read_text())
             eval_spec = _env_spec(header, assets, split="eval")
             metadata |= {
                 "dataset_id": location.dataset_id,
@@ -113,18 +113,18 @@ class DemoDataset:
                 "requirements": [f"libero-gym>={_version()}", f"mujoco=={header.mujoco}"],
                 HEADER_KEY: asdict(header),
             }
-            (work / "metadata.json").write_text(json.dumps(metadata))
+            (temporary / "metadata.json").write_text(json.dumps(metadata))
             for name in ("metadata.json", "main_data.hdf5"):
-                sync(work / name)
-            work.rename(location.data)
+                sync(temporary / name)
+            temporary.rename(location.data)
         except OSError as error:
-            shutil.rmtree(work, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
             raise LiberoGymError(f"the dataset {location.folder} cannot be written ({error.strerror})") from error
         return cls(location, header, [])
 
     @classmethod
     def open(cls, location: Location) -> DemoDataset:
-        """A dataset with all of its episodes, each of which is found to be whole.
+        """Open a dataset, after a check that every episode is whole.
 
         Raises:
             DatasetError: there is none, it is damaged, or of another environment or action size; it says which.
@@ -133,7 +133,7 @@ class DemoDataset:
         metadata = _read_metadata(location)
         header = read_header(location, metadata)
         main = location.data / "main_data.hdf5"
-        records: list[Record] = []
+        records: list[DemoRecord] = []
         try:
             with h5py.File(main, "r") as file:
                 while (name := f"episode_{len(records)}") in file:
@@ -150,26 +150,26 @@ class DemoDataset:
         return cls(location, header, records)
 
     def check_header(self, wanted: Header) -> None:
-        """Refuse to add what was recorded differently.
+        """Check that episodes with another header can be added.
 
         Raises:
-            DatasetError: it names the first difference.
+            DatasetError: they were recorded differently; it names the first difference.
         """
         have, want = asdict(self.header), asdict(wanted)
         for name in have:
             if name in ("assets", "assets_version") or have[name] == want[name]:
                 continue
             raise DatasetError(
-                f"the dataset {self.location.dataset_id} has {name} {have[name]!r}, asked for is {want[name]!r}; name "
-                "another dataset, or ask for the same"
+                f"the dataset {self.location.dataset_id} has {name} {have[name]!r}, requested is {want[name]!r}; name "
+                "another dataset, or request the same"
             )
         self.check_assets(wanted.assets, wanted.assets_version)
 
     def check_assets(self, name: str, version: str | None) -> None:
-        """Refuse another asset set.
+        """Check that an asset set is the dataset's.
 
         Raises:
-            DatasetError: the sets differ.
+            DatasetError: it is not.
         """
         if not same_assets((self.header.assets, self.header.assets_version), (name, version)):
             raise DatasetError(
@@ -179,50 +179,50 @@ class DemoDataset:
             )
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from adding episodes.
+    def lock(self) -> Iterator[None]:
+        """Hold the lock for adding episodes.
 
         Raises:
-            DatasetError: another process does.
+            DatasetError: another process holds it.
         """
-        with (self.location.data / ".lock").open("w") as lock:
+        with (self.location.data / ".lock").open("w") as file:
             try:
                 import fcntl
-            except ImportError:  # no such thing on Windows; two writers are then the user's to avoid
+            except ImportError:  # Windows has no such lock; there the user has to avoid two writers
                 yield
                 return
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise DatasetError(f"another process is recording into {self.location.dataset_id}") from None
             yield
 
     def add(self, file: Path) -> None:
-        """Take over an episode's file, which lies in `episodes_folder`.
+        """Add an episode, whose file is in `episodes_folder` already.
 
         Raises:
-            DatasetError: it is not whole; LiberoGymError: the dataset cannot be written.
+            DatasetError: the file is not whole; LiberoGymError: the dataset cannot be written.
         """
         h5py = extra_module("h5py")
-        record = Record(len(self.records), read_attributes(file) | {"file": file.name})
-        work = self._main.with_name(f".{self._main.name}.{os.getpid()}")
+        record = DemoRecord(len(self.records), read_attributes(file) | {"file": file.name})
+        temporary = self._main.with_name(f".{self._main.name}.{os.getpid()}")
         try:
-            shutil.copyfile(self._main, work)
-            with h5py.File(work, "a", track_order=True) as main:
+            shutil.copyfile(self._main, temporary)
+            with h5py.File(temporary, "a", track_order=True) as main:
                 group = main.create_group(f"episode_{record.id}")
                 group.attrs.update({"id": record.id, **record.attributes})
                 for member in MEMBERS:
                     group[member] = h5py.ExternalLink(f"{self.episodes_folder.name}/{file.name}", f"/{GROUP}/{member}")
-            sync(work)
-            work.replace(self._main)
+            sync(temporary)
+            temporary.replace(self._main)
             self.records.append(record)
             self.write_metadata()
         except OSError as error:
-            work.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise LiberoGymError(f"{self._main} cannot be written ({error})") from error
 
     def write_metadata(self) -> None:
-        """Have Minari's metadata count the episodes that there are."""
+        """Update the numbers of episodes and steps in Minari's metadata."""
         path = self.location.data / "metadata.json"
         size = sum(file.stat().st_size for file in self.location.data.rglob("*") if file.is_file())
         metadata = json.loads(path.read_text()) | {
@@ -230,29 +230,29 @@ class DemoDataset:
             "total_steps": sum(record.steps for record in self.records),
             "dataset_size": round(size / 1e6, 1),
         }
-        work = path.with_name(f".{path.name}.{os.getpid()}")
-        work.write_text(json.dumps(metadata))
-        sync(work)
-        work.replace(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(metadata))
+        sync(temporary)
+        temporary.replace(path)
 
-    def waiting(self) -> dict[str, Path]:
-        """Whole episodes that are not in the dataset yet, by file name; what is left of unfinished files is removed."""
+    def pending_files(self) -> dict[str, Path]:
+        """Return whole episodes that are not in the dataset yet, by file name, and remove unfinished files."""
         for path in self.location.data.glob(".*.[0-9]*"):
             path.unlink(missing_ok=True)
-        taken = {str(record.attributes["file"]) for record in self.records}
-        found = {}
+        linked = {str(record.attributes["file"]) for record in self.records}
+        pending = {}
         for path in self.episodes_folder.iterdir():
-            if path.name in taken:
+            if path.name in linked:
                 continue
             try:
                 read_attributes(path)
             except DatasetError:
                 path.unlink(missing_ok=True)
             else:
-                found[path.name] = path
-        return found
+                pending[path.name] = path
+        return pending
 
-    def episode(self, number: int) -> Episode:
+    def episode(self, number: int) -> Demonstration:
         """Read an episode with all of its arrays.
 
         Raises:
@@ -261,20 +261,20 @@ class DemoDataset:
         with self._reading(number) as group:
             return read_episode(group)
 
-    def motions(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield of each episode the actions (T, 7), and the proprioception (T, 8) before each of them.
+    def trajectories(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the actions (T, 7) of each episode and the proprioception (T, 8) before each action.
 
         Raises:
             DatasetError: a file is damaged.
         """
         for record in self.records:
             with self._reading(record.id) as group:
-                motion = group["actions"][()], group["observations"]["state"][:-1]
-            yield motion
+                trajectory = group["actions"][()], group["observations"]["state"][:-1]
+            yield trajectory
 
     @contextlib.contextmanager
     def _reading(self, number: int) -> Iterator[Any]:
-        """The open group of an episode; what HDF5 raises on damage becomes a DatasetError."""
+        """Open the group of an episode; convert what HDF5 raises on damage to a DatasetError."""
         try:
             with extra_module("h5py").File(self._main, "r") as file:
                 yield file[f"episode_{number}"]
@@ -284,11 +284,11 @@ class DemoDataset:
             ) from error
 
     def statistics(self) -> dict[str, Any]:
-        """Of actions and proprioception, under the suite's name."""
-        return dataset_statistics(self.header.suite, self.motions())
+        """Return the statistics of actions and proprioception, under the suite's name."""
+        return dataset_statistics(self.header.suite, self.trajectories())
 
     def write_statistics(self) -> Path:
-        """Compute them and write them beside the data."""
+        """Compute the statistics and write them beside the data; return the file."""
         path = self.location.folder / FILE_NAME
         write_statistics(path, self.statistics())
         return path
@@ -296,12 +296,12 @@ class DemoDataset:
 
 def _env_spec(header: Header, assets: str, **changes: Any) -> EnvSpec:
     env_id, limit = RUNNABLE[header.suite]
-    made = EnvSpec.from_json(registered(env_id).to_json())
+    env_spec = EnvSpec.from_json(registered(env_id).to_json())
     keys = ("suite", "split", "cameras", "image_size", "image_orientation", "render_quality", "settle_steps")
-    made.kwargs = {key: getattr(header, key) for key in keys} | {"assets": assets} | changes
+    env_spec.kwargs = {key: getattr(header, key) for key in keys} | {"assets": assets} | changes
     if header.max_episode_steps != limit:
-        made.kwargs["max_episode_steps"] = made.max_episode_steps = header.max_episode_steps
-    return made
+        env_spec.kwargs["max_episode_steps"] = env_spec.max_episode_steps = header.max_episode_steps
+    return env_spec
 
 
 def _read_metadata(location: Location) -> dict[str, Any]:
@@ -317,7 +317,7 @@ def _read_metadata(location: Location) -> dict[str, Any]:
     return metadata
 
 
-def _read_record(group: Any, number: int, data: Path) -> Record:
+def _read_record(group: Any, number: int, data: Path) -> DemoRecord:
     link = group.get("actions", getlink=True)
     place = str(data / getattr(link, "filename", "main_data.hdf5"))
     try:
@@ -326,7 +326,7 @@ def _read_record(group: Any, number: int, data: Path) -> Record:
         raise
     except _DAMAGED as error:
         raise DatasetError(f"{place}, episode {number}, is missing, cut off or damaged ({_short(error)})") from error
-    return Record(number, {key: plain(value) for key, value in group.attrs.items()} | {"file": Path(place).name})
+    return DemoRecord(number, {key: plain(value) for key, value in group.attrs.items()} | {"file": Path(place).name})
 
 
 def _short(error: BaseException) -> str:

@@ -1,16 +1,17 @@
 """One episode in one HDF5 file, with the members that Minari's HDF5 layout has in an episode's group.
 
 /episode              attributes: see `Episode.attributes`
-  observations/       each key of the observation space, (T+1, ...); pictures compressed without loss
+  observations/       each key of the observation space, (T+1, ...); images compressed without loss
   actions (T, 7) float32      rewards (T,) float64      terminations, truncations (T,) bool
   infos/sim_state     (T+1, 1 + nq + nv) float64, LIBERO's flat [time, qpos, qvel] at each observation
-  infos/meant_action  (T, 7) float32, actions without what the expert added to them; not where nobody knows
+  infos/intended_action  (T, 7) float32, actions without action noise and disturbance; left out where unknown
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,20 @@ from libero_gym.errors import DatasetError, LiberoGymError
 GROUP = "episode"
 MEMBERS = ("observations", "actions", "rewards", "terminations", "truncations", "infos")
 
-#: A picture is stored in bands of rows, each through up to this many frames: what stands still in a band is then
-#: within gzip's window of 32 KB, and a steady camera's pictures take a tenth of what they take frame by frame.
+#: In infos.
+INTENDED_ACTION = "intended_action"
+#: What INTENDED_ACTION was called before; still read.
+OLD_INTENDED_ACTION = "meant_action"
+
+#: An image is stored in bands of rows, each through up to this many frames: what stands still in a band is then within
+#: gzip's window of 32 KB, and a steady camera's images take a tenth of what they take frame by frame.
 _BAND_FRAMES = 96
 _BAND_BYTES = 3072
 
 
 @dataclass(frozen=True, eq=False)
-class Episode:
-    """A demonstration. T control steps."""
+class Demonstration:
+    """An episode with its arrays. T control steps."""
 
     observations: dict[str, np.ndarray]
     """(T+1, ...) each; the instruction is not among them."""
@@ -47,26 +53,26 @@ class Episode:
     """(T,) bool"""
     sim_states: np.ndarray
     """(T+1, 1 + nq + nv) float64"""
-    meant_actions: np.ndarray | None = None
-    """(T, 7) float32, without what the expert added to them; None where nobody knows."""
+    intended_actions: np.ndarray | None = None
+    """(T, 7) float32, without action noise and disturbance; None where unknown."""
     attributes: dict[str, Any] = field(default_factory=dict)
-    """What Minari calls the episode's metadata."""
+    """Minari's metadata of the episode."""
 
     def __len__(self) -> int:
         return len(self.actions)
 
 
-def write_episode(path: Path, episode: Episode) -> None:
+def write_episode(path: Path, episode: Demonstration) -> None:
     """Write the file, whole or not at all, also when the process is killed.
 
     Raises:
         LiberoGymError: it cannot be written.
     """
     h5py = extra_module("h5py")
-    work = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(work, "w") as file:
+        with h5py.File(temporary, "w") as file:
             group = file.create_group(GROUP)
             group.attrs.update({**episode.attributes, "total_steps": len(episode)})
             observations = group.create_group("observations")
@@ -78,18 +84,18 @@ def write_episode(path: Path, episode: Episode) -> None:
                 group.create_dataset(name, data=getattr(episode, name))
             infos = group.create_group("infos")
             infos.create_dataset("sim_state", data=episode.sim_states)
-            if episode.meant_actions is not None:
-                infos.create_dataset("meant_action", data=episode.meant_actions)
-        sync(work)
-        work.replace(path)
+            if episode.intended_actions is not None:
+                infos.create_dataset(INTENDED_ACTION, data=episode.intended_actions)
+        sync(temporary)
+        temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            work.unlink()
+            temporary.unlink()
         raise LiberoGymError(f"the episode {path} cannot be written ({error})") from error
 
 
 def _compression(array: np.ndarray) -> dict[str, Any]:
-    """HDF5's storage options for pictures (T+1, H, W, 3); other arrays are small."""
+    """Return HDF5's storage options for images (T+1, H, W, 3); other arrays are small."""
     if array.ndim != 4:
         return {}
     rows = max(1, _BAND_BYTES // (array.shape[2] * array.shape[3]))
@@ -98,7 +104,7 @@ def _compression(array: np.ndarray) -> dict[str, Any]:
 
 
 def sync(path: Path) -> None:
-    """Have a file's contents on the disk before it gets its name."""
+    """Flush a file's contents to the disk, before it gets its final name."""
     handle = os.open(path, os.O_RDWR)
     try:
         os.fsync(handle)
@@ -107,7 +113,7 @@ def sync(path: Path) -> None:
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
-    """The attributes of an episode's file, which is found to be whole.
+    """Return the attributes of an episode's file, after a check that it is whole.
 
     Raises:
         DatasetError: it is missing, cut off or damaged, or has actions of another size.
@@ -122,10 +128,10 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 def check_group(group: Any, place: str) -> None:
-    """Refuse an episode whose parts are missing or do not fit together.
+    """Check that an episode's parts fit together.
 
     Raises:
-        DatasetError: so it is; KeyError: a part is missing.
+        DatasetError: they do not; KeyError: a part is missing.
     """
     steps = int(group.attrs["total_steps"])
     actions = group["actions"].shape
@@ -134,18 +140,19 @@ def check_group(group: Any, place: str) -> None:
     lengths = {name: len(group[name]) for name in ("actions", "rewards", "terminations", "truncations")}
     lengths |= {key: len(member) - 1 for key, member in group["observations"].items()}
     lengths["sim_state"] = len(group["infos"]["sim_state"]) - 1
-    if "meant_action" in group["infos"]:
-        lengths["meant_action"] = len(group["infos"]["meant_action"])
+    for key in (INTENDED_ACTION, OLD_INTENDED_ACTION):
+        if key in group["infos"]:
+            lengths[key] = len(group["infos"][key])
     for name, length in lengths.items():
         if length != steps:
             raise DatasetError(f"{place} is not whole: {name} is for {length} control steps, not {steps}")
 
 
-def read_episode(group: Any) -> Episode:
-    """An episode's arrays from its open group; pictures are read too."""
+def read_episode(group: Any) -> Demonstration:
+    """Read an episode with all of its arrays from its open group."""
     observations = {key: member[()] for key, member in group["observations"].items() if key != "instruction"}
     attributes = {key: plain(value) for key, value in group.attrs.items()}
-    return Episode(
+    return Demonstration(
         observations=observations,
         instruction=str(attributes.get("instruction", "")),
         actions=group["actions"][()],
@@ -153,13 +160,29 @@ def read_episode(group: Any) -> Episode:
         terminations=group["terminations"][()],
         truncations=group["truncations"][()],
         sim_states=group["infos"]["sim_state"][()],
-        meant_actions=group["infos"]["meant_action"][()] if "meant_action" in group["infos"] else None,
+        intended_actions=_read_intended(group["infos"]),
         attributes=attributes,
     )
 
 
+def _read_intended(infos: Any) -> np.ndarray | None:
+    if INTENDED_ACTION in infos:
+        intended: np.ndarray = infos[INTENDED_ACTION][()]
+        return intended
+    if OLD_INTENDED_ACTION not in infos:
+        return None
+    warn_renamed(f'infos["{OLD_INTENDED_ACTION}"]', f'infos["{INTENDED_ACTION}"]')
+    old: np.ndarray = infos[OLD_INTENDED_ACTION][()]
+    return old
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that a name is read for the last release."""
+    warnings.warn(f"{old} is now called {new}; the old name will not be read by the next release", FutureWarning, 3)
+
+
 def plain(value: Any) -> Any:
-    """An attribute as Python's own type where it is a single value."""
+    """Return an attribute as Python's own type where it is a single value."""
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -1,4 +1,4 @@
-"""The libraries of the extra `demos`."""
+"""Import the libraries of the extra `demos`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from libero_gym.errors import LiberoGymError
 
 
 def extra_module(name: str) -> ModuleType:
-    """`minari` or `h5py`, or a module of theirs.
+    """Return `minari` or `h5py`, or a module of theirs.
 
     Raises:
         LiberoGymError: it is not installed.

@@ -17,7 +17,7 @@ from libero_gym.tasks.suites import RUNNABLE
 FORMAT = 1
 #: See `libero_gym.engine.observed`.
 OBSERVED = "as LIBERO's step returns it"
-#: Under which a dataset's metadata holds the header.
+#: Key of the header in a dataset's metadata.
 HEADER_KEY = "libero_gym"
 
 
@@ -37,16 +37,16 @@ class Header:
     max_episode_steps: int
     mujoco: str
     source: str
-    """Who acted: "module:attribute" of an expert, or what the episodes were imported from."""
+    """Origin of the episodes: "module:attribute" of an expert, or the format that they were imported from."""
     seed: int | None = None
     keep_failures: bool = False
     observed: str = "after the control step"
-    """The moment that observations show; a dataset that does not say has them as they once were."""
+    """When observations are taken; a dataset without this field is of the time when the default was in force."""
     format: int = FORMAT
 
     @classmethod
     def of(cls, options: EnvOptions, source: str, **kwargs: Any) -> Header:
-        """The header of what is recorded with these options."""
+        """Return the header of a dataset recorded with these options."""
         return cls(
             suite=options.suite.name,
             split=options.split,
@@ -84,10 +84,10 @@ def read_header(location: Location, metadata: dict[str, Any]) -> Header:
         raise DatasetError(f"the dataset {name} has actions of shape {shape}; expected [{ACTION_SIZE}]")
     stored = metadata.get(HEADER_KEY)
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        said = (
-            "does not say how it was recorded" if not isinstance(stored, dict) else f"has format {stored.get('format')}"
+        problem = (
+            f"has format {stored.get('format')}" if isinstance(stored, dict) else "does not say how it was recorded"
         )
-        raise DatasetError(f"the dataset {name} {said}; expected format {FORMAT} of libero-gym demos")
+        raise DatasetError(f"the dataset {name} {problem}; expected format {FORMAT} of libero-gym demos")
     try:
         return Header(**stored)
     except TypeError as error:

@@ -2,16 +2,17 @@
 
     data                attributes: env_name, problem_info, env_args (JSON), bddl_file_name, bddl_file_content,
                         macros_image_convention "opengl", num_demos, total
-      demo_0, ...       attributes: num_samples, init_state; ours besides: `libero_gym`, JSON, what Minari's copy says
-        obs/            agentview_rgb, eye_in_hand_rgb (T, H, W, 3) uint8, as OpenGL draws them: bottom row first
+      demo_0, ...       attributes: num_samples, init_state; ours besides: `libero_gym`, JSON, Minari's metadata
+        obs/            agentview_rgb, eye_in_hand_rgb (T, H, W, 3) uint8, as OpenGL renders them: bottom row first
                         ee_pos (T, 3), ee_ori (T, 3), ee_states (T, 6), gripper_states (T, 2), joint_states (T, 7)
                         (joint_states are those of `states`; the others are some ms older, see `engine.observed`)
         actions (T, 7) float64      rewards, dones (T,) uint8, 1 at the end      states (T, 1 + nq + nv)
         robot_states (T, 9)         gripper (2), eef position (3) and quaternion (x, y, z, w)
-        final_obs/      ours: pictures (H, W, 3), ee_states, gripper_states and sim_state after the last action
+        intended_actions (T, 7) ours, without action noise and disturbance, where known
+        final_obs/      ours: images (H, W, 3), ee_states, gripper_states and sim_state after the last action
 
-An observation here is what was seen before the action of the same number, as a policy needs it and as OpenVLA's
-regenerated files have it; in LIBERO's own files it is the one after that action.
+An observation here is from before the action with the same index, as a policy needs it and as OpenVLA's regenerated
+files have it; in LIBERO's own files it is from after that action.
 """
 
 from __future__ import annotations
@@ -28,25 +29,27 @@ from typing import Any
 import numpy as np
 
 from libero_gym.demos.dataset import DemoDataset
-from libero_gym.demos.episode_file import Episode
+from libero_gym.demos.episode_file import Demonstration
 from libero_gym.demos.extra import extra_module
 from libero_gym.errors import LiberoGymError
 from libero_gym.render.renderer import orient
 from libero_gym.tasks.suites import Task, load_suite
 
 #: Observation key -> LIBERO's.
-PICTURES = {"image": "agentview_rgb", "wrist_image": "eye_in_hand_rgb"}
+IMAGE_NAMES = {"image": "agentview_rgb", "wrist_image": "eye_in_hand_rgb"}
 #: In a flat [time, qpos, qvel] of every LIBERO scene.
 JOINTS = slice(1, 8)
 SUFFIX = "_demo.hdf5"
+#: Ours, see above; called "meant_actions" before.
+INTENDED_ACTIONS = "intended_actions"
 
 
 def export_files(dataset: DemoDataset, folder: Path, advance: Callable[[object], None] = lambda _: None) -> list[Path]:
-    """Write one file for each task of the dataset, each whole or not at all.
+    """Write a file for each task of the dataset, whole or not at all.
 
     Args:
         dataset: what to write.
-        folder: receives the files; those of the same tasks are replaced.
+        folder: receives the files; replaces those of the same tasks.
         advance: called for each episode.
 
     Raises:
@@ -58,30 +61,30 @@ def export_files(dataset: DemoDataset, folder: Path, advance: Callable[[object],
     for number in sorted({int(record.attributes["task_id"]) for record in dataset.records}):
         task = tasks[number]
         path = folder / f"{task.name}{SUFFIX}"
-        work = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         records = [record for record in dataset.records if int(record.attributes["task_id"]) == number]
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with h5py.File(work, "w") as file:
+            with h5py.File(temporary, "w") as file:
                 data = file.create_group("data")
                 data.attrs.update(_file_attributes(dataset, task))
                 data.attrs["num_demos"] = len(records)
                 data.attrs["total"] = sum(record.steps for record in records)
-                for place, record in enumerate(records):
-                    group = data.create_group(f"demo_{place}")
+                for index, record in enumerate(records):
+                    group = data.create_group(f"demo_{index}")
                     _write(group, dataset.episode(record.id), dataset.header.image_orientation)
                     advance(None)
-            work.replace(path)
+            temporary.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                work.unlink()
+                temporary.unlink()
             raise LiberoGymError(f"{path} cannot be written ({error})") from error
         files.append(path)
     return files
 
 
 def quaternion(axis_angle: np.ndarray) -> np.ndarray:
-    """Quaternions (..., 4), (x, y, z, w), of axis-angle vectors (..., 3): the inverse of `engine.world.axis_angle`."""
+    """Return quaternions (..., 4), (x, y, z, w), of axis-angle vectors (..., 3): inverts `engine.world.axis_angle`."""
     angle = np.linalg.norm(axis_angle, axis=-1, keepdims=True)
     # sin(a/2) / a, which is 1/2 at a = 0
     scale = np.where(angle > 0, np.sin(angle / 2) / np.where(angle > 0, angle, 1), 0.5)
@@ -129,17 +132,17 @@ def _file_attributes(dataset: DemoDataset, task: Task) -> dict[str, Any]:
     }
 
 
-def _write(group: Any, episode: Episode, orientation: str) -> None:
+def _write(group: Any, episode: Demonstration, orientation: str) -> None:
     state = episode.observations["state"].astype(np.float64)
     poses, fingers, joints = state[:, :6], state[:, 6:8], episode.sim_states[:, JOINTS]
     steps = len(episode)
     obs, final = group.create_group("obs"), group.create_group("final_obs")
-    for key, name in PICTURES.items():
+    for key, name in IMAGE_NAMES.items():
         if key in episode.observations:
-            # Both turns are their own inverse.
-            pictures = np.ascontiguousarray(orient(episode.observations[key], orientation))
-            obs.create_dataset(name, data=pictures[:-1])
-            final.create_dataset(name, data=pictures[-1])
+            # Both orientations are their own inverse.
+            images = np.ascontiguousarray(orient(episode.observations[key], orientation))
+            obs.create_dataset(name, data=images[:-1])
+            final.create_dataset(name, data=images[-1])
     arrays = {
         "ee_states": poses,
         "ee_pos": poses[:, :3],
@@ -156,8 +159,8 @@ def _write(group: Any, episode: Episode, orientation: str) -> None:
     done, reward = np.zeros(steps, dtype=np.uint8), np.zeros(steps, dtype=np.uint8)
     done[-1], reward[-1] = 1, bool(episode.attributes["success"])
     group.create_dataset("actions", data=episode.actions.astype(np.float64))
-    if episode.meant_actions is not None:
-        group.create_dataset("meant_actions", data=episode.meant_actions)
+    if episode.intended_actions is not None:
+        group.create_dataset(INTENDED_ACTIONS, data=episode.intended_actions)
     group.create_dataset("states", data=episode.sim_states[:-1])
     group.create_dataset("robot_states", data=robot[:-1])
     group.create_dataset("rewards", data=reward)

@@ -1,9 +1,10 @@
 """Read LIBERO's own HDF5 layout, see `libero_export`: its published files, OpenVLA's regenerated ones, and ours.
 
-Which observation belongs to an action is found in the data: `joint_states` equals the arm's part of `states` before the
-action, or after it. Where it is after it, as in LIBERO's published files, the first action is left out, because what
-was seen before it is not there, and the last picture becomes the observation after the last action. Elsewhere the last
-observation is repeated in that place, unless the file has it. The last `sim_state` is NaN where no file says it.
+The data show whether observations are from before or after the action with the same index: `joint_states` equals the
+arm's part of `states` before the action, or after it. Where it is after it, as in LIBERO's published files, the first
+action is left out, because the observation before it is missing, and the last one becomes the final observation.
+Elsewhere the last observation is repeated as the final one, unless the file has it. The last `sim_state` is NaN where
+the file does not have it.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ import numpy as np
 
 from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.demos.dataset import DemoDataset
-from libero_gym.demos.episode_file import Episode, write_episode
+from libero_gym.demos.episode_file import Demonstration, warn_renamed, write_episode
 from libero_gym.demos.extra import extra_module
 from libero_gym.demos.header import Header
-from libero_gym.demos.libero_export import JOINTS, PICTURES, SUFFIX
+from libero_gym.demos.libero_export import IMAGE_NAMES, INTENDED_ACTIONS, JOINTS, SUFFIX
 from libero_gym.demos.location import Location
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.errors import DatasetError, LiberoGymError, OptionError, SuiteError, unknown
@@ -41,7 +42,7 @@ SOURCE = "LIBERO HDF5"
 
 
 def find_files(path: Path) -> list[Path]:
-    """The files that a path means: itself, or the *_demo.hdf5 in it.
+    """Return the files of a path: the file itself, or the *_demo.hdf5 in a folder.
 
     Raises:
         DatasetError: there are none.
@@ -59,13 +60,13 @@ def import_files(
     orientation: str = "rot180",
     advance: Callable[[object], None] = lambda _: None,
 ) -> DemoDataset:
-    """Make a dataset of LIBERO's files, all of one suite.
+    """Make a dataset of LIBERO's files, all of the same suite.
 
     Args:
         files: of `find_files`.
-        location: where; there must be no dataset yet.
-        suite: of the tasks; None for what the files' `bddl_file_name`, or their folder, says.
-        orientation: how the dataset has the pictures: "rot180" or "upright".
+        location: of the new dataset; there must be none yet.
+        suite: of the tasks; None takes it from the files' `bddl_file_name`, or their folder.
+        orientation: of the dataset's images: "rot180" or "upright".
         advance: called for each file.
 
     Raises:
@@ -75,13 +76,13 @@ def import_files(
         raise unknown(OptionError, "--orientation", orientation, ORIENTATIONS)
     if location.data.exists():
         raise DatasetError(f"there is a dataset {location.dataset_id} at {location.folder} already; name another one")
-    # The dataset gets its name when all of it is there.
-    work = Location(location.dataset_id, location.folder / f".import.{os.getpid()}")
+    # The dataset gets its name when it is whole.
+    temporary = Location(location.dataset_id, location.folder / f".import.{os.getpid()}")
     try:
-        dataset = _import(files, work, suite, orientation, advance)
-        work.data.rename(location.data)
+        dataset = _import(files, temporary, suite, orientation, advance)
+        temporary.data.rename(location.data)
     finally:
-        shutil.rmtree(work.folder, ignore_errors=True)
+        shutil.rmtree(temporary.folder, ignore_errors=True)
     dataset = DemoDataset(location, dataset.header, dataset.records)
     dataset.write_statistics()
     return dataset
@@ -120,39 +121,39 @@ def _import(
 
 
 def _find_task(data: Any, path: Path, suite: str | None) -> tuple[Suite, Task]:
-    """The suite that is run, and the task in it."""
+    """Return the suite and the task of a file."""
     stored = json.loads(data.attrs["libero_gym"]) if "libero_gym" in data.attrs else {}
     bddl = Path(str(data.attrs.get("bddl_file_name", "")).replace("\\", "/"))
     name = bddl.stem or path.name.removesuffix(SUFFIX)
-    said = (
+    suite_name = (
         suite
         or stored.get("suite")
         or next((part for part in (bddl.parent.name, path.parent.name) if part in SUITES), None)
     )
-    suites = [load_suite(said)] if said else [load_suite(each) for each in SUITES]
+    suites = [load_suite(suite_name)] if suite_name else [load_suite(known) for known in SUITES]
     found = [(loaded, task) for loaded in suites for task in loaded.tasks if task.name == name]
     if not found:
         env = data.attrs.get("env_name") or json.loads(data.attrs.get("env_args", "{}")).get("env_name", "unknown")
-        where = suites[0].name if said else "LIBERO"
+        where = suites[0].name if suite_name else "LIBERO"
         raise DatasetError(f"{path} is of the environment {env!r}, task {name!r}, which {where} does not have")
     if len(found) > 1:
         raise SuiteError(
-            f"{path}: task {name!r} is in {', '.join(one.name for one, _ in found)}; name one with --suite"
+            f"{path}: task {name!r} is in {', '.join(loaded.name for loaded, _ in found)}; name one with --suite"
         )
     return found[0]
 
 
-def _header(data: Any, suite: Suite, episode: Episode, orientation: str) -> tuple[Header, EnvOptions, str]:
-    """The dataset's header, the options that give its spaces, and its `assets=` argument."""
+def _header(data: Any, suite: Suite, episode: Demonstration, orientation: str) -> tuple[Header, EnvOptions, str]:
+    """Return the dataset's header, the options that give its spaces, and its `assets=` argument."""
     cameras = [camera for camera, (key, _) in CAMERAS.items() if key in episode.observations]
-    size = next((array.shape[1] for key, array in episode.observations.items() if key in PICTURES), 128)
-    # For the spaces alone, which no asset set changes; LIBERO's own might have to be downloaded.
+    size = next((array.shape[1] for key, array in episode.observations.items() if key in IMAGE_NAMES), 128)
+    # For the spaces alone, which do not depend on the asset set; LIBERO's own might have to be downloaded.
     options = check_options(
         suite.name, split="train", cameras=cameras, image_size=size, image_orientation=orientation, assets="builtin"
     )
     if "libero_gym" in data.attrs:
-        known = json.loads(data.attrs["libero_gym"])
-        header = replace(Header(**known), image_orientation=orientation, cameras=cameras)
+        stored = json.loads(data.attrs["libero_gym"])
+        header = replace(Header(**stored), image_orientation=orientation, cameras=cameras)
     else:
         header = replace(
             Header.of(options, SOURCE), assets="official", assets_version="", settle_steps=0, mujoco=mujoco.__version__
@@ -161,8 +162,8 @@ def _header(data: Any, suite: Suite, episode: Episode, orientation: str) -> tupl
     return header, options, "builtin" if built_in else "official" if header.assets == "official" else "auto"
 
 
-def _read(group: Any, task: Task, place: str, orientation: str) -> Episode:
-    """One demonstration as an episode.
+def _read(group: Any, task: Task, place: str, orientation: str) -> Demonstration:
+    """Read a demonstration.
 
     Raises:
         DatasetError: its arrays do not fit together, the action space or the task.
@@ -174,68 +175,77 @@ def _read(group: Any, task: Task, place: str, orientation: str) -> Episode:
     if states.ndim != 2 or states.shape[1] != width:
         raise DatasetError(f"{place} has states of shape {states.shape}; {task.name} takes (T, {width}): another scene")
     poses = obs["ee_states"][()] if "ee_states" in obs else np.concatenate([obs["ee_pos"], obs["ee_ori"]], axis=1)
-    seen = {"state": np.concatenate([poses, obs["gripper_states"][()]], axis=1).astype(np.float32)}
-    for key, name in PICTURES.items():
+    observations = {"state": np.concatenate([poses, obs["gripper_states"][()]], axis=1).astype(np.float32)}
+    for key, name in IMAGE_NAMES.items():
         if name in obs:
-            seen[key] = np.ascontiguousarray(orient(obs[name][()], orientation))
-    lengths = {len(actions), len(states), *(len(array) for array in seen.values())}
+            observations[key] = np.ascontiguousarray(orient(obs[name][()], orientation))
+    lengths = {len(actions), len(states), *(len(array) for array in observations.values())}
     if len(lengths) > 1 or len(actions) < 2:
         raise DatasetError(f"{place} has arrays for {sorted(lengths)} control steps; expected one length, of 2 or more")
     rewards = (
         group["rewards"][()].astype(np.float64) if "rewards" in group else np.eye(1, len(actions), len(actions) - 1)[0]
     )
     unknown_state = np.full(width, np.nan)
-    meant = group["meant_actions"][()] if "meant_actions" in group else None
-    if meant is not None and meant.shape != actions.shape:
-        raise DatasetError(f"{place} has meant_actions of shape {meant.shape}; expected {actions.shape}")
-    if _seen_after(states, obs["joint_states"][()]):
+    intended = _read_intended(group)
+    if intended is not None and intended.shape != actions.shape:
+        raise DatasetError(f"{place} has {INTENDED_ACTIONS} of shape {intended.shape}; expected {actions.shape}")
+    if _observed_after(states, obs["joint_states"][()]):
         actions, rewards, states = actions[1:], rewards[1:], np.concatenate([states[1:], unknown_state[None]])
-        meant = None if meant is None else meant[1:]
+        intended = None if intended is None else intended[1:]
     else:
-        last = _final(group, {key: array[-1] for key, array in seen.items()}, unknown_state, orientation)
-        seen = {key: np.concatenate([array, last[key][None]]) for key, array in seen.items()}
+        last = _final(group, {key: array[-1] for key, array in observations.items()}, unknown_state, orientation)
+        observations = {key: np.concatenate([array, last[key][None]]) for key, array in observations.items()}
         states = np.concatenate([states, last["sim_state"][None]])
     success = bool(rewards[-1] > 0)
     ends = np.arange(len(actions)) == len(actions) - 1
-    return Episode(
-        observations=seen,
+    return Demonstration(
+        observations=observations,
         instruction=task.instruction,
         actions=actions.astype(np.float32),
         rewards=rewards,
         terminations=ends & success,
         truncations=ends & (not success),
         sim_states=states.astype(np.float64),
-        meant_actions=meant,
+        intended_actions=intended,
         attributes=_attributes(group, task, success),
     )
 
 
-def _seen_after(states: np.ndarray, joints: np.ndarray) -> bool:
-    """Whether observations are those after the action of the same number."""
+def _read_intended(group: Any) -> np.ndarray | None:
+    if INTENDED_ACTIONS in group:
+        return np.asarray(group[INTENDED_ACTIONS])
+    if "meant_actions" not in group:
+        return None
+    warn_renamed("the array meant_actions", INTENDED_ACTIONS)
+    return np.asarray(group["meant_actions"])
+
+
+def _observed_after(states: np.ndarray, joints: np.ndarray) -> bool:
+    """Return whether observations are from after the action with the same index."""
     before = np.abs(joints - states[:, JOINTS]).max()
     after = np.abs(joints[:-1] - states[1:, JOINTS]).max()
     return bool(after < before)
 
 
 def _final(group: Any, last: dict[str, np.ndarray], state: np.ndarray, orientation: str) -> dict[str, np.ndarray]:
-    """The observation after the last action, or the last one again."""
-    known = {**last, "sim_state": state}
+    """Return the observation after the last action, or the last one again where the file lacks it."""
+    observation = {**last, "sim_state": state}
     if "final_obs" not in group:
-        return known
+        return observation
     final = group["final_obs"]
-    known["sim_state"] = final["sim_state"][()]
-    known["state"] = np.concatenate([final["ee_states"][()], final["gripper_states"][()]]).astype(np.float32)
-    for key, name in PICTURES.items():
+    observation["sim_state"] = final["sim_state"][()]
+    observation["state"] = np.concatenate([final["ee_states"][()], final["gripper_states"][()]]).astype(np.float32)
+    for key, name in IMAGE_NAMES.items():
         if name in final:
-            known[key] = orient(final[name][()], orientation)
-    return known
+            observation[key] = orient(final[name][()], orientation)
+    return observation
 
 
 def _attributes(group: Any, task: Task, success: bool) -> dict[str, Any]:
     if "libero_gym" in group.attrs:
-        known = json.loads(group.attrs["libero_gym"])
-        lists = {key: np.array(value) for key, value in known.items() if isinstance(value, list)}
-        return {key: value for key, value in known.items() if key not in ("id", "file")} | lists
+        stored = json.loads(group.attrs["libero_gym"])
+        lists = {key: np.array(value) for key, value in stored.items() if isinstance(value, list)}
+        return {key: value for key, value in stored.items() if key not in ("id", "file")} | lists
     return {
         "task_id": task.id,
         "task_name": task.name,
@@ -252,7 +262,7 @@ def _attributes(group: Any, task: Task, success: bool) -> dict[str, Any]:
 
 
 def _fixtures(model: str, task: Task) -> dict[str, Any]:
-    """Where a recorded MJCF model has the fixtures; LIBERO draws their poses anew at every reset."""
+    """Return the fixtures' poses in a recorded MJCF model; LIBERO samples them at every reset."""
     names, positions, quaternions = [], [], []
     with contextlib.suppress(ElementTree.ParseError):
         bodies = {body.get("name", ""): body for body in ElementTree.fromstring(model).iter("body")} if model else {}

@@ -1,4 +1,4 @@
-"""Which folder a dataset's name means."""
+"""Find the folder of a dataset by its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ID = re.compile(r"(?:[-_\w][-_\w/]*[-_\w]+/)?[-_\w]+?-v\d+")
 
 @dataclass(frozen=True)
 class Location:
-    """A dataset, which may not exist yet."""
+    """Id and folder of a dataset, which may not exist yet."""
 
     dataset_id: str
     folder: Path
@@ -27,8 +27,11 @@ class Location:
 
 
 def locate(name: str) -> Location:
-    """The place of a Minari id, such as libero/spatial-builtin-v0, among Minari's datasets; or of a path: one that is
-    absolute, begins with a dot or `~`, or is an existing folder.
+    """Return the location of a dataset.
+
+    Args:
+        name: a Minari id, such as libero/spatial-builtin-v0; or a path that is absolute, begins with a dot or `~`, or
+            is an existing folder.
 
     Raises:
         DatasetError: it is neither.
@@ -40,11 +43,11 @@ def locate(name: str) -> Location:
         return Location(name, _root() / name)
     if name and folder.is_dir():
         return _at(folder)
-    close = re.sub(r"[^-_/a-zA-Z0-9]", "-", name).strip("-/") or "demos"
-    close = f"{close if '/' in close else 'libero/' + close}-v0"
+    suggestion = re.sub(r"[^-_/a-zA-Z0-9]", "-", name).strip("-/") or "demos"
+    suggestion = f"{suggestion if '/' in suggestion else 'libero/' + suggestion}-v0"
     raise DatasetError(
-        f"{name!r} is no name of a dataset; allowed: a Minari id with a version, such as {close!r}, or a path that "
-        "begins with / or ./"
+        f"{name!r} is no name of a dataset; allowed: a Minari id with a version, such as {suggestion!r}, or a path "
+        "that begins with / or ./"
     )
 
 
@@ -56,6 +59,6 @@ def _at(folder: Path) -> Location:
 
 
 def _root() -> Path:
-    """Where Minari keeps its datasets, by its rule."""
+    """Return the folder of Minari's datasets, by Minari's rule."""
     chosen = os.environ.get("MINARI_DATASETS_PATH")
     return Path(chosen) if chosen is not None else Path.home() / ".minari" / "datasets"

@@ -1,8 +1,8 @@
-"""Record a plan: attempts in parallel, episodes in the plan's order.
+"""Record a schedule: make attempts in parallel, store episodes in the order of the schedule.
 
-`per_task` attempts at a task are begun, and another one for each that fails, so which attempts there are, and which of
-them are kept, depends on the plan alone. An episode that is whole before those that come first in the plan waits in its
-file; a run that is broken off has lost what the workers had under way, one episode each.
+`per_task` attempts at a task are started, and one more for each that fails, so the attempts and the episodes depend on
+the schedule alone. An episode that is whole before its predecessors waits in its file. An interrupted run loses the
+attempts that are in progress, one for each worker.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from libero_gym.assets.source import SOURCES, choose_auto
+from libero_gym.demos.attempts import AttemptResult, AttemptWorker, load_expert
 from libero_gym.demos.dataset import DemoDataset
 from libero_gym.demos.episode_file import read_attributes
 from libero_gym.demos.header import Header
-from libero_gym.demos.job_pool import JobPool
 from libero_gym.demos.location import Location
-from libero_gym.demos.perform import Performer, Result, load_expert
-from libero_gym.demos.plan import Attempt, Plan, plan_attempt
+from libero_gym.demos.schedule import Attempt, DemoSchedule, schedule_attempt
+from libero_gym.demos.worker_pool import WorkerPool
 from libero_gym.errors import OptionError
 from libero_gym.options import EnvOptions
 from libero_gym.tasks.init_states import count_states
@@ -36,38 +36,38 @@ class TaskReport:
     kept: int = 0
     """Episodes in the dataset now, those included."""
     attempts: int = 0
-    """Made by this run."""
-    failures: list[Result] = field(default_factory=list)
+    """Attempts of this run."""
+    failures: list[AttemptResult] = field(default_factory=list)
     impossible: str = ""
     """Why the expert refuses the task."""
 
 
-def open_or_create(plan: Plan, location: Location) -> DemoDataset:
-    """The dataset that a plan is recorded into, which an earlier run of the same plan may have begun.
+def open_or_create(schedule: DemoSchedule, location: Location) -> DemoDataset:
+    """Open the dataset of a schedule, which an earlier run of the same schedule may have begun, or make it.
 
     Raises:
         DatasetError: it exists, and was recorded differently; OptionError: there is no such expert.
     """
-    options = plan.options()
-    load_expert(plan.expert)  # says now if there is none
-    header = Header.of(options, plan.expert, seed=plan.seed, keep_failures=plan.keep_failures)
+    options = schedule.options()
+    load_expert(schedule.expert)  # fails early
+    header = Header.of(options, schedule.expert, seed=schedule.seed, keep_failures=schedule.keep_failures)
     if not location.data.exists():
-        return DemoDataset.create(location, header, options, assets_argument(plan.assets))
+        return DemoDataset.create(location, header, options, assets_argument(schedule.assets))
     dataset = DemoDataset.open(location)
     dataset.check_header(header)
     return dataset
 
 
 def record(
-    plan: Plan, dataset: DemoDataset, workers: int, advance: Callable[[object], None] = lambda _: None
+    schedule: DemoSchedule, dataset: DemoDataset, workers: int, advance: Callable[[object], None] = lambda _: None
 ) -> list[TaskReport]:
-    """Record what the dataset still lacks of a plan.
+    """Record the episodes of a schedule that the dataset lacks.
 
     Args:
-        plan: what to record.
+        schedule: what to record.
         dataset: of `open_or_create`.
-        workers: processes; with 1, all is done in this one.
-        advance: called for each episode of the plan that is in the dataset, those of earlier runs too.
+        workers: processes; with 1, this process does the work.
+        advance: called for each episode of the schedule that is in the dataset, those of earlier runs too.
 
     Returns:
         A report of each task; one has fewer episodes than wanted where the expert failed too often.
@@ -75,137 +75,130 @@ def record(
     Raises:
         OptionError: no such expert, or nothing to record; WorkerError: a worker process died.
     """
-    for what, value, allowed in (("per-task", plan.per_task, 1), ("workers", workers, 1), ("seed", plan.seed, 0)):
-        if value < allowed:
-            raise OptionError(f"{what} {value!r}; allowed: an integer from {allowed}")
-    options = plan.options()
-    with dataset.held():
+    limits = (("per-task", schedule.per_task, 1), ("workers", workers, 1), ("seed", schedule.seed, 0))
+    for name, value, smallest in limits:
+        if value < smallest:
+            raise OptionError(f"{name} {value!r}; allowed: an integer from {smallest}")
+    options = schedule.options()
+    with dataset.lock():
         dataset.write_metadata()
-        waiting = dataset.waiting()
-        rows = {task.id: _Row(plan, options, task, dataset, waiting) for task in options.tasks}
-        plan = replace(plan, assets=assets_argument(plan.assets))
-        pool: JobPool | None = None
-        for row in rows.values():
-            for _ in range(min(row.report.before, plan.per_task)):
+        pending = dataset.pending_files()
+        tasks = {task.id: _TaskProgress(schedule, options, task, dataset, pending) for task in options.tasks}
+        schedule = replace(schedule, assets=assets_argument(schedule.assets))
+        pool: WorkerPool | None = None
+        for task in tasks.values():
+            for _ in range(min(task.report.before, schedule.per_task)):
                 advance(None)
         try:
-            while not all(row.done for row in rows.values()):
-                pool = _dispatch(rows, pool, plan, dataset, workers)
-                _commit(rows, dataset, advance)  # what an earlier run has left behind
-                if pool is not None and pool.under_way:
-                    result = pool.take()
-                    rows[result.attempt.task].finish(result)
-                _commit(rows, dataset, advance)
+            while not all(task.done for task in tasks.values()):
+                pool = _dispatch(tasks, pool, schedule, dataset, workers)
+                _commit(tasks, dataset, advance)  # pending files of an earlier run
+                if pool is not None and pool.pending:
+                    result = pool.collect()
+                    tasks[result.attempt.task].finish(result)
+                _commit(tasks, dataset, advance)
         finally:
             if pool is not None:
                 pool.close()
-        for path in dataset.waiting().values():
+        for path in dataset.pending_files().values():
             path.unlink(missing_ok=True)
         if dataset.records:
             dataset.write_statistics()
-        return [row.report for row in rows.values()]
+        return [task.report for task in tasks.values()]
 
 
-class _Row:
-    """One task's attempts: begun in order, finished in any, handed on in order."""
+class _TaskProgress:
+    """The attempts at a task: started in order, finished in any order, added to the dataset in order."""
 
     def __init__(
-        self, plan: Plan, options: EnvOptions, task: Task, dataset: DemoDataset, waiting: dict[str, Path]
+        self, schedule: DemoSchedule, options: EnvOptions, task: Task, dataset: DemoDataset, pending: dict[str, Path]
     ) -> None:
-        done = [
-            r.attributes for r in dataset.records if r.attributes["task_id"] == task.id and "attempt" in r.attributes
-        ]
-        self._plan, self._task = plan, task
-        self._states = count_states(task, plan.split, options.scenes.published_states(task))
-        self.report = TaskReport(task, plan.per_task, before=len(done), kept=len(done))
-        #: The next attempt that is handed on, and the next one that is begun.
-        self._handed = self._begun = 1 + max((int(attributes["attempt"]) for attributes in done), default=-1)
-        self._results: dict[int, Result] = {}
-        #: Whole episodes that an earlier run has left behind, by file name.
-        self._waiting = waiting
+        stored = [record.attributes for record in dataset.records if record.attributes["task_id"] == task.id]
+        numbers = [int(attributes["attempt"]) for attributes in stored if "attempt" in attributes]
+        self._schedule, self._task = schedule, task
+        self._states = count_states(task, schedule.split, options.scenes.published_states(task))
+        self.report = TaskReport(task, schedule.per_task, before=len(numbers), kept=len(numbers))
+        #: Number of the next attempt to add to the dataset, and of the next to start.
+        self._committed = self._started = 1 + max(numbers, default=-1)
+        self._results: dict[int, AttemptResult] = {}
+        #: Whole episodes that an earlier run did not add, by file name.
+        self._pending = pending
 
     def next_attempt(self) -> Attempt | None:
-        """An attempt to begin, or None while enough are under way or done."""
-        while self._begun < self._plan.attempts and not self.report.impossible:
-            failed = sum(not self._counts(result) for result in self._results.values())
-            if self.report.kept + (self._begun - self._handed - failed) >= self._plan.per_task:
+        """Return an attempt to start, or None while enough are in progress or done."""
+        while self._started < self._schedule.attempt_limit and not self.report.impossible:
+            failed = sum(result.file is None for result in self._results.values())
+            if self.report.kept + (self._started - self._committed - failed) >= self._schedule.per_task:
                 return None
-            attempt = self._attempt(self._begun)
-            self._begun += 1
-            found = self._left_behind(attempt)
+            attempt = schedule_attempt(self._schedule.seed, self._task, self._started, self._states)
+            self._started += 1
+            found = self._find_pending(attempt)
             if found is None:
                 self.report.attempts += 1
                 return attempt
             self.finish(found)
         return None
 
-    def _left_behind(self, attempt: Attempt) -> Result | None:
-        path = self._waiting.get(attempt.file_name)
+    def _find_pending(self, attempt: Attempt) -> AttemptResult | None:
+        path = self._pending.get(attempt.file_name)
         if path is None:
             return None
         known = read_attributes(path)
         if (known["seed"], known["init_state"]) != (attempt.seed, attempt.init_state):
             return None
-        return Result(attempt, int(known["total_steps"]), bool(known["success"]), path)
+        return AttemptResult(attempt, int(known["total_steps"]), bool(known["success"]), path)
 
-    def finish(self, result: Result) -> None:
-        """An attempt has ended."""
+    def finish(self, result: AttemptResult) -> None:
+        """Take the result of an attempt."""
         self._results[result.attempt.number] = result
         if result.impossible:
             self.report.impossible = result.reason
         elif not result.success:
             self.report.failures.append(result)
 
-    def hand_on(self) -> Path | None:
-        """The next episode in order, if it is there."""
-        while self._handed in self._results and self.report.kept < self._plan.per_task:
-            result = self._results.pop(self._handed)
-            self._handed += 1
-            if self._counts(result):
+    def next_file(self) -> Path | None:
+        """Return the file of the next episode in order, or None if that is not there yet."""
+        while self._committed in self._results and self.report.kept < self._schedule.per_task:
+            result = self._results.pop(self._committed)
+            self._committed += 1
+            if result.file is not None:
                 self.report.kept += 1
                 return result.file
         return None
 
     @property
     def done(self) -> bool:
-        """Whether nothing more will come."""
-        return self.report.kept >= self._plan.per_task or (
-            self._handed == self._begun and (self._begun >= self._plan.attempts or bool(self.report.impossible))
-        )
-
-    def _attempt(self, number: int) -> Attempt:
-        return plan_attempt(self._plan.seed, self._task, number, self._states)
-
-    def _counts(self, result: Result) -> bool:
-        return result.file is not None
+        """Whether no further episode will come."""
+        exhausted = self._started >= self._schedule.attempt_limit or bool(self.report.impossible)
+        return self.report.kept >= self._schedule.per_task or (self._committed == self._started and exhausted)
 
 
-def _commit(rows: dict[int, _Row], dataset: DemoDataset, advance: Callable[[object], None]) -> None:
-    """Add what is next in the plan's order."""
-    for row in rows.values():
-        while (path := row.hand_on()) is not None:
+def _commit(tasks: dict[int, _TaskProgress], dataset: DemoDataset, advance: Callable[[object], None]) -> None:
+    """Add the episodes that are next in the order of the schedule."""
+    for task in tasks.values():
+        while (path := task.next_file()) is not None:
             dataset.add(path)
             advance(None)
-        if not row.done:
+        if not task.done:
             return
 
 
 def _dispatch(
-    rows: dict[int, _Row], pool: JobPool | None, plan: Plan, dataset: DemoDataset, workers: int
-) -> JobPool | None:
-    """Give free workers something to do; the pool is made when there is something."""
-    for row in rows.values():
+    tasks: dict[int, _TaskProgress], pool: WorkerPool | None, schedule: DemoSchedule, dataset: DemoDataset, workers: int
+) -> WorkerPool | None:
+    """Submit attempts to free workers; make the pool before the first."""
+    for task in tasks.values():
         while pool is None or pool.free:
-            attempt = row.next_attempt()
+            attempt = task.next_attempt()
             if attempt is None:
                 break
             if pool is None:
-                pool = JobPool(workers, Performer, plan, dataset.episodes_folder)
-            pool.put(attempt)
+                pool = WorkerPool(workers, AttemptWorker, schedule, dataset.episodes_folder)
+            pool.submit(attempt)
     return pool
 
 
 def assets_argument(assets: str | Path) -> str:
-    """What names an asset set for good; "auto" may mean another one tomorrow, a relative path elsewhere."""
+    """Return a stable name of an asset set: "auto" and a relative path may mean another set tomorrow."""
     named = str(choose_auto().named if assets == "auto" else assets)
     return named if named in SOURCES else str(Path(named).expanduser().resolve())

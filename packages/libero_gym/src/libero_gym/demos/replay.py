@@ -1,4 +1,4 @@
-"""Execute a dataset's actions again, without pictures, and compare."""
+"""Execute a dataset's actions again, without rendering, and compare."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from libero_gym.demos.attempts import EpisodeRunner
 from libero_gym.demos.dataset import DemoDataset
-from libero_gym.demos.episode_file import Episode as Demonstration
-from libero_gym.demos.job_pool import JobPool
+from libero_gym.demos.episode_file import Demonstration
 from libero_gym.demos.location import Location
-from libero_gym.demos.perform import Stage
+from libero_gym.demos.worker_pool import WorkerPool
 from libero_gym.engine.world import World
 from libero_gym.errors import DatasetError, LiberoGymError
 from libero_gym.options import check_options
@@ -23,8 +23,8 @@ from libero_gym.scene.fixtures import FixturePoses
 
 
 @dataclass(frozen=True)
-class Replayed:
-    """How an episode went this time."""
+class ReplayResult:
+    """The outcome of an episode that was executed again."""
 
     id: int
     task_id: int
@@ -37,7 +37,7 @@ class Replayed:
     was repeated to the last bit."""
 
     def to_json(self) -> dict[str, Any]:
-        """As a tree of JSON values."""
+        """Return it as JSON values."""
         return asdict(self)
 
 
@@ -64,60 +64,62 @@ class Replayer:
             max_episode_steps=-1,
         )
         self._dataset.check_assets(options.scenes.name, options.scenes.version)
-        self._stage = Stage(options)
+        self._runner = EpisodeRunner(options)
 
-    def __call__(self, number: int) -> Replayed:
-        """Execute an episode.
+    def __call__(self, number: int) -> ReplayResult:
+        """Execute the episode with this number.
 
         Raises:
             DatasetError: it does not fit the scene.
         """
         recorded = self._dataset.episode(number)
-        known = recorded.attributes
-        task = int(known["task_id"])
-        if "init_state" in known:
-            episode = self._stage.begin(task, int(known["seed"]), init_state=int(known["init_state"]))
+        attributes = recorded.attributes
+        task = int(attributes["task_id"])
+        if "init_state" in attributes:
+            episode = self._runner.begin(task, int(attributes["seed"]), init_state=int(attributes["init_state"]))
         else:
             state = recorded.sim_states[0]
             try:
-                episode = self._stage.begin(task, int(known.get("seed", 0)), sim_state=state)
+                episode = self._runner.begin(task, int(attributes.get("seed", 0)), sim_state=state)
                 episode.world.reset(state, _fixture_poses(episode.world, recorded))
             except LiberoGymError as error:
                 raise DatasetError(f"episode {number} does not fit its scene: {error}") from error
         world = episode.world
         _check_size(number, world, recorded)
-        places = slice(1, 1 + world.model.nq)
+        qpos = slice(1, 1 + world.model.nq)
         difference = 0.0
         for step, action in enumerate(recorded.actions):
             if not step:
-                difference = _largest(world.get_sim_state()[places], recorded.sim_states[0][places])
+                difference = _largest_difference(world.get_sim_state()[qpos], recorded.sim_states[0][qpos])
             episode.advance(action)
-            difference = max(difference, _largest(world.get_sim_state()[places], recorded.sim_states[step + 1][places]))
+            difference = max(
+                difference, _largest_difference(world.get_sim_state()[qpos], recorded.sim_states[step + 1][qpos])
+            )
             if episode.over:
                 break
-        return Replayed(
+        return ReplayResult(
             id=number,
             task_id=task,
-            instruction=str(known["instruction"]),
+            instruction=str(attributes["instruction"]),
             steps=episode.elapsed_steps,
-            recorded_success=bool(known["success"]),
+            recorded_success=bool(attributes["success"]),
             success=episode.success,
             difference=difference,
         )
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is held."""
 
 
 def replay(
     dataset: DemoDataset, assets: str | Path, workers: int, advance: Callable[[object], None] = lambda _: None
-) -> list[Replayed]:
-    """Execute all episodes.
+) -> list[ReplayResult]:
+    """Execute all episodes and return their outcomes in order.
 
     Args:
         dataset: what to execute.
         assets: see `LiberoEnv`; the dataset's asset set.
-        workers: processes; with 1, all is done in this one.
+        workers: processes; with 1, this process does the work.
         advance: called for each episode.
 
     Raises:
@@ -125,22 +127,22 @@ def replay(
     """
     scenes = check_options(dataset.header.suite, cameras=(), assets=assets).scenes
     dataset.check_assets(scenes.name, scenes.version)
-    pool = JobPool(workers, Replayer, dataset.location, assets)
-    left = [record.id for record in reversed(dataset.records)]
-    done: list[Replayed] = []
+    pool = WorkerPool(workers, Replayer, dataset.location, assets)
+    remaining = [record.id for record in reversed(dataset.records)]
+    results: list[ReplayResult] = []
     try:
-        while left or pool.under_way:
-            while left and pool.free:
-                pool.put(left.pop())
-            done.append(pool.take())
+        while remaining or pool.pending:
+            while remaining and pool.free:
+                pool.submit(remaining.pop())
+            results.append(pool.collect())
             advance(None)
     finally:
         pool.close()
-    return sorted(done, key=lambda one: one.id)
+    return sorted(results, key=lambda result: result.id)
 
 
-def _largest(now: np.ndarray, recorded: np.ndarray) -> float:
-    """Largest difference; 0 where an imported dataset does not know the state, which is NaN then."""
+def _largest_difference(now: np.ndarray, recorded: np.ndarray) -> float:
+    """Return the largest difference; 0 where an imported dataset does not know the state, which is NaN then."""
     return 0.0 if np.isnan(recorded).any() else float(np.abs(now - recorded).max(initial=0.0))
 
 
@@ -153,13 +155,13 @@ def _check_size(number: int, world: World, recorded: Demonstration) -> None:
 
 
 def _fixture_poses(world: World, recorded: Demonstration) -> FixturePoses:
-    """Where an imported episode's fixtures stood, as far as it says."""
-    bodies, places = [], []
-    for place, name in enumerate(json.loads(recorded.attributes.get("fixtures", "[]"))):
+    """Return the poses of an imported episode's fixtures, as far as it has them."""
+    bodies, indices = [], []
+    for index, name in enumerate(json.loads(recorded.attributes.get("fixtures", "[]"))):
         body = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_BODY, name)
         if body >= 0:
             bodies.append(body)
-            places.append(place)
+            indices.append(index)
     positions = np.asarray(recorded.attributes.get("fixture_positions", np.zeros((0, 3)))).reshape(-1, 3)
     quaternions = np.asarray(recorded.attributes.get("fixture_quaternions", np.zeros((0, 4)))).reshape(-1, 4)
-    return FixturePoses(np.array(bodies, dtype=np.int64), positions[places], quaternions[places])
+    return FixturePoses(np.array(bodies, dtype=np.int64), positions[indices], quaternions[indices])

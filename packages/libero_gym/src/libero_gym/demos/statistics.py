@@ -23,7 +23,7 @@ FILE_NAME = "dataset_statistics.json"
 
 
 def dataset_statistics(key: str, episodes: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
-    """Statistics over all transitions.
+    """Return the statistics over all transitions.
 
     Args:
         key: the dataset's name in the file.
@@ -45,13 +45,13 @@ def dataset_statistics(key: str, episodes: Iterable[tuple[np.ndarray, np.ndarray
 
 def write_statistics(path: Path, statistics: dict[str, Any]) -> None:
     """Write the file, whole or not at all."""
-    work = path.with_name(f".{path.name}")
-    work.write_text(json.dumps(statistics, indent=2) + "\n")
-    work.replace(path)
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(json.dumps(statistics, indent=2) + "\n")
+    temporary.replace(path)
 
 
 def _describe(values: np.ndarray) -> dict[str, list[float]]:
-    """Of each column."""
+    """Return the statistics of each column of `values` (N, D)."""
     if not len(values):
         return {name: [] for name in ("mean", "std", "max", "min", "q01", "q99")}
     return {

@@ -1,4 +1,4 @@
-"""Versions of Python and of the packages that physics and pictures depend on."""
+"""Check the versions of Python and of the packages that physics and rendering depend on."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from libero_gym.doctor.finding import Finding
+from libero_gym.doctor.check_result import CheckResult
 
-#: The first version that is allowed and the first that is not.
+#: (first version allowed, first not allowed).
 MUJOCO = ("3.3.0", "3.3.3")
 WHY_MUJOCO = (
-    "3.3.3 draws the floor darker, and 3.4 moves contacts so far that a published policy falls from 98% to 12% on "
+    "3.3.3 renders the floor darker, and 3.4 moves contacts so far that a published policy falls from 98% to 12% on "
     "libero_spatial task 5"
 )
 PYTHON = (3, 11)
-#: Package -> (first version allowed, first not allowed or None, whether a bundle's user can do without).
+#: Package -> (first version allowed, first not allowed or None, whether bundles run without it).
 REQUIRED: dict[str, tuple[str, str | None, bool]] = {
     "numba": ("0.60", None, False),
     "gymnasium": ("1.1", None, False),
@@ -27,29 +27,29 @@ REQUIRED: dict[str, tuple[str, str | None, bool]] = {
 }
 
 
-def check_packages() -> Iterator[Finding]:
-    """Python, libero-gym, MuJoCo and what else is pinned."""
+def check_packages() -> Iterator[CheckResult]:
+    """Check Python, libero-gym, MuJoCo and the other pinned packages."""
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info >= PYTHON:
-        yield Finding("python", "ok", found)
+        yield CheckResult("python", "ok", found)
     else:
-        yield Finding("python", "failed", f"{found}; 3.11 or later is needed", "install Python 3.11 or later")
-    yield Finding("libero-gym", "ok", installed("libero-gym") or "not installed as a package")
+        yield CheckResult("python", "failed", f"{found}; 3.11 or later is needed", "install Python 3.11 or later")
+    yield CheckResult("libero-gym", "ok", installed("libero-gym") or "not installed as a package")
     yield check_mujoco()
     for name, (low, high, optional) in REQUIRED.items():
-        yield _check(name, low, high, optional)
+        yield check_package(name, low, high, optional)
 
 
-def check_mujoco() -> Finding:
-    """The pin `>=3.3.0,<3.3.3`, by the package's metadata and by the library that is loaded."""
+def check_mujoco() -> CheckResult:
+    """Check the pin `>=3.3.0,<3.3.3` on the package's metadata and on the library that is loaded."""
     low, high = MUJOCO
-    mend = f'pip install "mujoco>={low},<{high}"'
+    fix = f'pip install "mujoco>={low},<{high}"'
     found = installed("mujoco")
     if found is None:
-        return Finding("mujoco", "failed", "not installed", mend)
+        return CheckResult("mujoco", "failed", "not installed", fix)
     if not low <= _Version(found) < high:
-        return Finding("mujoco", "failed", f"{found}; allowed: >={low},<{high}, because {WHY_MUJOCO}", mend)
-    # In a child process: a library that was cut short kills whoever loads it.
+        return CheckResult("mujoco", "failed", f"{found}; allowed: >={low},<{high}, because {WHY_MUJOCO}", fix)
+    # In a child process: a truncated library kills the process that loads it.
     code = "import mujoco; print(mujoco.__version__, mujoco.mj_versionString())"
     environment = {**os.environ, "MUJOCO_GL": "disable"}
     done = subprocess.run(
@@ -58,49 +58,50 @@ def check_mujoco() -> Finding:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[-1] if lines else f"importing it ends Python with status {done.returncode}"
-        return Finding("mujoco", "failed", f"{found} cannot be imported ({reason})", f"{mend} --force-reinstall")
+        return CheckResult("mujoco", "failed", f"{found} cannot be imported ({reason})", f"{fix} --force-reinstall")
     imported, library = done.stdout.split()
     if imported != found or library != found:
-        said = f"the package says {found}, what is imported {imported}, its library {library}"
-        return Finding("mujoco", "failed", said, f"pip uninstall mujoco; {mend}")
-    return Finding("mujoco", "ok", f"{found}, within the pin >={low},<{high}")
+        problem = f"the package says {found}, the imported module {imported}, its library {library}"
+        return CheckResult("mujoco", "failed", problem, f"pip uninstall mujoco; {fix}")
+    return CheckResult("mujoco", "ok", f"{found}, within the pin >={low},<{high}")
 
 
 def import_mujoco() -> None:
-    """Import MuJoCo here without the OpenGL library that `MUJOCO_GL` names: it may be missing, and the import fail."""
-    wanted = os.environ.get("MUJOCO_GL")
+    """Import MuJoCo without the OpenGL library that `MUJOCO_GL` names, which may be missing."""
+    requested = os.environ.get("MUJOCO_GL")
     os.environ["MUJOCO_GL"] = "disable"
     try:
         import mujoco  # noqa: F401
     finally:
         del os.environ["MUJOCO_GL"]
-        if wanted is not None:
-            os.environ["MUJOCO_GL"] = wanted
+        if requested is not None:
+            os.environ["MUJOCO_GL"] = requested
 
 
 def installed(package: str) -> str | None:
-    """The version in the package's metadata; None if it is not installed."""
+    """Return the version in a package's metadata; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
-def _check(name: str, low: str, high: str | None, optional: bool) -> Finding:
+def check_package(name: str, low: str, high: str | None, optional: bool) -> CheckResult:
+    """Check that a package is installed in a version from `low` to before `high`; None has no upper limit."""
     found = installed(name)
     exact = high is not None
-    mend = f'pip install "{name}=={low}"' if exact else f'pip install "{name}>={low}"'
+    fix = f'pip install "{name}=={low}"' if exact else f'pip install "{name}>={low}"'
     if found is None:
         if optional:
-            return Finding(name, "note", f"not installed: scenes come from bundles only; {mend} for the others")
-        return Finding(name, "failed", "not installed", mend)
+            return CheckResult(name, "note", f"not installed: scenes come from bundles only; {fix} for the others")
+        return CheckResult(name, "failed", "not installed", fix)
     if low <= _Version(found) and (high is None or _Version(found) < high):
-        return Finding(name, "ok", found)
-    return Finding(name, "failed", f"{found}; allowed: {'==' if exact else '>='}{low}", mend)
+        return CheckResult(name, "ok", found)
+    return CheckResult(name, "failed", f"{found}; allowed: {'==' if exact else '>='}{low}", fix)
 
 
 class _Version:
-    """A version's numbers, compared with those of a text."""
+    """The numbers of a version, comparable with a version as text."""
 
     def __init__(self, text: str) -> None:
         self._numbers = self._of(text)

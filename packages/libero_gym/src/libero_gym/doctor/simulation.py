@@ -1,6 +1,6 @@
-"""What the simulation computes and draws; run in a process of its own, `python -m libero_gym.doctor.simulation`.
+"""Simulate and render some tasks, in a process of its own: `python -m libero_gym.doctor.simulation [--no-images]`.
 
-A driver or a library that does not fit may crash or hang, which must not take the doctor along.
+An incompatible driver or library may crash or hang; that must not end the doctor.
 
 Standard output: one JSON object {"assets": name, "settled": {"libero_spatial 0": [qpos ...], ...}, "brightness":
 {"libero_spatial 0": number, ...}}. Joint positions are metres and radians after settling 10 control steps from initial
@@ -23,19 +23,18 @@ from libero_gym.errors import AssetError, RenderError
 from libero_gym.options import EnvOptions, check_options
 from libero_gym.tasks.suites import SUITES
 
-#: Height and width of the pictures.
-PICTURE_SIZE = 128
+#: Height and width of the images, pixels.
+IMAGE_SIZE = 128
 
 
 def main() -> None:
     """Settle task 0 of each suite, or the first task that a bundle has of it, and render them."""
     logging.getLogger("libero_gym").setLevel(logging.ERROR)
-    draw = "--no-pictures" not in sys.argv[1:]
-    json.dump(simulate(draw), sys.stdout)
+    json.dump(simulate(render="--no-images" not in sys.argv[1:]), sys.stdout)
 
 
-def simulate(draw: bool) -> dict[str, Any]:
-    """The JSON object above, with as many of the suites as there are scenes for."""
+def simulate(render: bool) -> dict[str, Any]:
+    """Return the JSON object above, of the suites that the asset set has scenes for."""
     chosen = [options for suite in SUITES if (options := _options(suite)) is not None]
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each compiles in a process of its own
         list(pool.map(lambda options: options.scenes.scene(options.tasks[0]), chosen))
@@ -45,7 +44,7 @@ def simulate(draw: bool) -> dict[str, Any]:
         episode.begin(0, {"init_state": 0})
         place = f"{options.suite.name} {options.tasks[0].index}"
         result["settled"][place] = [float(q) for q in episode.world.data.qpos]
-        if draw:
+        if render:
             result["brightness"][place] = _brightness(episode)
     return result
 
@@ -54,18 +53,18 @@ def _options(suite: str) -> EnvOptions | None:
     for task in (0, None):
         try:
             return check_options(suite, task=task, cameras=())
-        except AssetError:  # a bundle without this task, or without any of the suite's
+        except AssetError:  # a bundle without this task, or without any task of the suite
             continue
     return None
 
 
 def _brightness(episode: Episode) -> float:
-    from libero_gym.observation import draw_view
+    from libero_gym.observation import render_view
 
-    drawn = np.empty((PICTURE_SIZE, PICTURE_SIZE, 3), dtype=np.uint8)
+    image = np.empty((IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.uint8)
     try:
-        draw_view(episode.world, "agentview", check_options(episode.task.suite), "upright", drawn)
-        return float(drawn.mean())
+        render_view(episode.world, "agentview", check_options(episode.task.suite), "upright", image)
+        return float(image.mean())
     except RenderError as error:
         raise SystemExit(str(error)) from error
 

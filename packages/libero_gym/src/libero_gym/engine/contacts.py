@@ -1,6 +1,6 @@
 """Contacts that are as stiff with a longer physics step as with LIBERO's: `physics_quality="fast"`.
 
-"soft" leaves them as MuJoCo has them at the longer step; docs/trials.md has how a policy learns with either.
+"soft" leaves them as MuJoCo has them at the longer step; benchmarks/HISTORY.md has how a policy learns with either.
 """
 
 import math

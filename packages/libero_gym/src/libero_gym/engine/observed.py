@@ -30,8 +30,9 @@ _ALIGNMENT = 64
 
 
 def observed_step(physics_steps: int, published_steps: int) -> int:
-    """Number of the physics step, 1 to `physics_steps`, after which observations are sampled: the one that ends nearest
-    to where LIBERO's sample is, one of its physics steps before the end of the control step.
+    """Return the number of the physics step, 1 to `physics_steps`, after which observations are sampled.
+
+    It is the one that ends nearest to LIBERO's sample, one of its physics steps before the end of the control step.
 
     With LIBERO's 25 it is the 24th. With 10 steps of 5 ms it is the last: poses are of 45 ms then, and of 46 ms in
     LIBERO's, where the one before would give 40.
@@ -44,7 +45,7 @@ def observed_step(physics_steps: int, published_steps: int) -> int:
 
 
 def pose_block(data: mujoco.MjData) -> np.ndarray:
-    """All of MuJoCo's poses as one writable view (n,) float64 of `data`: they lie one after another there."""
+    """Return all of MuJoCo's poses as one writable view (n,) float64 of `data`: they lie one after another there."""
     arrays = [getattr(data, name) for name in _POSES]
     begin = arrays[0].ctypes.data
     end = max(array.ctypes.data + array.nbytes for array in arrays)
@@ -77,13 +78,13 @@ class ObservedState:
         self.lit = np.zeros(indicators, dtype=bool)
 
     def sample(self) -> None:
-        """Take the present arrays."""
+        """Sample the present arrays."""
         for live, sampled in zip(self.live, self.sampled, strict=True):
             sampled[:] = live
 
     @contextmanager
     def shown(self) -> Iterator[mujoco.MjData]:
-        """The `mjData` with the sampled arrays in place of the present ones, which come back afterwards."""
+        """Put the sampled arrays into the `mjData`, in place of the present ones, which come back afterwards."""
         present = [live.copy() for live in self.live]
         for live, sampled in zip(self.live, self.sampled, strict=True):
             live[:] = sampled
@@ -94,7 +95,7 @@ class ObservedState:
                 live[:] = array
 
     def copy(self) -> tuple[np.ndarray, ...]:
-        """All of it, for `restore`; some 40 KB."""
+        """Return all of it, for `restore`; some 40 KB."""
         return (*(array.copy() for array in self.sampled), self.lit.copy())
 
     def restore(self, copied: tuple[np.ndarray, ...]) -> None:

@@ -122,7 +122,7 @@ def torques(
     out: np.ndarray,
     scratch: np.ndarray,
 ) -> None:
-    """Joint torques towards the goal pose.
+    """Compute joint torques towards the goal pose.
 
     Args:
         position: (3,) end effector, metres.

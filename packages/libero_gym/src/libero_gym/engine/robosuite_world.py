@@ -19,7 +19,7 @@ class RobosuiteWorld(World):
     """A world that robosuite steps and LIBERO judges.
 
     State and images are read from robosuite's own `MjData`; the controller, the gripper, the moment of observation and
-    the goal are theirs. Not for threads: LIBERO draws from NumPy's global generator.
+    the goal are theirs. Not for threads: LIBERO samples from NumPy's global generator.
     """
 
     def __init__(self, scene: CompiledScene, task: Task, assets: AssetSet) -> None:
@@ -49,7 +49,7 @@ class RobosuiteWorld(World):
         return data
 
     def reset(self, state: np.ndarray, poses: FixturePoses) -> None:
-        """LIBERO's `reset`, then these fixture poses and this state; see `World.reset`."""
+        """Do LIBERO's `reset`, then set these fixture poses and this state; see `World.reset`."""
         self._env.reset()
         self._poses = poses
         self.shared.holder = None
@@ -68,9 +68,9 @@ class RobosuiteWorld(World):
         return bool(np.isfinite(self.data.qpos).all())
 
     def success(self) -> bool:
-        """LIBERO's own judgement."""
+        """Return LIBERO's own judgement."""
         return bool(self._env._check_success())
 
     def snapshot(self) -> Snapshot | None:
-        """None: robosuite's controller keeps state of its own, so that every start is simulated."""
+        """Return None: robosuite's controller keeps state of its own, so that every reset is simulated."""
         return None

@@ -71,7 +71,7 @@ def control_step(
         rest: (7,) rest pose of the arm.
         goal_pos, goal_ori: (3,), (9,) the controller's goal, kept from step to step.
         gripper_targets: (2,) normalized targets of the fingers, kept from step to step.
-        jacobians: (2, 3, nv) room for MuJoCo's dense Jacobians.
+        jacobians: (2, 3, nv) scratch for MuJoCo's dense Jacobians.
         home_pose: (12,) position and rotation matrix of the end effector at the arm's home.
         home_jacobian, home_mass: (6, 7), (7, 7) there.
         unseen: (1,) whether the controller has not looked at the arm since the reset, and still takes it to be at

@@ -24,7 +24,7 @@ from libero_gym.waiting import waiting_for
 
 ACTION_SIZE = 7
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
-#: from the last solution; one run that is told to go on to here ends where its three do, at the price of an iteration.
+#: from the last solution; one run that goes on to here ends where its three do, at the price of an iteration.
 SOLVER_TOLERANCE = 1e-13
 #: "reference": LIBERO's time steps. "fast": longer ones, contacts as stiff. "soft": those, and contacts that give way.
 PHYSICS = ("reference", "fast", "soft")
@@ -51,7 +51,7 @@ class SharedModel:
 
     @classmethod
     def load(cls, scene: CompiledScene, *, decimated: bool = False, physics: str = "reference") -> SharedModel:
-        """Read a scene's model from disk, with coarser visual meshes and other time steps if asked for.
+        """Read a scene's model from disk, with coarser visual meshes and other time steps on request.
 
         Args:
             scene: what was compiled.
@@ -143,7 +143,7 @@ class World:
         return mujoco.MjData(self.model)
 
     def _at_home(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """End effector's pose (12,), arm's Jacobian (6, 7) and mass matrix (7, 7) where the controller is reset."""
+        """Return the end effector's pose (12,), the arm's Jacobian (6, 7) and mass matrix (7, 7) of the reset pose."""
         model, robot = self.model, self.scene.table.robot
         data = mujoco.MjData(model)
         data.qpos[robot.arm_qpos] = robot.home_qpos
@@ -176,7 +176,7 @@ class World:
         self.set_sim_state(state)
 
     def get_sim_state(self) -> np.ndarray:
-        """LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
+        """Return LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
         return np.concatenate([[self.data.time], self.data.qpos, self.data.qvel])
 
     def set_sim_state(self, state: np.ndarray) -> None:
@@ -203,7 +203,7 @@ class World:
         self._observed.sample()
 
     def snapshot(self) -> Snapshot | None:
-        """A copy of the present state, about 1 MB; None where the engine cannot go back to one."""
+        """Copy the present state, about 1 MB; None where the engine cannot go back to one."""
         assert self._poses is not None
         data = mujoco.MjData(self.model)
         copy_data(data._address, self.model._address, self.data._address)
@@ -242,17 +242,22 @@ class World:
         return not any(self.data.warning[kind].number for kind in _DIVERGED)
 
     def success(self) -> bool:
-        """Whether the task's goal holds now."""
+        """Return whether the task's goal holds now."""
         return self.goal.holds(self.data)
 
     def observed(self) -> AbstractContextManager[mujoco.MjData]:
-        """A context in which `data` has the poses, `qpos` and `qvel` that observations show; the rest of it, and all of
-        it afterwards, is the present state. `libero_gym.engine.observed` says which moment that is."""
+        """Return a context in which `data` has the poses, `qpos` and `qvel` that observations show.
+
+        The rest of it, and all of it afterwards, is the present state; see `libero_gym.engine.observed`.
+        """
         return self._observed.shown()
 
     def proprioception(self) -> np.ndarray:
-        """State vector of published policies, (8,) float32, as it is observed: eef position (metres, world), its
-        orientation as an axis-angle vector (radians), and the positions of the two fingers (metres)."""
+        """Return the state vector of published policies as it is observed, (8,) float32.
+
+        Eef position (metres, world), its orientation as an axis-angle vector (radians), and the positions of the two
+        fingers (metres).
+        """
         with self.observed() as data:
             quaternion = data.xquat[self._eef_body]
             return np.concatenate(
@@ -260,11 +265,11 @@ class World:
             ).astype(np.float32)
 
     def home_rotation(self) -> np.ndarray:
-        """Orientation of the end effector where the arm is at reset, (3, 3), world frame."""
+        """Return the orientation of the end effector where the arm is at reset, (3, 3), world frame."""
         return self._home_pose[3:].reshape(3, 3)
 
     def eef_position(self) -> np.ndarray:
-        """Position between the finger tips, (3,), metres, world frame."""
+        """Return the position between the finger tips, (3,), metres, world frame."""
         return self.data.site_xpos[self._eef_site]
 
     def show_indicators(self) -> None:
@@ -274,7 +279,7 @@ class World:
             self.model.site_rgba[indicator.site, 3] = float(lit)
 
     def _lit(self) -> list[bool]:
-        """Which indicators' conditions hold now."""
+        """Return which indicators' conditions hold now."""
         return [
             any(indicator.condition.holds(self.data.qpos[address]) for address in indicator.joint_qpos)
             for indicator in self.scene.table.indicators
@@ -288,7 +293,7 @@ class World:
 
 
 def _compile_step(arguments: tuple[Any, ...]) -> None:
-    """Have `control_step` compiled, or loaded from numba's cache, and say so where that lasts; takes no step."""
+    """Compile `control_step`, or load it from numba's cache, and log it where that takes long; takes no step."""
     with _COMPILING:
         if not control_step.signatures:
             with waiting_for("compiling the control step (once)", after=3.0):  # loading it takes less
@@ -296,7 +301,7 @@ def _compile_step(arguments: tuple[Any, ...]) -> None:
 
 
 def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An action as float64.
+    """Return an action as float64.
 
     Raises:
         ActionError: another shape, or NaN or infinity in it.
@@ -305,7 +310,7 @@ def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def axis_angle(quaternion: np.ndarray) -> np.ndarray:
-    """Axis-angle vector (3,) of a quaternion (w, x, y, z), as robosuite's `quat2axisangle` gives it.
+    """Return the axis-angle vector (3,) of a quaternion (w, x, y, z), as robosuite's `quat2axisangle` gives it.
 
     The angle lies in [0, 2 pi): a published policy's states depend on the sign not being folded. The order of the
     operations is robosuite's, so that results are equal to the last bit.

@@ -1,4 +1,4 @@
-"""Scripted solutions from a task's goal."""
+"""Solve a task with a script that plans from its goal."""
 
 from libero_gym.expert.expert import Expert
 

@@ -1,8 +1,6 @@
-"""What the gripper can do with a thing: take it, put it down, push it.
+"""Motion primitives of the gripper with an object: reach, pick, place, drag.
 
-Each is a stream of actions that looks at the simulator's state.
-
-Lengths are metres, world frame, z up.
+Each yields actions that depend on the simulator's state. Lengths are metres, angles radians, world frame, z up.
 """
 
 from __future__ import annotations
@@ -11,167 +9,160 @@ from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
-from libero_gym.expert.arm import Arm, pointing_down
+from libero_gym.expert.arm import Arm
 from libero_gym.expert.grasps import HAND_HALF_LENGTH, OPENING, PALM_ABOVE, TIP_BELOW, Grasp
-from libero_gym.expert.paths import way_round
-from libero_gym.expert.placing import turned
-from libero_gym.expert.sight import Sight
-from libero_gym.scene.tables import Entity
+from libero_gym.expert.path_planning import plan_path
+from libero_gym.expert.rotations import pointing_down, rotate_yaw
+from libero_gym.expert.scene_geometry import SceneGeometry
+from libero_gym.tasks.tables import Entity
 
-Way = Callable[[Arm], Iterator[np.ndarray]]
-"""A way to do something: actions for the arm of any world like the one that it was planned in."""
+Candidate = Callable[[Arm], Iterator[np.ndarray]]
+"""A motion that may achieve a subgoal: actions for the arm of any world in the state that it was planned for."""
 
 APPROACH = 0.09
-"""How far above a grasp it is approached from."""
+"""Height of the pre-grasp pose above a grasp."""
 CLOSING_STEPS, OPENING_STEPS = 9, 5
 RETREAT = 0.10
-DRAG_STEPS, DRAG_AHEAD, DRAG_MOST = 140, 0.03, 0.12
-DRAG_TRIES, DRAG_SLIP = 3, 0.045
-"""How often the fingers are set onto the thing, and how far from their place on it they have slipped off, metres."""
-DRAG_SLOW = 0.008
-"""Less progress in a step makes the arm pull harder, metres."""
-DRAG_CORNER, DRAG_INSIDE = 0.03, 0.014
-"""How near to a way-point the next is headed for; how far within a region's edge a way ends."""
+DRAG_STEPS, DRAG_AHEAD, MAX_DRAG_AHEAD = 140, 0.03, 0.12
+DRAG_ATTEMPTS, SLIP = 3, 0.045
+"""How often the fingers are set onto the object, and how far from their place on it they count as slipped off."""
+STALLED_DRAG = 0.008
+"""Less progress in a step makes the arm pull harder."""
+CORNER_TOLERANCE, INSIDE_REGION = 0.03, 0.014
+"""How near to a waypoint the path goes on to the next; how far within a region's edge a path ends."""
 
 
 def reach(arm: Arm, grasp: Grasp) -> Iterator[np.ndarray]:
-    """Bring the open fingers around what is to be held."""
+    """Bring the open fingers around a grasp, from its pre-grasp pose."""
     arm.opening = grasp.opening
     back = -grasp.rotation[:, 2] * (APPROACH + arm.variation.lift)
     above = grasp.position + back
     far = np.linalg.norm(above[:2] - arm.position[:2]) > 0.05
-    yield from arm.go(
+    yield from arm.move_to(
         np.array([*above[:2], max(above[2], arm.position[2] if far else above[2])]),
         grasp.rotation,
         tolerance=0.02,
-        through=True,
+        pass_through=True,
     )
-    yield from arm.go(above, grasp.rotation, tolerance=0.01)
-    yield from arm.go(grasp.position, grasp.rotation, tolerance=0.004, exact=True, speed=0.8, steps=45)
+    yield from arm.move_to(above, grasp.rotation, tolerance=0.01)
+    yield from arm.move_to(grasp.position, grasp.rotation, tolerance=0.004, precise=True, speed=0.8, max_steps=45)
 
 
-def take(arm: Arm, grasp: Grasp, lift: float, drag: np.ndarray) -> Iterator[np.ndarray]:
-    """Close around a grasp, drag it by `drag` (2,) from under something, and raise it by `lift`."""
+def pick(arm: Arm, grasp: Grasp, lift: float, drag: np.ndarray) -> Iterator[np.ndarray]:
+    """Close around a grasp, drag it by `drag` (2,) from under what is above it, and raise it by `lift`."""
     yield from reach(arm, grasp)
     arm.opening = None
     yield from arm.hold(CLOSING_STEPS)
     if drag.any():
-        yield from arm.go(arm.position + np.array([*drag, 0.008]), tolerance=0.015, steps=40, exact=True)
-    yield from arm.go(arm.position + up(lift), tolerance=0.02, steps=40)
+        yield from arm.move_to(arm.position + np.array([*drag, 0.008]), tolerance=0.015, max_steps=40, precise=True)
+    yield from arm.move_to(arm.position + up(lift), tolerance=0.02, max_steps=40)
 
 
-def put(arm: Arm, release: np.ndarray, over: float, spin: float = 0.0) -> Iterator[np.ndarray]:
-    """Carry what is held to a place and let it go.
+def place(arm: Arm, release: np.ndarray, travel_height: float, yaw_change: float = 0.0) -> Iterator[np.ndarray]:
+    """Carry a held object and release it.
 
     Args:
-        release: (3,), of the gripper when it opens.
-        over: height at which the gripper travels.
-        spin: by how much it turns about the vertical on the way, radians.
+        release: position (3,) of the gripper when it opens.
+        travel_height: of the gripper on the way.
+        yaw_change: turn about the vertical on the way.
     """
-    here, upright = arm.position, arm.rotation
-    if here[2] < over - 0.01:
-        yield from arm.go(np.array([*here[:2], over]), upright, tolerance=0.01, through=True, as_is=True)
-    upright = turned(upright.T, spin).T
-    yield from arm.go(np.array([*release[:2], max(over, release[2])]), upright, tolerance=0.012, as_is=True)
-    yield from arm.go(release, upright, tolerance=0.005, exact=True, speed=0.6, steps=50, as_is=True)
+    position, rotation = arm.position, arm.rotation
+    if position[2] < travel_height - 0.01:
+        yield from arm.move_to(
+            np.array([*position[:2], travel_height]), rotation, tolerance=0.01, pass_through=True, keep_fingers=True
+        )
+    rotation = rotate_yaw(rotation.T, yaw_change).T
+    above = np.array([*release[:2], max(travel_height, release[2])])
+    yield from arm.move_to(above, rotation, tolerance=0.012, keep_fingers=True)
+    yield from arm.move_to(release, rotation, tolerance=0.005, precise=True, speed=0.6, max_steps=50, keep_fingers=True)
     arm.opening = OPENING
     yield from arm.hold(OPENING_STEPS)
-    yield from arm.go(arm.position + up(RETREAT), tolerance=0.02, steps=25, as_is=True)
+    yield from arm.move_to(arm.position + up(RETREAT), tolerance=0.02, max_steps=25, keep_fingers=True)
 
 
-def drag_to(thing: Entity, region: Entity, sight: Sight, press: float, along: bool) -> Way:
-    """Press closed fingers onto the middle of a flat thing and drag it over the table into a region, round what is in
-    the way.
+def drag_candidate(obj: Entity, region: Entity, geometry: SceneGeometry, press: float, along: bool) -> Candidate:
+    """Return the motion that presses closed fingers onto a flat object and drags it over the table into a region.
 
     Args:
-        press: how far below the thing's surface the finger tips are sent, metres.
-        along: whether the hand lies along the way or across it.
+        obj: what is dragged, round its obstacles.
+        region: where it goes.
+        geometry: of the scene.
+        press: how far below the object's surface the finger tips are commanded.
+        along: whether the hand lies along the path or across it.
     """
 
-    def way(arm: Arm) -> Iterator[np.ndarray]:
-        for _ in range(DRAG_TRIES):
-            slipped = yield from once(arm)
+    def candidate(arm: Arm) -> Iterator[np.ndarray]:
+        for _ in range(DRAG_ATTEMPTS):
+            slipped = yield from drag_once(arm)
             if not slipped:
                 return
 
-    def once(arm: Arm) -> Generator[np.ndarray, None, bool]:
-        """One drag; whether the fingers slipped off the thing."""
+    def drag_once(arm: Arm) -> Generator[np.ndarray, None, bool]:
+        """Drag until the end of the path; return whether the fingers slipped off the object."""
         data = arm.world.data
-        points = sight.thing(arm.world, thing)
-        # from the body, by which the goal goes, to the middle of what is touched
-        off = points[:, :2].mean(0) - data.xpos[thing.body][:2]
+        points = geometry.points_of(arm.world, obj)
+        # from the body, whose position decides success, to the middle of the touched surface
+        offset = points[:, :2].mean(0) - data.xpos[obj.body][:2]
         near = points[np.linalg.norm(points[:, :2] - points[:, :2].mean(0), axis=1) < 0.03]
         height = float((near if len(near) else points)[:, 2].max()) + TIP_BELOW - press
-        stops = _drag_path(arm, thing, region, sight, points)
-        target = stops[0]
-        forward = _unit(target - data.xpos[thing.body][:2])
+        waypoints = _drag_path(arm, obj, region, geometry, points)
+        target = waypoints[0]
+        forward = _unit(target - data.xpos[obj.body][:2])
         yaw = np.arctan2(forward[1], forward[0]) if along else np.arctan2(forward[0], -forward[1])
-        rotation = arm.nearest(pointing_down(float(yaw)))
-        start = np.array([*(data.xpos[thing.body][:2] + off), height])
+        rotation = arm.nearest_equivalent(pointing_down(float(yaw)))
+        contact = np.array([*(data.xpos[obj.body][:2] + offset), height])
         arm.opening = None
-        yield from arm.go(start + up(0.12), rotation, tolerance=0.02, through=True)
-        yield from arm.go(start, rotation, tolerance=0.008, exact=True, steps=30)
-        last, pull, slipped = np.inf, DRAG_AHEAD, False
+        yield from arm.move_to(contact + up(0.12), rotation, tolerance=0.02, pass_through=True)
+        yield from arm.move_to(contact, rotation, tolerance=0.008, precise=True, max_steps=30)
+        last_distance, ahead, slipped = np.inf, DRAG_AHEAD, False
         for _ in range(DRAG_STEPS):
-            here = data.xpos[thing.body][:2]
-            if np.linalg.norm(target - here) < (0.012 if len(stops) == 1 else DRAG_CORNER):
-                stops = stops[1:]
-                if not stops:
+            position = data.xpos[obj.body][:2]
+            if np.linalg.norm(target - position) < (0.012 if len(waypoints) == 1 else CORNER_TOLERANCE):
+                waypoints = waypoints[1:]
+                if not waypoints:
                     break
-                target, last = stops[0], np.inf
-            slipped = bool(np.linalg.norm(arm.position[:2] - here - off) > DRAG_SLIP)
+                target, last_distance = waypoints[0], np.inf
+            slipped = bool(np.linalg.norm(arm.position[:2] - position - offset) > SLIP)
             if slipped:
                 break
-            # ahead of the thing, not of the fingers: where they slip they wait for it; further where it is held up
-            left = float(np.linalg.norm(target - here))
-            pull = pull + 0.006 if last - left < DRAG_SLOW else max(DRAG_AHEAD, pull - 0.003)
-            last = left
-            yield arm.to(np.array([*(here + off + min(pull, DRAG_MOST) * _unit(target - here)), height]), rotation)
-        yield from arm.go(arm.position + up(0.04 if slipped else RETREAT), rotation, tolerance=0.02, steps=25)
+            # ahead of the object, not of the fingers: where they slip they wait for it; further where it is held up
+            distance = float(np.linalg.norm(target - position))
+            stalled = last_distance - distance < STALLED_DRAG
+            ahead = ahead + 0.006 if stalled else max(DRAG_AHEAD, ahead - 0.003)
+            last_distance = distance
+            pulled = position + offset + min(ahead, MAX_DRAG_AHEAD) * _unit(target - position)
+            yield arm.action_towards(np.array([*pulled, height]), rotation)
+        retreat = up(0.04 if slipped else RETREAT)
+        yield from arm.move_to(arm.position + retreat, rotation, tolerance=0.02, max_steps=25)
         return slipped
 
-    return way
+    return candidate
 
 
-def _drag_path(arm: Arm, thing: Entity, region: Entity, sight: Sight, points: np.ndarray) -> list[np.ndarray]:
-    """Way-points (2,) of a flat thing's body into a region."""
+def _drag_path(arm: Arm, obj: Entity, region: Entity, geometry: SceneGeometry, points: np.ndarray) -> list[np.ndarray]:
+    """Return waypoints (2,) of a flat object's body into a region."""
     data = arm.world.data
-    start, middle = data.xpos[thing.body][:2].copy(), data.site_xpos[region.site][:2].copy()
+    start, middle = data.xpos[obj.body][:2].copy(), data.site_xpos[region.site][:2].copy()
     half = np.abs(data.site_xmat[region.site].reshape(3, 3) @ np.array(region.size))[:2]
-    room = np.maximum(half - DRAG_INSIDE, 0.0)
-    shares = (0.0, 0.5, -0.5, 1.0, -1.0)
-    ends = sorted((np.array([a, b]) for a in shares for b in shares), key=lambda end: float(np.linalg.norm(end)))
-    others = sight.others(arm.world, thing)
+    margin = np.maximum(half - INSIDE_REGION, 0.0)
+    fractions = (0.0, 0.5, -0.5, 1.0, -1.0)
+    ends = sorted((np.array([x, y]) for x in fractions for y in fractions), key=lambda end: float(np.linalg.norm(end)))
+    obstacles = geometry.obstacles_of(arm.world, obj)
     bottom, top = float(points[:, 2].min()), float(points[:, 2].max())
-    low = others[(others[:, 2] > bottom + 0.004) & (others[:, 2] < top + 0.01)]
-    high = others[others[:, 2] > top + PALM_ABOVE]
+    low = obstacles[(obstacles[:, 2] > bottom + 0.004) & (obstacles[:, 2] < top + 0.01)]
+    high = obstacles[obstacles[:, 2] > top + PALM_ABOVE]
     radius = float(np.linalg.norm(points[:, :2] - start, axis=1).max())
-    return way_round(
+    return plan_path(
         start,
-        [middle + room * end for end in ends],
+        [middle + margin * end for end in ends],
         [(low[:, :2], radius + 0.006), (high[:, :2], HAND_HALF_LENGTH)],
     )
 
 
 def up(height: float) -> np.ndarray:
-    """(3,) so far up."""
+    """Return the displacement (3,) upwards."""
     return np.array([0.0, 0.0, height])
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / max(float(np.linalg.norm(vector)), 1e-9)
-
-
-def spread(grasps: list[Grasp], most: int = 12) -> list[Grasp]:
-    """The best grasps that differ from each other."""
-    chosen: list[Grasp] = []
-    for grasp in grasps:
-        if all(
-            np.linalg.norm(grasp.position - other.position) > 0.015
-            or abs(grasp.rotation[:, 0] @ other.rotation[:, 0]) < 0.94
-            for other in chosen
-        ):
-            chosen.append(grasp)
-        if len(chosen) >= most:
-            break
-    return chosen

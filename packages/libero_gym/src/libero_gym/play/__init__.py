@@ -1,1 +1,1 @@
-"""Drive a task by hand, watch an episode again, or film it."""
+"""Drive a task by hand; replay a recorded episode in a window or as a video."""

@@ -1,6 +1,6 @@
-"""MuJoCo's window on an environment, in real time.
+"""Show an environment in MuJoCo's window, in real time.
 
-The window gets a model and data of its own: its buttons can change both, and opening it computes on the data.
+The window has its own model and data: its buttons can change both, and opening it computes on the data.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ _PROBE_SECONDS = 60.0
 
 
 def check_display() -> None:
-    """Make sure that a window can be opened; MuJoCo's own would wait for ever where it cannot.
+    """Check that a window can be opened; MuJoCo's own would wait for ever where it cannot.
 
     Raises:
         DisplayError: there is no display, or it has no OpenGL.
     """
-    way_out = "play on a machine with a screen; to see a recorded episode without one: libero-gym play FILE --out f.mp4"
+    advice = "play on a machine with a screen, or write a video of a recorded episode: libero-gym play FILE --out f.mp4"
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise DisplayError(f"there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set); {way_out}")
+        raise DisplayError(f"there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set); {advice}")
     if sys.platform == "darwin" and not os.environ.get("MJPYTHON_BIN"):
-        raise DisplayError(f"on macOS windows need MuJoCo's own Python: mjpython -m libero_gym.cli play ...; {way_out}")
+        raise DisplayError(f"on macOS windows need MuJoCo's own Python: mjpython -m libero_gym.cli play ...; {advice}")
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROBE], capture_output=True, timeout=_PROBE_SECONDS, check=False, text=True
         )
-        said = [line.partition("GLFWError: ")[2] for line in done.stderr.splitlines() if "GLFWError: " in line]
-        reason = (said or [f"exit status {done.returncode}"])[0]
+        errors = [line.partition("GLFWError: ")[2] for line in done.stderr.splitlines() if "GLFWError: " in line]
+        reason = (errors or [f"exit status {done.returncode}"])[0]
         opened = done.returncode == 0
     except subprocess.TimeoutExpired:
         opened, reason = False, f"no window within {_PROBE_SECONDS:.0f} s"
     if not opened:
-        raise DisplayError(f"a window cannot be opened on DISPLAY={os.environ.get('DISPLAY')} ({reason}); {way_out}")
+        raise DisplayError(f"a window cannot be opened on DISPLAY={os.environ.get('DISPLAY')} ({reason}); {advice}")
 
 
 class Window:
-    """A window that follows an environment."""
+    """A window that shows the state of an environment."""
 
     def __init__(self, env: LiberoEnv, pressed: Callable[[int], None] | None = None) -> None:
-        """Open it for the environment's present task; `pressed` gets the GLFW codes of keys."""
+        """Open a window for the environment's present task; `pressed` receives the GLFW codes of keys."""
         import mujoco.viewer
 
         self._env = env
@@ -79,11 +79,11 @@ class Window:
         self._next = time.perf_counter()
 
     def is_open(self) -> bool:
-        """Whether it has not been closed."""
+        """Return whether the window is still open."""
         return bool(self._viewer.is_running())
 
     def show(self) -> None:
-        """Bring the window up to date, and wait until the control step that it shows would be over."""
+        """Show the environment's state, and wait until a control step has passed since the last call."""
         with self._viewer.lock():
             self._copy_state()
         self._viewer.sync()
@@ -91,35 +91,42 @@ class Window:
         time.sleep(self._next - time.perf_counter() if self._next > time.perf_counter() else 0.0)
 
     def _copy_state(self) -> None:
-        theirs, ours = self._env.model, self._model
+        source, model = self._env.model, self._model
         # Fixture poses and lit burners are in the model.
-        ours.body_pos[:], ours.body_quat[:], ours.site_rgba[:] = theirs.body_pos, theirs.body_quat, theirs.site_rgba
+        model.body_pos[:], model.body_quat[:], model.site_rgba[:] = source.body_pos, source.body_quat, source.site_rgba
         self._data.qpos[:], self._data.qvel[:] = self._env.data.qpos, self._env.data.qvel
         self._data.time = self._env.data.time
-        mujoco.mj_forward(ours, self._data)
+        mujoco.mj_forward(model, self._data)
 
     def close(self) -> None:
-        """Close it, and wait until its thread is gone: a process that ends before crashes."""
+        """Close the window and wait for its thread; a process that ends before that crashes."""
         self._viewer.close()
         for thread in self._threads:
             thread.join(timeout=10.0)
 
 
 def drive(
-    env: LiberoEnv, keyboard: Keyboard, start: dict[str, int], recorder: Recorder, say: Callable[[str], None]
+    env: LiberoEnv,
+    keyboard: Keyboard,
+    recorder: Recorder,
+    report: Callable[[str], None],
+    *,
+    seed: int,
+    init_state: int,
 ) -> None:
     """Let a person drive until the window is closed.
 
     Args:
         env: without a time limit.
-        keyboard: what the keys ask for.
-        start: `seed` and `init_state`.
-        recorder: receives the last try.
-        say: receives a line at every success.
+        keyboard: gives the actions.
+        recorder: receives the last attempt.
+        report: called with a line at the end of every attempt.
+        seed: see `LiberoEnv.reset`.
+        init_state: see `LiberoEnv.reset`.
     """
 
     def begin() -> None:
-        _, info = env.reset(seed=start["seed"], options={"init_state": start["init_state"]})
+        _, info = env.reset(seed=seed, options={"init_state": init_state})
         recorder.begin(info)
 
     begin()
@@ -136,15 +143,15 @@ def drive(
                 recorder.add(action, info)
                 over = terminated or truncated
                 if over:
-                    how = "success" if terminated else "the simulation diverged"
-                    say(f"{how} after {len(recorder)} steps ({len(recorder) / CONTROL_HZ:.1f} s); N starts again")
+                    outcome = "success" if terminated else "the simulation diverged"
+                    report(f"{outcome} after {len(recorder)} steps ({len(recorder) / CONTROL_HZ:.1f} s); N restarts")
             window.show()
     finally:
         window.close()
 
 
 def watch(recording: Recording, env: LiberoEnv) -> Repetition:
-    """Show a recording in a window, which stays at its end until it is closed."""
+    """Show a recording in a window, which stays open at the end until it is closed."""
     env.reset(seed=recording.seed, options={"init_state": recording.init_state})
     window = Window(env)
 

@@ -1,1 +1,1 @@
-"""Pictures of a world: cameras, OpenGL backends, qualities."""
+"""Images of a world: cameras, OpenGL backends, qualities."""

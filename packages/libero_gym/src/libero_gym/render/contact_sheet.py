@@ -1,4 +1,4 @@
-"""Many small pictures on one sheet, each with a line under it."""
+"""Many small images on one sheet, each with a line under it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BACKGROUND, _INK = (255, 255, 255), (30, 30, 30)
 class Tile:
     """One place on a sheet."""
 
-    pictures: tuple[np.ndarray, ...]
+    images: tuple[np.ndarray, ...]
     """Side by side; each (S, S, 3) uint8, upright."""
     caption: str
 
@@ -29,13 +29,13 @@ def contact_sheet(tiles: Sequence[Tile], columns: int) -> Image.Image:
     """Lay tiles out in rows; captions are wrapped to the width of their tile.
 
     Args:
-        tiles: at least one, all with as many pictures of the same size.
+        tiles: at least one, all with as many images of the same size.
         columns: tiles in a row; fewer where there are fewer tiles.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    size = tiles[0].pictures[0].shape[0]
-    width = size * len(tiles[0].pictures)
+    size = tiles[0].images[0].shape[0]
+    width = size * len(tiles[0].images)
     columns = min(columns, len(tiles))
     font = ImageFont.load_default(size=max(9, min(16, size // 8)))
     line = int(font.getbbox("Ag")[3]) + 3
@@ -47,16 +47,16 @@ def contact_sheet(tiles: Sequence[Tile], columns: int) -> Image.Image:
     for row, texts, height in zip(rows, captions, heights, strict=True):
         for column, (tile, lines) in enumerate(zip(row, texts, strict=True)):
             left = _MARGIN + column * (width + _MARGIN)
-            for number, picture in enumerate(tile.pictures):
-                canvas.paste(Image.fromarray(picture), (left + number * size, top))
-            for number, text in enumerate(lines):
-                pen.text((left, top + size + 2 + number * line), text, fill=_INK, font=font)
+            for index, image in enumerate(tile.images):
+                canvas.paste(Image.fromarray(image), (left + index * size, top))
+            for index, text in enumerate(lines):
+                pen.text((left, top + size + 2 + index * line), text, fill=_INK, font=font)
         top += height
     return canvas
 
 
 def _wrapped(text: str, font: FreeTypeFont | ImageFont, width: int) -> list[str]:
-    """Lines that fit into `width` pixels, broken between words."""
+    """Return lines that fit into `width` pixels, broken between words."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

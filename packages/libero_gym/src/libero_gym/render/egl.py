@@ -1,7 +1,7 @@
 """OpenGL contexts on a chosen GPU, through EGL's device enumeration.
 
-MuJoCo's own `mujoco.egl` keeps one display a process; this keeps one a device, so that threads of a process can draw on
-different GPUs. Indices are EGL's, as in `MUJOCO_EGL_DEVICE_ID`.
+MuJoCo's own `mujoco.egl` keeps one display a process; this keeps one a device, so that threads of a process can render
+on different GPUs. Indices are EGL's, as in `MUJOCO_EGL_DEVICE_ID`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class DeviceContext:
 
 @functools.cache
 def _display(device: int) -> Any:
-    """The display of a device, opened once a process and left open: `mujoco.egl` may be using the same one."""
+    """Return the display of a device, opened once a process and left open: `mujoco.egl` may be using the same one."""
     from mujoco import egl
 
     bindings: Any = egl.EGL

@@ -1,7 +1,7 @@
-"""Choose an OpenGL library that can draw without a screen, and make contexts with it.
+"""Choose an OpenGL library that can render without a screen, and make contexts with it.
 
 A process can use one backend only (PyOpenGL binds to it at import), and a broken driver can hang or crash. So each
-candidate first draws a picture in a child process with a time limit, and what works is remembered in the cache folder.
+candidate first renders an image in a child process with a time limit, and what works is remembered in the cache folder.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ context.make_current()
 model = mujoco.MjModel.from_xml_string('<mujoco><worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
 data = mujoco.MjData(model)
 mujoco.mj_forward(model, data)
-scene, drawing = mujoco.MjvScene(model, 10), mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, drawing)
+scene, target = mujoco.MjvScene(model, 10), mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, target)
 camera, option = mujoco.MjvCamera(), mujoco.MjvOption()
 mujoco.mjv_updateScene(model, data, option, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
 import numpy as np
 pixels, view = np.zeros((32, 32, 3), np.uint8), mujoco.MjrRect(0, 0, 32, 32)
-mujoco.mjr_render(view, scene, drawing)
-mujoco.mjr_readPixels(pixels, None, view, drawing)
+mujoco.mjr_render(view, scene, target)
+mujoco.mjr_readPixels(pixels, None, view, target)
 print(pixels.mean())
 sys.exit(0 if pixels.any() else 3)
 """
@@ -68,18 +68,18 @@ class GLContext(Protocol):
 
 
 def open_context(backend: str, device: int | None = None) -> GLContext:
-    """A new context of a backend that `choose_backend` found to work.
+    """Make a context of a backend that `choose_backend` found to work.
 
-    MuJoCo draws into a buffer of its own, so the context itself is tiny.
+    MuJoCo renders into a buffer of its own, so the context itself is tiny.
 
     Args:
         backend: one of `BACKENDS`.
         device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
-    # A run crashed once inside Mesa's software driver 22.3, looking through the list of a picture's textures. Its own
+    # A run crashed once inside Mesa's software driver 22.3, looking through the list of an image's textures. Its own
     # threads free that list, so that a race is likely, though it could not be repeated. Without them each of ours
-    # draws by itself, and four of them were 1.4 times as fast.
+    # renders by itself, and four of them were 1.4 times as fast.
     os.environ.setdefault("LP_NUM_THREADS", "0")
     with _creating:
         _load_triton_first()
@@ -110,13 +110,13 @@ def _load_triton_first() -> None:
 
 @functools.cache
 def choose_backend(device: int | None = None) -> str:
-    """The first backend that draws: `MUJOCO_GL` alone if it names one, else EGL, else OSMesa.
+    """Return the first backend that renders: `MUJOCO_GL` alone if it names one, else EGL, else OSMesa.
 
     Args:
-        device: index of the EGL device that is to draw, which leaves EGL alone.
+        device: index of the EGL device that is to render, which leaves EGL alone.
 
     Raises:
-        RenderError: none does; says why and what to install.
+        RenderError: none does; the message names why, and what to install.
     """
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     candidates = (wanted,) if wanted in BACKENDS else BACKENDS
@@ -138,26 +138,26 @@ def choose_backend(device: int | None = None) -> str:
         raise RenderError(failures["egl"].removeprefix(f"{RenderError.__module__}.RenderError: "))
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
     packages = " ".join(PACKAGES[backend] for backend in failures)
-    raise RenderError(f"no OpenGL library can draw here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
+    raise RenderError(f"no OpenGL library can render here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of drawing one picture with a backend in a process of its own."""
+    """What came of rendering an image with a backend in a process of its own."""
 
     brightness: float | None
-    """Mean of the picture, 0 to 255; None if there was none."""
+    """Mean of the image, 0 to 255; None if there was none."""
     failure: str | None
     """Why the backend cannot be used, in a line; None if it can."""
 
 
 def probe(backend: str, device: int | None = None) -> str | None:
-    """Draw one picture with a backend in a child process; None if it worked, else the reason in a line."""
+    """Render an image with a backend in a child process; None if it worked, else the reason in a line."""
     return attempt(backend, device).failure
 
 
 def attempt(backend: str, device: int | None = None) -> Attempt:
-    """The same, with the picture's brightness."""
+    """Do the same, and return the image's brightness too."""
     environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
         result = subprocess.run(
@@ -169,14 +169,14 @@ def attempt(backend: str, device: int | None = None) -> Attempt:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Attempt(None, f"gave no picture within {PROBE_SECONDS:.0f} s")
+        return Attempt(None, f"gave no image within {PROBE_SECONDS:.0f} s")
     if result.returncode == 0:
         return Attempt(float(result.stdout.split()[-1]), None)
     if result.returncode == 3:
-        return Attempt(0.0, "drew a black picture")
+        return Attempt(0.0, "rendered a black image")
     lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Exception ignored")]
     reason = lines[-1] if lines else f"exit status {result.returncode}"
-    if "'NoneType' object has no attribute" in reason:  # how PyOpenGL says it
+    if "'NoneType' object has no attribute" in reason:  # PyOpenGL's words for it
         reason = f"its library is not there or cannot be loaded ({reason})"
     return Attempt(None, reason)
 
@@ -206,4 +206,4 @@ def _remember(device: int | None, working: dict[str, bool]) -> None:
         work.write_text(json.dumps({_key(device): working}))
         work.replace(path)
     except OSError:
-        pass  # only a second is lost at the next start
+        pass  # only a second is lost in the next process

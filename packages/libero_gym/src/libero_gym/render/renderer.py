@@ -1,4 +1,4 @@
-"""Draw worlds' cameras offscreen, as LIBERO's own renderer does, or faster.
+"""Render worlds' cameras offscreen, as LIBERO's own renderer does, or faster.
 
 A renderer belongs to one thread: its OpenGL context is current there. It serves any number of worlds and models.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from libero_gym.engine.world import SharedModel, World
 from libero_gym.render.gl import choose_backend, open_context
 
-#: "reference" draws what LIBERO draws; "fast" draws decimated meshes, without multisampling, reflections and shadows.
+#: "reference" renders what LIBERO does; "fast" decimated meshes, without multisampling, reflections and shadows.
 QUALITIES = ("reference", "fast")
 #: Observation key -> MuJoCo camera, by the name that `cameras=` takes.
 CAMERAS = {"agentview": ("image", "agentview"), "wrist": ("wrist_image", "robot0_eye_in_hand")}
@@ -30,28 +30,27 @@ _MAX_GEOMS = 1000
 
 
 @dataclass
-class _Drawing:
-    """What MuJoCo keeps on the GPU for one model, and its list of things to draw."""
+class _Uploaded:
+    """What MuJoCo keeps on the GPU for one model, and its list of geometries to render."""
 
     context: mujoco.MjrContext
     scene: mujoco.MjvScene
     size: int
-    """Largest picture that its buffer holds, pixels."""
+    """Largest image that its buffer holds, pixels."""
 
 
 class Renderer:
-    """Offscreen pictures in one thread; ask `Renderer.of_thread` for it, so that a thread makes one
-    context a device."""
+    """Offscreen images in one thread; `Renderer.of_thread` returns it, so that a thread makes one context a device."""
 
     _threads = threading.local()
 
     def __init__(self, device: int | None = None) -> None:
         """
         Args:
-            device: index of the EGL device that draws; None for the first that works.
+            device: index of the EGL device that renders; None for the first that works.
 
         Raises:
-            RenderError: no OpenGL library can draw here.
+            RenderError: no OpenGL library can render here.
         """
         self._gl = open_context(choose_backend(device), device)
         self._device = device
@@ -60,9 +59,9 @@ class Renderer:
         atexit.register(_close_if_alive, self._close_at_exit)
         self._thread = threading.get_ident()
         #: By the model's `id` and the quality; a finalizer takes them out before another model can have that `id`.
-        self._drawings: dict[tuple[int, str], _Drawing] = {}
+        self._uploads: dict[tuple[int, str], _Uploaded] = {}
         #: Of models that are gone, to be freed in the renderer's own thread.
-        self._orphans: deque[_Drawing] = deque()
+        self._orphans: deque[_Uploaded] = deque()
         self._busy = False
         self._option = mujoco.MjvOption()
         self._option.geomgroup[0] = 0  # collision shapes
@@ -72,10 +71,10 @@ class Renderer:
 
     @classmethod
     def of_thread(cls, device: int | None = None) -> Renderer:
-        """The calling thread's renderer on a device, made at the first call.
+        """Return the calling thread's renderer on a device, made at the first call.
 
         Raises:
-            RenderError: no OpenGL library can draw here.
+            RenderError: no OpenGL library can render here.
         """
         renderers = cls.made_in_thread()
         if device not in renderers:
@@ -84,44 +83,44 @@ class Renderer:
 
     @classmethod
     def made_in_thread(cls) -> dict[int | None, Renderer]:
-        """The calling thread's renderers so far, by device."""
+        """Return the calling thread's renderers so far, by device."""
         if not hasattr(cls._threads, "renderers"):
             cls._threads.renderers = {}
         renderers: dict[int | None, Renderer] = cls._threads.renderers
         return renderers
 
-    def draw(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
-        """Draw a view of a world at the moment that observations show, with OpenGL's origin: the bottom row first.
+    def render(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
+        """Render a view of a world at the moment that observations show, with OpenGL's origin: the bottom row first.
 
         Args:
             world: the world.
             camera: MuJoCo's name of the camera.
-            out: (S, S, 3) uint8, C-contiguous, receives the picture.
+            out: (S, S, 3) uint8, C-contiguous, receives the image.
             quality: one of `QUALITIES`.
         """
         self._busy = True
         try:
-            self._draw(world, camera, out, quality)
+            self._render(world, camera, out, quality)
         finally:
             self._busy = False
             self._free_orphans()
 
-    def _draw(self, world: World, camera: str, out: np.ndarray, quality: str) -> None:
+    def _render(self, world: World, camera: str, out: np.ndarray, quality: str) -> None:
         self._gl.make_current()  # another library may have made its own current since
         self._free_orphans()
         size = out.shape[0]
-        drawing = self._drawing(world.shared, quality, size)
-        # The buffers of all drawings share one OpenGL context, where the last one made or used is bound.
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, drawing.context)
+        uploaded = self._upload_of(world.shared, quality, size)
+        # The buffers of all models share one OpenGL context, where the last one made or used is bound.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, uploaded.context)
         viewport = mujoco.MjrRect(0, 0, size, size)
         self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         world.show_indicators()
         with world.observed() as data:
             mujoco.mjv_updateScene(
-                world.model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, drawing.scene
+                world.model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, uploaded.scene
             )
-        mujoco.mjr_render(viewport, drawing.scene, drawing.context)
-        mujoco.mjr_readPixels(out, None, viewport, drawing.context)
+        mujoco.mjr_render(viewport, uploaded.scene, uploaded.context)
+        mujoco.mjr_readPixels(out, None, viewport, uploaded.context)
 
     def release(self, shared: SharedModel) -> None:
         """Free what is kept for a model; call it in the renderer's own thread."""
@@ -130,30 +129,30 @@ class Renderer:
         self._free_orphans()
 
     def close(self) -> None:
-        """Free the drawings and the context; call it in the renderer's own thread."""
+        """Free the models' memory and the context; call it in the renderer's own thread."""
         self._gl.make_current()
-        self._orphans.extend(self._drawings.values())
-        self._drawings.clear()
+        self._orphans.extend(self._uploads.values())
+        self._uploads.clear()
         self._free_orphans()
         self._gl.free()
         if self.made_in_thread().get(self._device) is self:
             del self.made_in_thread()[self._device]
 
-    def _drawing(self, shared: SharedModel, quality: str, size: int) -> _Drawing:
+    def _upload_of(self, shared: SharedModel, quality: str, size: int) -> _Uploaded:
         key = (id(shared), quality)
-        drawing = self._drawings.get(key)
-        if drawing is None:
+        uploaded = self._uploads.get(key)
+        if uploaded is None:
             # Whoever drops an environment without close() frees what was kept for it, too.
             weakref.finalize(shared, _model_is_gone, weakref.ref(self), id(shared)).atexit = False
-        if drawing is None or drawing.size < size:
-            if drawing is not None:
-                drawing.context.free()
-            drawing = self._drawings[key] = _upload(shared.model, quality, size)
-        return drawing
+        if uploaded is None or uploaded.size < size:
+            if uploaded is not None:
+                uploaded.context.free()
+            uploaded = self._uploads[key] = _upload(shared.model, quality, size)
+        return uploaded
 
     def _orphan(self, model: int) -> None:
-        for key in [key for key in list(self._drawings) if key[0] == model]:
-            self._orphans.append(self._drawings.pop(key))
+        for key in [key for key in list(self._uploads) if key[0] == model]:
+            self._orphans.append(self._uploads.pop(key))
 
     def _free_orphans(self) -> None:
         while self._orphans:
@@ -161,7 +160,7 @@ class Renderer:
 
 
 def _model_is_gone(renderer: weakref.ref[Renderer], model: int) -> None:
-    """Free what a renderer has kept for a model: now in the renderer's own thread, else when it draws next."""
+    """Free what a renderer has kept for a model: now in the renderer's own thread, else when it renders next."""
     found = renderer()
     if found is None:
         return
@@ -178,7 +177,7 @@ def _close_if_alive(close: weakref.WeakMethod[Callable[[], None]]) -> None:
             method()
 
 
-def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Drawing:
+def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Uploaded:
     samples = model.vis.quality.offsamples
     model.vis.global_.offwidth = model.vis.global_.offheight = size
     model.vis.quality.offsamples = 0 if quality == "fast" else samples
@@ -188,9 +187,9 @@ def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Drawing:
     if quality == "fast":
         scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
-    return _Drawing(context, scene, size)
+    return _Uploaded(context, scene, size)
 
 
 def orient(raw: np.ndarray, orientation: str) -> np.ndarray:
-    """A picture (..., H, W, 3) with OpenGL's origin, turned to "rot180", as published policies take it, or upright."""
+    """Turn an image (..., H, W, 3) with OpenGL's origin to "rot180", as published policies take it, or upright."""
     return raw[..., ::-1, ::-1, :] if orientation == "rot180" else raw[..., ::-1, :, :]

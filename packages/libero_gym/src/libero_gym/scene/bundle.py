@@ -3,7 +3,7 @@
     bundle.json        what it was made with and of, its tasks, size and SHA-256 of every other file and of the models
     parts.bin          the parts of all models, each once; `scene.model_parts`
     scenes/libero_spatial-0/
-        model.npy      where this model's parts lie       scene.json       its tables, `scene.tables`
+        model.npy      where this model's parts lie       scene.json       its tables, `tasks.tables`
         fast.npz       decimated visual meshes            states.npy       initial states sampled by LIBERO
         published.npz  LIBERO's own initial states: "eval" and "train"
 
@@ -25,6 +25,7 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets.manifest import FileRecord, file_sha256
+from libero_gym.assets.source import BUNDLE_INDEX
 from libero_gym.errors import AssetError, OptionError, SceneError, TaskError
 from libero_gym.scene.cache import FORMAT
 from libero_gym.scene.compiled import CompiledScene
@@ -33,7 +34,6 @@ from libero_gym.tasks.suites import SUITES, UNION, Suite, Task, resolve_suite, u
 
 #: Raise it when the layout above changes.
 BUNDLE_FORMAT = 2
-INDEX = "bundle.json"
 PARTS = "parts.bin"
 MODEL = "model.npy"
 PUBLISHED = "published.npz"
@@ -89,7 +89,7 @@ class BundledScenes:
             AssetError: it is of another format or for another MuJoCo, or cannot be read.
         """
         try:
-            index: dict[str, Any] = json.loads((folder / INDEX).read_text())
+            index: dict[str, Any] = json.loads((folder / BUNDLE_INDEX).read_text())
             formats, compiled_with = (index["format"], index["scene_format"]), index["mujoco"]
             if formats == (BUNDLE_FORMAT, FORMAT) and compiled_with == mujoco.__version__:
                 tasks = [
@@ -103,8 +103,8 @@ class BundledScenes:
                 return cls(folder.resolve(), assets["name"], assets.get("version"), tuple(tasks), files, models)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise AssetError(
-                f"{folder / INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or write "
-                "it again: libero-gym bundle --help"
+                f"{folder / BUNDLE_INDEX} cannot be read ({type(error).__name__}: {error}); copy the bundle again, or "
+                "write it again: libero-gym bundle --help"
             ) from error
         if formats != (BUNDLE_FORMAT, FORMAT):
             raise AssetError(
@@ -118,8 +118,11 @@ class BundledScenes:
         )
 
     def __reduce__(self) -> tuple[Callable[[Path], BundledScenes], tuple[Path]]:
-        """By its folder. Scenes that were loaded are a megabyte, more than a pipe holds, so that a new process would
-        have to be waited for before the next could be started."""
+        """Pickle it by its folder.
+
+        Scenes that were loaded are a megabyte, more than a pipe holds: a new process would have to be waited for before
+        the next could be started.
+        """
         return type(self).open, (self.folder,)
 
     @property
@@ -132,7 +135,7 @@ class BundledScenes:
         raise OptionError(f"engine 'robosuite' with the bundle {self.folder}, which holds no assets; allowed: 'native'")
 
     def suite(self, name: str) -> Suite:
-        """A suite, with the tasks that the bundle has.
+        """Return a suite, with the tasks that the bundle has.
 
         Raises:
             SuiteError: LIBERO has no such suite; AssetError: the bundle has none of its tasks.
@@ -147,7 +150,7 @@ class BundledScenes:
         return Suite(suite, env_id, limit, tasks)
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that `task` names; None for those of the suite that the bundle has.
+        """Return the tasks that `task` names; None for those of the suite that the bundle has.
 
         Raises:
             AssetError: the bundle does not have it; SceneError: files of it are missing or cut short.
@@ -161,7 +164,7 @@ class BundledScenes:
         return tasks
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each.
+        """Return LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each.
 
         Raises:
             SceneError: the bundle is not whole.
@@ -169,7 +172,7 @@ class BundledScenes:
         return self.scene(task).published_states
 
     def scene(self, task: Task) -> BundledScene:
-        """The compiled scene of a task.
+        """Return the compiled scene of a task.
 
         Raises:
             SceneError: the bundle is not whole.
@@ -214,11 +217,6 @@ class BundledScenes:
         )
 
 
-def is_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle, whole or not."""
-    return (folder / INDEX).is_file()
-
-
 def scene_place(task: Task) -> str:
-    """A task's folder in a bundle."""
+    """Return a task's folder in a bundle."""
     return f"scenes/{task.suite}-{task.index}"

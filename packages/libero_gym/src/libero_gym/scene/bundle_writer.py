@@ -16,9 +16,9 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets.manifest import FileRecord, file_sha256
-from libero_gym.assets.source import AssetSet
+from libero_gym.assets.source import BUNDLE_INDEX, AssetSet
 from libero_gym.errors import LiberoGymError, OptionError
-from libero_gym.scene.bundle import BUNDLE_FORMAT, INDEX, MODEL, PARTS, PUBLISHED, scene_place
+from libero_gym.scene.bundle import BUNDLE_FORMAT, MODEL, PARTS, PUBLISHED, scene_place
 from libero_gym.scene.cache import FORMAT, compiled_scene
 from libero_gym.scene.model_parts import PartWriter
 from libero_gym.tasks.init_states import published_states
@@ -110,13 +110,13 @@ def _fill(
         },
         "models": models,
     }
-    (work / INDEX).write_text(json.dumps(index, indent=1))
+    (work / BUNDLE_INDEX).write_text(json.dumps(index, indent=1))
     return added
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that start nothing more once something went wrong."""
+    """Make threads that start no more work after an error."""
     pool = ThreadPoolExecutor(workers)
     try:
         yield pool

@@ -37,7 +37,7 @@ logger = logging.getLogger("libero_gym")
 
 @functools.lru_cache(maxsize=256)
 def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
-    """The compiled scene of a task, from the cache, or compiled into it (about 6 s, in a process of its own).
+    """Return the compiled scene of a task, from the cache, or compiled into it (about 6 s, in a process of its own).
 
     Raises:
         SceneError: LIBERO could not build the task from these assets, or a damaged entry cannot be replaced.
@@ -61,7 +61,7 @@ def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
 
 
 def _load(folder: Path) -> CompiledScene:
-    """The scene of a folder whose files are all as they were written; reading 55 MB for it takes 30 ms.
+    """Read the scene of a folder whose files are all as they were written; reading 55 MB for it takes 30 ms.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, AttributeError: they are not.
@@ -74,7 +74,7 @@ def _load(folder: Path) -> CompiledScene:
 
 
 def scene_folder(task: Task, assets: AssetSet) -> Path:
-    """Where the compiled scene of a task is or will be."""
+    """Return where the compiled scene of a task is or will be."""
     parts = [
         f"format {FORMAT}",
         f"mujoco {mujoco.__version__}",

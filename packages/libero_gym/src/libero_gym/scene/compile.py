@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.render.decimation import decimate
+from libero_gym.scene.decimation import decimate
 from libero_gym.scene.libero_import import import_libero, make_libero_env
 from libero_gym.scene.plain_look import simplify_look
-from libero_gym.scene.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
 from libero_gym.tasks.suites import Task, load_suite
+from libero_gym.tasks.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable, Threshold
 
 CONDITIONS = {"open": "is_open", "close": "is_close", "turnon": "turn_on", "turnoff": "turn_off"}
 
 
 def main() -> None:
-    """Compile what standard input asks for."""
+    """Compile the tasks that standard input names."""
     request = json.load(sys.stdin)
     # What LIBERO prints is noise to our caller, whose protocol is the files and the exit status.
     sys.stdout = sys.stderr
@@ -42,7 +42,7 @@ def compile_task(task: Task, out: Path, assets_name: str, sampled_states: int) -
     import mujoco
 
     env = make_libero_env(task)
-    np.random.seed(0)  # noqa: NPY002  # LIBERO draws from the global generator
+    np.random.seed(0)  # noqa: NPY002  # LIBERO samples from the global generator
     env.reset()
     model = env.sim.model._model
     # A model keeps the poses of its fixtures; every world writes its own, so what is stored does not matter.
@@ -69,7 +69,7 @@ def compile_task(task: Task, out: Path, assets_name: str, sampled_states: int) -
 
 
 def _sample_states(env: Any, count: int) -> np.ndarray:
-    """Initial states from LIBERO's own placement samplers, (count, 1 + nq + nv), seeded by their number."""
+    """Sample initial states with LIBERO's own placement samplers, (count, 1 + nq + nv), seeded by their number."""
     states = np.empty((count, 1 + env.sim.model.nq + env.sim.model.nv))
     for number in range(count):
         np.random.seed(number)  # noqa: NPY002
@@ -97,7 +97,7 @@ def _robot(env: Any) -> RobotTable:
 
 
 def _joint_qpos(env: Any, joints: Any) -> list[int]:
-    """Addresses of one-dimensional joints; a free joint has no position that a condition could compare."""
+    """Return the addresses of one-dimensional joints; a free joint has no position that a condition could compare."""
     addresses = [env.sim.model.get_joint_qpos_addr(joint) for joint in joints]
     return [int(address) for address in addresses if not isinstance(address, tuple)]
 
@@ -106,18 +106,18 @@ def _entities(env: Any) -> list[Entity]:
     model = env.sim.model
     entities = []
     for kind, group in (("object", env.objects_dict), ("fixture", env.fixtures_dict)):
-        for name, thing in group.items():
+        for name, libero_object in group.items():
             entities.append(
                 Entity(
                     name=name,
                     kind=kind,
-                    body=int(model.body_name2id(thing.root_body)),
+                    body=int(model.body_name2id(libero_object.root_body)),
                     site=-1,
                     parent="",
                     size=[],
-                    contact_geoms=[int(model.geom_name2id(geom)) for geom in thing.contact_geoms],
-                    joint_qpos=_joint_qpos(env, thing.joints),
-                    conditions=_conditions(thing),
+                    contact_geoms=[int(model.geom_name2id(geom)) for geom in libero_object.contact_geoms],
+                    joint_qpos=_joint_qpos(env, libero_object.joints),
+                    conditions=_conditions(libero_object),
                 )
             )
     for name, region in env.object_sites_dict.items():
@@ -138,14 +138,14 @@ def _entities(env: Any) -> list[Entity]:
     return entities
 
 
-def _conditions(thing: Any) -> dict[str, Threshold]:
-    """The joint conditions of an articulated object, found by asking its own methods on both sides of its bounds."""
-    articulation = thing.object_properties.get("articulation", {})
+def _conditions(libero_object: Any) -> dict[str, Threshold]:
+    """Find the joint conditions of an articulated object by calling its own methods on both sides of its bounds."""
+    articulation = libero_object.object_properties.get("articulation", {})
     bounds = {float(value) for values in articulation.values() for value in values}
     found = {}
     for name, method in CONDITIONS.items():
-        if hasattr(thing, method):
-            threshold = _threshold(getattr(thing, method), bounds)
+        if hasattr(libero_object, method):
+            threshold = _threshold(getattr(libero_object, method), bounds)
             if threshold is not None:
                 found[name] = threshold
     return found
@@ -188,13 +188,13 @@ def _fixture_ranges(env: Any) -> list[FixtureRange]:
 def _indicators(env: Any) -> list[Indicator]:
     indicators = []
     for state in env.tracking_object_states_change:
-        thing = env.get_object(state.object_name)
-        condition = _conditions(thing).get("turnon")
+        libero_object = env.get_object(state.object_name)
+        condition = _conditions(libero_object).get("turnon")
         if condition is None:
             continue
-        thing.turn_on(condition.value)
-        for site, _ in thing.object_properties["vis_site_names"].values():
-            joints = _joint_qpos(env, thing.joints)
+        libero_object.turn_on(condition.value)
+        for site, _ in libero_object.object_properties["vis_site_names"].values():
+            joints = _joint_qpos(env, libero_object.joints)
             indicators.append(Indicator(int(env.sim.model.site_name2id(site)), joints, condition))
     return indicators
 

@@ -1,6 +1,6 @@
 """A compiled scene on disk.
 
-model.mjb   the MuJoCo model          scene.json  its tables, `scene.tables`
+model.mjb   the MuJoCo model          scene.json  its tables, `tasks.tables`
 fast.npz    decimated visual meshes   states.npy  initial states sampled by LIBERO
 """
 
@@ -15,9 +15,9 @@ from typing import ClassVar, Self
 import mujoco
 import numpy as np
 
-from libero_gym.render.decimation import apply
+from libero_gym.scene.decimation import apply
 from libero_gym.scene.mujoco_log import route_warnings
-from libero_gym.scene.tables import SceneTable
+from libero_gym.tasks.tables import SceneTable
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CompiledScene:
         return cls(folder, table)
 
     def load_model(self, *, decimated: bool = False) -> mujoco.MjModel:
-        """A new copy of the model; worlds write their fixture poses into it, so threads must not share one.
+        """Return a new copy of the model; worlds write their fixture poses into it, so threads must not share one.
 
         Args:
             decimated: with coarser visual meshes, for the "fast" quality; physics is the same.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from libero_gym.scene.tables import SceneTable
+from libero_gym.tasks.tables import SceneTable
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FixturePoses:
 
 
 def sample_fixture_poses(table: SceneTable, rng: np.random.Generator) -> FixturePoses:
-    """Poses as LIBERO draws them: one of a fixture's regions, then uniform in its rectangle and its range of angles."""
+    """Sample poses as LIBERO does: a region of a fixture, then uniform in its rectangle and its range of angles."""
     bodies, positions, quaternions = [], [], []
     for fixture in table.fixtures:
         region = int(rng.integers(len(fixture.x_ranges)))

@@ -1,6 +1,6 @@
 """Import LIBERO and robosuite without what they do to a process.
 
-LIBERO asks questions on standard input unless it finds a config file, and downloads assets unless told where they are.
+LIBERO asks questions on standard input unless it finds a config file, and downloads assets unless it has a folder.
 robosuite chooses an OpenGL library for the whole process and logs to /tmp/robosuite.log, which belongs to whoever came
 first on a shared machine.
 """
@@ -26,7 +26,7 @@ def import_libero(assets: Path, gl: str = "glx") -> None:
 
     Args:
         assets: a folder of LIBERO's layout.
-        gl: what robosuite is to draw with, "egl" or "osmesa"; "glx" where it draws nothing, because robosuite's
+        gl: what robosuite renders with, "egl" or "osmesa"; "glx" where it renders nothing, because robosuite's
             binding to that one alone needs no library on the system.
     """
     route_warnings()
@@ -60,7 +60,7 @@ def import_libero(assets: Path, gl: str = "glx") -> None:
 
 
 def make_libero_env(task: Task, **kwargs: Any) -> Any:
-    """LIBERO's own environment of a task, with the controller of its published evaluation, not rendering."""
+    """Make LIBERO's own environment of a task, with the controller of its published evaluation, not rendering."""
     import robosuite
     from libero.libero.envs import TASK_MAPPING
     from libero.libero.envs.bddl_utils import get_problem_info

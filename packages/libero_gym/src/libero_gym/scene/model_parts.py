@@ -1,4 +1,4 @@
-"""Models cut into parts, so that many of them take the room of one: scenes of a suite share nearly all meshes.
+"""Models cut into parts, so that many of them take the space of one: scenes of a suite share nearly all meshes.
 
     model.mjb --cut--> part, part, part ... --PartWriter--> one file, each distinct part once, compressed
                                                |
@@ -37,7 +37,7 @@ _LEVEL = 6
 
 
 class PartWriter:
-    """Writes the parts of any number of models into one file."""
+    """Write the parts of any number of models into one file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -64,7 +64,7 @@ class PartWriter:
 
 
 def read_model(rows: np.ndarray, parts: Path, sha256: str) -> mujoco.MjModel:
-    """Read the model whose parts lie where `rows`, from `PartWriter.add_model`, says.
+    """Read the model whose parts lie where `rows`, from `PartWriter.add_model`, has them.
 
     Raises:
         OSError, ValueError, zlib.error: the parts do not make the `.mjb` file with this SHA-256.
@@ -82,7 +82,7 @@ def read_model(rows: np.ndarray, parts: Path, sha256: str) -> mujoco.MjModel:
 
 
 def _cut(model: mujoco.MjModel, content: bytes) -> Iterator[bytes]:
-    """The parts of a `.mjb` file, in order; joined, they are the file whatever the layout of the format is."""
+    """Yield the parts of a `.mjb` file, in order; joined, they are the file whatever the layout of the format is."""
     places = {0, len(content)}
     for starts, names in _SHARES.items():
         begins = [int(start) for start in getattr(model, starts) if start >= 0]

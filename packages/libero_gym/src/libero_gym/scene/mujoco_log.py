@@ -32,7 +32,7 @@ def route_warnings() -> None:
 
 
 def _handler_is_set() -> bool:
-    """Whether the C variable `mju_user_warning` holds a function; Python's binding cannot tell."""
+    """Return whether the C variable `mju_user_warning` holds a function; Python's binding cannot tell."""
     library = library_file()
     if library is None:
         return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from libero_gym.render.decimation import coarser, write_mesh
+from libero_gym.scene.decimation import coarser, write_mesh
 
 _PREFIXES = ("robot", "gripper", "mount")
 #: Triangles that a link's pieces of one colour keep: this part, but not fewer than the second number; the wrist camera
@@ -18,12 +18,12 @@ _PREFIXES = ("robot", "gripper", "mount")
 _SHARE, _FEWEST, _FEWEST_OF_GRIPPER = 0.015, 100, 300
 #: Sides and rings of what MuJoCo itself tessellates, such as a table's legs.
 _SLICES, _STACKS = 16, 4
-#: Geometries of this group are neither drawn nor touched.
+#: Geometries of this group are neither rendered nor touched.
 _HIDDEN_GROUP = 4
 
 
 def simplify_look(model: mujoco.MjModel) -> None:
-    """Replace what is seen of the robot, and draw cylinders with fewer sides, in place."""
+    """Replace what is seen of the robot, and render cylinders with fewer sides, in place."""
     model.vis.quality.numslices, model.vis.quality.numstacks = _SLICES, _STACKS
     pieces: dict[tuple[int, ...], list[int]] = {}
     for geom in range(model.ngeom):
@@ -57,8 +57,8 @@ def _merge(model: mujoco.MjModel, geoms: list[int]) -> None:
     fewest = _FEWEST_OF_GRIPPER if near else _FEWEST
     mesh = int(model.geom_dataid[first])
     points, coarse = coarser(np.concatenate(vertices), all_faces, max(int(_SHARE * len(all_faces)), fewest))
-    room = min(int(model.mesh_vertnum[mesh]), int(model.mesh_normalnum[mesh]))
-    if len(points) > room or len(coarse) > int(model.mesh_facenum[mesh]):
+    space = min(int(model.mesh_vertnum[mesh]), int(model.mesh_normalnum[mesh]))
+    if len(points) > space or len(coarse) > int(model.mesh_facenum[mesh]):
         return
     write_mesh(model, mesh, points, coarse)
     for geom in geoms:
@@ -67,7 +67,7 @@ def _merge(model: mujoco.MjModel, geoms: list[int]) -> None:
 
 
 def _pose(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation (3, 3) and position (3,) of a geometry in its body's frame."""
+    """Return rotation (3, 3) and position (3,) of a geometry in its body's frame."""
     turn = np.zeros(9)
     mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
     return turn.reshape(3, 3), model.geom_pos[geom].copy()

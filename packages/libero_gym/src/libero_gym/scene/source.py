@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, resolve_assets
-from libero_gym.scene.bundle import BundledScenes, is_bundle
+from libero_gym.assets.source import SOURCES, AssetSet, choose_auto, is_bundle, resolve_assets
+from libero_gym.scene.bundle import BundledScenes
 from libero_gym.scene.cache import compiled_scene
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.tasks.init_states import published_states
@@ -38,21 +38,21 @@ class SceneSource(Protocol):
         """What LIBERO itself builds the scenes from, where it is here."""
 
     def suite(self, name: str) -> Suite:
-        """A suite, with the tasks that there are scenes for."""
+        """Return a suite, with the tasks that there are scenes for."""
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that a `task=` argument names; see `Suite.select`."""
+        """Return the tasks that a `task=` argument names; see `Suite.select`."""
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
+        """Return LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
 
     def scene(self, task: Task) -> CompiledScene:
-        """The compiled scene of a task."""
+        """Return the compiled scene of a task."""
 
 
 @dataclass(frozen=True)
 class InstalledScenes:
-    """What hf-libero's files and an asset set give: any task, compiled when first asked for."""
+    """What hf-libero's files and an asset set give: any task, compiled at its first use."""
 
     named: str | Path
     """The `assets=` argument; resolved when the tasks are known to be right, because that may download."""
@@ -77,7 +77,7 @@ class InstalledScenes:
         return self.assets.version
 
     def suite(self, name: str) -> Suite:
-        """A whole suite.
+        """Return a whole suite.
 
         Raises:
             SuiteError: no such suite; LiberoGymError: hf-libero is not installed.
@@ -85,21 +85,21 @@ class InstalledScenes:
         return load_suite(name)
 
     def select(self, suite: Suite, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that `task` names.
+        """Return the tasks that `task` names.
 
         Raises:
             TaskError: the suite does not have it.
             AssetError: there is no such asset set.
         """
-        _ = self.assets  # says now if there is no such set
+        _ = self.assets  # raises now if there is no such set
         return suite.select(task)
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """LIBERO's states of a task, from hf-libero's files."""
+        """Return LIBERO's states of a task, from hf-libero's files."""
         return published_states(task)
 
     def scene(self, task: Task) -> CompiledScene:
-        """The compiled scene of a task, from the cache, or compiled into it.
+        """Return the compiled scene of a task, from the cache, or compiled into it.
 
         Raises:
             SceneError, AssetError: it cannot be compiled.
@@ -108,7 +108,7 @@ class InstalledScenes:
 
 
 def scene_source(assets: str | Path = "auto") -> SceneSource:
-    """The source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
+    """Return the source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
 
     Raises:
         AssetError: a bundle that cannot be used here.

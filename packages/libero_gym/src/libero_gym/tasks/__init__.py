@@ -1,4 +1,4 @@
-"""What LIBERO asks for: suites of tasks, their initial states and their goals."""
+"""LIBERO's suites of tasks, their initial states and their goals."""
 
 from libero_gym.tasks.suites import RUNNABLE, SUITES, UNION, Suite, Task, load_suite, resolve_suite
 

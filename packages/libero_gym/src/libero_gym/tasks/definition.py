@@ -1,4 +1,4 @@
-"""What a task's BDDL file says: things, goal, start; read without LIBERO."""
+"""Read a task's BDDL file without LIBERO: its objects, goal and initial conditions."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Expression = str | list["Expression"]
 
 @dataclass(frozen=True)
 class Atom:
-    """One predicate of a goal or of a start: its name in small letters and what it is about."""
+    """A predicate of a goal or of an initial condition: its name in small letters and its arguments."""
 
     name: str
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        """As a sentence, e.g. "akita_black_bowl_1 is on plate_1"."""
+        """Return it as a sentence, e.g. "akita_black_bowl_1 is on plate_1"."""
         sentence = _SENTENCES.get(self.name)
         if sentence is None or len(self.arguments) != sentence.count("{"):
             return f"{self.name}({', '.join(self.arguments)})"
@@ -40,24 +40,24 @@ class Atom:
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """A task as LIBERO defines it. Things are instances, e.g. "akita_black_bowl_1", by category, "akita_black_bowl"."""
+    """A task of LIBERO. An object is an instance ("akita_black_bowl_1") of a category ("akita_black_bowl")."""
 
     scene: str
     """LIBERO's problem class without its frame, e.g. "Tabletop"."""
     objects: dict[str, str]
     """Movable objects: instance -> category."""
     fixtures: dict[str, str]
-    """What stands fast, the table or floor included: instance -> category."""
+    """Fixtures, the table or floor included: instance -> category."""
     objects_of_interest: tuple[str, ...]
     goal: tuple[Atom, ...]
     """All of them must hold."""
-    start: tuple[Atom, ...]
-    """Where things are at the start."""
+    init: tuple[Atom, ...]
+    """Where objects are at first."""
 
 
 @functools.lru_cache(maxsize=256)
 def task_definition(task: Task) -> TaskDefinition:
-    """The definition of a task, from hf-libero's BDDL file.
+    """Return the definition of a task, from hf-libero's BDDL file.
 
     Raises:
         LiberoGymError: the file is missing, or is not a BDDL problem.
@@ -70,7 +70,7 @@ def task_definition(task: Task) -> TaskDefinition:
 
 
 def parse_definition(text: str) -> TaskDefinition:
-    """The definition in a BDDL text.
+    """Parse the definition in a BDDL text.
 
     Raises:
         ValueError: it is not a BDDL problem.
@@ -90,12 +90,12 @@ def parse_definition(text: str) -> TaskDefinition:
         fixtures=_typed(sections[":fixtures"]),
         objects_of_interest=tuple(str(name) for name in sections.get(":obj_of_interest", [])),
         goal=tuple(_atom(atom) for atom in atoms),
-        start=tuple(_atom(atom) for atom in sections.get(":init", [])),
+        init=tuple(_atom(atom) for atom in sections.get(":init", [])),
     )
 
 
 def _expression(tokens: list[str], at: int) -> tuple[Expression, int]:
-    """The expression that begins at token `at`, and the token after it."""
+    """Return the expression that begins at token `at`, and the token after it."""
     if at >= len(tokens):
         raise ValueError("it ends in the middle of an expression")
     if tokens[at] == ")":
@@ -113,7 +113,7 @@ def _expression(tokens: list[str], at: int) -> tuple[Expression, int]:
 
 
 def _typed(items: list[Expression]) -> dict[str, str]:
-    """The list `a b - kind c - other` as a -> kind, b -> kind, c -> other."""
+    """Return the list `a b - kind c - other` as a -> kind, b -> kind, c -> other."""
     named: dict[str, str] = {}
     waiting: list[str] = []
     words = [str(item) for item in items]

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from libero_gym.errors import SceneError
-from libero_gym.scene.tables import Entity, SceneTable
+from libero_gym.tasks.tables import Entity, SceneTable
 
 Test = Callable[[mujoco.MjData], bool]
 
@@ -39,11 +39,11 @@ class Goal:
         self._tests = [self._test(atom.name, [self._entity(name) for name in atom.arguments]) for atom in table.goal]
 
     def holds(self, data: mujoco.MjData) -> bool:
-        """Whether all predicates hold."""
+        """Return whether all predicates hold."""
         return all(test(data) for test in self._tests)
 
     def satisfied(self, data: mujoco.MjData) -> list[bool]:
-        """Which predicates hold, in the goal's order."""
+        """Return which predicates hold, in the goal's order."""
         return [test(data) for test in self._tests]
 
     def _entity(self, name: str) -> Entity:
@@ -54,22 +54,24 @@ class Goal:
 
     def _test(self, predicate: str, entities: list[Entity]) -> Test:
         match predicate, entities:
-            case "on", [thing, support]:
-                return self._on_region(thing, support) if support.kind == "region" else self._on_object(thing, support)
-            case "in", [thing, region] if region.kind == "region":
-                return self._in_region(thing, region)
+            case "on", [entity, support]:
+                return (
+                    self._on_region(entity, support) if support.kind == "region" else self._on_object(entity, support)
+                )
+            case "in", [entity, region] if region.kind == "region":
+                return self._in_region(entity, region)
             case "open" | "close" | "turnon" | "turnoff", [entity] if predicate in entity.conditions:
                 return _joint_condition(entity, predicate)
-            case "up", [thing]:
-                return lambda data: bool(data.xpos[thing.body, 2] >= UP_HEIGHT)
+            case "up", [entity]:
+                return lambda data: bool(data.xpos[entity.body, 2] >= UP_HEIGHT)
         arguments = ", ".join(entity.name for entity in entities)
         raise SceneError(
             f"the goal {predicate}({arguments}) is not known; known: on, in, open, close, turnon, turnoff, up"
         )
 
-    def _on_object(self, thing: Entity, support: Entity) -> Test:
-        touching = self._contact(thing, support)
-        body, below = thing.body, support.body
+    def _on_object(self, entity: Entity, support: Entity) -> Test:
+        touching = self._contact(entity, support)
+        body, below = entity.body, support.body
 
         def test(data: mujoco.MjData) -> bool:
             upper, lower = data.xpos[body], data.xpos[below]
@@ -81,23 +83,23 @@ class Goal:
 
         return test
 
-    def _on_region(self, thing: Entity, region: Entity) -> Test:
-        touching = self._contact(thing, self._entities[region.parent]) if region.parent else None
+    def _on_region(self, entity: Entity, region: Entity) -> Test:
+        touching = self._contact(entity, self._entities[region.parent]) if region.parent else None
         size = np.array(region.size)
 
         def test(data: mujoco.MjData) -> bool:
-            offset = data.site_xmat[region.site].reshape(3, 3) @ (data.xpos[thing.body] - data.site_xpos[region.site])
+            offset = data.site_xmat[region.site].reshape(3, 3) @ (data.xpos[entity.body] - data.site_xpos[region.site])
             above = size[2] - ON_REGION_BELOW < offset[2] < size[2] + ON_REGION_ABOVE
             return bool(above and (np.abs(offset[:2]) < size[:2]).all() and (touching is None or touching(data)))
 
         return test
 
-    def _in_region(self, thing: Entity, region: Entity) -> Test:
+    def _in_region(self, entity: Entity, region: Entity) -> Test:
         size = np.array(region.size)
 
         def test(data: mujoco.MjData) -> bool:
             half = np.abs(data.site_xmat[region.site].reshape(3, 3) @ size)
-            offset = data.xpos[thing.body] - data.site_xpos[region.site]
+            offset = data.xpos[entity.body] - data.site_xpos[region.site]
             lower = -half
             lower[2] -= IN_REGION_BELOW
             return bool((offset > lower).all() and (offset < half).all())
@@ -105,7 +107,7 @@ class Goal:
         return test
 
     def _contact(self, first: Entity, second: Entity) -> Test:
-        """Whether a geometry of one touches a geometry of the other."""
+        """Make the test whether a geometry of the first touches a geometry of the second."""
         side = np.zeros(self._ngeom, dtype=np.int8)
         side[first.contact_geoms] = 1
         side[second.contact_geoms] = 2
@@ -118,7 +120,7 @@ class Goal:
 
 
 def _joint_condition(entity: Entity, name: str) -> Test:
-    """ "open" and "turnon" hold when one joint meets the condition, "close" and "turnoff" when all do."""
+    """Make the test of joints: "open" and "turnon" hold when any meets its condition, the others when all do."""
     condition, joints = entity.conditions[name], entity.joint_qpos
     combine = any if name in ("open", "turnon") else all
     return lambda data: combine(condition.holds(data.qpos[joint]) for joint in joints)

@@ -1,6 +1,6 @@
 """Read LIBERO's files of initial states: PyTorch zip archives that hold one pickled NumPy array.
 
-Neither torch nor NumPy unpickles anything here. NumPy's own classes believe a pickle: a forged data type makes them
+Neither torch nor NumPy unpickles these files. NumPy's own classes believe a pickle: a forged data type makes them
 read memory that is not theirs. So the pickle is run by Python's own interpreter of pickles, every class in it stands
 for a plain record, and the array is made from the records once they have been checked.
 """
@@ -37,7 +37,7 @@ def read_states(path: Path) -> np.ndarray:
                 raise ValueError(f"its data.pkl has {member.file_size:,} bytes; at most {_LARGEST:,} are read")
             states = _RecordUnpickler(io.BytesIO(archive.read(member))).load()
         return _to_array(states)
-    except Exception as error:  # a damaged file makes the interpreter of pickles and zip raise nearly anything
+    except Exception as error:  # a damaged file makes the interpreter of pickles and zip raise nearly any class
         reason = f"{type(error).__name__}: {error}"[:200]
         raise LiberoGymError(f"{path} is not a file of initial states: {reason}") from error
 
@@ -70,7 +70,7 @@ def _dtype(code: object, *_: object) -> _DType:
 
 
 def _encode(text: object, encoding: object = "latin1") -> bytes:
-    """How Python 2's protocol spells bytes: `_codecs.encode(text, "latin1")`."""
+    """Return bytes as Python 2's protocol spells them: `_codecs.encode(text, "latin1")`."""
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("bytes are not spelt as latin1 text")
     return text.encode("latin1")
@@ -112,10 +112,10 @@ class _RecordUnpickler(pickle._Unpickler):
 
 
 def _to_array(record: object) -> np.ndarray:
-    """The (M, D) float64 array that a checked record describes.
+    """Make the (M, D) float64 array that a checked record describes.
 
     Raises:
-        ValueError: it describes something else.
+        ValueError: it describes another object.
     """
     if not isinstance(record, _Array):
         raise ValueError(f"it holds {type(record).__name__}, not an array")

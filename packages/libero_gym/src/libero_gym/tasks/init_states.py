@@ -22,7 +22,7 @@ SAMPLED_TRAIN_STATES = 50
 
 @functools.lru_cache(maxsize=512)
 def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """LIBERO's own states of a task: the 50 of the published evaluation, and the others of its longer file.
+    """Return LIBERO's own states of a task: the 50 of the published evaluation, and the others of its longer file.
 
     Returns:
         Two read-only arrays (M, 1 + nq + nv) float64, with no state in both.
@@ -39,7 +39,7 @@ def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
 
 
 def count_states(task: Task, split: str, published: tuple[np.ndarray, np.ndarray]) -> int:
-    """How many states `InitStates` will have, without a compiled scene.
+    """Count the states that `InitStates` will have, without a compiled scene.
 
     Raises:
         SplitError: an unknown split.
@@ -76,7 +76,7 @@ class InitStates:
         return len(self._states)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """State number `index`, (1 + nq + nv,) float64: [time, qpos, qvel].
+        """Return state number `index`, (1 + nq + nv,) float64: [time, qpos, qvel].
 
         Raises:
             InitStateError: the split has fewer states.

@@ -76,7 +76,7 @@ class Suite:
     """All of LIBERO's, or those that a bundle has."""
 
     def select(self, task: int | str | Sequence[int | str] | None) -> tuple[Task, ...]:
-        """The tasks that `task` names: an index, a name, a sequence of them, or None for all of the suite.
+        """Return the tasks that `task` names: an index, a name, a sequence of them, or None for all of the suite.
 
         Raises:
             TaskError: an index or a name that the suite does not have, or an empty sequence.
@@ -84,12 +84,12 @@ class Suite:
         if task is None:
             return self.tasks
         if isinstance(task, str) or not isinstance(task, Sequence):
-            return (self._one(task),)
+            return (self._select_one(task),)
         if len(task) == 0:
             raise TaskError(f"task is an empty sequence; allowed: {self._allowed()}, a sequence of them, or None")
-        return tuple(self._one(item) for item in task)
+        return tuple(self._select_one(item) for item in task)
 
-    def _one(self, task: object) -> Task:
+    def _select_one(self, task: object) -> Task:
         if isinstance(task, str) and not task.isdigit():
             for candidate in self.tasks:
                 if candidate.name == task:
@@ -112,7 +112,7 @@ class Suite:
 
 
 def resolve_suite(name: str) -> str:
-    """The full name of a suite: "spatial", "libero_spatial" and "libero/Spatial-v0" are the same.
+    """Return the full name of a suite: "spatial", "libero_spatial" and "libero/Spatial-v0" are the same.
 
     Raises:
         SuiteError: no such suite.
@@ -126,7 +126,7 @@ def resolve_suite(name: str) -> str:
 
 @functools.cache
 def load_suite(name: str) -> Suite:
-    """A suite with its tasks in LIBERO's published order, or the union of all.
+    """Return a suite with its tasks in LIBERO's published order, or the union of all.
 
     Raises:
         SuiteError: no such suite.
@@ -142,7 +142,7 @@ def load_suite(name: str) -> Suite:
 
 
 def union(tasks: Sequence[Task]) -> Suite:
-    """The union, with these tasks of the five suites; their places in it are the same whichever are there."""
+    """Return the union, with these tasks of the five suites; a task's place in it does not depend on the others."""
     befores = dict(zip(TASK_COUNTS, itertools.accumulate(TASK_COUNTS.values(), initial=0), strict=False))
     env_id, limit = RUNNABLE[UNION]
     placed = [replace(task, before=befores[task.suite]) for task in tasks]
@@ -151,7 +151,7 @@ def union(tasks: Sequence[Task]) -> Suite:
 
 @functools.cache
 def libero_folder() -> Path:
-    """hf-libero's folder with `bddl_files/` and `init_files/`.
+    """Return hf-libero's folder with `bddl_files/` and `init_files/`.
 
     Raises:
         LiberoGymError: hf-libero is not installed.
@@ -178,5 +178,5 @@ def _task_map() -> dict[str, list[str]]:
 
 
 def _instruction(name: str) -> str:
-    """The prompt sentence of a task's name: libero_10 and libero_90 put the scene in front, e.g. KITCHEN_SCENE3_."""
+    """Return the prompt of a task's name: libero_10 and libero_90 put the scene in front, e.g. KITCHEN_SCENE3_."""
     return re.sub(r"^[A-Z_]+SCENE\d+_", "", name).replace("_", " ")

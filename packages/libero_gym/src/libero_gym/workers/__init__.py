@@ -22,7 +22,7 @@ WORKER_KINDS = ("thread", "process")
 def open_workers(
     kind: str, options: EnvOptions, mode: AutoresetMode, batch: ObservationBatch, count: int, timeout: float
 ) -> Workers:
-    """`count` workers of a kind, among which the environments are dealt out in turn.
+    """Start `count` workers of a kind, among which the environments are dealt out in turn.
 
     Args:
         kind: one of `WORKER_KINDS`.
@@ -32,9 +32,9 @@ def open_workers(
         count: 1..N.
         timeout: seconds without a sign of life after which a process counts as dead.
     """
-    numbers = [range(first, batch.num_envs, count) for first in range(count)]
+    indices = [range(first, batch.num_envs, count) for first in range(count)]
     if kind == "thread":
-        return ThreadWorkers(options, mode, batch, numbers)
+        return ThreadWorkers(options, mode, batch, indices)
     from libero_gym.workers.process import ProcessWorkers  # threads need nothing of what it imports
 
-    return ProcessWorkers(options, mode, batch, numbers, timeout)
+    return ProcessWorkers(options, mode, batch, indices, timeout)

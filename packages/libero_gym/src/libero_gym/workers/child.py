@@ -1,6 +1,6 @@
 """What a worker process does: answer its caller's requests until the caller is gone.
 
-    pipe in:   (serial, kind, payload)          reset: number -> request; step, render: numbers; call: number -> call
+    pipe in:   (serial, kind, payload)          reset: env index -> request; step, render: indices; call: index -> call
     pipe out:  (serial, None)                   a sign of life
                (serial, Answer)                 the end of a request; arrays are in shared memory
 
@@ -28,7 +28,7 @@ from libero_gym.errors import EnvAttributeError, WorkerError
 from libero_gym.options import EnvOptions
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.rows import Row
-from libero_gym.workers.shared_rows import CURRENT, FINAL, SharedRows
+from libero_gym.workers.shared_arrays import CURRENT, FINAL, SharedArrays
 
 #: A request that takes longer is answered by signs of life in between, one environment at a time.
 _SIGN_SECONDS = 0.25
@@ -42,23 +42,23 @@ class Answer(NamedTuple):
     """Observations with None for each array."""
     error: Exception | None
     generators: dict[int, np.random.Generator]
-    """What these environments' next episodes will be drawn from."""
+    """What these environments' next episodes will be sampled from."""
     values: dict[int, bytes]
     """What a call returned, pickled."""
 
 
 def serve(
     connection: Connection,
-    shared: SharedRows,
+    shared: SharedArrays,
     options: EnvOptions,
     mode: AutoresetMode,
-    numbers: Iterable[int],
+    indices: Iterable[int],
     generators: Mapping[int, np.random.Generator],
 ) -> None:
-    """A worker process's main function."""
+    """Run a worker process until its caller has closed the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the caller decides what follows
     threading.Thread(target=end_with_the_caller, daemon=True).start()
-    environments = Environments(options, mode, {number: shared.room(number) for number in numbers}, generators)
+    environments = Environments(options, mode, {index: shared.arrays_of(index) for index in indices}, generators)
     with contextlib.suppress(EOFError, OSError):  # the caller has closed its end of the pipe
         _send(connection, 0, None)
         while True:
@@ -68,7 +68,7 @@ def serve(
 
 
 def _answer(
-    connection: Connection, serial: int, kind: str, payload: Any, environments: Environments, shared: SharedRows
+    connection: Connection, serial: int, kind: str, payload: Any, environments: Environments, shared: SharedArrays
 ) -> Answer:
     rows: dict[int, Row] = {}
     failure: Exception | None = None
@@ -77,14 +77,14 @@ def _answer(
     work = _work(kind, payload, environments, shared, values)
     while True:
         try:
-            number, row = next(work)
+            index, row = next(work)
         except StopIteration:
             break
         except Exception as error:
             failure = _portable(error)
             break
         if row is not None:
-            rows[number] = row
+            rows[index] = row
         if time.monotonic() > sign:
             _send(connection, serial, None)
             sign = time.monotonic() + _SIGN_SECONDS
@@ -92,29 +92,29 @@ def _answer(
 
 
 def _work(
-    kind: str, payload: Any, environments: Environments, shared: SharedRows, values: dict[int, bytes]
+    kind: str, payload: Any, environments: Environments, shared: SharedArrays, values: dict[int, bytes]
 ) -> Iterator[tuple[int, Row | None]]:
     """Do a request, one environment at a time, and leave the arrays in shared memory."""
     if kind == "call":
-        for number, (name, args, kwargs) in payload.items():
-            for _, value in environments.call(name, {number: (args, kwargs)}):
-                values[number] = _pickled(name, value)
-            yield number, None
+        for index, (name, args, kwargs) in payload.items():
+            for _, value in environments.call(name, {index: (args, kwargs)}):
+                values[index] = _pickled(name, value)
+            yield index, None
         return
     if kind == "render":
-        for number, drawn in environments.render(payload):
-            shared.pictures[number] = drawn
-            yield number, None
+        for index, image in environments.render(payload):
+            shared.images[index] = image
+            yield index, None
         return
     if kind == "reset":
         rows = environments.reset(payload)
     else:
-        rows = environments.step({number: shared.actions[number] for number in payload})
-    for number, row in rows:
+        rows = environments.step(shared.actions, payload)
+    for index, row in rows:
         info = dict(row.info)
         if "final_obs" in info:
-            info["final_obs"] = shared.write(number, FINAL, info["final_obs"])
-        yield number, row._replace(observation=shared.write(number, CURRENT, row.observation), info=info)
+            info["final_obs"] = shared.write(index, FINAL, info["final_obs"])
+        yield index, row._replace(observation=shared.write(index, CURRENT, row.observation), info=info)
 
 
 def _pickled(name: str, value: Any) -> bytes:
@@ -133,7 +133,7 @@ def _send(connection: Connection, serial: int, answer: Answer | None) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """An exception that can be sent, with this process's traceback as a note."""
+    """Return an exception that can be sent, with this process's traceback as a note."""
     error.add_note(f"In a worker process:\n{''.join(traceback.format_exception(error))}")
     with contextlib.suppress(Exception):
         if str(pickle.loads(pickle.dumps(error))) == str(error):
@@ -142,7 +142,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def end_with_the_caller() -> None:
-    """End this process when the caller's has ended, also in the middle of something long."""
+    """End this process when the caller's has ended, also in the middle of a long request."""
     caller = parent_process()
     original = os.getppid()
     # The second condition: a process that the caller forked may still hold the other end of the sentinel's pipe.

@@ -1,9 +1,9 @@
-"""Workers as threads of this process: physics and drawing run without the GIL."""
+"""Workers as threads of this process: physics and rendering run without the GIL."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -11,33 +11,30 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.options import EnvOptions
-from libero_gym.starts import ResetRequest
+from libero_gym.reset_request import ResetRequest
 from libero_gym.workers.batch import ObservationBatch
 from libero_gym.workers.environments import Environments
 from libero_gym.workers.protocol import Arguments, Results, forked
 from libero_gym.workers.rows import Row
-
-_Work = Callable[[Environments, Mapping[int, Any]], Iterator[tuple[int, Row]]]
 
 
 class ThreadWorkers:
     """`Workers`; each thread has a copy of each task's model and an OpenGL context, an environment adds its state."""
 
     def __init__(
-        self, options: EnvOptions, mode: AutoresetMode, batch: ObservationBatch, numbers: Sequence[Iterable[int]]
+        self, options: EnvOptions, mode: AutoresetMode, batch: ObservationBatch, indices: Sequence[Iterable[int]]
     ) -> None:
         """
         Args:
             options: of each environment.
             mode: what happens after an episode's end.
-            batch: receives the observations, each as soon as it is drawn.
-            numbers: for each thread, the numbers of its environments.
+            batch: receives the observations, each as soon as it is rendered.
+            indices: for each thread, the indices of its environments.
         """
-        self._numbers = [list(some) for some in numbers]
         self._environments = [
-            Environments(options, mode, {number: batch.room(number) for number in some}) for some in self._numbers
+            Environments(options, mode, {index: batch.arrays_of(index) for index in share}) for share in indices
         ]
-        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="libero-gym") for _ in self._numbers]
+        self._threads = [ThreadPoolExecutor(max_workers=1, thread_name_prefix="libero-gym") for _ in indices]
         self._stepping: list[Future[Results]] = []
         self._owner = os.getpid()
 
@@ -46,13 +43,23 @@ class ThreadWorkers:
         if os.getpid() != self._owner:
             raise forked(self._owner)
 
-    def reset(self, starts: Mapping[int, ResetRequest]) -> Results:
+    def reset(self, requests: Mapping[int, ResetRequest]) -> Results:
         """See `Workers`."""
-        return _join(self._submit(Environments.reset, starts))
+        return _join(
+            [
+                thread.submit(
+                    _collect, worker.reset({index: requests[index] for index in worker.indices if index in requests})
+                )
+                for thread, worker in self._pairs()
+            ]
+        )
 
-    def step_async(self, actions: Mapping[int, np.ndarray]) -> None:
+    def step_async(self, actions: np.ndarray, active: np.ndarray) -> None:
         """See `Workers`."""
-        self._stepping = self._submit(Environments.step, actions)
+        self._stepping = [
+            thread.submit(_collect, worker.step(actions, [index for index in worker.indices if active[index]]))
+            for thread, worker in self._pairs()
+        ]
 
     def step_wait(self) -> Results:
         """See `Workers`."""
@@ -60,58 +67,46 @@ class ThreadWorkers:
 
     def render(self) -> dict[int, np.ndarray]:
         """See `Workers`."""
-        jobs = [
-            thread.submit(_draw, worker, numbers)
-            for thread, worker, numbers in zip(self._threads, self._environments, self._numbers, strict=True)
-        ]
-        return {number: drawn for job in jobs for number, drawn in job.result().items()}
+        futures = [thread.submit(dict, worker.render(worker.indices)) for thread, worker in self._pairs()]
+        return {index: image for future in futures for index, image in future.result().items()}
 
     def call(self, name: str, arguments: Mapping[int, Arguments]) -> dict[int, Any]:
         """See `Workers`."""
-        jobs = [
-            thread.submit(_call, worker, name, {number: arguments[number] for number in numbers if number in arguments})
-            for thread, worker, numbers in zip(self._threads, self._environments, self._numbers, strict=True)
+        futures = [
+            thread.submit(
+                dict, worker.call(name, {index: arguments[index] for index in worker.indices if index in arguments})
+            )
+            for thread, worker in self._pairs()
         ]
-        wait(jobs)  # even when one of them fails
-        return {number: value for job in jobs for number, value in job.result().items()}
+        wait(futures)  # even when one of them fails
+        return {index: value for future in futures for index, value in future.result().items()}
 
     def close(self) -> None:
         """End the threads, after what they are doing."""
         if os.getpid() != self._owner:  # a forked copy of the caller has no threads
             return
-        for thread, worker in zip(self._threads, self._environments, strict=True):
+        for thread, worker in self._pairs():
             thread.submit(worker.close)
         for thread in self._threads:
             thread.shutdown(wait=True)
 
-    def _submit(self, work: _Work, payload: Mapping[int, Any]) -> list[Future[Results]]:
-        """Have each thread do its part of a request: number of an environment -> what to do with it."""
-        return [
-            thread.submit(_collect, work, worker, {number: payload[number] for number in numbers if number in payload})
-            for thread, worker, numbers in zip(self._threads, self._environments, self._numbers, strict=True)
-        ]
+    def _pairs(self) -> Iterator[tuple[ThreadPoolExecutor, Environments]]:
+        return zip(self._threads, self._environments, strict=True)
 
 
-def _collect(work: _Work, worker: Environments, part: Mapping[int, Any]) -> Results:
+def _collect(work: Iterator[tuple[int, Row]]) -> Results:
+    """Do a request, whose iterator does the work of one environment an item."""
     rows: dict[int, Row] = {}
     try:
-        for number, row in work(worker, part):
-            rows[number] = row
+        for index, row in work:
+            rows[index] = row
     except Exception as error:
         return Results(rows, error)
     return Results(rows, None)
 
 
-def _draw(worker: Environments, numbers: list[int]) -> dict[int, np.ndarray]:
-    return dict(worker.render(numbers))
-
-
-def _call(worker: Environments, name: str, arguments: Mapping[int, Arguments]) -> dict[int, Any]:
-    return dict(worker.call(name, arguments))
-
-
-def _join(jobs: list[Future[Results]]) -> Results:
+def _join(futures: list[Future[Results]]) -> Results:
     """Wait for all threads, even when one of them fails."""
-    results = [job.result() for job in jobs]
-    rows = {number: row for result in results for number, row in result.rows.items()}
+    results = [future.result() for future in futures]
+    rows = {index: row for result in results for index, row in result.rows.items()}
     return Results(rows, next((result.error for result in results if result.error is not None), None))

@@ -22,21 +22,21 @@ _starting = threading.Lock()
 
 
 class Died(Exception):
-    """The process is dead or as good as dead; says how."""
+    """The process is dead or as good as dead; the message has how it ended."""
 
 
 class WorkerProcess:
     """A process of its own environments, which can be started again after its death."""
 
-    def __init__(self, index: int, numbers: Iterable[int], timeout: float) -> None:
+    def __init__(self, worker_index: int, indices: Iterable[int], timeout: float) -> None:
         """
         Args:
-            index: of the worker, for messages.
-            numbers: of its environments.
+            worker_index: of the worker, for messages.
+            indices: env indices of its environments.
             timeout: seconds without a sign of life after which it counts as dead.
         """
-        self.numbers = list(numbers)
-        self._index = index
+        self.indices = list(indices)
+        self._worker_index = worker_index
         self._timeout = timeout
         self._silent = 0.0
         self._ready = self._answered = False
@@ -50,7 +50,7 @@ class WorkerProcess:
         self._silent, self._ready, self._answered = 0.0, False, False
         # Python ends daemons that are left at its own end.
         process = context.Process(
-            target=serve, args=(its_end, *arguments), name=f"libero-gym worker {self._index}", daemon=True
+            target=serve, args=(its_end, *arguments), name=f"libero-gym worker {self._worker_index}", daemon=True
         )
         with without_main_module():
             process.start()
@@ -59,20 +59,20 @@ class WorkerProcess:
 
     @property
     def handles(self) -> list[Any]:
-        """What `multiprocess.connection.wait` can wait for: something to receive, or the process's end."""
+        """What `multiprocess.connection.wait` can wait for: a message, or the process's end."""
         return [self._connection, self._process.sentinel]
 
     def send(self, message: Any) -> None:
-        """Send something; that the process is dead turns out in `receive`."""
+        """Send a message; that the process is dead turns out in `receive`."""
         self._silent = 0.0
         with contextlib.suppress(OSError):
             self._connection.send_bytes(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
 
     def receive(self, ready: list[Any], waited: float) -> Any:
-        """What it has sent, or None.
+        """Return what it has sent, or None.
 
         Args:
-            ready: those `handles` for which there is something to do.
+            ready: those `handles` which are ready.
             waited: seconds since the last call, all of them spent waiting.
 
         Raises:
@@ -91,7 +91,7 @@ class WorkerProcess:
         self._silent += waited
         limit = self._timeout if self._answered else max(self._timeout, START_SECONDS)
         if self._silent > limit:
-            raise Died(f"worker {self._index} gave no sign of life for {limit:g} s and was killed")
+            raise Died(f"worker {self._worker_index} gave no sign of life for {limit:g} s and was killed")
         return None
 
     def hang_up(self) -> None:
@@ -103,7 +103,7 @@ class WorkerProcess:
             self._process.kill()  # it is still importing, and has nothing to clean up
 
     def end(self, seconds: float = 0.0) -> None:
-        """Have it ended: by itself within some seconds, or killed."""
+        """End it: by itself within some seconds, or killed."""
         if self._process is None:
             return
         self._connection.close()
@@ -119,10 +119,10 @@ class WorkerProcess:
         self._process.join(_END_SECONDS)  # its pipe is closed a moment before it is gone
         code = self._process.exitcode
         if code is None:
-            return f"worker {self._index} closed its pipe"
+            return f"worker {self._worker_index} closed its pipe"
         if code < 0:
-            return f"worker {self._index} was killed by signal {-code}"
-        return f"worker {self._index} ended with exit status {code}"
+            return f"worker {self._worker_index} was killed by signal {-code}"
+        return f"worker {self._worker_index} ended with exit status {code}"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from vla_trainer.config.secrets import is_secret
-from vla_trainer.config.section import Section
+from vla_trainer.section import Section
 
 
 class NodeGroup(Section):

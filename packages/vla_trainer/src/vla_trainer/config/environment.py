@@ -19,8 +19,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import ErrorDetails
 
-from vla_trainer.config.section import whole
 from vla_trainer.config.words import words_of
+from vla_trainer.section import whole
 
 if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec

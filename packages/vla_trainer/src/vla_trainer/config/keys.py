@@ -6,10 +6,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT
+from vla_trainer.algorithms import ALGORITHMS, PPO
 from vla_trainer.config.schema import Config, Env, Eval
-
-ALGORITHMS: dict[str, type[BaseModel]] = {"ppo": PPO, "grpo": GRPO, "sft": SFT}
 
 
 def keys_of(parents: Sequence[str | int], algorithm: object, arguments: Sequence[str] = ()) -> list[str]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from vla_trainer.algorithms import ALGORITHMS
 from vla_trainer.config.arguments import argument_names
-from vla_trainer.config.keys import ALGORITHMS, all_keys, keys_of
+from vla_trainer.config.keys import all_keys, keys_of
 from vla_trainer.config.reader import Origin, Path
 from vla_trainer.config.synonyms import known_as
 from vla_trainer.errors import did_you_mean

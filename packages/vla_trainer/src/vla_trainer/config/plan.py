@@ -2,7 +2,7 @@
 
 from pydantic import PositiveFloat, PositiveInt
 
-from vla_trainer.config.section import Section
+from vla_trainer.section import Section
 
 
 class Plan(Section):

@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT, PolicyGradient
+from vla_trainer.algorithms import GRPO, PPO, SFT, PolicyGradient
 from vla_trainer.config.environment import signature_of
 from vla_trainer.config.schema import Config
 from vla_trainer.config.words import bound_of, words_of

@@ -4,14 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from vla_trainer.config.algorithm import GRPO, PPO, SFT, Algorithm
+from vla_trainer.algorithms import SFT, Algorithm, PolicyGradient
 from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.environment import class_metadata, takes_split
 from vla_trainer.config.plan import Plan
-from vla_trainer.config.section import Ascending, Decay, NotBoolean, Section, Temperature
 from vla_trainer.config.trainer import Trainer
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
+from vla_trainer.section import Ascending, Decay, NotBoolean, Section, Temperature
 
 
 class Env(Section):
@@ -207,34 +207,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _every_key_is_read(self) -> "Config":
         """A key that the chosen algorithm does not read is an error."""
-        if isinstance(self.algorithm, PPO):
-            if self.rollout.horizon is None:
-                raise ValueError("rollout.horizon is missing: ppo collects that many policy steps of each environment")
-            if self.rollout.episodes is not None:
-                raise ValueError("rollout.episodes is not read by ppo; use rollout.horizon")
-            if (warmup := self.algorithm.critic_warmup_iterations) >= self.trainer.iterations:
-                raise ValueError(
-                    f"algorithm.critic_warmup_iterations={warmup} leaves nothing of "
-                    f"trainer.iterations={self.trainer.iterations} for the actor"
-                )
-            for key in ("resample_groups", "task_sampling"):
-                if getattr(self.rollout, key) != RolloutConfig.model_fields[key].default:
-                    raise ValueError(f"rollout.{key} is not read by ppo, which has no groups")
-        if isinstance(self.algorithm, GRPO):
-            if self.rollout.episodes is None:
-                raise ValueError("rollout.episodes is missing: grpo collects that many episodes")
-            if self.rollout.horizon is not None:
-                raise ValueError("rollout.horizon is not read by grpo; use rollout.episodes")
-            if self.rollout.episodes % self.algorithm.group_size:
-                raise ValueError(
-                    f"rollout.episodes={self.rollout.episodes} is not a multiple of "
-                    f"algorithm.group_size={self.algorithm.group_size}"
-                )
-            if self.actor.critic_lr is not None:
-                raise ValueError("actor.critic_lr is not read by grpo, which has no critic")
-            self._check_kept_groups(self.algorithm)
-        if isinstance(self.algorithm, SFT):
-            self._check_sft()
+        self.algorithm.check(self)
         self._check_overlap()
         if self.actor.offload and self.cluster.backend == "local":
             raise ValueError('actor.offload is not read by cluster.backend="local", which does not shard the policy')
@@ -261,21 +234,10 @@ class Config(Section):
             raise ValueError(f'trainer.best_metric="{metric}"{did_you_mean(metric, filter(is_score, METRICS))}')
         return self
 
-    def _check_kept_groups(self, algorithm: GRPO) -> None:
-        """A group that has variance succeeds sometimes: where success alone counts its mean is in (0, reward_scale)."""
-        kept, scale = algorithm.keep_mean_return, self.env.get("reward_scale")
-        if kept is None or not isinstance(scale, (int, float)) or self.env.get("reward") not in (None, "sparse"):
-            return
-        if kept[0] >= scale or kept[1] <= 0:
-            raise ValueError(
-                f"algorithm.keep_mean_return=[{kept[0]:g}, {kept[1]:g}] keeps no group: with "
-                f"env.reward_scale={scale:g} mean returns are between 0 and {scale:g}"
-            )
-
     def _check_overlap(self) -> None:
         """Of collecting and learning."""
         if self.actor.batch_order == "groups":
-            if not isinstance(self.algorithm, GRPO):
+            if not self.algorithm.has_groups:
                 raise ValueError(
                     f'actor.batch_order="groups" is not read by {self.algorithm.name}, which has no groups'
                 )
@@ -297,20 +259,17 @@ class Config(Section):
                 "give one of the two"
             )
 
-    def _check_sft(self) -> None:
-        for name, field in RolloutConfig.model_fields.items():
-            if getattr(self.rollout, name) != field.default:
-                raise ValueError(f"rollout.{name} is not read by sft, which collects nothing")
-        if self.actor.critic_lr is not None:
-            raise ValueError("actor.critic_lr is not read by sft, which trains no critic")
-        if self.actor.global_batch_size is None:
-            raise ValueError(
-                "actor.global_batch_size is missing: sft takes an optimizer step on that many policy steps"
-            )
-        if self.env.get("split") is not None:
-            raise ValueError("env.split is not read by sft, whose initial states are the dataset's; see eval.split")
-        if self.cluster.backend != "local":
-            raise ValueError(f'cluster.backend="{self.cluster.backend}" is not there for sft; allowed: local')
+    @property
+    def policy_gradient(self) -> PolicyGradient:
+        """The algorithm's section, of one that learns from rollouts."""
+        assert isinstance(self.algorithm, PolicyGradient)
+        return self.algorithm
+
+    @property
+    def sft(self) -> SFT:
+        """The algorithm's section, of supervised fine-tuning."""
+        assert isinstance(self.algorithm, SFT)
+        return self.algorithm
 
     def evaluated(self, argument: str) -> Any:
         """Return the value of a keyword argument of the environment in evaluations; None where none is given."""
@@ -322,8 +281,8 @@ class Config(Section):
         for argument, sentences in class_metadata(self.env.id).get("notices", {}).items():
             notices += [sentence for value, sentence in sentences.items() if value == self.env.get(argument)]
         split = self.env.get("split")
-        if isinstance(self.algorithm, SFT):
-            notices.append(f"demonstrations: {self.algorithm.dataset}")
+        if not self.algorithm.uses_rollouts:
+            notices.append(f"demonstrations: {self.sft.dataset}")
         elif split is not None or takes_split(self.env.id):
             trained, evaluated = split or "train", self.eval.split or "eval"
             apart = {trained, evaluated} == {"train", "eval"}

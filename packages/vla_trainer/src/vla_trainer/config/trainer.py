@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from vla_trainer.config.section import Section
+from vla_trainer.section import Section
 
 
 class Toggle(Section):

@@ -21,12 +21,12 @@ from vla_trainer.run_folder import RunFolder, check_writable, errors_of
 
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Config
-    from vla_trainer.runtime import Backend, Imitating
+    from vla_trainer.trainer import Trainer
 
-MakeBackend = Callable[["Config"], "Backend | Imitating"]
+MakeTrainer = Callable[["Config"], "Trainer"]
 
 
-def evaluate_one(target: str, overrides: list[str], console: Console, make_backend: MakeBackend) -> None:
+def evaluate_one(target: str, overrides: list[str], console: Console, make_trainer: MakeTrainer) -> None:
     """Evaluate a recipe, run or checkpoint, print the table and write eval.json.
 
     Raises:
@@ -36,7 +36,7 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_backe
         raise ConfigError(f"{target} is a result already; it can be compared with --compare")
     plan = _plan(target, overrides)
     begin = time.perf_counter()
-    evaluation, folder = _evaluated(plan, console, make_backend)
+    evaluation, folder = _evaluated(plan, console, make_trainer)
     assert folder is not None
     for notice in evaluation.notices:
         console.print(f"note: {notice}", markup=False, highlight=False, soft_wrap=True)
@@ -45,7 +45,7 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_backe
     _say(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
 
 
-def evaluate_pair(target: str, other: str, overrides: list[str], console: Console, make_backend: MakeBackend) -> None:
+def evaluate_pair(target: str, other: str, overrides: list[str], console: Console, make_trainer: MakeTrainer) -> None:
     """Evaluate two on the same episodes, or read what is an eval.json, and write comparison.json beside the first's.
 
     The overrides hold for both.
@@ -67,7 +67,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
             found.append(side)
             continue
         # the second one's result is in comparison.json: it may be of the same run, whose eval.json is the first one's
-        evaluation, where = _evaluated(side, console, make_backend, name, write=number == 0)
+        evaluation, where = _evaluated(side, console, make_trainer, name, write=number == 0)
         found.append(evaluation)
         folder = where if where is not None else folder
     comparison = compare(found[0], found[1], target, other)
@@ -78,7 +78,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
 
 
 def _evaluated(
-    plan: run.RunPlan, console: Console, make_backend: MakeBackend, name: str = "", *, write: bool = True
+    plan: run.RunPlan, console: Console, make_trainer: MakeTrainer, name: str = "", *, write: bool = True
 ) -> tuple[Evaluation, Path | None]:
     """The result, and the folder that it was written to."""
 
@@ -89,10 +89,10 @@ def _evaluated(
         # before minutes are spent
         folder = stack.enter_context(run.evaluation_folder(plan, say)) if write else None
         run.check_evaluation(plan)
-        backend = make_backend(plan.config)
-        stack.callback(backend.close)
+        trainer = make_trainer(plan.config)
+        stack.callback(trainer.close)
         progress = stack.enter_context(EvaluationProgress(console, name))
-        evaluation = run.run_evaluation(plan, backend, progress, folder=folder)
+        evaluation = run.run_evaluation(plan, trainer, progress, folder=folder)
     return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 

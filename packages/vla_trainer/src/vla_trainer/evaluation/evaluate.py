@@ -6,15 +6,14 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
+from vla_trainer.algorithms.queues import ListOrder, ListQueue
 from vla_trainer.evaluation.result import Evaluation, TaskCount
 from vla_trainer.metrics import mean, wilson_interval
 from vla_trainer.protocols import Policy
-from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.rollout.collector import Collector
-from vla_trainer.rollout.initial_states import init_state_counts
-from vla_trainer.rollout.queue import ListQueue
+from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.sampling import PolicySampler
-from vla_trainer.types import Episode, InitialState, Video, VideoRequest
+from vla_trainer.types import Episode, EvaluationRollout, InitialState, Video, VideoRequest
 
 OnEpisode: TypeAlias = Callable[[int, int, int], None]
 """Takes the episodes that have ended, all that there will be, and the successes so far."""
@@ -51,23 +50,46 @@ def evaluate(
     Raises:
         EnvError, PolicyError, TrainingDivergedError: as `vla_trainer.rollout.collector.Collector`.
     """
+    rollout = run_list(
+        policy,
+        envs,
+        ListOrder(initial_states, seed),
+        deterministic=deterministic,
+        temperature=temperature,
+        videos=videos,
+        on_episode=on_episode,
+        autocast=autocast,
+        version=version,
+    )
+    spec = env_spec_of(envs)
+    return summarize(rollout, spec, deterministic=deterministic, split=split, notices=notices), rollout.videos
+
+
+def run_list(
+    policy: Policy,
+    envs: VectorEnv,
+    order: ListOrder,
+    *,
+    deterministic: bool,
+    temperature: float,
+    videos: VideoRequest | None,
+    on_episode: OnEpisode | None,
+    autocast: Callable[[], AbstractContextManager[object]],
+    version: int,
+) -> EvaluationRollout:
+    """Run the episodes of `order`; see `evaluate`."""
     sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
     sampler.version = version
     collector = Collector(envs, sampler, record=False)
     collector.video(videos)
-    rollout = collector.episodes(ListQueue(initial_states, _counting(on_episode, len(initial_states)), seed=seed))
-    episodes = [rollout.episodes[number] for number in range(len(initial_states))]
-    listed = init_state_counts(envs)
-    available = sum(listed.values()) if listed is not None else None
-    found = provenance_of(envs)
-    counted = summarize(episodes, found, available, deterministic=deterministic, split=split, notices=notices)
-    return counted, rollout.videos
+    counting = _counting(on_episode, len(order.initial_states))
+    rollout = collector.episodes(ListQueue(order.initial_states, counting, seed=order.seed))
+    return EvaluationRollout(rollout.episodes, rollout.videos)
 
 
 def summarize(
-    episodes: Sequence[Episode],
-    provenance: Provenance,
-    available: int | None,
+    rollout: EvaluationRollout,
+    env_spec: EnvSpec,
     *,
     deterministic: bool,
     split: str | None = None,
@@ -76,11 +98,13 @@ def summarize(
     """Count what episodes came to.
 
     Args:
-        episodes: in the order of their starts, at least one.
-        provenance: of the environments.
-        available: how many initial states they have in all; None: they do not say.
+        rollout: of a list of initial states; at least one episode.
+        env_spec: of the environments that it was collected in.
         deterministic, split, notices: see `evaluate`.
     """
+    episodes = [rollout.episodes[number] for number in range(len(rollout.episodes))]
+    provenance = env_spec.provenance
+    available = None if env_spec.init_states is None else sum(env_spec.init_states.values())
     counted = [episode for episode in episodes if episode.success is not None]
     successes = sum(bool(episode.success) for episode in counted)
     return Evaluation(

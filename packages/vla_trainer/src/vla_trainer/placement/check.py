@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from vla_trainer.config.algorithm import PPO, SFT
+from vla_trainer.algorithms import PPO, SFT
 from vla_trainer.errors import PlacementError, did_you_mean
 from vla_trainer.placement.grammar import parse
 from vla_trainer.placement.plan import COMPONENTS, Device, Placement, Process

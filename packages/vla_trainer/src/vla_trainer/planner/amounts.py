@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass
 
-from vla_trainer.config.algorithm import GRPO, SFT
+from vla_trainer.algorithms import GRPO, SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import MeasurementError
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vla_trainer import placement
-from vla_trainer.config.algorithm import GRPO, SFT
+from vla_trainer.algorithms import GRPO, SFT
 from vla_trainer.config.cluster import Cluster
 from vla_trainer.config.environment import find_spec
 from vla_trainer.config.schema import Config

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 from vla_trainer import placement
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PlacementError
 from vla_trainer.planner.amounts import amounts_of

@@ -24,15 +24,15 @@ import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from vla_trainer.algorithms.queues import EpisodeQueue, ListQueue
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import ActOutput
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.finite import check_observations, check_output, check_rewards
-from vla_trainer.rollout.queue import EpisodeQueue, GroupQueue, ListQueue
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
-from vla_trainer.rollout.video_recorder import Camera
+from vla_trainer.rollout.video_recorder import VideoRecorder
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, InitialState, Rollout, VideoRequest
 
 OnEpisodeSteps = Callable[[int, EpisodeSteps], None]
@@ -40,7 +40,7 @@ OnEpisodeSteps = Callable[[int, EpisodeSteps], None]
 
 
 @dataclass
-class _Turn:
+class _StageCollection:
     """A stage within one collection."""
 
     stage: Stage
@@ -76,16 +76,18 @@ class Collector:
             first_env_indices: where each stage's environments stand in the run's grid, if there are others; None: one
                 stage after the other.
         """
-        each = [envs] if isinstance(envs, VectorEnv) else list(envs)
-        firsts = first_env_indices or accumulate((one.num_envs for one in each), initial=0)
-        self._stages = [Stage(one, first, background=len(each) > 1) for one, first in zip(each, firsts, strict=False)]
+        stages = [envs] if isinstance(envs, VectorEnv) else list(envs)
+        firsts = first_env_indices or accumulate((stage.num_envs for stage in stages), initial=0)
+        self._stages = [
+            Stage(stage, first, background=len(stages) > 1) for stage, first in zip(stages, firsts, strict=False)
+        ]
         self._sampler = sampler
         self._record = record
-        self._camera = Camera()
+        self._videos = VideoRecorder()
 
     def video(self, request: VideoRequest | None) -> None:
         """Record the next episodes that begin; the rollouts in which they end carry them."""
-        self._camera.ask(request)
+        self._videos.ask(request)
 
     def horizon(self, policy_steps: int, queue: EpisodeQueue) -> Rollout:
         """T policy steps of each environment. Episodes go on where the last call left them, with their column's number
@@ -101,11 +103,11 @@ class Collector:
         collection = _Collection(self, queue, bootstrap=True)
         collection.begin()
         for _ in range(policy_steps):
-            for turn in collection.turns:
-                collection.finish(turn)
-                collection.launch(turn)
-        for turn in collection.turns:
-            collection.finish(turn)
+            for part in collection.parts:
+                collection.finish(part)
+                collection.launch(part)
+        for part in collection.parts:
+            collection.finish(part)
         return collection.rollout()
 
     def episodes(
@@ -121,10 +123,10 @@ class Collector:
         collection = _Collection(self, queue, bootstrap=False, on_episode_steps=on_episode_steps)
         collection.begin()
         while collection.busy():
-            for turn in collection.turns:
-                collection.finish(turn)
-                collection.launch(turn)
-        return collection.rollout(queue.resampled if isinstance(queue, GroupQueue) else 0)
+            for part in collection.parts:
+                collection.finish(part)
+                collection.launch(part)
+        return collection.rollout(queue.resampled)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """The running episodes in plain types, stage by stage: where each began and what was done in it since."""
@@ -175,27 +177,27 @@ class _Collection:
         on_episode_steps: OnEpisodeSteps | None = None,
     ) -> None:
         self._collector = collector
-        self._on_rows = on_episode_steps
+        self._on_episode_steps = on_episode_steps
         self._recorder = EpisodeRecorder()
-        self._camera = collector._camera
+        self._videos = collector._videos
         self._queue = queue
         self._bootstrap = bootstrap
         self._episodes: dict[int, Episode] = {}
         self._env_steps = 0
-        self.turns = [_Turn(stage, Steps(stage.num_envs)) for stage in collector._stages]
+        self.parts = [_StageCollection(stage, Steps(stage.num_envs)) for stage in collector._stages]
 
     def begin(self) -> None:
         """Start episodes wherever none runs."""
-        for turn in self.turns:
-            self._fill(turn.stage)
+        for part in self.parts:
+            self._fill(part.stage)
 
     def busy(self) -> bool:
         """Whether an episode runs anywhere."""
-        return any(turn.pending is not None or len(turn.stage.active) for turn in self.turns)
+        return any(part.pending is not None or len(part.stage.active) for part in self.parts)
 
-    def launch(self, turn: _Turn) -> None:
+    def launch(self, part: _StageCollection) -> None:
         """Let the policy act on a stage's running episodes and start their step."""
-        stage = turn.stage
+        stage = part.stage
         self._fill(stage)  # a group that was asked for meanwhile
         active = stage.active
         if not len(active):
@@ -204,16 +206,16 @@ class _Collection:
         chosen = np.asarray(out.actions, dtype=stage.neutral.dtype).reshape(len(active), *stage.neutral.shape)
         values = None if out.values is None else out.values.tolist()
         for row, n in enumerate(active):
-            self._camera.acts(stage.first + int(n), None if values is None else values[row])
-        turn.pending = (active, out, chosen)
+            self._videos.acts(stage.first + int(n), None if values is None else values[row])
+        part.pending = (active, out, chosen)
         stage.launch(dict(zip(active.tolist(), chosen, strict=True)))
 
-    def finish(self, turn: _Turn) -> None:
+    def finish(self, part: _StageCollection) -> None:
         """End the step of a stage, if one is under way, write it down and start what comes next."""
-        if turn.pending is None:
+        if part.pending is None:
             return
-        (active, out, chosen), turn.pending = turn.pending, None
-        stage = turn.stage
+        (active, out, chosen), part.pending = part.pending, None
+        stage = part.stage
         rewards, terminated, truncated, infos = stage.wait()
         mask = np.zeros(stage.num_envs, dtype=bool)
         mask[active] = True
@@ -225,10 +227,10 @@ class _Collection:
         check_rewards(stage, active, rewards, action_rewards, lengths)
         for row, n in enumerate(active):
             self._count(stage, int(n), chosen[row], float(rewards[n]), int(lengths[n]), infos)
-            if self._on_rows is not None:
+            if self._on_episode_steps is not None:
                 self._recorder.add(int(numbers[n]), out, row, int(lengths[n]))
         ends = {"terminated": terminated & mask, "truncated": truncated & mask}
-        turn.steps.add(
+        part.steps.add(
             mask=mask,
             episode=numbers,
             rewards=np.where(mask, rewards, 0.0),
@@ -239,7 +241,7 @@ class _Collection:
             **(self._state_values(stage, active, out, **ends) if self._bootstrap else {}),
         )
         if self._collector._record:
-            turn.steps.add_output(out)
+            part.steps.add_output(out)
         for n in active:
             if stage.is_done(n):
                 self._end(stage, int(n), bool(terminated[n]), infos)
@@ -248,10 +250,10 @@ class _Collection:
     def rollout(self, resampled_groups: int = 0) -> Rollout:
         """All that was written down."""
         if self._bootstrap:
-            for turn in self.turns:
-                self._fill_next_values(turn)
-        videos = self._camera.take_videos()
-        return join([turn.steps for turn in self.turns], self._episodes, self._env_steps, videos, resampled_groups)
+            for part in self.parts:
+                self._fill_next_values(part)
+        videos = self._videos.take_videos()
+        return join([part.steps for part in self.parts], self._episodes, self._env_steps, videos, resampled_groups)
 
     def _fill(self, stage: Stage) -> None:
         """Begin the next episodes in the environments that are free."""
@@ -265,7 +267,7 @@ class _Collection:
         if begin or stage.obs is not None:
             stage.begin(begin)
         for n in begin:
-            self._camera.begins(stage.first + int(n), stage.envs, stage.obs, n)
+            self._videos.begins(stage.first + int(n), stage.envs, stage.obs, n)
 
     def _count(
         self, stage: Stage, n: int, action: NDArray[Any], reward: float, length: int, infos: Mapping[str, Any]
@@ -276,12 +278,12 @@ class _Collection:
         running.episode_return += reward
         running.env_steps += length
         self._env_steps += length
-        said = {
+        labels = {
             "env_step": running.env_steps,
             "episode_return": running.episode_return,
             "success": success_of(infos, n),
         }
-        self._camera.steps(stage.first + int(n), stage.envs, stage.obs, n, **said)
+        self._videos.steps(stage.first + int(n), stage.envs, stage.obs, n, **labels)
 
     def _end(self, stage: Stage, n: int, terminated: bool, infos: Mapping[str, Any]) -> None:
         running = stage.running[n]
@@ -297,11 +299,12 @@ class _Collection:
             task_id=info_of(infos, "task_id", n),
             task_name=info_of(infos, "task_name", n),
             init_state_id=info_of(infos, "init_state_id", n),
+            group=running.group,
         )
         self._episodes[running.number] = episode
-        self._camera.ends(stage.first + int(n), episode)
-        if self._on_rows is not None:
-            self._on_rows(running.number, self._recorder.end(running.number, stage.chunk))
+        self._videos.ends(stage.first + int(n), episode)
+        if self._on_episode_steps is not None:
+            self._on_episode_steps(running.number, self._recorder.end(running.number, stage.chunk))
         self._queue.finished(running.number, episode)
 
     def _state_values(
@@ -323,40 +326,44 @@ class _Collection:
             next_values[cut] = _values(self._collector.act(stage, cut, sample=False))
         return {"values": values, "next_values": next_values}
 
-    def _fill_next_values(self, turn: _Turn) -> None:
+    def _fill_next_values(self, part: _StageCollection) -> None:
         """V(s'_t) where an episode went on: the value of the next row, and of the present observation for the last."""
-        values, next_values = turn.steps.rows["values"], turn.steps.rows["next_values"]
+        values, next_values = part.steps.rows["values"], part.steps.rows["next_values"]
         alive = np.flatnonzero(np.isnan(next_values[-1]))
         if len(alive):
-            next_values[-1][alive] = _values(self._collector.act(turn.stage, alive, sample=False))
+            next_values[-1][alive] = _values(self._collector.act(part.stage, alive, sample=False))
         for t in range(len(values) - 1):
             next_values[t] = np.where(np.isnan(next_values[t]), values[t + 1], next_values[t])
 
 
 def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
-    told = {
+    episodes = {
         n: Running(
-            InitialState(**one["start"]),
+            InitialState(**saved["start"]),
             n,
-            one["seed"],
-            [action.numpy() for action in one["actions"]],
-            one["episode_return"],
-            one["env_steps"],
+            saved["seed"],
+            [action.numpy() for action in saved["actions"]],
+            saved["episode_return"],
+            saved["env_steps"],
         )
-        for n, one in enumerate(snapshot)
-        if one
+        for n, saved in enumerate(snapshot)
+        if saved
     }
     stage.forget()
     # the longest episode begins first, so that all arrive at the present together
-    for left in range(max((len(running.actions) for running in told.values()), default=-1), -1, -1):
+    for left in range(max((len(running.actions) for running in episodes.values()), default=-1), -1, -1):
         stage.begin(
-            {n: EpisodeSpec(n, one.initial_state, one.seed) for n, one in told.items() if len(one.actions) == left}
+            {
+                n: EpisodeSpec(n, episode.initial_state, episode.seed)
+                for n, episode in episodes.items()
+                if len(episode.actions) == left
+            }
         )
         if left > 0:
-            stage.launch({n: one.actions[-left] for n, one in told.items() if len(one.actions) >= left})
+            stage.launch({n: episode.actions[-left] for n, episode in episodes.items() if len(episode.actions) >= left})
             stage.wait()
-    for n, one in told.items():
-        stage.running[n] = one
+    for n, episode in episodes.items():
+        stage.running[n] = episode
 
 
 def _policy_step_seed(running: Running | None) -> int:
@@ -366,7 +373,7 @@ def _policy_step_seed(running: Running | None) -> int:
 
 def _values(out: ActOutput) -> NDArray[np.float64]:
     if out.values is None:
-        raise PolicyError("the policy returns no values; ppo needs a value head (grpo does not)")
+        raise PolicyError("the policy reparts no values; ppo needs a value head (grpo does not)")
     return out.values.double().cpu().numpy()
 
 
@@ -374,11 +381,11 @@ def _action_rewards(
     stage: Stage, rewards: NDArray[Any], lengths: NDArray[np.int64], infos: Mapping[str, Any]
 ) -> NDArray[np.float64]:
     """(N, C): `info["chunk_rewards"]`; where none are reported, a chunk's reward stands at its last action."""
-    each = np.zeros((stage.num_envs, stage.chunk))
+    per_action = np.zeros((stage.num_envs, stage.chunk))
     for n in np.flatnonzero(lengths).tolist():
         reported = info_of(infos, "chunk_rewards", n)
         if reported is None:
-            each[n, lengths[n] - 1] = rewards[n]
+            per_action[n, lengths[n] - 1] = rewards[n]
         else:
-            each[n, : lengths[n]] = reported[: lengths[n]]
-    return each
+            per_action[n, : lengths[n]] = reported[: lengths[n]]
+    return per_action

@@ -17,6 +17,12 @@ from vla_trainer.types import InitialState
 SEEDS = 2**31
 
 
+def run_seeds(seed: int) -> tuple[int, int]:
+    """Return the seeds of a run's initial states and of its shuffles, made of `trainer.seed`."""
+    initial_states, shuffles = np.random.SeedSequence(seed).generate_state(2)
+    return int(initial_states), int(shuffles)
+
+
 def init_state_counts(envs: VectorEnv[Any, Any, Any]) -> Mapping[int, int] | None:
     """Task id to number of init states, or None if the environment chooses by seed."""
     return envs.metadata.get("init_states")

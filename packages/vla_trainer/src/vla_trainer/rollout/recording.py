@@ -56,7 +56,7 @@ class EpisodeRecorder:
         """All of an episode, which is forgotten; `chunk`: C."""
         inputs, tokens, log_probs, lengths = zip(*self._rows.pop(number), strict=True)
         return EpisodeSteps(
-            {key: torch.stack([each[key] for each in inputs]) for key in inputs[0]},
+            {key: torch.stack([outputs[key] for outputs in inputs]) for key in inputs[0]},
             torch.stack(tokens),
             torch.stack(log_probs),
             torch.tensor(lengths),

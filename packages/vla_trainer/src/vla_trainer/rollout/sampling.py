@@ -83,5 +83,5 @@ class PolicySampler:
             seeds = seeds[:1]
         while len(self._generators) < len(seeds):
             self._generators.append(torch.Generator())
-        chosen = [one.manual_seed(seed) for one, seed in zip(self._generators, seeds, strict=False)]
+        chosen = [generator.manual_seed(seed) for generator, seed in zip(self._generators, seeds, strict=False)]
         return chosen if getattr(self._policy, "generator_per_row", False) else chosen[0]

@@ -28,6 +28,8 @@ class Running:
     actions: list[NDArray[np.floating]] = field(default_factory=list)
     episode_return: float = 0.0
     env_steps: int = 0
+    group: int | None = None
+    """As in its `EpisodeSpec`."""
 
 
 class Stage:
@@ -73,7 +75,7 @@ class Stage:
         """Reset environments to the starts of their next episodes; others that need it are kept alive."""
         initial_states = {n: spec.initial_state for n, spec in begin.items()}
         for n, spec in begin.items():
-            self.running[n] = Running(spec.initial_state, spec.number, spec.seed)
+            self.running[n] = Running(spec.initial_state, spec.number, spec.seed, group=spec.group)
             self._parking = spec.initial_state
         waiting = [n for n, running in enumerate(self.running) if running is None]
         if self.obs is None:

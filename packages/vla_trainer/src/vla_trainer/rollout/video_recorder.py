@@ -18,7 +18,7 @@ class _Shot:
     frames: list[Frame]
 
 
-class Camera:
+class VideoRecorder:
     """Videos the next episodes that begin, never more at a time than are still wanted.
 
     Where only failures are left to video, an episode that succeeds is forgotten, and the next one that begins is
@@ -56,12 +56,12 @@ class Camera:
         if shot is not None and value is not None:
             shot.frames[-1] = replace(shot.frames[-1], value=value)
 
-    def steps(self, key: int, envs: VectorEnv, obs: Observation, n: int, **said: Any) -> None:
+    def steps(self, key: int, envs: VectorEnv, obs: Observation, n: int, **labels: Any) -> None:
         """A policy step was carried out; `said`: env_step, episode_return, success."""
         shot = self._shots.get(key)
         if shot is None:
             return
-        frame = frame_of(envs, obs, n, **said)
+        frame = frame_of(envs, obs, n, **labels)
         if frame is None:
             return
         if self._wanted is not None and len(shot.frames) >= self._wanted.max_frames:

@@ -90,7 +90,7 @@ class Machines:
         import ray
 
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-        return not any(each["Alive"] and each["NodeID"] == self._node_ids[node] for each in nodes)
+        return not any(alive["Alive"] and alive["NodeID"] == self._node_ids[node] for alive in nodes)
 
     def cores(self, node: int) -> int:
         """Processors of a node, as Ray counts them."""
@@ -98,7 +98,7 @@ class Machines:
 
         where = self._node_ids[node]
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-        found = [each for each in nodes if each["NodeID"] == where]
+        found = [node for node in nodes if node["NodeID"] == where]
         return int(found[0]["Resources"].get("CPU", 1)) if found else 1
 
     def close(self) -> None:
@@ -164,10 +164,10 @@ class Machines:
             [bundle] * cluster.num_nodes, strategy="STRICT_SPREAD" if cluster.num_nodes > 1 else "STRICT_PACK"
         )
         if not self._group.wait(timeout_seconds=cluster.wait_seconds):
-            said = placement_group_table(self._group).get("stats", {}).get("scheduling_state", "unknown")
+            state = placement_group_table(self._group).get("stats", {}).get("scheduling_state", "unknown")
             raise BackendError(
                 f"{cluster.num_nodes} node(s) with a free processor and {bundle.get('GPU', 0):g} free GPUs each were "
-                f"not to be had within {cluster.wait_seconds:g} s ({said}); is another run using them?"
+                f"not to be had within {cluster.wait_seconds:g} s ({state}); is another run using them?"
             )
 
         self._node_ids: dict[int, str] = placement_group_table(self._group)["bundles_to_node_id"]

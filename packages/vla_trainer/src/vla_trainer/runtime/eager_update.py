@@ -18,7 +18,7 @@ import torch
 from ray.exceptions import ObjectLostError
 
 from vla_trainer.advantage.grpo import grpo, has_variance
-from vla_trainer.config.algorithm import GRPO
+from vla_trainer.algorithms.queues import GroupOrder
 from vla_trainer.runtime.object_store import ObservationRefs
 from vla_trainer.types import Batch, EpisodeSteps
 
@@ -36,8 +36,9 @@ class EagerUpdate:
         queue: Any,
         acting: Sequence[Any],
         learning: Sequence[Any],
-        algorithm: GRPO,
-        enough: int,
+        order: GroupOrder,
+        *,
+        batch_size: int,
         iteration: int,
     ) -> None:
         """
@@ -45,12 +46,13 @@ class EagerUpdate:
             queue: handle of the `EpisodeQueueActor`, whose order has begun.
             acting: handles of the policy processes that act, by rollout rank.
             learning: handles of those that learn, by actor rank; none of them acts.
-            algorithm: section of the config.
-            enough: policy steps that complete a step, see `vla_trainer.update.order.whole_groups`.
+            order: what the queue hands out.
+            batch_size: policy steps that complete a step, see `vla_trainer.update.order.whole_groups`.
             iteration: of the run.
         """
         self._queue, self._acting, self._learning = queue, acting, learning
-        self._algorithm, self._enough, self._iteration = algorithm, enough, iteration
+        self._order = order
+        self._batch_size, self._iteration = batch_size, iteration
         self._next = 0
         self._waiting: list[tuple[int, float, EpisodeSteps]] = []
         self.under_way: list[Any] = []
@@ -58,7 +60,7 @@ class EagerUpdate:
 
     def look(self) -> None:
         """Hand over what has ended since the last call. Groups are taken in their order, whichever ends first."""
-        ended: list[EndedGroup] = ray.get(self._queue.ended_groups.remote(self._next, self._algorithm.group_size))
+        ended: list[EndedGroup] = ray.get(self._queue.ended_groups.remote(self._next, self._order.group_size))
         for group in ended:
             try:
                 rows: list[EpisodeSteps] = ray.get(list(group.rows))
@@ -69,15 +71,15 @@ class EagerUpdate:
 
     def _add(self, returns: Sequence[float], episodes: Sequence[EpisodeSteps]) -> None:
         totals = np.array(returns)
-        if not has_variance(totals, self._algorithm.keep_mean_return):
+        if not has_variance(totals, self._order.keep_mean_return):
             return
         advantages, _ = grpo(totals, np.zeros(len(totals), dtype=np.int64))
-        first = self._next * self._algorithm.group_size
+        first = self._next * self._order.group_size
         self._waiting += [
             (first + member, float(advantage), rows)
             for member, (advantage, rows) in enumerate(zip(advantages, episodes, strict=True))
         ]
-        if sum(len(rows.tokens) for _, _, rows in self._waiting) >= self._enough:
+        if sum(len(rows.tokens) for _, _, rows in self._waiting) >= self._batch_size:
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -88,7 +90,7 @@ class EagerUpdate:
         taken = torch.tensor([len(rows.tokens) for rows in episodes])
         store, row = (torch.cat([rows.inputs[key] for rows in episodes]) for key in ("store", "row"))
         lengths = torch.cat([rows.lengths for rows in episodes])
-        if self._algorithm.reward_type == "chunk_level":
+        if self._order.reward_type == "chunk_level":
             lengths = torch.full_like(lengths, episodes[0].chunk)
         batch = Batch(
             inputs={key: ObservationRefs(key, stores, store, row) for key in keys},  # type: ignore[misc]
@@ -98,4 +100,4 @@ class EagerUpdate:
             episode=torch.tensor(numbers).repeat_interleave(taken),
             lengths=lengths,
         )
-        self.under_way += [one.begin.remote(batch, self._iteration) for one in self._learning]
+        self.under_way += [policy.begin.remote(batch, self._iteration) for policy in self._learning]

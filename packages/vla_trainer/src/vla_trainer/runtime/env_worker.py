@@ -8,33 +8,17 @@ from typing import Any
 import numpy as np
 import ray
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Config
 from vla_trainer.protocols import Observation
-from vla_trainer.provenance import Provenance, provenance_of
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
+from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs, take
-from vla_trainer.rollout.initial_states import init_state_counts
-from vla_trainer.rollout.queue import PerEnvQueue
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
-from vla_trainer.video import fps_of
-
-
-@dataclass(frozen=True)
-class EnvSpec:
-    """What the driver has to know of the environments."""
-
-    observation_space: spaces.Space[Any]
-    """Of one environment."""
-    action_space: spaces.Space[Any]
-    """Of one environment."""
-    init_states: Mapping[int, int] | None
-    provenance: Provenance
-    fps: float
 
 
 @dataclass(frozen=True)
@@ -82,21 +66,14 @@ class EnvWorker:
         self._collector = Collector(
             self._envs, self._sampler(evaluation=False), first_env_indices=place.first_env_indices
         )
-        first = self._envs[0]
-        available = init_state_counts(first)
-        self._env_indices = PerEnvQueue(per_env_seed, available, config.env.num_envs)
-        return EnvSpec(
-            first.single_observation_space,
-            first.single_action_space,
-            available,
-            provenance_of(first),
-            fps_of(first),
-        )
+        env_spec = env_spec_of(self._envs[0])
+        self._env_indices = PerEnvQueue(per_env_seed, env_spec.init_states, config.env.num_envs)
+        return env_spec
 
     def collect_episodes(self, videos: VideoRequest | None, eager: bool = False) -> Rollout | None:
         """Run episodes of the queue until it has no more; None if it had none at all.
 
-        `early`: let the queue know where each episode's policy steps are when it ends.
+        `eager`: let the queue know where each episode's policy steps are when it ends.
         """
         assert self._collector is not None
         return _episodes(self, self._collector, videos, self._keep if eager else None)
@@ -115,14 +92,7 @@ class EnvWorker:
         if self._evaluation is None:
             self._evaluation_envs = make_envs(env, num_envs)
             self._evaluation = Collector(self._evaluation_envs, self._sampler(evaluation=True), record=False)
-        envs = self._evaluation_envs
-        return EnvSpec(
-            envs.single_observation_space,
-            envs.single_action_space,
-            init_state_counts(envs),
-            provenance_of(envs),
-            fps_of(envs),
-        )
+        return env_spec_of(self._evaluation_envs)
 
     def evaluate(self, videos: VideoRequest | None) -> Rollout | None:
         """As `collect_episodes`, in the environments of evaluations."""
@@ -167,8 +137,7 @@ class EnvWorker:
         self._queue.keep.remote(self._place.rank, number, [ray.put(rows)])
 
     def _mine(self) -> list[int]:
-        each = self._place.envs_per_stage
-        return [first + n for first in self._place.first_env_indices for n in range(each)]
+        return [first + n for first in self._place.first_env_indices for n in range(self._place.envs_per_stage)]
 
     def _sampler(self, *, evaluation: bool) -> "_RemoteSampler":
         return _RemoteSampler(self, self._policies, evaluation=evaluation)
@@ -215,6 +184,8 @@ def _episodes(
 class _Queue:
     """The `EpisodeQueueActor`, as a `EpisodeQueue`."""
 
+    resampled = 0  # the actor counts them
+
     def __init__(self, worker: EnvWorker) -> None:
         self._worker = worker
         self._back: EpisodeSpec | None = None
@@ -243,12 +214,12 @@ def _rows_of(obs: Observation) -> int:
 
 
 def _joined(answers: Sequence[RemoteActOutput]) -> RemoteActOutput:
-    values = [each.values for each in answers if each.values is not None]
+    values = [answer.values for answer in answers if answer.values is not None]
     return RemoteActOutput(
-        np.concatenate([each.actions for each in answers]),
-        torch.cat([each.tokens for each in answers]),
-        torch.cat([each.log_probs for each in answers]),
+        np.concatenate([answer.actions for answer in answers]),
+        torch.cat([answer.tokens for answer in answers]),
+        torch.cat([answer.log_probs for answer in answers]),
         torch.cat(values) if values else None,
-        {key: torch.cat([each.inputs[key] for each in answers]) for key in answers[0].inputs},
+        {key: torch.cat([answer.inputs[key] for answer in answers]) for key in answers[0].inputs},
         answers[0].version,
     )

@@ -2,31 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from vla_trainer.advantage.grpo import has_variance
-from vla_trainer.rollout.queue import GroupQueue, ListQueue
-from vla_trainer.types import Episode, EpisodeSpec, InitialState
-
-
-@dataclass(frozen=True)
-class GroupOrder:
-    """What `GroupQueue` is made of."""
-
-    initial_states: Sequence[InitialState]
-    groups: int
-    group_size: int
-    seed: int
-    keep_mean_return: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class ListOrder:
-    """What `ListQueue` is made of."""
-
-    initial_states: Sequence[InitialState]
-    seed: int
+from vla_trainer.algorithms.queues import GroupOrder, GroupQueue, ListOrder, ListQueue
+from vla_trainer.types import Episode, EpisodeSpec
 
 
 @dataclass(frozen=True)
@@ -55,16 +34,7 @@ class EpisodeQueueActor:
 
     def begin(self, order: GroupOrder | ListOrder) -> None:
         """Forget everything and hand out these episodes."""
-        if isinstance(order, ListOrder):
-            self._queue = ListQueue(order.initial_states, seed=order.seed)
-        else:
-            self._queue = GroupQueue(
-                order.initial_states,
-                groups=order.groups,
-                group_size=order.group_size,
-                seed=order.seed,
-                has_variance=partial(has_variance, keep_mean_return=order.keep_mean_return),
-            )
+        self._queue = order.queue()
         self._taken, self._returned, self._ended, self.successes = {}, [], set(), 0
         self._rows = {}
 
@@ -117,4 +87,4 @@ class EpisodeQueueActor:
 
     def resampled(self) -> int:
         """GRPO: further groups so far."""
-        return self._queue.resampled if isinstance(self._queue, GroupQueue) else 0
+        return self._queue.resampled if self._queue is not None else 0

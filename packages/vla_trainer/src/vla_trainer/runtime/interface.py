@@ -1,84 +1,103 @@
-"""What the training loop asks of a backend."""
+"""What a trainer asks of a runtime: the processes that hold the policy, its optimizer and the environments.
 
+A runtime carries out; which episodes, at what temperature, with which weights and seeds is the trainer's.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vla_trainer.checkpoint import Unpublished
-from vla_trainer.provenance import Provenance
-from vla_trainer.types import Batch, Rollout, Video, VideoRequest
+from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
+from vla_trainer.rollout.env_spec import EnvSpec
+from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vla_trainer.evaluation.evaluate import OnEpisode
-    from vla_trainer.evaluation.result import Evaluation
-    from vla_trainer.sft.dataset import Demonstrations
-    from vla_trainer.sft.policy_steps import OnEpisode as OnDemonstration
 
 
-class Common(Protocol):
+class Runtime(Protocol):
     """Policy and optimizer, and environments to evaluate in, wherever they are."""
 
     @property
-    def fps(self) -> float:
-        """Policy steps a second at the robot's own speed, for videos."""
+    def env_spec(self) -> EnvSpec:
+        """The environments that the policy is made for."""
 
-    @property
-    def provenance(self) -> Provenance:
-        """What the environments say about themselves."""
+    def open_evaluation(self) -> EnvSpec:
+        """Make the environments of evaluations, if there are none yet."""
 
     def evaluate(
-        self, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None
-    ) -> "tuple[Evaluation, list[Video]]":
-        """Evaluate the present weights as `config.eval` says; `on_episode` is told after each episode."""
+        self, order: ListOrder, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None
+    ) -> EvaluationRollout:
+        """Run the episodes of `order` as `config.eval` says, after `open_evaluation`; call `on_episode` after each."""
 
-    def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
-        """Write a checkpoint that the loop publishes in `folder`.
+    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
+        """Write the policy into `folder` so that others load it; return what the trainer's state keeps of it.
 
-        `progress` is what the loop wants back, in plain types; `score` the value of `trainer.best_metric`, if measured.
-        """
-
-    def load(self, checkpoint: Path) -> tuple[int, dict[str, Any]]:
-        """Continue from a checkpoint; returns its iteration and the loop's progress."""
-
-    def restore_weights(self, path: Path) -> None:
-        """Put weights and optimizer of a checkpoint in the place of the present ones; all else stays as it is.
+        `name` is what the checkpoint will be called.
 
         Raises:
-            CheckpointError: as `load`.
+            TrainingDivergedError: weights are not finite.
+        """
+
+    def load_weights(self, path: Path, state: dict[str, Any]) -> None:
+        """Put weights and optimizer of checkpoint `path` in the place of the present ones.
+
+        `state` is what `checkpoint.read_state` gave; what is used of it is taken out.
+
+        Raises:
+            CheckpointError: the checkpoint is damaged, or holds another policy or optimizer.
         """
 
     def scale_lr(self, scale: float) -> None:
         """Multiply what the config says about learning rates by this from now on; not what was set before."""
 
     def close(self) -> None:
-        """Release the environments."""
+        """Release environments and processes."""
 
 
-class Backend(Common, Protocol):
-    """For reinforcement learning: environments that train, too. `load` continues the episodes that were running."""
+class RLRuntime(Runtime, Protocol):
+    """Environments that train, too."""
 
-    @property
-    def env_steps(self) -> int:
-        """Environment steps collected since the run began, resumes included."""
+    def collect(
+        self,
+        order: HorizonOrder | GroupOrder,
+        temperature: float,
+        videos: VideoRequest | None = None,
+        eager_iteration: int | None = None,
+    ) -> Rollout:
+        """Run the episodes of `order` with the weights of the last `sync`.
 
-    def collect(self, videos: VideoRequest | None = None, iteration: int | None = None) -> Rollout:
-        """One iteration's rollout with the present weights, or with those of before as `rollout.max_staleness` says.
-
-        `videos` asks for images of the next episodes. `iteration` says what temperature it is sampled at (None: that
-        of the first), and is needed to begin its update early.
+        Args:
+            order: which episodes.
+            temperature: of what is sampled.
+            videos: asks for images of the next episodes.
+            eager_iteration: the iteration whose update may begin while other groups are still running; None: none.
         """
 
-    def update(self, batch: Batch, iteration: int) -> dict[str, float]:
-        """Move the weights; returns `actor/*`."""
+    def update(
+        self, batch: Batch, iteration: int, shuffles: "Tensor", importance_cap: float | None
+    ) -> "tuple[dict[str, float], Tensor]":
+        """Move the weights of what learns.
 
+        Args:
+            batch: what is learned from.
+            iteration: of the run, from 1; the learning rates depend on it.
+            shuffles: state of the generator that shuffles.
+            importance_cap: see `vla_trainer.update.policy_gradient.Update.run`.
 
-class Imitating(Common, Protocol):
-    """For supervised fine-tuning."""
+        Returns:
+            metrics: `actor/*`.
+            shuffles: what the state became.
+        """
 
-    def open_demonstrations(self) -> "Demonstrations":
-        """Find the dataset and check that it fits the environment."""
+    def sync(self, version: int) -> None:
+        """Act with the weights that were learned from now on, as number `version`."""
 
-    def read_demonstrations(self, demonstrations: "Demonstrations", on_episode: "OnDemonstration | None" = None) -> int:
-        """Read it, after `load`; returns how many policy steps there are. Needed once before `fit`."""
+    def running(self) -> tuple[list[dict[str, Any]], list[int]]:
+        """For each environment of the run's grid, in plain types: the running episode, {} for none, and how many
+        episodes have begun in it."""
 
-    def fit(self, iteration: int) -> dict[str, float]:
-        """Take an iteration's optimizer steps; returns metrics."""
+    def continue_episodes(self, running: Sequence[Mapping[str, Any]], begun: Sequence[int]) -> None:
+        """Bring the environments to where `running` was called."""

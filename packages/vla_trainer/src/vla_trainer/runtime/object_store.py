@@ -73,7 +73,7 @@ class ObservationStore:
     def _close_chunk(self) -> None:
         if not self._open:
             return
-        arrays = {key: self._put(torch.cat([each[key] for each in self._open]).numpy()) for key in self._open[0]}
+        arrays = {key: self._put(torch.cat([inputs[key] for inputs in self._open]).numpy()) for key in self._open[0]}
         self._chunks.append(Chunk(self._first, self._count - self._first, arrays))
         self._open, self._bytes, self._first = [], 0, self._count
 

@@ -52,20 +52,24 @@ class Layout:
 
     def acting(self) -> list[int]:
         """Indices into `policies` by rollout rank."""
-        ranked = [(one.rollout_rank, index) for index, one in enumerate(self.policies) if one.rollout_rank is not None]
+        ranked = [
+            (process.rollout_rank, index)
+            for index, process in enumerate(self.policies)
+            if process.rollout_rank is not None
+        ]
         return [index for _, index in sorted(ranked)]
 
     def learning(self) -> list[int]:
         """Indices into `policies` by actor rank."""
-        return [index for index, one in enumerate(self.policies) if one.actor_rank is not None]
+        return [index for index, process in enumerate(self.policies) if process.actor_rank is not None]
 
     def apart(self) -> bool:
         """Whether no process both acts and learns, so that some can learn while others act."""
-        return all(one.rollout_rank is None or one.actor_rank is None for one in self.policies)
+        return all(process.rollout_rank is None or process.actor_rank is None for process in self.policies)
 
     def per_node(self) -> dict[int, int]:
         """How many processes each node has."""
-        nodes = [one.node for one in self.envs] + [one.node for one in self.policies]
+        nodes = [process.node for process in self.envs] + [process.node for process in self.policies]
         return {node: nodes.count(node) for node in nodes}
 
 
@@ -77,30 +81,32 @@ def layout_of(placement: Placement, num_envs: int, stages: int) -> Layout:
     process, so that acting reads the weights that learning moves.
     """
     env, rollout, actor = (placement[name].processes for name in ("env", "rollout", "actor"))
-    each = num_envs // stages // len(env)
+    envs_per_stage = num_envs // stages // len(env)
     envs = tuple(
         EnvProcess(
-            one.rank,
-            one.node,
-            one.gpus,
-            tuple(stage * (num_envs // stages) + one.rank * each for stage in range(stages)),
-            each,
-            _asked(one.rank, len(env), len(rollout)),
+            process.rank,
+            process.node,
+            process.gpus,
+            tuple(stage * (num_envs // stages) + process.rank * envs_per_stage for stage in range(stages)),
+            envs_per_stage,
+            _asked(process.rank, len(env), len(rollout)),
         )
-        for one in env
+        for process in env
     )
     moved = placement.offloads("actor")
     waiting: dict[tuple[int, tuple[int, ...]], list[Process]] = {}
-    for one in rollout:
-        waiting.setdefault((one.node, one.gpus), []).append(one)
+    for process in rollout:
+        waiting.setdefault((process.node, process.gpus), []).append(process)
     policies = []
-    for one in actor:
-        same = waiting.get((one.node, one.gpus))
+    for process in actor:
+        same = waiting.get((process.node, process.gpus))
         policies.append(
-            PolicyProcess(one.node, one.gpus, same.pop(0).rank if same else None, one.rank, one.rank in moved)
+            PolicyProcess(
+                process.node, process.gpus, same.pop(0).rank if same else None, process.rank, process.rank in moved
+            )
         )
-    left = sorted((one for same in waiting.values() for one in same), key=lambda one: one.rank)
-    policies += [PolicyProcess(one.node, one.gpus, one.rank, None) for one in left]
+    left = sorted((process for same in waiting.values() for process in same), key=lambda process: process.rank)
+    policies += [PolicyProcess(process.node, process.gpus, process.rank, None) for process in left]
     return Layout(envs, tuple(policies))
 
 
@@ -108,5 +114,5 @@ def _asked(rank: int, envs: int, rollouts: int) -> tuple[int, ...]:
     """The rollout processes of an env process."""
     if envs >= rollouts:
         return (rank * rollouts // envs,)
-    each = rollouts // envs
-    return tuple(range(rank * each, (rank + 1) * each))
+    per_env = rollouts // envs
+    return tuple(range(rank * per_env, (rank + 1) * per_env))

@@ -17,8 +17,9 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayEr
 
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import ProcessLostError, TrainerError
+from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.runtime.connect import Machines
-from vla_trainer.runtime.env_worker import EnvSpec, EnvWorker
+from vla_trainer.runtime.env_worker import EnvWorker
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Rollout
 
@@ -139,8 +140,8 @@ class EnvProcesses:
         for state in self._states:
             assert state is not None
             # both list a process's columns in the same order
-            for one, (env_index, count) in zip(state["running"], state["begun"].items(), strict=True):
-                running[env_index], begun[env_index] = one, count
+            for episode, (env_index, count) in zip(state["running"], state["begun"].items(), strict=True):
+                running[env_index], begun[env_index] = episode, count
         return running, begun
 
     def go_on(self, running: Sequence[Mapping[str, Any]], begun: Sequence[int]) -> None:
@@ -235,9 +236,9 @@ def _cause(error: RayActorError) -> str:
     """Ray's report of a death, in one line."""
     if isinstance(error, ActorDiedError) and error.preempted:
         return "its machine was taken away"
-    said = " ".join(str(error).split())
+    report = " ".join(str(error).split())
     for begin in ("Worker exit type", "The actor died because", "The node"):
-        if begin in said:
-            said = said[said.index(begin) :]
+        if begin in report:
+            report = report[report.index(begin) :]
             break
-    return said[:300]
+    return report[:300]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.algorithms import Augmentation
 
 TO_YIQ = torch.tensor(((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312)))
 """NTSC's colour space: luma, and two axes of chroma."""

@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.config.algorithm import SFT
+from vla_trainer.algorithms import SFT
 from vla_trainer.errors import DatasetError, MissingExtraError
 from vla_trainer.finite import first_bad, float_arrays, index_text
 from vla_trainer.provenance import provenance_of
@@ -25,6 +25,8 @@ STATISTICS_FILE = "dataset_statistics.json"
 """Beside a dataset's folder `data`, in the layout of published OpenVLA checkpoints."""
 BROKEN = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, AssertionError)
 """What Minari and h5py raise on damaged files."""
+INTENDED_ACTION_KEYS = ("intended_action", "meant_action")
+"""Of infos: present and old name of a demonstrator's actions without noise."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Demonstration:
     actions: NDArray[np.floating]
     """(T, A), as executed."""
     meant: NDArray[np.floating] | None = None
-    """(T, A), without what the demonstrator added to them; None where the dataset has no infos["meant_action"]."""
+    """(T, A), without what the demonstrator added to them; None where the dataset has no infos["intended_action"]."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ class Demonstrations:
                 if lost := set(_parts(self.dataset.observation_space)) - set(_parts(episode.observations)):
                     raise KeyError(f"no observations[{lost.pop()!r}]")
                 observations = _until(episode.observations, len(actions))
-                meant = _meant(episode.infos, actions)
+                key, meant = _meant(episode.infos, actions)
             except BROKEN as error:
                 raise DatasetError(f"{self.name}: episode {number} is cut off or damaged ({_short(error)})") from error
-            recorded = {"actions": actions, 'infos["meant_action"]': meant}
+            recorded = {"actions": actions, f'infos["{key}"]': meant}
             named = [*recorded.items(), *float_arrays(observations, "observations")]
             for what, values in named:
                 if values is not None and (bad := first_bad(values)) is not None:
@@ -238,13 +240,15 @@ def _statistics(path: Path) -> tuple[str, dict[str, Any]] | None:
     return str(key), entry
 
 
-def _meant(infos: Any, actions: NDArray[np.floating]) -> NDArray[np.floating] | None:
-    if not infos or "meant_action" not in infos:
-        return None
-    meant = np.asarray(infos["meant_action"])
+def _meant(infos: Any, actions: NDArray[np.floating]) -> tuple[str | None, NDArray[np.floating] | None]:
+    """Return the key and the values of the intended actions, under the new name or else the old."""
+    key = next((name for name in INTENDED_ACTION_KEYS if infos and name in infos), None)
+    if key is None:
+        return None, None
+    meant = np.asarray(infos[key])
     if meant.shape != actions.shape:
-        raise ValueError(f'infos["meant_action"] has shape {meant.shape}, actions have {actions.shape}')
-    return meant
+        raise ValueError(f'infos["{key}"] has shape {meant.shape}, actions have {actions.shape}')
+    return key, meant
 
 
 def _until(observations: Any, steps: int) -> Any:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vla_trainer.config.algorithm import Augmentation
+from vla_trainer.algorithms import Augmentation
 from vla_trainer.protocols import Demonstrable
 from vla_trainer.sft.augment import augment
 from vla_trainer.sft.policy_steps import PolicySteps

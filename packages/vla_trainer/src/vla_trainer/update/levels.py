@@ -6,7 +6,7 @@ Axes: B policy steps, C actions a chunk, A action dimensions, K = C A tokens.
 import torch
 from torch import Tensor
 
-from vla_trainer.config.algorithm import Level
+from vla_trainer.algorithms import Level
 
 
 def token_mask(lengths: Tensor, tokens: int, action_dim: int) -> Tensor:

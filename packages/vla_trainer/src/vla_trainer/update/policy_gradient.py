@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from vla_trainer.advantage.grpo import all_equal
-from vla_trainer.config.algorithm import GRPO, PPO, Level, PolicyGradient
+from vla_trainer.algorithms import GRPO, PPO, Level, PolicyGradient
 from vla_trainer.config.schema import Actor
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.loss.ratio import clamped

@@ -2,113 +2,73 @@
 
 `generate` writes a folder laid out as LIBERO's own `assets/`. Bodies, joints, sites, masses and frames are LIBERO's, so
 its classes build the scene and published initial states load unchanged; shapes, meshes and textures are our own. Tasks
-look and touch nearly, not exactly, as on the official set: results on the two are not comparable.
+look and behave nearly, not exactly, as on the official set: results on the two are not comparable.
 
-    sizes/              measured sizes and labels, the only place with numbers of real objects
+    data/*.toml         measured sizes and labels: all numbers of the real objects
       |
-      +-> lathe.py  carton.py  thing.py  boards.py  cabinet.py  microwave.py  stove.py  scene.py     a family each
+    schema.py           checked reading into frozen dataclasses
+      |
+    catalog.py          all objects, fixtures and arenas by name
+      |
+      +-> vessel.py  carton.py  composite.py (mug.py  book.py)  boards.py  cabinet.py  microwave.py  stove.py  arena.py
               |         shapes.py (boxes, inertia)  mesh.py (triangles)  mjcf.py (elements)
-              +<- textures.py  labels.py                          pictures by formula
+              +<- textures.py  labels.py                images by formula
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from libero_gym.assets.builtin import textures
+from libero_gym.assets.builtin.arena import write_arena
 from libero_gym.assets.builtin.boards import write_boards
 from libero_gym.assets.builtin.cabinet import write_cabinet
 from libero_gym.assets.builtin.carton import write_carton
-from libero_gym.assets.builtin.lathe import write_vessel
+from libero_gym.assets.builtin.catalog import Catalog, load_catalog
+from libero_gym.assets.builtin.composite import write_composite
 from libero_gym.assets.builtin.microwave import write_microwave
-from libero_gym.assets.builtin.scene import write_room
-from libero_gym.assets.builtin.sizes import (
-    cabinets,
-    containers,
-    groceries,
-    microwaves,
-    rooms,
-    stoves,
-    tableware,
-    vessels,
-)
 from libero_gym.assets.builtin.stove import write_stove
-from libero_gym.assets.builtin.thing import write_thing
+from libero_gym.assets.builtin.textures import SCENE_TEXTURES, to_image
+from libero_gym.assets.builtin.vessel import write_vessel
 
-__all__ = ["FIXTURES", "OBJECTS", "SCENES", "VERSION", "generate"]
+__all__ = ["VERSION", "Catalog", "generate", "load_catalog"]
 
 #: Names the bytes that `generate` writes; it rises whenever one of them changes.
 VERSION = "2"
 
-_THINGS = {**groceries.THINGS, **tableware.THINGS, "basket": containers.BASKET}
-
-#: LIBERO's categories of movable objects that the five suites name.
-OBJECTS = (
-    "akita_black_bowl",
-    "glazed_rim_porcelain_ramekin",
-    "plate",
-    "white_bowl",
-    *groceries.CARTONS,
-    *_THINGS,
-    "wooden_tray",
-)
-
-#: LIBERO's categories of fixtures, beside the tables and the floor, which are parts of scenes.
-FIXTURES = (
-    "desk_caddy",
-    "flat_stove",
-    "microwave",
-    "white_cabinet",
-    "wine_rack",
-    "wooden_cabinet",
-    "wooden_two_layer_shelf",
-)
-
-#: Scene files, relative to the folder.
-SCENES = tuple(f"scenes/libero_{name}_base_style.xml" for name in rooms.SCENES)
-
 
 def generate(directory: Path) -> None:
-    """Writes the whole set; for one VERSION (and one Pillow, which packs the pictures) always the same bytes.
+    """Write the whole set; for one VERSION (and one Pillow, which packs the images) always the same bytes.
 
     Args:
-        directory: the folder that becomes LIBERO's `assets/`; it is made if need be, files of the same names are
+        directory: the folder that becomes LIBERO's `assets/`; it is created if need be, files of the same names are
             replaced.
 
     Raises:
+        AssetDataError: a data file is damaged.
         OSError: the folder cannot be written.
     """
     directory = Path(directory)
-    scanned = directory / "stable_scanned_objects"
-    for name, vessel, glaze in (
-        ("akita_black_bowl", vessels.AKITA_BLACK_BOWL, textures.black_glaze()),
-        ("glazed_rim_porcelain_ramekin", vessels.GLAZED_RIM_PORCELAIN_RAMEKIN, textures.ramekin_glaze()),
-        ("plate", vessels.PLATE, textures.plate_glaze()),
-        ("white_bowl", vessels.WHITE_BOWL, textures.white_porcelain()),
-    ):
-        write_vessel(scanned / name, name, vessel, textures.picture(glaze))
-    for name, (carton, label) in groceries.CARTONS.items():
-        write_carton(directory / "stable_hope_objects" / name, name, carton, label.draw())
-    for name, thing in _THINGS.items():
-        write_thing(directory / thing.folder / name, name, thing)
-    woods = {name: textures.picture(wood) for name, wood in textures.woods().items()}
-    for name, boards in containers.BOARDS.items():
-        write_boards(directory / boards.folder / name, name, boards, woods)
+    catalog = load_catalog()
+    for name, vessel in catalog.vessels.items():
+        write_vessel(directory / vessel.folder / name, name, vessel)
+    for name, carton in catalog.cartons.items():
+        write_carton(directory / carton.folder / name, name, carton)
+    for name, composite in catalog.composites.items():
+        write_composite(directory / composite.folder / name, name, composite)
+    for name, boards in catalog.boards.items():
+        write_boards(directory / boards.folder / name, name, boards)
 
     articulated = directory / "articulated_objects"
-    steel, iron = textures.picture(textures.steel()), textures.picture(textures.cast_iron())
-    ebony = textures.picture(textures.cabinet_wood())
-    write_cabinet(articulated, "wooden_cabinet", cabinets.WOODEN_CABINET, ebony, steel)
-    write_cabinet(articulated, "white_cabinet", cabinets.WHITE_CABINET, woods["white"], iron)
-    write_stove(articulated, "flat_stove", stoves.FLAT_STOVE, steel, iron)
-    write_microwave(articulated, "microwave", microwaves.MICROWAVE, iron, steel)
+    for name, cabinet in catalog.cabinets.items():
+        write_cabinet(articulated, name, cabinet)
+    for name, stove in catalog.stoves.items():
+        write_stove(articulated, name, stove)
+    for name, microwave in catalog.microwaves.items():
+        write_microwave(articulated, name, microwave)
 
-    for path, (room, floor, wall) in zip(SCENES, rooms.SCENES.values(), strict=True):
-        write_room(directory / path, room, floor, wall)
+    for path, arena in catalog.scenes.items():
+        write_arena(directory / path, arena)
     folder = directory / "textures"
     folder.mkdir(parents=True, exist_ok=True)
-    for style in (*textures.FLOORS, *textures.WALLS):
-        textures.picture(style.draw(*style.arguments)).save(folder / style.file)
-    textures.picture(textures.table_wood()).save(folder / "light_wood_table.png")
-    for wood in ("rosewood", "teak"):
-        woods[wood].save(folder / f"{wood}_table.png")
+    for file, texture in SCENE_TEXTURES.items():
+        to_image(texture()).save(folder / file)

@@ -5,60 +5,58 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
+from typing import Literal
 
 from libero_gym.assets.builtin import mjcf
-from libero_gym.assets.builtin.mesh import box, union
-from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Inertia, Panel, Point
+from libero_gym.assets.builtin.boards import GRAIN_SPAN
+from libero_gym.assets.builtin.mesh import box_mesh, union
+from libero_gym.assets.builtin.shapes import FIXTURE_SITES, Box, Damping, Inertia, JointRange
+from libero_gym.assets.builtin.textures import Metal, Wood, texture_image
 
 
 @dataclass(frozen=True)
 class DrawerSizes:
     """A drawer of a cabinet; it slides along -y."""
 
-    level: str
-    """LIBERO's word: "top", "middle" or "bottom"."""
-    front: Panel
-    back: Panel
-    left: Panel
-    right: Panel
-    floor: Panel
-    handle_bar: Panel
-    handle_posts: tuple[Panel, Panel]
-    region: Panel
+    level: Literal["top", "middle", "bottom"]
+    front: Box
+    back: Box
+    left: Box
+    right: Box
+    floor: Box
+    handle_bar: Box
+    handle_posts: tuple[Box, Box]
+    region: Box
 
 
 @dataclass(frozen=True)
 class CabinetSizes:
-    """A cabinet with drawers: panels that stand still, drawers that slide."""
+    """A cabinet: fixed panels and sliding drawers."""
 
-    panels: tuple[Panel, ...]
+    wood: Wood
+    """Of panels and drawers."""
+    metal: Metal
+    """Of the handles."""
+    panels: tuple[Box, ...]
     drawers: tuple[DrawerSizes, ...]
-    top_side: Panel
-    joint_range: Point
-    joint_damping: float
+    top_side: Box
+    joint_range: JointRange
+    joint_damping: Damping
     drawer_inertia: Inertia
 
 
-#: Metres of wood that one repeat of the texture shows.
-_GRAIN_SPAN = 0.25
-
-
-def write_cabinet(directory: Path, name: str, sizes: CabinetSizes, wood: Image.Image, metal: Image.Image) -> None:
-    """Writes `NAME.xml` into `directory` and its meshes and textures into `directory/NAME`.
+def write_cabinet(directory: Path, name: str, sizes: CabinetSizes) -> None:
+    """Write `NAME.xml` into `directory` and its meshes and textures into `directory/NAME`.
 
     Args:
-        directory: LIBERO's `articulated_objects`; it is made.
+        directory: LIBERO's `articulated_objects`; it is created.
         name: LIBERO's name of the cabinet.
         sizes: its measured sizes.
-        wood: texture of panels and drawers.
-        metal: texture of the handles.
     """
     folder = directory / name
     folder.mkdir(parents=True, exist_ok=True)
-    wood.save(folder / "wood.png")
-    metal.save(folder / "metal.png")
+    texture_image(sizes.wood).save(folder / "wood.png")
+    texture_image(sizes.metal).save(folder / "metal.png")
 
     root, asset, worldbody = mjcf.document(name)
     mjcf.texture(asset, f"tex-{name}", f"{name}/wood.png")
@@ -76,7 +74,7 @@ def write_cabinet(directory: Path, name: str, sizes: CabinetSizes, wood: Image.I
 def _add_drawer(
     asset: ET.Element, base: ET.Element, directory: Path, name: str, sizes: CabinetSizes, drawer: DrawerSizes
 ) -> None:
-    """A drawer as a child of the cabinet's base, on a slide joint along y."""
+    """Add a drawer as a child of the cabinet's base, on a slide joint along y."""
     body = ET.SubElement(base, "body", name=f"cabinet_{drawer.level}")
     mjcf.inertial(body, sizes.drawer_inertia)
     mjcf.joint(body, f"{drawer.level}_level", "slide", "0 1 0", sizes.joint_range, sizes.joint_damping)
@@ -90,11 +88,11 @@ def _add_drawer(
 
 
 def _add_part(
-    asset: ET.Element, body: ET.Element, directory: Path, name: str, part: str, panels: list[Panel], texture: str
+    asset: ET.Element, body: ET.Element, directory: Path, name: str, part: str, panels: list[Box], texture: str
 ) -> None:
-    """The panels of one part as one mesh with a material of the part's name."""
+    """Add the panels of a part as one mesh, with a material of the part's name."""
     file = f"{name}/{part}_vis.obj"
-    union(box(panel, texture_span=_GRAIN_SPAN) for panel in panels).write(directory / file)
+    union(box_mesh(panel, texture_span=GRAIN_SPAN) for panel in panels).write(directory / file)
     mjcf.mesh_asset(asset, f"{part}_vis", file)
     mjcf.material(asset, part, texture)
     mjcf.visual_mesh(body, f"{part}_vis", part)

@@ -1,4 +1,4 @@
-"""Triangle meshes for what is seen: boxes, turned shapes, their union, and the .obj files that they become."""
+"""Triangle meshes to render: boxes, surfaces of revolution, their union, and the .obj files that they become."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from libero_gym.assets.builtin.shapes import UPRIGHT, Panel, Point
+from libero_gym.assets.builtin.shapes import UPRIGHT, Box, Point
 
 Rectangle = tuple[float, float, float, float]
-"""A part of a picture: left, top, right, bottom, each in [0, 1], y down."""
+"""A part of a texture: left, top, right, bottom in [0, 1], y down."""
 
 FULL: Rectangle = (0.0, 0.0, 1.0, 1.0)
 
 #: Profile corners sharper than this keep an edge; gentler ones are shaded as if round.
 _SMOOTH_COSINE = math.cos(math.radians(50.0))
 
-#: For each side of a box: its normal, and the directions in which its picture runs to the right and down.
+#: For each side of a box: its normal, and the directions in which its texture runs to the right and down.
 _SIDES: dict[str, tuple[Point, Point, Point]] = {
     "+z": ((0, 0, 1), (1, 0, 0), (0, -1, 0)),
     "-z": ((0, 0, -1), (-1, 0, 0), (0, -1, 0)),
@@ -32,19 +32,19 @@ _SIDES: dict[str, tuple[Point, Point, Point]] = {
 
 @dataclass(frozen=True)
 class Mesh:
-    """A closed surface: corners with their own normal and picture coordinate, three to a face."""
+    """A closed surface: corners with their own normal and texture coordinate, three to a face."""
 
     vertices: np.ndarray
     """(V, 3) metres."""
     normals: np.ndarray
     """(V, 3) unit length, outward."""
     uv: np.ndarray
-    """(V, 2) picture coordinates in [0, 1]: x right, y down."""
+    """(V, 2) texture coordinates in [0, 1]: x right, y down."""
     faces: np.ndarray
     """(F, 3) indices, counter-clockwise from outside."""
 
     def write(self, path: Path) -> None:
-        """Writes the mesh as a Wavefront .obj file, whose picture coordinates run up instead of down."""
+        """Write the mesh as a Wavefront .obj file, whose texture coordinates run up instead of down."""
         lines = [f"v {x:.6f} {y:.6f} {z:.6f}" for x, y, z in self.vertices]
         lines += [f"vt {u:.5f} {1.0 - v:.5f}" for u, v in self.uv]
         lines += [f"vn {x:.4f} {y:.4f} {z:.4f}" for x, y, z in self.normals]
@@ -54,7 +54,7 @@ class Mesh:
 
 
 def union(meshes: Iterable[Mesh]) -> Mesh:
-    """One mesh of several, so that a body needs a single draw call."""
+    """Return one mesh of several, so that a body needs a single draw call."""
     parts = list(meshes)
     offsets = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
     return Mesh(
@@ -65,23 +65,23 @@ def union(meshes: Iterable[Mesh]) -> Mesh:
     )
 
 
-def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span: float | None = None) -> Mesh:
-    """A box of 12 faces.
+def box_mesh(box: Box, parts: dict[str, Rectangle] | None = None, texture_span: float | None = None) -> Mesh:
+    """Return a box of 12 faces.
 
     Args:
-        panel: its middle, half size and turn.
-        pictures: part of the picture for each side ("+x" ... "-z"); sides that are missing show the whole picture.
-        texture_span: metres that one repeat of the picture covers, instead of stretching it over each side: wood keeps
-            its grain size on small and large panels.
+        box: its centre, half size and rotation.
+        parts: part of the texture on each side ("+x" ... "-z"); sides that are missing show the whole texture.
+        texture_span: metres that a repeat of the texture covers, instead of stretching it over each side: wood keeps
+            its grain size on small and large boards.
     """
-    half = np.asarray(panel.half_size, float)
+    half = np.asarray(box.half_size, float)
     vertices: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     uv: list[tuple[float, float]] = []
     faces: list[tuple[int, int, int]] = []
     for side, (normal, right, down) in _SIDES.items():
         n, r, d = (np.asarray(axis, float) for axis in (normal, right, down))
-        u0, v0, u1, v1 = (pictures or {}).get(side, FULL)
+        u0, v0, u1, v1 = (parts or {}).get(side, FULL)
         width, height = 1.0, 1.0
         if texture_span is not None:
             width, height = 2 * float(abs(r) @ half) / texture_span, 2 * float(abs(d) @ half) / texture_span
@@ -92,44 +92,46 @@ def box(panel: Panel, pictures: dict[str, Rectangle] | None = None, texture_span
             uv.append((u0 + x * width * (u1 - u0), v0 + y * height * (v1 - v0)))
         faces += [(first, first + 1, first + 2), (first, first + 2, first + 3)]
     mesh = Mesh(np.array(vertices), np.array(normals), np.array(uv), np.array(faces))
-    return moved(mesh if panel.quat == UPRIGHT else rotated(mesh, panel.quat), panel.centre)
+    return translated(mesh if box.quat == UPRIGHT else rotated(mesh, box.quat), box.centre)
 
 
-def turned(
+def revolved(
     profile: Sequence[Point],
     slices: int,
-    picture: Rectangle = FULL,
+    part: Rectangle = FULL,
     *,
     phase: float = 0.0,
     facets: bool = False,
-    upright_picture: bool = False,
+    upright_texture: bool = False,
 ) -> Mesh:
-    """A surface of revolution about z, round, oval or with flat sides.
+    """Return a surface of revolution about z, round, oval or with flat sides.
 
     Args:
         profile: (radius, height) from the axis underneath, outside, to the axis on top; it may begin and end off the
             axis, then the surface is a ring and the last point must equal the first. A third number is the part of
             the radius that y keeps: an oval, or a gable.
         slices: sides around the axis.
-        picture: its x follows the angle, its y the profile's length from the first point to the last.
-        phase: angle from x at which the picture's left edge lies, radians.
-        facets: whether the sides are flat to the eye, too.
-        upright_picture: its y follows the height instead, from the top down.
+        part: part of the texture; its x follows the angle, its y the profile's length from first to last point.
+        phase: angle from x at which the texture's left edge lies, radians.
+        facets: whether the sides are flat to the eye, too; radii then reach to their middle, not to the edges.
+        upright_texture: the texture's y follows the height instead, from the top down.
     """
     points = np.array([(*point, 1.0)[:3] for point in profile])
+    if facets:
+        points[:, 0] *= 1 / math.cos(math.pi / slices)
     steps = np.diff(points[:, :2], axis=0)
     lengths = np.linalg.norm(steps, axis=1)
     # The outward normal of a step (dr, dz) that goes around counter-clockwise in the (r, z) half plane is (dz, -dr).
     outward = np.stack([steps[:, 1], -steps[:, 0]], axis=1) / lengths[:, None]
     along = np.concatenate([[0.0], np.cumsum(lengths)]) / lengths.sum()
-    if upright_picture:
+    if upright_texture:
         along = (points[:, 1].max() - points[:, 1]) / np.ptp(points[:, 1])
-    # With facets every side has corners of its own, so that its normal can be its own.
+    # With facets a side has corners of its own, so that its normal can be its own.
     turns = np.repeat(np.arange(slices + 1), 2)[1:-1] if facets else np.arange(slices + 1)
     angles = phase + 2 * math.pi * turns / slices
     facing = phase + 2 * math.pi * (np.repeat(np.arange(slices), 2) + 0.5) / slices if facets else angles
     cos, sin = np.cos(angles), np.sin(angles)
-    u0, v0, u1, v1 = picture
+    u0, v0, u1, v1 = part
     width = len(turns)
     first = np.arange(0, width, 2) if facets else np.arange(slices)
 
@@ -159,13 +161,13 @@ def turned(
     return Mesh(np.concatenate(vertices), np.concatenate(normals), np.concatenate(uv), np.concatenate(faces))
 
 
-def moved(mesh: Mesh, offset: Point) -> Mesh:
-    """The mesh, shifted by `offset` (x, y, z) metres."""
+def translated(mesh: Mesh, offset: Point) -> Mesh:
+    """Return the mesh shifted by `offset` (x, y, z) metres."""
     return Mesh(mesh.vertices + np.asarray(offset, float), mesh.normals, mesh.uv, mesh.faces)
 
 
 def rotated(mesh: Mesh, quat: Point) -> Mesh:
-    """The mesh, turned about the origin by a quaternion (w, x, y, z)."""
+    """Return the mesh rotated about the origin by a quaternion (w, x, y, z)."""
     w, x, y, z = quat
     matrix = np.array(
         [

@@ -6,11 +6,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from libero_gym.assets.builtin import mjcf
-from libero_gym.assets.builtin.mesh import box, moved, turned, union
-from libero_gym.assets.builtin.shapes import Panel, PlacementSites, Point
+from libero_gym.assets.builtin.mesh import box_mesh, revolved, translated, union
+from libero_gym.assets.builtin.shapes import Box, Damping, JointRange, Mass, PlacementSites, Position
+from libero_gym.assets.builtin.textures import Metal, texture_image
 
 #: LIBERO's soft contact of this appliance, which only others' shapes bring about.
 _SOFT = {
@@ -21,44 +20,46 @@ _SOFT = {
 
 @dataclass(frozen=True)
 class MicrowaveSizes:
-    """A microwave: walls that stand still around a chamber, and a door with an upright handle."""
+    """A microwave: fixed walls around a chamber, and a door with an upright handle."""
 
-    walls: tuple[Panel, ...]
-    wall_mass: float
-    buttons: tuple[Panel, ...]
-    """Seen only."""
-    door_position: Point
+    dark: Metal
+    """Texture of the case and the door."""
+    metal: Metal
+    """Texture of the handle and the buttons."""
+    walls: tuple[Box, ...]
+    wall_mass: Mass
+    buttons: tuple[Box, ...]
+    """Rendered only."""
+    door_position: Position
     """The hinge, in the oven's frame."""
-    door: Panel
+    door: Box
     """In the hinge's frame, as all below."""
-    door_mass: float
-    window: Panel
-    handle: Panel
+    door_mass: Mass
+    window: Box
+    handle: Box
     """The bar between its posts; round, as wide as x says."""
-    handle_posts: tuple[Panel, Panel]
-    handle_mass: float
-    """Of the bar and of each post."""
-    joint_range: Point
-    joint_damping: float
-    regions: dict[str, Panel]
+    handle_posts: tuple[Box, Box]
+    handle_mass: Mass
+    """Of the bar, and of a post."""
+    joint_range: JointRange
+    joint_damping: Damping
+    regions: dict[str, Box]
     sites: PlacementSites
 
 
-def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes, dark: Image.Image, metal: Image.Image) -> None:
-    """Writes `NAME.xml` into `directory` and its meshes and textures into `directory/NAME`.
+def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes) -> None:
+    """Write `NAME.xml` into `directory` and its meshes and textures into `directory/NAME`.
 
     Args:
-        directory: LIBERO's `articulated_objects`; it is made.
+        directory: LIBERO's `articulated_objects`; it is created.
         name: LIBERO's name of the oven.
         sizes: its measured sizes.
-        dark: texture of the case and the door.
-        metal: texture of the handle and the buttons.
     """
     folder = directory / name
     folder.mkdir(parents=True, exist_ok=True)
     root, asset, worldbody = mjcf.document(name)
-    for material, picture, shine in (("dark", dark, "0.5"), ("metal", metal, "0.6")):
-        picture.save(folder / f"{material}.png")
+    for material, texture, shine in (("dark", sizes.dark, "0.5"), ("metal", sizes.metal, "0.6")):
+        texture_image(texture).save(folder / f"{material}.png")
         mjcf.texture(asset, f"tex-micro_{material}", f"{name}/{material}.png")
         mjcf.material(asset, f"micro_{material}", f"tex-micro_{material}", specular=shine, shininess=shine)
     ET.SubElement(
@@ -71,13 +72,13 @@ def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes, dark: Ima
         reflectance="0",
     )
     radius, reach = sizes.handle.half_size[0], sizes.handle.half_size[2]
-    bar = turned([(0.0, -reach), (radius, -reach), (radius, reach), (0.0, reach)], 12)
+    bar = revolved([(0.0, -reach), (radius, -reach), (radius, reach), (0.0, reach)], 12)
     for part, mesh in (
-        ("case", union(box(panel) for panel in sizes.walls)),
-        ("buttons", union(box(panel) for panel in sizes.buttons)),
-        ("door", box(sizes.door)),
-        ("window", box(sizes.window)),
-        ("handle", union([moved(bar, sizes.handle.centre), *(box(post) for post in sizes.handle_posts)])),
+        ("case", union(box_mesh(panel) for panel in sizes.walls)),
+        ("buttons", union(box_mesh(panel) for panel in sizes.buttons)),
+        ("door", box_mesh(sizes.door)),
+        ("window", box_mesh(sizes.window)),
+        ("handle", union([translated(bar, sizes.handle.centre), *(box_mesh(post) for post in sizes.handle_posts)])),
     ):
         mesh.write(folder / f"{part}_vis.obj")
         mjcf.mesh_asset(asset, f"micro_{part}_vis", f"{name}/{part}_vis.obj")
@@ -88,17 +89,17 @@ def write_microwave(directory: Path, name: str, sizes: MicrowaveSizes, dark: Ima
     for region, site in sizes.regions.items():
         mjcf.box_site(body, region, site)
     for panel in sizes.walls:
-        _touched(body, panel, sizes.wall_mass)
+        _collision_box(body, panel, sizes.wall_mass)
     door = ET.SubElement(body, "body", name="microdoorroot", pos=mjcf.numbers(sizes.door_position))
     mjcf.joint(door, "microjoint", "hinge", "0 0 1", sizes.joint_range, sizes.joint_damping)
     for part, material in (("door", "micro_dark"), ("window", "micro_window"), ("handle", "micro_metal")):
         mjcf.visual_mesh(door, f"micro_{part}_vis", material)
-    _touched(door, sizes.door, sizes.door_mass)
+    _collision_box(door, sizes.door, sizes.door_mass)
     for panel in (sizes.handle, *sizes.handle_posts):
-        _touched(door, panel, sizes.handle_mass)
+        _collision_box(door, panel, sizes.handle_mass)
     mjcf.write(root, directory / f"{name}.xml")
 
 
-def _touched(body: ET.Element, panel: Panel, mass: float) -> None:
-    place = {"type": "box", "pos": mjcf.numbers(panel.centre), "size": mjcf.numbers(panel.half_size)}
-    ET.SubElement(body, "geom", {**place, "mass": mjcf.numbers([mass]), **_SOFT})
+def _collision_box(body: ET.Element, box: Box, mass: float) -> None:
+    shape = {"type": "box", "pos": mjcf.numbers(box.centre), "size": mjcf.numbers(box.half_size)}
+    ET.SubElement(body, "geom", {**shape, "mass": mjcf.numbers([mass]), **_SOFT})

@@ -1,0 +1,140 @@
+"""Coarser visual meshes for the "fast" quality: software OpenGL spends its time on vertices, not on pixels.
+
+Decimated meshes are stored beside a compiled scene and written into a model's own mesh arrays, which have space for
+them. Frames of geometries stay as they are, so such a model renders the data of the original.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+#: Faces that a mesh keeps: a tenth, but never fewer than this; meshes with fewer than twice that stay whole.
+SHARE = 0.1
+FEWEST_FACES = 500
+
+
+def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
+    """Make coarser versions of a model's visual meshes.
+
+    Returns:
+        For each decimated mesh with index i: "vert_i" (P, 3) float32 and "face_i" (Q, 3) int32 as in MuJoCo's
+        `mesh_vert` and `mesh_face`, "normal_i" (P, 3) float32, and "source_i" (P,) int32, the original vertex nearest
+        to each, whose texture coordinate it takes.
+    """
+    from scipy.spatial import cKDTree  # imported here because a machine that only renders does not need it
+
+    arrays: dict[str, np.ndarray] = {}
+    for mesh in _visual_meshes(model):
+        vertices, faces = _mesh(model, mesh)
+        if len(faces) < 2 * FEWEST_FACES:
+            continue
+        kept = max(int(SHARE * len(faces)), FEWEST_FACES)
+        points, triangles = _simplified(vertices, faces, kept)
+        if 0 < len(triangles) < len(faces) and len(points) <= min(len(vertices), model.mesh_normalnum[mesh]):
+            arrays[f"vert_{mesh}"] = points.astype(np.float32)
+            arrays[f"face_{mesh}"] = triangles.astype(np.int32)
+            arrays[f"normal_{mesh}"] = _normals(points, triangles)
+            arrays[f"source_{mesh}"] = cKDTree(vertices).query(points)[1].astype(np.int32)
+    return arrays
+
+
+def coarser(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make a mesh of about `count` faces, whatever the shape.
+
+    Many small closed parts, such as screws, leave edges that a quadric decimation cannot collapse; what it leaves is
+    gathered in ever larger cubes until it is few enough.
+
+    Args:
+        vertices: (P, 3).
+        faces: (Q, 3).
+        count: of faces that are wanted.
+
+    Returns:
+        Vertices and faces.
+    """
+    points, triangles = _simplified(vertices, faces, count)
+    cell = float(np.ptp(points, axis=0).max()) / 200
+    while len(triangles) > 1.5 * count:
+        _, place, inverse = np.unique(np.floor(points / cell), axis=0, return_index=True, return_inverse=True)
+        gathered = inverse.reshape(-1)[triangles]
+        solid = (gathered != np.roll(gathered, 1, axis=1)).all(axis=1)
+        points, triangles = points[place], np.unique(gathered[solid], axis=0)
+        cell *= 1.25
+    return points, triangles
+
+
+def write_mesh(model: mujoco.MjModel, mesh: int, points: np.ndarray, faces: np.ndarray) -> None:
+    """Write a smaller mesh, without texture, in the place of another."""
+    _write(model, mesh, points, faces, _normals(points, faces), np.zeros(len(points), dtype=np.int32))
+
+
+def _simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    import fast_simplification
+
+    # MuJoCo duplicates vertices along seams; joined, the surface has no cracks to open.
+    joined, inverse = np.unique(vertices, axis=0, return_inverse=True)
+    welded = inverse.reshape(-1)[faces].astype(np.int32)
+    if count >= len(faces):
+        return joined, welded
+    points, triangles = fast_simplification.simplify(joined, welded, target_count=count)[:2]
+    return points, triangles
+
+
+def apply(model: mujoco.MjModel, stored: Path) -> None:
+    """Write decimated meshes, stored by `numpy.savez`, into a model that is used for images or for physics.
+
+    Meshes that collide are not among them, so physics is the same.
+    """
+    with np.load(stored) as arrays:
+        for key in arrays.files:
+            kind, _, number = key.partition("_")
+            if kind == "vert":
+                mesh = int(number)
+                _write(model, mesh, *(arrays[f"{kind}_{mesh}"] for kind in ("vert", "face", "normal", "source")))
+
+
+def _write(
+    model: mujoco.MjModel,
+    mesh: int,
+    points: np.ndarray,
+    faces: np.ndarray,
+    normals: np.ndarray,
+    source: np.ndarray,
+) -> None:
+    face, vertex, normal = int(model.mesh_faceadr[mesh]), int(model.mesh_vertadr[mesh]), int(model.mesh_normaladr[mesh])
+    original = slice(face, face + int(model.mesh_facenum[mesh]))
+    # A vertex may have several texture coordinates, one a face corner; any of them will do here.
+    texcoord = np.zeros(int(model.mesh_vertnum[mesh]), dtype=np.int32)
+    texcoord[model.mesh_face[original].ravel()] = model.mesh_facetexcoord[original].ravel()
+    model.mesh_facetexcoord[face : face + len(faces)] = texcoord[source][faces]
+    model.mesh_normal[normal : normal + len(points)] = normals
+    model.mesh_facenormal[face : face + len(faces)] = faces
+    model.mesh_vert[vertex : vertex + len(points)] = points
+    model.mesh_face[face : face + len(faces)] = faces
+    model.mesh_facenum[mesh] = len(faces)
+
+
+def _normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Return unit normals of vertices, (P, 3) float32: the sum of their faces' normals, weighted by area."""
+    a, b, c = (points[faces[:, corner]] for corner in range(3))
+    weighted = np.cross(b - a, c - a)
+    normals = np.zeros_like(points)
+    for corner in range(3):
+        np.add.at(normals, faces[:, corner], weighted)
+    return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _visual_meshes(model: mujoco.MjModel) -> list[int]:
+    collides = (model.geom_contype != 0) | (model.geom_conaffinity != 0)
+    is_mesh = model.geom_type == mujoco.mjtGeom.mjGEOM_MESH
+    visual = set(model.geom_dataid[is_mesh & ~collides]) - set(model.geom_dataid[is_mesh & collides])
+    return sorted(int(mesh) for mesh in visual)
+
+
+def _mesh(model: mujoco.MjModel, mesh: int) -> tuple[np.ndarray, np.ndarray]:
+    vertex, face = int(model.mesh_vertadr[mesh]), int(model.mesh_faceadr[mesh])
+    vertices = model.mesh_vert[vertex : vertex + int(model.mesh_vertnum[mesh])]
+    return vertices, model.mesh_face[face : face + int(model.mesh_facenum[mesh])]

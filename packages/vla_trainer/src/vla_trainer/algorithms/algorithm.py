@@ -1,0 +1,98 @@
+"""What the section `algorithm` of a config offers to the rest of the trainer, whichever algorithm it names.
+
+An algorithm owns its keys, the queue of its episodes and how a rollout becomes a batch. To add one, write a class
+beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.ALGORITHMS`.
+"""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from vla_trainer.section import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder
+    from vla_trainer.config.schema import Config
+    from vla_trainer.rollout.priorities import TaskSampler
+    from vla_trainer.types import Batch, Rollout
+
+Level = Literal["token_level", "action_level", "chunk_level"]
+"""What a quantity is about: one token, one action (A tokens) or one policy step (K = C A tokens)."""
+
+
+class AlgorithmSection(Section):
+    """What all algorithms share."""
+
+    uses_rollouts: ClassVar[bool] = True
+    """Whether it learns from rollouts of the policy; if not, from demonstrations."""
+    has_critic: ClassVar[bool] = False
+    """Whether it trains a value head."""
+    has_groups: ClassVar[bool] = False
+    """Whether it compares the episodes of a group, which begin in the same state."""
+
+    def check(self, config: "Config") -> None:
+        """Check the other sections for keys that this algorithm needs or does not read.
+
+        Raises:
+            ValueError: one is missing, is not read, or does not fit; the message names it and what is allowed.
+        """
+
+    def policy_steps(self, config: "Config", episode_length: int | None) -> int | None:
+        """Return the policy steps that an iteration learns from, at most; None if they are not known beforehand.
+
+        Args:
+            config: of the run.
+            episode_length: policy steps of the longest episode; None if there is no limit.
+        """
+        raise NotImplementedError
+
+
+class PolicyGradient(AlgorithmSection):
+    """What PPO and GRPO share."""
+
+    clip_low: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """The ratio's trust interval begins at 1 - clip_low."""
+    clip_high: PositiveFloat = 0.28
+    """The ratio's trust interval ends at 1 + clip_high ("clip-higher", DAPO)."""
+    dual_clip: Annotated[float, Field(gt=1)] | None = 3.0
+    """For a negative advantage the loss is at most -dual_clip times it; null: off."""
+    logprob_type: Level = "token_level"
+    """What one probability ratio spans: a token, the A tokens of one action, or all K tokens of a chunk."""
+    entropy_type: Level = "token_level"
+    """What `entropy_coef` weighs the entropy of: a token, an action (its tokens' sum) or a chunk."""
+    aggregate: Literal["token-mean", "episode-mean"] = "token-mean"
+    """Mean over tokens, or over episodes of each episode's token mean."""
+    epochs: PositiveInt = 1
+    """Passes over an iteration's batch, each in a new order."""
+    target_kl: PositiveFloat | None = None
+    """End an iteration's update before the first optimizer step whose approx_kl is above it; null: never."""
+    entropy_coef: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the entropy bonus."""
+    kl_coef: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the KL divergence from the policy that the run began with, mean over tokens; 0: none is kept."""
+
+    @property
+    def warmup_iterations(self) -> int:
+        """First iterations in which only the critic learns."""
+        return 0
+
+    @property
+    def scales_advantages(self) -> bool:
+        """Whether an update shifts and scales the advantages of its whole batch."""
+        return False
+
+    def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "HorizonOrder | GroupOrder":
+        """Return which episodes an iteration collects.
+
+        Args:
+            config: of the run.
+            tasks: draws tasks and their initial states.
+            rng: of the run's initial states.
+        """
+        raise NotImplementedError
+
+    def batch(self, rollout: "Rollout") -> "Batch":
+        """Return what an update learns from a rollout: each policy step's advantage, and the critic's targets."""
+        raise NotImplementedError

@@ -1,0 +1,107 @@
+"""Make the policy that a config names and the context that it computes in."""
+
+import copy
+import importlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, reduce
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from gymnasium import spaces
+
+from vla_trainer import checkpoint
+from vla_trainer.config.schema import PolicyConfig
+from vla_trainer.errors import PolicyError
+from vla_trainer.protocols import Policy
+
+
+class Spaces(Protocol):
+    """Spaces of one environment."""
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """Of what the policy looks at."""
+
+    @property
+    def action_space(self) -> spaces.Space[Any]:
+        """Of what it does."""
+
+
+def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
+    """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.checkpoint`.
+
+    Raises:
+        PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
+        CheckpointError: `policy.checkpoint` is no checkpoint or does not fit.
+    """
+    module_name, _, attribute = policy.factory.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
+    try:
+        factory: Any = reduce(getattr, attribute.split("."), module)
+    except AttributeError as error:
+        raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
+    kwargs = dict(policy.kwargs)
+    if policy.lora is not None:
+        kwargs["lora"] = policy.lora.model_dump(exclude_none=True)
+    try:
+        made = factory(env.observation_space, env.action_space, **kwargs)
+    except TypeError as error:
+        if "argument" not in str(error):
+            raise
+        raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
+    missing = [name for name in ("act", "evaluate", "save_pretrained", "state_dict") if not hasattr(made, name)]
+    if missing:
+        raise PolicyError(f"policy.factory={policy.factory}: the policy has no {', '.join(missing)}")
+    if policy.gradient_checkpointing:
+        if not hasattr(made, "gradient_checkpointing_enable"):
+            raise PolicyError(
+                f"policy.gradient_checkpointing is set, but a {type(made).__name__}, which "
+                f"{policy.factory} makes, has no gradient_checkpointing_enable()"
+            )
+        made.gradient_checkpointing_enable()
+    made.to(device_of(policy))
+    made.eval()
+    if policy.checkpoint is not None:
+        checkpoint.load(Path(policy.checkpoint).expanduser(), made)
+    return made
+
+
+def device_of(policy: PolicyConfig) -> torch.device:
+    """The device that `policy.device` names.
+
+    Raises:
+        PolicyError: torch does not know it, or it is not there.
+    """
+    name = policy.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise PolicyError(f'policy.device="{name}" is not a device; allowed: auto, cpu, cuda, cuda:<index>') from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise PolicyError(f'policy.device="{name}": torch finds no GPU here')
+    return device
+
+
+def autocast_of(policy: PolicyConfig) -> Callable[[], AbstractContextManager[object]]:
+    """What makes the context of each forward pass: `policy.precision` on `policy.device`.
+
+    Acting and learning share it, or the ratio of new to old probabilities would not begin at 1.
+    """
+    if policy.precision == "fp32":
+        return nullcontext
+    return partial(torch.autocast, device_of(policy).type, torch.bfloat16)
+
+
+def frozen_copy(policy: Policy) -> Policy:
+    """A copy that stays as the policy is now and takes no gradients."""
+    copied = copy.deepcopy(policy)
+    for weight in copied.parameters():
+        weight.requires_grad_(False)
+    return copied

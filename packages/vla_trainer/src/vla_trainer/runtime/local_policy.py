@@ -1,0 +1,75 @@
+"""A policy in this process, its weights on disk, and environments to evaluate it in."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from gymnasium.vector import VectorEnv
+
+from vla_trainer import checkpoint
+from vla_trainer.algorithms.queues import ListOrder
+from vla_trainer.config.schema import Config
+from vla_trainer.evaluation.evaluate import OnEpisode, run_list
+from vla_trainer.policy.make import autocast_of, make_policy
+from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
+from vla_trainer.rollout.envs import evaluation_env, make_envs
+from vla_trainer.types import EvaluationRollout, VideoRequest
+
+
+class LocalPolicy:
+    """Policy and evaluation, as `vla_trainer.runtime.interface.Runtime` has them; the optimizer is a subclass's."""
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._evaluation_envs: VectorEnv | None = None
+        if config.trainer.threads is not None:
+            torch.set_num_threads(config.trainer.threads)
+        # weights are drawn from torch's global generator, which is all that torch.nn offers
+        torch.manual_seed(config.trainer.seed)
+        self.version = 0
+        """How often the weights had been updated that act."""
+
+    def make_policy(self, env_spec: EnvSpec) -> None:
+        """Make `policy` for an environment."""
+        self.env_spec = env_spec
+        self.policy = make_policy(self._config.policy, env_spec)
+        self.autocast = autocast_of(self._config.policy)
+
+    def open_evaluation(self) -> EnvSpec:
+        """Make the environments of `config.eval`, if there are none yet."""
+        if self._evaluation_envs is None:
+            env, settings = self._config.env, self._config.eval
+            self._evaluation_envs = make_envs(evaluation_env(env, settings), settings.num_envs or env.num_envs)
+        return env_spec_of(self._evaluation_envs)
+
+    def evaluate(
+        self, order: ListOrder, videos: VideoRequest | None = None, on_episode: OnEpisode | None = None
+    ) -> EvaluationRollout:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        assert self._evaluation_envs is not None
+        return run_list(
+            self.policy,
+            self._evaluation_envs,
+            order,
+            deterministic=self._config.eval.deterministic,
+            temperature=self._config.eval.temperature,
+            videos=videos,
+            on_episode=on_episode,
+            autocast=self.autocast,
+            version=self.version,
+        )
+
+    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        return {**checkpoint.write_policy(self.policy, folder, name), "optimizer": self.optimizer.state_dict()}
+
+    def load_weights(self, path: Path, state: dict[str, Any]) -> None:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        checkpoint.put(path, state, self.policy, self.optimizer)
+
+    def close(self) -> None:
+        """Close the environments of evaluations, if they were made."""
+        if self._evaluation_envs is not None:
+            self._evaluation_envs.close()

@@ -1,0 +1,174 @@
+"""Weights between policy processes after an update.
+
+Where a process both acts and learns, acting reads what learning moved, and nothing is copied. Processes that only act
+get the weights that are trained, in buckets, from the first process that learns. Where weights are sharded over the
+processes that learn, they are gathered to be sent and to be acted with.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vla_trainer.protocols import Policy
+from vla_trainer.update.ranks import Ranks, backend_of
+
+MEETING = timedelta(minutes=5)
+"""How long processes wait for each other at the start."""
+BUCKET_BYTES = 64 * 2**20
+"""About how much a weight sync sends at a time."""
+
+
+@dataclass(frozen=True)
+class PolicyGroup:
+    """The policy processes of a run, and this process' place among them."""
+
+    ranks: Ranks = field(default_factory=Ranks)
+    """Those that learn together."""
+    rank: int = 0
+    """Number of this process among all policy processes; those that learn come first."""
+    receivers: int = 0
+    """Processes that only act."""
+    sync_group: Any = None
+    """torch.distributed's group of the first process that learns and those that only act."""
+    learners_act: bool = True
+    """Whether one of the processes that learn acts, too."""
+
+
+def host_meeting(address: str, size: int) -> tuple[Any, int]:
+    """Open the store where `size` processes meet; returns it and its port."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    store = TCPStore(address, 0, size, is_master=True, wait_for_workers=False, timeout=MEETING)
+    return store, store.port
+
+
+def visit_meeting(address: tuple[str, int], size: int) -> Any:
+    """Connect to the store that another process opened."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore(*address, size, is_master=False, timeout=MEETING)
+
+
+def join(meeting: Any, *, rank: int, learning: int, size: int, acts: bool, device: torch.device) -> PolicyGroup:
+    """Make the process groups of a run; every policy process calls it at once.
+
+    Args:
+        meeting: store of `host_meeting` or `visit_meeting`; None where there is only one process.
+        rank: of this process among all.
+        learning: how many processes learn.
+        size: how many there are.
+        acts: whether this process acts.
+        device: where the policy computes.
+    """
+    if meeting is None:
+        return PolicyGroup(rank=rank, receivers=size - learning)
+    import torch.distributed as dist
+
+    if device.type == "cuda":
+        torch.cuda.set_device(0)  # the only one that this process sees
+    dist.init_process_group(backend_of(device), store=meeting, rank=rank, world_size=size)
+    # every process makes every group, in the same order, whether it is in it or not
+    learners = dist.new_group(list(range(learning))) if learning > 1 else None
+    sync_group = dist.new_group([0, *range(learning, size)]) if size > learning else None
+    if rank >= learning or learners is None:
+        return PolicyGroup(rank=rank, receivers=size - learning, sync_group=sync_group)
+    ranks = Ranks(learners, device)
+    learners_act = ranks.sum({"acts": float(acts)})["acts"] > 0
+    return PolicyGroup(ranks, rank, size - learning, sync_group, learners_act)
+
+
+class WeightSync:
+    """Keeps what this process acts with equal to what was learned."""
+
+    def __init__(self, policy: Policy, group: PolicyGroup, *, learns: bool, acts: bool) -> None:
+        self._policy, self._group = policy, group
+        self._learns, self._acts = learns, acts
+
+    def shard(self, reference: Policy | None, *, precision: str, offload: bool) -> None:
+        """Spread the policy and `reference` over the processes that learn, where there are several."""
+        if (sharding := self._sharding()) is not None:
+            for policy in (reference, self._policy):
+                if policy is not None:
+                    sharding.shard(policy, self._group.ranks, precision=precision, offload=offload)
+
+    def run(self) -> int:
+        """Send or receive the weights, on all policy processes at once; returns the bytes that were sent."""
+        sent = self._send() if self._learns else self._receive()
+        self.gather()
+        return sent
+
+    def gather(self) -> None:
+        """Gather weights that are sharded, if this process or another of its group acts with them."""
+        sharding = self._sharding()
+        if sharding is not None and self._group.learners_act:
+            sharding.unshard(self._policy)
+            if not self._acts:
+                sharding.reshard(self._policy)
+
+    def full_state_dict(self) -> dict[str, Tensor] | None:
+        """Gather the whole state on all processes that learn; None where it is not sharded."""
+        sharding = self._sharding()
+        return None if sharding is None else sharding.full_state_dict(self._policy)
+
+    def _sharding(self) -> Any:
+        """`vla_trainer.update.sharding` where several processes learn together, of which this is one; its imports take
+        two seconds that others do not need."""
+        if self._group.ranks.group is None:
+            return None
+        from vla_trainer.update import sharding
+
+        return sharding
+
+    def _send(self) -> int:
+        if not self._group.receivers:
+            return 0
+        import torch.distributed as dist
+
+        if sharding := self._sharding():
+            sharding.reshard(self._policy)
+        sent = 0
+        for bucket in _buckets(trainable(self._policy)):
+            # a DTensor, which is imported where weights are sharded alone
+            whole = [weight.full_tensor() if hasattr(weight, "full_tensor") else weight for _, weight in bucket]
+            if self._group.rank == 0:
+                flat = torch.cat([weight.detach().reshape(-1) for weight in whole])
+                dist.broadcast(flat, src=0, group=self._group.sync_group)
+                sent += flat.nbytes
+        return sent
+
+    def _receive(self) -> int:
+        import torch.distributed as dist
+
+        for bucket in _buckets(trainable(self._policy)):
+            first = bucket[0][1]
+            numbers = [weight.numel() for _, weight in bucket]
+            flat = torch.empty(sum(numbers), dtype=first.dtype, device=first.device)
+            dist.broadcast(flat, src=0, group=self._group.sync_group)
+            for (_, weight), part in zip(bucket, torch.split(flat, numbers), strict=True):
+                weight.data.copy_(part.view_as(weight))
+        return 0
+
+
+def trainable(policy: Policy) -> list[tuple[str, Tensor]]:
+    """Return the weights that are trained, by name."""
+    assert isinstance(policy, nn.Module)
+    return [(name, weight) for name, weight in policy.named_parameters() if weight.requires_grad]
+
+
+def _buckets(weights: Sequence[tuple[str, Tensor]]) -> Iterator[list[tuple[str, Tensor]]]:
+    """Neighbours of one type, of at most `BUCKET_BYTES` where they are more than one. The same on every process."""
+    bucket: list[tuple[str, Tensor]] = []
+    filled = 0
+    for name, weight in weights:
+        size = weight.numel() * weight.element_size()
+        if bucket and (weight.dtype != bucket[0][1].dtype or filled + size > BUCKET_BYTES):
+            yield bucket
+            bucket, filled = [], 0
+        bucket.append((name, weight))
+        filled += size
+    if bucket:
+        yield bucket
