@@ -107,7 +107,7 @@ def overrides_of(good: Good, out: Path) -> list[str]:
     given = [*QUIET, f"trainer.iterations={good.iterations}", f"trainer.save_every={PREFIX}"]
     if good.recipe.endswith("_from_sft"):
         newest = max((out / "start/sft/checkpoints").glob("step_*"))
-        given.append(f"policy.path={newest}")
+        given.append(f"policy.checkpoint={newest}")
     success = json.loads((out / "start/sft/eval.json").read_text())["success_rate"]
     return [*given, *(f"trainer.baseline_success={success}" if one == BASELINE else one for one in good.overrides)]
 

@@ -91,9 +91,9 @@ def policy(checkpoint: Path, assets: str, states: int) -> dict[str, Any]:
             command = [
                 str(Path(sys.executable).parent / "vla-eval"),
                 RECIPE,
-                f"policy.path={checkpoint}",
+                f"policy.checkpoint={checkpoint}",
                 f"eval.episodes={states}",
-                f"eval.kwargs.physics_quality={quality}",
+                f"eval.physics_quality={quality}",
                 "video_cfg.save_video=false",
                 f"output_dir={folder}",
             ]

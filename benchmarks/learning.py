@@ -153,13 +153,13 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
             pairs = ", ".join(f"{task}: {steps}" for task, steps in by_task.items())
             limits = [
                 f"env.max_episode_steps={max(by_task.values())}",
-                f"env.kwargs.max_steps_by_task={{{pairs}}}",
-                "eval.kwargs.max_steps_by_task=null",
+                f"env.max_steps_by_task={{{pairs}}}",
+                "eval.max_steps_by_task=null",
             ]
         else:
             limits = [f"env.max_episode_steps={by_task[args.task]}"]
         limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
-        told = [*common, *which, *limits, f"policy.path={newest(out / 'sft')}"]
+        told = [*common, *which, *limits, f"policy.checkpoint={newest(out / 'sft')}"]
         stages.run("rl", train(recipe, out / "rl", told, args.rl, args.iterations), environment)
     return figures(args, out, stages)
 

@@ -14,8 +14,8 @@ envs=${ENVS:-128} cores=${CORES:-$(nproc)}
 for suite in "$@"; do
     # processes: sixteen threads would wait for each other in Python
     python benchmarks/learning.py "$suite" --iterations "${ITERATIONS:-100}" \
-        --sft eval.num_envs="$envs" env.workers="$cores" env.kwargs.worker_kind=process \
-        --rl env.num_envs="$envs" eval.num_envs="$envs" env.workers="$cores" env.kwargs.worker_kind=process \
+        --sft eval.num_envs="$envs" env.workers="$cores" env.worker_kind=process \
+        --rl env.num_envs="$envs" eval.num_envs="$envs" env.workers="$cores" env.worker_kind=process \
         rollout.episodes=256 rollout.task_sampling=prioritized actor.lr=5e-4 \
         actor.global_batch_size=512 actor.micro_batch_size=512 \
         --json "runs/learning_gpu_$suite.json" --plot "runs/learning_gpu_$suite.png"

@@ -76,6 +76,8 @@ def test_the_page_on_placement_shows_what_is_drawn_and_said():
 
 
 def test_the_table_of_keys_is_that_of_the_config_models():
-    from vla_trainer.config.reference import reference
+    from vla_trainer.config.reference import environment_reference, reference
 
-    assert reference() in (REPOSITORY / "docs/config.md").read_text()
+    text = (REPOSITORY / "docs/config.md").read_text()
+    assert reference() in text
+    assert environment_reference("libero_gym:libero/Spatial-v0") in text

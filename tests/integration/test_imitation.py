@@ -68,7 +68,7 @@ def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(
         "env.max_episode_steps=16",
         "trainer.threads=1",
     ]
-    grpo += [f"policy.path={run}/checkpoints/step_000002", f"output_dir={tmp_path / 'grpo'}"]
+    grpo += [f"policy.checkpoint={run}/checkpoints/step_000002", f"output_dir={tmp_path / 'grpo'}"]
     result = quick_command("vla-train", *grpo)
     assert result.returncode == 0, result.stderr
     kept = json.loads((tmp_path / "grpo/checkpoints/step_000001/dataset_statistics.json").read_text())
@@ -79,7 +79,11 @@ def test_a_demonstration_is_learned_and_the_policy_is_evaluated_and_fine_tuned(
 @pytest.mark.parametrize(
     ("damage", "overrides", "said"),
     [
-        (None, ["env.id=libero/Goal-v0"], 'of the environment "libero/Spatial-v0"; env.id is "libero/Goal-v0"'),
+        (
+            None,
+            ["env.id=libero_gym:libero/Goal-v0"],
+            'of the environment "libero/Spatial-v0"; env.id is "libero/Goal-v0"',
+        ),
         (None, ["env.image_size=48"], "of shape (32, 32, 3); the environment gives (48, 48, 3)"),
         (None, ["env.render_quality=reference"], "render_quality='fast'; the environment has 'reference'"),
         (None, ["env.image_orientation=upright"], "image_orientation='rot180'; the environment has 'upright'"),

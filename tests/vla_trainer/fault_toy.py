@@ -18,7 +18,7 @@ class FaultyReachEnv(reach_toy.ReachEnv):
     """
 
     def __init__(
-        self, reward: str | None = None, state: str | None = None, every: int = 1, after: int = 4, **kwargs: Any
+        self, reward: float | str | None = None, state: str | None = None, every: int = 1, after: int = 4, **kwargs: Any
     ) -> None:
         super().__init__(speed=0.0, **kwargs)
         self._reward, self._state, self._every, self._after = reward, state, every, after

@@ -27,6 +27,7 @@ class ReachEnv(gymnasium.Env):
     metadata = {  # noqa: RUF012  # as Gymnasium has it
         "render_modes": ["rgb_array"],
         "render_fps": 20,
+        "arguments_without_effect_on_states": ["size"],
     }
 
     def __init__(
@@ -158,7 +159,7 @@ gymnasium.register("toy/Reach-v0", entry_point=ReachEnv, disable_env_checker=Tru
 
 PPO_RECIPE = """
 algorithm: {name: ppo, epochs: 4, value_clip: null}
-env: {id: "reach_toy:toy/Reach-v0", num_envs: 8, action_chunk: null}
+env: {id: "reach_toy:toy/Reach-v0", num_envs: 8}
 policy: {factory: "reach_toy:TokenPolicy"}
 rollout: {horizon: 16}
 actor: {lr: 3.0e-3, critic_lr: 1.0e-2, global_batch_size: 64, micro_batch_size: 32}

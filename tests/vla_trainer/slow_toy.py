@@ -31,7 +31,7 @@ gymnasium.register("toy/SlowReach-v0", entry_point=SlowEnv)
 
 GRPO = """
 algorithm: {name: grpo, group_size: 4, epochs: 4}
-env: {id: "slow_toy:toy/SlowReach-v0", num_envs: 4, kwargs: {max_episode_steps: 16}}
+env: {id: "slow_toy:toy/SlowReach-v0", num_envs: 4, max_episode_steps: 16}
 policy: {factory: "slow_toy:SlowPolicy", kwargs: {hidden: [16, 16], critic: false, seed: 0}}
 rollout: {episodes: 16}
 actor: {lr: 3.0e-3, micro_batch_size: 8, global_batch_size: 32}
@@ -41,7 +41,7 @@ video_cfg: {save_video: false}
 
 PPO = """
 algorithm: {name: ppo, epochs: 2, gamma: 0.9}
-env: {id: "slow_toy:toy/SlowReach-v0", num_envs: 4, kwargs: {max_episode_steps: 16}}
+env: {id: "slow_toy:toy/SlowReach-v0", num_envs: 4, max_episode_steps: 16}
 policy: {factory: "slow_toy:SlowPolicy", kwargs: {hidden: [16, 16], seed: 0}}
 rollout: {horizon: 12}
 actor: {lr: 3.0e-3, micro_batch_size: 8, global_batch_size: 24}

@@ -147,7 +147,7 @@ def test_errors_of_the_environment_and_of_the_policy_are_one_line(
 ) -> None:
     for overrides, message in (
         (["env.id=Nothing-v0"], "NameNotFound: "),
-        (["env.kwargs={size: 3}"], "ValueError: size=3; allowed: 8 or more"),
+        (["env.size=3"], "ValueError: size=3; allowed: 8 or more"),
         (["policy.kwargs={critic: false}", "actor.critic_lr=null"], "PolicyError: the policy returns no values"),
     ):
         done = quick_command("vla-train", toy_recipes["ppo"], *overrides)

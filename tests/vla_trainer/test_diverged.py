@@ -52,26 +52,26 @@ def good_run(command: Command, recipe: str, folder: Path, *overrides: str) -> di
     [
         (
             "ppo",
-            [FAULTY, "env.kwargs={reward: nan, every: 7}"],
+            [FAULTY, "env.reward=nan", "env.every=7"],
             2,
             r"EnvError: the reward is nan" + WHERE + "rewards must be finite",
         ),
         (
             "ppo",
-            [FAULTY, "env.kwargs={state: nan, every: 7}"],
+            [FAULTY, "env.state=nan", "env.every=7"],
             2,
             r'EnvError: observation\["state"\]\[1\] is nan' + WHERE + "observations must be finite",
         ),
         (
             "grpo",
-            [FAULTY, "env.kwargs={reward: inf, every: 7}"],
+            [FAULTY, "env.reward=inf", "env.every=7"],
             2,
             r"EnvError: the reward is inf" + WHERE + "rewards must be finite",
         ),
         # each reward is finite, and the return of PPO, which is float32, is not: advantages are NaN
         (
             "ppo",
-            [FAULTY, "env.kwargs={reward: 3e38, every: 7}", "algorithm.huber_delta=null"],
+            [FAULTY, "env.reward=3e38", "env.every=7", "algorithm.huber_delta=null"],
             1,
             r"TrainingDivergedError: 5 optimizer steps in a row were skipped \(actor.max_skipped_steps=5\); of the "
             r"last one grad_norm is nan, loss is nan, value_loss is inf; no checkpoint was written",

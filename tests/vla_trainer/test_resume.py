@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from vla_trainer import checkpoint, resume, run
 from vla_trainer.config.load import load_config
@@ -74,11 +75,10 @@ def test_another_number_of_environments(
 @pytest.mark.parametrize(
     ("override", "dropped"),
     [
-        ("env.kwargs={max_episode_steps: 12}", True),
         ("env.max_episode_steps=12", True),
-        ("env.split=train", True),
+        ("env.speed=0.1", True),
         ("env.num_envs=8", False),
-        ("env.render_quality=fast", False),
+        ("env.size=9", False),
         ("actor.lr=0.001", False),
     ],
 )
@@ -102,10 +102,46 @@ def test_a_checkpoint_of_before_it_kept_its_config(runs: dict[str, Path]) -> Non
     assert resume.running_episodes(state, fewer) == ([{}] * 2, state["begun"][:2])
 
 
+def test_a_run_of_before_env_had_the_environment_s_own_keys(
+    copy: Callable[[str], Path], quick_command: Callable[..., Any]
+) -> None:
+    """All keys were written, null where they were not given, and what had no key stood in `kwargs`."""
+    folder = copy("ppo")
+    former = {"task": None, "split": None, "image_size": None, "workers": None, "kwargs": {"size": 33}}
+    written = yaml.safe_load((folder / "config.yaml").read_text())
+    written["env"] |= former
+    written["eval"]["kwargs"] = {}
+    written["policy"]["path"] = written["policy"].pop("checkpoint")
+    (folder / "config.yaml").write_text(yaml.safe_dump(written))
+    with pytest.warns(FutureWarning, match=r"env\.kwargs\.size is now env\.size"):
+        config = run.plan_resume(folder, None, []).config
+    assert config.env.make_kwargs() == {"size": 33}
+    state = state_of(folder)
+    state[resume.CONFIG_KEY]["env"] |= former
+    assert resume.running_episodes(state, config) == (state["running"], state["begun"])
+    state[resume.CONFIG_KEY]["env"]["kwargs"] = {"speed": 0.1}
+    assert resume.running_episodes(state, config)[0] == [{}] * 8
+    done = quick_command("vla-train", "--resume", folder, "trainer.iterations=3")
+    assert done.returncode == 0, done.stderr
+    assert "dropped" not in done.stdout
+    assert iterations(folder) == [1, 2, 3]
+
+
 def test_a_run_of_another_kind(runs: dict[str, Path], toy_recipes: dict[str, str]) -> None:
     path = runs["ppo"] / "checkpoints/step_000002"
-    with pytest.raises(CheckpointError, match=r"is of reinforcement learning, and algorithm\.name=sft .*policy\.path="):
+    message = r"is of reinforcement learning, and algorithm\.name=sft .*policy\.checkpoint="
+    with pytest.raises(CheckpointError, match=message):
         resume.check(path, load_config(toy_recipes["sft"]))
+
+
+def test_a_published_model_is_no_checkpoint_of_the_trainer(
+    quick_command: Callable[..., Any], toy_recipes: dict[str, str]
+) -> None:
+    for command in ("vla-train", "vla-eval"):
+        done = quick_command(command, toy_recipes["ppo"], "policy.checkpoint=someone/a-model", "eval.episodes=1")
+        assert done.returncode == 2
+        assert done.stderr.startswith("CheckpointError: policy.checkpoint=someone/a-model is no folder: ")
+        assert "policy.kwargs.path" in done.stderr
 
 
 NOT_STATES: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -142,7 +178,7 @@ def test_a_damaged_one_is_named_before_anything_is_made(
     folder = copy("ppo")
     file = folder / "checkpoints/step_000002/trainer_state.pt"
     file.write_bytes(file.read_bytes()[:5000])
-    for arguments in (["--resume", folder], [toy_recipes["ppo"], f"policy.path={file.parent}", "output_dir=new"]):
+    for arguments in (["--resume", folder], [toy_recipes["ppo"], f"policy.checkpoint={file.parent}", "output_dir=new"]):
         done = quick_command("vla-train", *arguments, "env.id=Nothing-v0")
         assert done.returncode == 2
         assert done.stderr.startswith(f"CheckpointError: {file.parent} is damaged: trainer_state.pt: ")

@@ -210,7 +210,7 @@ def test_only_runs_can_be_resumed_and_none_is_overwritten(toy_recipes: dict[str,
 
 def test_groups_without_a_difference_leave_the_weights_alone(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     # a point that does not move earns 0 in every episode that does not begin at its goal
-    still = [*QUIET, "env.kwargs={speed: 0.0}", "rollout.episodes=4", "trainer.iterations=1"]
+    still = [*QUIET, "env.speed=0.0", "rollout.episodes=4", "trainer.iterations=1"]
     (line,) = train(toy_recipes["grpo"], tmp_path / "run", *still)
     assert line["rollout/informative_groups"] == 0
     assert line["rollout/batch_fraction"] == 0

@@ -1,5 +1,6 @@
 """What a run's sizes need, and the messages about them."""
 
+import keyed_toy
 import pytest
 import reach_toy
 
@@ -11,7 +12,7 @@ from vla_trainer.sizes import check_sizes, host_memory
 GIB = 2**30
 
 
-def config(*overrides: str, recipe: str = reach_toy.PPO_RECIPE) -> Config:
+def config(*overrides: str, recipe: str = keyed_toy.PPO_RECIPE) -> Config:
     return parse_config(recipe, [f"plan.memory_per_node={4 * GIB}", "plan.cores_per_node=2", *overrides])
 
 
@@ -35,7 +36,7 @@ def test_images_are_counted_where_nothing_is_measured() -> None:
         check_sizes(config(*images, "env.num_envs=48"))
     # 16 episodes of GRPO have 16 policy steps at least: 16 x 3 x 10000^2 = 4.8e9 bytes
     with pytest.raises(ConfigError, match=r"the observations of rollout.episodes=16 need 4.5 GiB"):
-        check_sizes(config("env.image_size=10000", recipe=reach_toy.GRPO_RECIPE))
+        check_sizes(config("env.image_size=10000", recipe=keyed_toy.GRPO_RECIPE))
 
 
 def test_nodes_share_the_environments() -> None:

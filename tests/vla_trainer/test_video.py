@@ -23,7 +23,7 @@ def image(size: int) -> np.ndarray:
 
 
 def video(images: int = 4, size: int = 33, task: int | None = 3, success: bool | None = True, **frame: Any) -> Video:
-    given = {"wrist_image": None, "instruction": "open the drawer", "success": success, **frame}
+    given = {"other_images": (), "instruction": "open the drawer", "success": success, **frame}
     frames = [Frame(image(size), env_step=step, episode_return=0.5 * step, **given) for step in range(images)]
     return Video(frames, Episode(InitialState(0), 1.0, images, images, bool(success), success, task, None, 7))
 
@@ -38,7 +38,12 @@ def test_an_mp4_that_players_open(tmp_path: Path) -> None:
     from moviepy import VideoFileClip
 
     (path,) = write_videos(
-        [video(wrist_image=image(33))], tmp_path / "videos", "train/iteration_000010", 2.5, info=True, layout="single"
+        [video(other_images=[image(33)])],
+        tmp_path / "videos",
+        "train/iteration_000010",
+        2.5,
+        info=True,
+        layout="single",
     )
     assert path == tmp_path / "videos/train/iteration_000010_task03_state07_success.mp4"
     with VideoFileClip(str(path)) as clip:
@@ -69,7 +74,7 @@ def test_videos_of_one_name_do_not_replace_each_other(tmp_path: Path) -> None:
 
 def test_the_text_is_under_the_image_and_the_height_is_fixed() -> None:
     frames = video(2, size=64).frames
-    mixed = Video([frames[0], Frame(image(64), None, LONG, 10, -1.5, True, 0.25)], video().episode)
+    mixed = Video([frames[0], Frame(image(64), (), LONG, 10, -1.5, True, 0.25)], video().episode)
     bare, written = Cell(mixed, info=False), Cell(mixed, info=True)
     assert (bare.width, bare.height) == (256, 256)
     images = [written.draw(index) for index in range(2)]
@@ -90,7 +95,7 @@ def test_the_grid_is_nearly_square(cells: int, columns: int) -> None:
 def test_tiles_hold_their_last_image_dimmed(tmp_path: Path) -> None:
     white = np.full((64, 64, 3), 255, np.uint8)
     short, longer = video(2, size=64), video(5, size=64, success=False)
-    videos = [Video([Frame(white, None, "", 0, 0.0, True)] * 2, short.episode), longer]
+    videos = [Video([Frame(white, (), "", 0, 0.0, True)] * 2, short.episode), longer]
     (path,) = write_videos(videos, tmp_path, "tiled", 10, info=False, layout="tiled")
     assert path.name == "tiled.mp4"
     images = read(path)
@@ -167,9 +172,9 @@ def test_no_ffmpeg_and_a_full_disk_are_a_line_each(tmp_path: Path, monkeypatch: 
     assert [path.name for path in tmp_path.iterdir()] == ["c_task03_state07_success.mp4"]
 
 
-@pytest.mark.parametrize(("orientation", "corner"), [("upright", (0, 0)), ("rot180", (0, -1))])
-def test_people_see_it_upright_and_not_mirrored(orientation: str, corner: tuple[int, int]) -> None:
-    envs: Any = SimpleNamespace(metadata={"image_orientation": orientation}, render_mode=None)
+@pytest.mark.parametrize(("flip", "corner"), [(None, (0, 0)), ("horizontal", (0, -1))])
+def test_people_see_it_upright_and_not_mirrored(flip: str | None, corner: tuple[int, int]) -> None:
+    envs: Any = SimpleNamespace(metadata={"image_flip": flip}, render_mode=None)
     frame = frame_of(envs, {"image": image(8)[None]}, 0, env_step=0, episode_return=0.0, success=None)
     assert frame is not None
     assert frame.image[corner].max() == 255

@@ -41,8 +41,8 @@ def test_a_recipe_cannot_read_one(value: str, monkeypatch: pytest.MonkeyPatch, t
     assert "policy.kwargs.model" in str(caught.value)
     assert "hf_planted" not in str(caught.value)
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text(f'extends: tiny_spatial_ppo\nnotice: HF_TOKEN\nenv: {{kwargs: {{a: [1, "{value}"]}}}}\n')
-    with pytest.raises(ConfigError, match=r"env\.kwargs\.a\.1"):
+    recipe.write_text(f'extends: tiny_spatial_ppo\nnotice: HF_TOKEN\nenv: {{a: [1, "{value}"]}}\n')
+    with pytest.raises(ConfigError, match=r"env\.a\.1"):
         load_config(str(recipe))
 
 

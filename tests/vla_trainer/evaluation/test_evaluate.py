@@ -113,7 +113,7 @@ def test_a_shortened_limit_and_single_tasks_are_noted(recipe: str) -> None:
 
 
 def test_ctrl_c_leaves_nothing(quick_command: Command, recipe: str, tmp_path: Path) -> None:
-    done = quick_command("vla-eval", recipe, "output_dir=out", "env.kwargs={interrupt_after: 20}")
+    done = quick_command("vla-eval", recipe, "output_dir=out", "env.interrupt_after=20")
     assert done.returncode == 130
     assert done.stderr == "interrupted: no result is written\n"
     assert not (tmp_path / "out").exists()

@@ -11,16 +11,16 @@ from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:
-    envs = make_envs(Env(id="Pendulum-v1", kwargs={"g": 5.0}), 3)
+    envs = make_envs(Env(id="Pendulum-v1", g=5.0), 3)
     assert envs.num_envs == 3
     np.testing.assert_array_equal(neutral_action(envs), [0.0])
     envs.close()
 
 
 def test_what_evaluation_says_takes_the_place_of_what_training_says() -> None:
-    env = Env(id="Pendulum-v1", kwargs={"g": 5.0, "render_mode": None}, max_episode_steps=50)
-    chosen = evaluation_env(env, Eval(kwargs={"g": 9.81}, max_episode_steps=200))
-    assert chosen.make_kwargs() == {"g": 9.81, "render_mode": None, "max_episode_steps": 200}
+    env = Env(id="Pendulum-v1", g=5.0, render_mode="rgb_array", max_episode_steps=50)
+    chosen = evaluation_env(env, Eval(g=9.81, render_mode=None, max_episode_steps=200))
+    assert chosen.make_kwargs() == {"g": 9.81, "max_episode_steps": 200}
     assert evaluation_env(env, Eval()).make_kwargs() == env.make_kwargs()
 
 
@@ -28,7 +28,7 @@ def test_what_cannot_be_made_is_named() -> None:
     with pytest.raises(gymnasium.error.Error, match="nothing"):
         make_envs(Env(id="nothing-v0"), 1)
     with pytest.raises(EnvError, match="colour"):
-        make_envs(Env(id="Pendulum-v1", kwargs={"colour": 1}), 1)
+        make_envs(Env(id="Pendulum-v1", colour=1), 1)
     with pytest.raises(EnvError, match="no_such_module"):
         make_envs(Env(id="no_such_module:Pendulum-v1"), 1)
     with pytest.raises(EnvError, match="needs a Box"):

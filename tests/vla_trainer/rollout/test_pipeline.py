@@ -126,7 +126,7 @@ def test_films_of_two_stages() -> None:
 
 def test_only_failures_are_filmed_if_so_asked() -> None:
     one = Collector(
-        make_envs(Env(id="reach_toy:toy/Reach-v0", kwargs={"speed": 0.5}), 4),
+        make_envs(Env(id="reach_toy:toy/Reach-v0", speed=0.5), 4),
         PolicySampler(_reach_policy()),
     )
     one.video(VideoRequest(episodes=0, max_frames=100, failures=50))

@@ -193,16 +193,16 @@ def test_gpus_that_are_not_there_are_names(fake: FakeRay) -> None:
 
 
 def test_variables_that_reach_all_machines(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LIBERO_GYM_ASSETS", "builtin")
+    monkeypatch.setenv("TOY_ASSETS", "builtin")
     monkeypatch.setenv("MY_NAME", "1")
     monkeypatch.setenv("my_name", "2")
-    variables = Machines(cluster()).options(0, (), {})["runtime_env"]["env_vars"]
-    assert variables["LIBERO_GYM_ASSETS"] == "builtin"
+    variables = Machines(cluster(), ["TOY_*"]).options(0, (), {})["runtime_env"]["env_vars"]
+    assert variables["TOY_ASSETS"] == "builtin"
     assert "MY_NAME" not in variables
     variables = Machines(cluster(forward_env=["MY_*"])).options(0, (), {})["runtime_env"]["env_vars"]
     assert variables["MY_NAME"] == "1"
     assert "my_name" not in variables
-    assert "LIBERO_GYM_ASSETS" not in variables
+    assert "TOY_ASSETS" not in variables
 
 
 def test_secrets_are_not_forwarded_by_any_pattern(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ def test_secrets_are_not_forwarded_by_any_pattern(fake: FakeRay, monkeypatch: py
         assert variables["HF_TOKEN_PATH"] == "/shared/token"
         assert "planted" not in variables.values()
     with pytest.raises(ValueError, match="HF_TOKEN looks like a secret"):
-        cluster(forward_env=["LIBERO_*", "HF_TOKEN"])
+        cluster(forward_env=["NCCL_*", "HF_TOKEN"])
 
 
 def test_which_node_is_which(fake: FakeRay) -> None:

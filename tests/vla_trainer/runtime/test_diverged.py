@@ -35,7 +35,7 @@ def one_line(error: TrainerError) -> str:
 
 
 def test_a_reward_of_an_env_process(cluster: Any, tmp_path: Path) -> None:
-    fault = ["env.id=fault_toy:toy/FaultyReach-v0", "env.kwargs={reward: nan, every: 7}"]
+    fault = ["env.id=fault_toy:toy/FaultyReach-v0", "env.reward=nan", "env.every=7"]
     with pytest.raises(
         EnvError, match=r"the reward is nan in env \d, episode \d+ \(seed \d+\), environment step 4"
     ) as it:

@@ -56,7 +56,7 @@ def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe(demonstrations, toy_recipes, monkeypatch) -> list[str]:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(demonstrations))
-    return [toy_recipes["sft"], "env.kwargs={size: 9}"]
+    return [toy_recipes["sft"], "env.size=9"]
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:

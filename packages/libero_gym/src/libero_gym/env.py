@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import mujoco
@@ -18,7 +18,7 @@ from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import ClosedError, ResetNeededError
 from libero_gym.observation import RENDER_SIZE, observe, render_view
 from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
-from libero_gym.provenance import provenance
+from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import check_reset
 from libero_gym.time_limit import NO_LIMIT, with_limit
@@ -44,25 +44,46 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     `render_quality` and `physics_quality`.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["rgb_array"],
+        "render_fps": CONTROL_HZ,
+        # For trainers that know no environment: what a result must say, by argument and value, the variables that are
+        # read, and the arguments that do not change where the same actions lead.
+        "notices": {
+            "reward": {
+                "staged": "staged reward: progress is rewarded, not only success, because a policy from nothing never "
+                "meets a sparse reward. This is not a benchmark result."
+            }
+        },
+        "environment_variables": ("LIBERO_*",),
+        "arguments_without_effect_on_states": (
+            "workers",
+            "cameras",
+            "image_size",
+            "image_orientation",
+            "render_quality",
+            "reward",
+            "reward_scale",
+        ),
+    }
 
     def __init__(
         self,
         suite: str,
         task: int | str | Sequence[int | str] | None = None,
-        split: str = "eval",
-        cameras: Sequence[str] = ("agentview", "wrist"),
+        split: Literal["eval", "train", "all"] = "eval",
+        cameras: Sequence[Literal["agentview", "wrist"]] = ("agentview", "wrist"),
         image_size: int = 256,
-        image_orientation: str = "rot180",
-        render_quality: str = "reference",
-        physics_quality: str = "reference",
+        image_orientation: Literal["rot180", "upright"] = "rot180",
+        render_quality: Literal["reference", "fast"] = "reference",
+        physics_quality: Literal["reference", "fast", "soft"] = "reference",
         assets: str | Path = "auto",
-        engine: str = "native",
+        engine: Literal["native", "robosuite"] = "native",
         max_episode_steps: int | None = None,
         max_steps_by_task: Mapping[int | str, int] | None = None,
         settle_steps: int = 10,
         action_chunk: int | None = None,
-        reward: str = "sparse",
+        reward: Literal["sparse", "staged"] = "sparse",
         reward_scale: float = 1.0,
         render_mode: str | None = None,
         render_device: int | None = None,
@@ -129,6 +150,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             **type(self).metadata,
             "render_fps": options.render_fps,
             "image_orientation": options.image_orientation,
+            "image_flip": image_flip(options),
             "render_quality": options.render_quality,
             "physics_quality": options.physics_quality,
             **provenance(options),

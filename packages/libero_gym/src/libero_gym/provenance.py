@@ -26,6 +26,15 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     }
 
 
+def image_flip(options: EnvOptions) -> str | None:
+    """Return how images are flipped for people to see them as they are; None: they are.
+
+    OpenGL's images are upside down; turned by 180 degrees, as published policies take them, they are upright and
+    mirrored.
+    """
+    return "horizontal" if options.image_orientation == "rot180" else None
+
+
 def caveats(options: EnvOptions) -> tuple[str, ...]:
     """List in what an environment differs from LIBERO's published evaluation."""
     found = []

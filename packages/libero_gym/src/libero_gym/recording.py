@@ -195,7 +195,7 @@ def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> Libe
     env = LiberoEnv(
         recording.suite,
         task=recording.task,
-        split=recording.split,
+        split=recording.split,  # type: ignore[arg-type]  # LiberoEnv checks it
         assets=assets,
         settle_steps=recording.settle_steps,
         max_episode_steps=-1,

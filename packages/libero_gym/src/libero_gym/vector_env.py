@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -22,6 +22,7 @@ from gymnasium.vector.utils import batch_space
 
 from libero_gym import reset_request, spaces
 from libero_gym.checks import check_choice, check_integer, finite_array
+from libero_gym.env import LiberoEnv
 from libero_gym.errors import (
     ActionError,
     ClosedError,
@@ -32,7 +33,7 @@ from libero_gym.errors import (
     unknown,
 )
 from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
-from libero_gym.provenance import provenance
+from libero_gym.provenance import image_flip, provenance
 from libero_gym.reset_request import check_reset, check_reset_keys, check_seeds, value_per_env
 from libero_gym.tasks.init_states import count_states
 from libero_gym.time_limit import with_limit, with_time_limit
@@ -65,13 +66,16 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
     packages that this one has found, with the current environment variables and `sys.path`.
     """
 
+    #: Whose keyword arguments the other ones are.
+    env_class = LiberoEnv
+
     def __init__(
         self,
         suite: str,
         num_envs: int = 1,
         *,
         workers: int | None = None,
-        worker_kind: str = "thread",
+        worker_kind: Literal["thread", "process"] = "thread",
         worker_timeout: float = 120.0,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         copy: bool = True,
@@ -126,6 +130,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "render_fps": options.render_fps,
             "autoreset_mode": self._mode,
             "image_orientation": options.image_orientation,
+            "image_flip": image_flip(options),
             "render_quality": options.render_quality,
             "physics_quality": options.physics_quality,
             **provenance(options),

@@ -5,7 +5,7 @@ Axes: N environments, C actions a chunk, A action dimensions, K = C A tokens, B 
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,37 @@ if TYPE_CHECKING:
 
 Observation: TypeAlias = Any
 """A batched Gymnasium observation: an array (N, ...), or a dict or tuple of them; texts are a sequence of N str."""
+
+
+class EnvMetadata(TypedDict, total=False):
+    """What the trainer reads of an environment's `metadata`, a plain dict; no key must be there.
+
+    A constructor's keyword arguments are the keys of `env`; where it has `**kwargs`, a class attribute `env_class` may
+    name the class whose arguments these are. Some arguments mean something to the trainer: `split` ("train", "eval" or
+    "all") is chosen by it where a config does not; `task` is named in results; `action_chunk`, `image_size`, `cameras`
+    and `workers` are used to estimate time and memory, `reward_scale` to check `algorithm.keep_mean_return`.
+    """
+
+    # of the class
+    notices: Mapping[str, Mapping[Any, str]]
+    """By argument and value, a sentence that every result under this value carries."""
+    arguments_without_effect_on_states: Sequence[str]
+    """Arguments that do not change where the same actions lead: running episodes outlast a change of them."""
+    environment_variables: Sequence[str]
+    """Patterns of variables that it reads, as "MY_ENV_*": its processes on all nodes get them."""
+    # of what was made
+    init_states: Mapping[int, int]
+    """Task id to number of initial states, where `reset(options={"task": ..., "init_state": ...})` takes them."""
+    assets: str
+    """The set of meshes and textures that images are rendered from."""
+    assets_version: str
+    """What tells sets of one name apart."""
+    benchmark_caveats: Sequence[str]
+    """Why a result in this environment is not the published benchmark's; empty: it is."""
+    image_flip: Literal["horizontal"] | None
+    """How images of the observation are flipped to be shown to people."""
+    render_fps: float
+    """Steps in a second of the robot's time."""
 
 
 class ActOutput(Protocol):

@@ -1,4 +1,4 @@
-"""Where a result comes from, as far as the environment says: kept with checkpoints, printed over evaluations."""
+"""Keep where a result comes from, as far as the environment says: beside checkpoints and over evaluations."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ PROVENANCE_FILE = "provenance.json"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What `envs.metadata` says; any environment may have these keys, and none must."""
+    """What `envs.metadata` says; every key may be missing."""
 
     env_id: str
     assets: str | None
@@ -25,12 +25,12 @@ class Provenance:
 
     @property
     def heading(self) -> str | None:
-        """What stands over a result that is not a benchmark's; None where nothing speaks against it."""
+        """Return what stands over a result that is not a benchmark's; None where nothing speaks against it."""
         return f"not a benchmark result: {'; '.join(self.caveats)}" if self.caveats else None
 
     @property
     def asset_set(self) -> str | None:
-        """Name and version, e.g. "official (version 0123456789ab)"."""
+        """Return name and version, e.g. "official (version 0123456789ab)"."""
         if self.assets is None or self.assets_version is None or self.assets_version in self.assets:
             return self.assets
         return f"{self.assets} (version {self.assets_version})"
@@ -41,7 +41,7 @@ class Provenance:
 
 
 def provenance_of(envs: VectorEnv) -> Provenance:
-    """What the environments say about themselves."""
+    """Return what the environments say about themselves, see `protocols.EnvMetadata`."""
 
     def text(key: str) -> str | None:
         value: Any = envs.metadata.get(key)
@@ -53,7 +53,7 @@ def provenance_of(envs: VectorEnv) -> Provenance:
 
 
 def read_provenance(checkpoint: Path) -> Provenance | None:
-    """What a checkpoint was trained in; None where it does not say."""
+    """Return what a checkpoint was trained in; None where it does not say."""
     try:
         tree = json.loads((checkpoint / PROVENANCE_FILE).read_text(encoding="utf-8"))
         return Provenance(tree["env_id"], tree["assets"], tree["assets_version"], tuple(tree["caveats"]))

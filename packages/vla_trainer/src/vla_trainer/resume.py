@@ -1,7 +1,8 @@
-"""Whether a checkpoint's state fits the config that a run goes on under, and what becomes of its running episodes.
+"""Check whether a checkpoint's state fits the config that a run goes on under, and which running episodes go on.
 
-PPO's episodes go on from one iteration to the next. A checkpoint keeps those that run as their starts and actions,
-which repeat them only in the environments that they began in: under other ones they are dropped, and new ones begin.
+PPO's episodes go on from one iteration to the next. A checkpoint keeps those that run as their initial states and
+actions, which repeat them only in the environments that they began in: under other ones they are dropped, and new ones
+begin.
 
 Axes: N environments.
 """
@@ -11,23 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from vla_trainer import checkpoint
+from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 
 CONFIG_KEY = "config"
 """In the state: what decides whether its episodes can go on."""
-_ONLY_SEEN = {
-    "num_envs",
-    "workers",
-    "cameras",
-    "image_size",
-    "image_orientation",
-    "render_quality",
-    "reward",
-    "reward_scale",
-}
-"""Keys of `env` that do not change where the same actions lead; `num_envs` is looked at by itself."""
-
 _Kind = tuple[str, Callable[[Any], bool]]
 
 
@@ -48,7 +38,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 _COMMON: dict[str, _Kind] = {"iteration": _is(int), "progress": _is(dict), "torch": ("Tensor", _is_tensor)}
-_REINFORCEMENT: dict[str, _Kind] = {
+_RL: dict[str, _Kind] = {
     "running": _list_of(dict),
     "begun": _list_of(int),
     "env_steps": _is(int),
@@ -60,12 +50,12 @@ _REINFORCEMENT: dict[str, _Kind] = {
 
 
 def written_under(config: Config) -> dict[str, Any]:
-    """What a checkpoint keeps of its config, in plain types."""
+    """Return what a checkpoint keeps of its config, in plain types."""
     return {"algorithm": config.algorithm.name, "env": config.env.model_dump(mode="json")}
 
 
 def check(path: Path, config: Config) -> list[str]:
-    """Check that a run under `config` can go on from checkpoint `path`; returns what it should know.
+    """Check that a run under `config` can go on from checkpoint `path`; return notes for the user.
 
     Raises:
         CheckpointError: not a checkpoint, damaged, or of a run that the config cannot go on with.
@@ -81,14 +71,14 @@ def check(path: Path, config: Config) -> list[str]:
 
 def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     """Raise CheckpointError if the state lacks something that a resume under `config` reads."""
-    imitates = not config.algorithm.uses_rollouts
-    kinds = _COMMON if imitates else _COMMON | _REINFORCEMENT
+    is_sft = not config.algorithm.uses_rollouts
+    kinds = _COMMON if is_sft else _COMMON | _RL
     trained = "running" not in state
-    if imitates != trained and "iteration" in state:
+    if is_sft != trained and "iteration" in state:
         was, now = ("sft", config.algorithm.name) if trained else ("reinforcement learning", "sft")
         raise CheckpointError(
             f"{path} is of {was}, and algorithm.name={now} cannot go on from it; "
-            f"begin a new run with policy.path={path}"
+            f"begin a new run with policy.checkpoint={path}"
         )
     for key, (name, fits) in kinds.items():
         if key not in state:
@@ -96,7 +86,7 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
         if not fits(state[key]):
             found = type(state[key]).__name__
             raise CheckpointError(f"{path}: {checkpoint.STATE_FILE}: {key} is a {found}; allowed: {name}")
-    if not imitates and len(state["running"]) != len(state["begun"]):
+    if not is_sft and len(state["running"]) != len(state["begun"]):
         raise CheckpointError(
             f"{path}: {checkpoint.STATE_FILE}: running has {len(state['running'])} environments, "
             f"begun {len(state['begun'])}"
@@ -104,7 +94,7 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
 
 
 def running_episodes(state: Mapping[str, Any], config: Config) -> tuple[list[dict[str, Any]], list[int]]:
-    """For each of `config.env.num_envs` environments: the running episode, {} for none, and how many have begun in it.
+    """Return, for each of `config.env.num_envs` environments, the running episode ({}: none) and how many have begun.
 
     `state` has passed `check_state`. Running episodes are dropped where `check` says so.
     """
@@ -115,7 +105,7 @@ def running_episodes(state: Mapping[str, Any], config: Config) -> tuple[list[dic
 
 
 def _change(state: Mapping[str, Any], config: Config) -> str | None:
-    """Why running episodes cannot go on; None where they can."""
+    """Return why running episodes cannot go on; None where they can."""
     changes: dict[str, tuple[Any, Any]] = {}
     if len(state["running"]) != config.env.num_envs:
         changes["env.num_envs"] = (len(state["running"]), config.env.num_envs)
@@ -123,7 +113,19 @@ def _change(state: Mapping[str, Any], config: Config) -> str | None:
     if isinstance(then, dict):  # checkpoints of before it was kept have none
         if then["algorithm"] != now["algorithm"]:
             changes["algorithm.name"] = (then["algorithm"], now["algorithm"])
-        for key in sorted(now["env"].keys() - _ONLY_SEEN):
-            if key in then["env"] and then["env"][key] != now["env"][key]:
-                changes[f"env.{key}"] = (then["env"][key], now["env"][key])
+        before, after = _decisive(then["env"], config), _decisive(now["env"], config)
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                changes[f"env.{key}"] = (before.get(key), after.get(key))
     return ", ".join(f"{key} was {old} and is {new}" for key, (old, new) in changes.items()) or None
+
+
+def _decisive(env: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Return the keys of `env` that are given and decide where actions lead; former ones may have `kwargs`."""
+    seen = class_metadata(config.env.id).get("arguments_without_effect_on_states", ())
+    given = {**env, **env.get("kwargs", {}), "id": str(env.get("id")).rpartition(":")[2]}
+    return {
+        key: value
+        for key, value in given.items()
+        if value is not None and key not in ("num_envs", "kwargs") and key not in seen
+    }

@@ -137,8 +137,8 @@ def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
     """Check what a run begins with, as far as that needs neither policy nor environments.
 
     Raises:
-        CheckpointError: the checkpoint, or that of `policy.path`, is missing, damaged, or not one that the config can
-            go on from.
+        CheckpointError: the checkpoint, or that of `policy.checkpoint`, is missing, damaged, or not one that the config
+            can go on from.
         LoggerError, MissingExtraError: a place that metrics should go to is not there.
         DatasetError: there is no such dataset, or it cannot be opened.
     """
@@ -160,9 +160,16 @@ def check_evaluation(plan: RunPlan) -> None:
 
 def _check_weights(plan: RunPlan) -> list[str]:
     """Check the checkpoints that the plan reads; returns what a resume changes."""
-    path = plan.config.policy.path
+    path = plan.config.policy.checkpoint
     if path is not None:
-        checkpoint.read_state(Path(path).expanduser(), mapped=True)
+        folder = Path(path).expanduser()
+        if not os.path.isdir(folder) and folder.name != checkpoint.BEST:
+            raise CheckpointError(
+                f"policy.checkpoint={path} is no folder: it is a checkpoint of this trainer, as "
+                "logs/RECIPE/TIME/checkpoints/step_000100; a published model is an argument of policy.factory, as "
+                "policy.kwargs.path"
+            )
+        checkpoint.read_state(folder, mapped=True)
     return [] if plan.checkpoint is None else resume.check(plan.checkpoint, plan.config)
 
 
@@ -195,7 +202,7 @@ def run_training(
         done, progress = trainer.load(plan.checkpoint)
         first = done + 1
     shown = trainer.prepare()
-    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.id}, run folder {folder.path}")
+    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.name}, run folder {folder.path}")
     for notice in all_notices(config, trainer.env_spec.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
     name = f"{plan.recipe}/{folder.path.name}"
@@ -287,7 +294,7 @@ def run_evaluation(
     request = VideoRequest(video.episodes, video.max_frames, video.failures)
     recording = video.save_video and folder is not None
     evaluation, videos = trainer.evaluate(request if recording else None, on_episode)
-    weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.path or "untrained"
+    weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.checkpoint or "untrained"
     notices = all_notices(config, evaluation.asset_set, plan.checkpoint)
     notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
     evaluation = replace(evaluation, weights=weights, notices=notices)
@@ -305,9 +312,7 @@ def run_evaluation(
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:
     """The config's notices, which asset set is used, and whether the checkpoint was trained on another one."""
-    from vla_trainer.rollout.envs import knows_splits
-
-    notices = config.notices(knows_splits(config.env.id))
+    notices = config.notices()
     if assets is not None:
         notices.append(f"asset set: {assets}")
     trained = read_provenance(checkpoint) if checkpoint is not None else None

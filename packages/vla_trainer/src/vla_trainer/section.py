@@ -19,10 +19,11 @@ class Section(BaseModel):
     @classmethod
     def _whole_numbers_are_integers(cls, values: object) -> object:
         """1e6 as 1000000, which a key for a float takes as well; above 2^53 floats leave out integers."""
-        return {key: _whole(value) for key, value in values.items()} if isinstance(values, dict) else values
+        return {key: whole(value) for key, value in values.items()} if isinstance(values, dict) else values
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    """Return 1e6 as 1000000; any other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53 else value
 
 
@@ -36,14 +37,6 @@ Ascending = AfterValidator(_ascending)
 """For two numbers of which the first is at most the second."""
 
 
-def _tasks(written: object) -> object:
-    """One message instead of one for each type that the value may have."""
-    kinds = {type(name) for name in (written if isinstance(written, list) else [written])}
-    if kinds not in ({int}, {str}):
-        raise ValueError("allowed: an index, a name, a list of indices, a list of names")
-    return written
-
-
 def _no_boolean(written: object) -> object:
     """True is 1 where a literal is compared."""
     if isinstance(written, bool):
@@ -53,9 +46,6 @@ def _no_boolean(written: object) -> object:
 
 NotBoolean = BeforeValidator(_no_boolean)
 """For a literal of numbers."""
-
-Tasks = Annotated[int | str | list[int] | list[str], BeforeValidator(_tasks)]
-"""Of a suite, by index or by name."""
 
 Temperature = Annotated[float, Field(ge=1e-3, le=1e3)]
 """What divides logits: below, they overflow; above, all actions are as probable."""

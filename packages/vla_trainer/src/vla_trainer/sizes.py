@@ -76,7 +76,8 @@ def _environments(config: Config, training: bool) -> tuple[float, str]:
 
 def _observations(config: Config) -> tuple[float, str]:
     env, rollout = config.env, config.rollout
-    image = 3 * env.image_size**2 * len(env.cameras or [""]) if env.image_size is not None else 0
+    size, cameras = env.positive("image_size") or 0, env.get("cameras")
+    image = 3 * size**2 * (len(cameras) if isinstance(cameras, list) and cameras else 1)
     step_bytes = config.plan.record_bytes or float(image)
     if rollout.horizon is not None:
         return (
@@ -93,6 +94,6 @@ def _unusual(config: Config) -> Iterator[str]:
     for key, count in (("env.num_envs", config.env.num_envs), ("eval.num_envs", config.eval.num_envs)):
         if count is not None and count > MOST_ENVS_PER_CORE * cores:
             yield f"{key}={count} on {cores} cores: {count // cores:,} environments a core"
-    for key, count in (("trainer.threads", config.trainer.threads), ("env.workers", config.env.workers)):
+    for key, count in (("trainer.threads", config.trainer.threads), ("env.workers", config.env.positive("workers"))):
         if count is not None and count > MOST_THREADS_PER_CORE * cores:
             yield f"{key}={count} on {cores} cores: {count // cores:,} threads a core wait for each other"

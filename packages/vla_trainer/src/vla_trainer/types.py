@@ -5,7 +5,7 @@ Axes: T policy steps, N environments, C actions a chunk, K tokens a policy step,
 True), in the order of `mask.nonzero()`: all of t = 0, then all of t = 1, and so on. H, W pixels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -84,8 +84,8 @@ class Frame:
 
     image: NDArray[np.uint8]
     """(H, W, 3)."""
-    wrist_image: NDArray[np.uint8] | None
-    """(H, W, 3)."""
+    other_images: Sequence[NDArray[np.uint8]]
+    """(H, W, 3) each: of other cameras, beside it."""
     instruction: str
     env_step: int
     episode_return: float

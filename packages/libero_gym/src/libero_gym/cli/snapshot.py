@@ -79,7 +79,7 @@ def _tile(task: Task, assets: str, size: int, quality: str, init_state: int, wit
         task=task.index,
         assets=assets,
         image_size=size,
-        render_quality=quality,
+        render_quality=quality,  # type: ignore[arg-type]  # it was checked
         image_orientation="upright",
     )
     try:

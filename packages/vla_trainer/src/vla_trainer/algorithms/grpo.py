@@ -50,8 +50,8 @@ class GRPO(PolicyGradient):
 
     def _check_kept_groups(self, config: "Config") -> None:
         """A group that has variance succeeds sometimes: where success alone counts its mean is in (0, reward_scale)."""
-        kept, scale = self.keep_mean_return, config.env.reward_scale
-        if kept is None or scale is None or config.env.reward == "staged":
+        kept, scale = self.keep_mean_return, config.env.get("reward_scale")
+        if kept is None or not isinstance(scale, (int, float)) or config.env.get("reward") not in (None, "sparse"):
             return
         if kept[0] >= scale or kept[1] <= 0:
             raise ValueError(

@@ -81,7 +81,7 @@ class SFT(AlgorithmSection):
             raise ValueError(
                 "actor.global_batch_size is missing: sft takes an optimizer step on that many policy steps"
             )
-        if config.env.split is not None:
+        if config.env.get("split") is not None:
             raise ValueError("env.split is not read by sft, whose initial states are the dataset's; see eval.split")
         if config.cluster.backend != "local":
             raise ValueError(f'cluster.backend="{config.cluster.backend}" is not there for sft; allowed: local')

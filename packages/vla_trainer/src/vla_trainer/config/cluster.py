@@ -56,10 +56,11 @@ class Cluster(Section):
     """ray: how often lost env processes are started again within an iteration, and how often a run goes on by itself
     from its last checkpoint after the loss of a rollout or actor process."""
     forward_env: list[str] = Field(
-        default_factory=lambda: ["LIBERO_*", "MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
+        default_factory=lambda: ["MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
     )
-    """ray: patterns of environment variables that processes on all nodes get from here; never those that look like a
-    secret (*_TOKEN, *_API_KEY, AWS_*, ...), which Ray would write into its logs."""
+    """ray: patterns of environment variables that processes on all nodes get from here, besides those that the
+    environment names (`protocols.EnvMetadata`); never those that look like a secret (*_TOKEN, *_API_KEY, AWS_*, ...),
+    which Ray would write into its logs."""
 
     @field_validator("forward_env")
     @classmethod

@@ -1,4 +1,4 @@
-"""Which keys a config has: what the messages about wrong ones are made from."""
+"""List the keys that a config has, for messages about wrong ones."""
 
 from collections.abc import Iterator, Sequence
 from types import UnionType
@@ -7,11 +7,17 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from vla_trainer.algorithms import ALGORITHMS, PPO
-from vla_trainer.config.schema import Config
+from vla_trainer.config.schema import Config, Env, Eval
 
 
-def keys_of(parents: Sequence[str | int], algorithm: object) -> list[str]:
-    """The keys that the section at `parents` allows; none where they are free or `parents` is no section."""
+def keys_of(parents: Sequence[str | int], algorithm: object, arguments: Sequence[str] = ()) -> list[str]:
+    """Return the keys that the section at `parents` allows; none where they are free or `parents` is no section.
+
+    Args:
+        parents: names from the top down.
+        algorithm: `algorithm.name`.
+        arguments: names of the environment's keyword arguments, which are keys of `env` and `eval`.
+    """
     model: Any = Config
     for name in parents:
         if isinstance(name, int) or name.isdigit():  # a place in a list of sections
@@ -22,16 +28,19 @@ def keys_of(parents: Sequence[str | int], algorithm: object) -> list[str]:
             model = _model_in(model.model_fields[name].annotation) if name in model.model_fields else None
         if model is None:
             return []
-    return list(model.model_fields)
+    return [*model.model_fields, *(set(arguments) - set(model.model_fields) if model in (Env, Eval) else ())]
 
 
-def all_keys(algorithm: object) -> list[str]:
-    """Every key of a config as it is written on a command line, `actor.lr`, sections left out."""
-    return list(_below(Config, "", algorithm))
+def all_keys(algorithm: object, arguments: Sequence[str] = ()) -> list[str]:
+    """Return every key of a config as it is written on a command line, `actor.lr`, sections left out.
+
+    The environment's `arguments` are those of `env` alone.
+    """
+    return [*_below(Config, "", algorithm), *(f"env.{name}" for name in arguments)]
 
 
 def is_free_map(path: Sequence[str | int]) -> bool:
-    """Whether the keys of the map at `path` are the user's own, as in `policy.kwargs` and below it."""
+    """Return whether the keys of the map at `path` are the user's own, as in `policy.kwargs` and below it."""
     annotation: Any = Config
     for name in path:
         model = _model_in(annotation)
@@ -39,7 +48,9 @@ def is_free_map(path: Sequence[str | int]) -> bool:
             return get_origin(annotation) is dict
         if name == "algorithm" and model is Config:
             return False
-        annotation = model.model_fields[str(name)].annotation if name in model.model_fields else None
+        if name not in model.model_fields:
+            return model in (Env, Eval)
+        annotation = model.model_fields[str(name)].annotation
     return get_origin(annotation) is dict
 
 

@@ -1,4 +1,4 @@
-"""A recipe's name or path, and `key=value` overrides, to a `Config`; whatever is wrong becomes one line."""
+"""Load a recipe, by name or path, and `key=value` overrides as a `Config`; whatever is wrong becomes one line."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from vla_trainer.config.arguments import argument_errors
+from vla_trainer.config.former import present_keys
 from vla_trainer.config.interpolate import interpolate
 from vla_trainer.config.merge import apply_override, merge
 from vla_trainer.config.messages import describe_errors
@@ -17,7 +19,7 @@ from vla_trainer.errors import ConfigError, UnknownRecipeError, did_you_mean
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that ship with the package, sorted."""
+    """Return the names of the recipes that ship with the package, sorted."""
     return sorted(
         path.name.removesuffix(".yaml")
         for path in files("vla_trainer.recipes").iterdir()
@@ -26,7 +28,7 @@ def recipe_names() -> list[str]:
 
 
 def recipe_text(recipe: str) -> str:
-    """The YAML of a shipped recipe, or of the file at the path `recipe`.
+    """Return the YAML of a shipped recipe, or of the file at the path `recipe`.
 
     Raises:
         UnknownRecipeError: neither exists, or there is a folder.
@@ -46,7 +48,7 @@ def recipe_text(recipe: str) -> str:
 
 
 def _of_a_run(folder: Path) -> str:
-    """What to do with a folder in the place of a recipe."""
+    """Return what to do with a folder in the place of a recipe."""
     run = next((path for path in (folder, folder.parent.parent) if (path / "config.yaml").is_file()), None)
     if run is not None and (run == folder or folder.parent.name == "checkpoints"):
         return f"; continue the run with --resume {folder}"
@@ -73,28 +75,33 @@ def load_config(recipe: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config") -> Config:
-    """As `load_config`, from YAML text; `source` is what a message calls it."""
+    """Do as `load_config`, from YAML text; `source` is what a message calls it."""
     written = _written(text, source)
     for override in overrides:
         written = apply_override(written, override)
     refuse_secrets(written.value, source)
     tree = interpolate(written.value, source)
+    errors = argument_errors(tree)
     try:
-        return Config.model_validate(tree)
+        config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(describe_errors(error.errors(), tree, written.origins)) from error
+        errors = [*error.errors(), *errors]
+    if errors:
+        raise ConfigError(describe_errors(errors, tree, written.origins))
+    return config
 
 
 def _written(text: str, source: str, depth: int = 0) -> Document:
-    """What a recipe says over what the one that it extends says."""
+    """Return what a recipe says over what the recipe that it extends says."""
     if depth > 8:
         raise ConfigError(f"{source}: extends goes round in a circle")
     written = read_yaml(text, source)
     tree = {} if written.value is None else written.value
     if not isinstance(tree, dict):
         raise ConfigError(f"{source}: expected keys and values at the top")
-    own = Document({key: value for key, value in tree.items() if key != "extends"}, written.origins)
     base = tree.get("extends")
+    own = Document({key: value for key, value in tree.items() if key != "extends"}, written.origins)
+    own = present_keys(own, complete=base is None)
     if base is None:
         return merge(Document({}), own)
     shipped = files("vla_trainer.recipes") / f"{base}.yaml"
@@ -110,5 +117,5 @@ def _written(text: str, source: str, depth: int = 0) -> Document:
 
 
 def to_yaml(config: Config) -> str:
-    """The whole config, defaults included, as YAML that `parse_config` reads back."""
-    return write_yaml(config.model_dump(mode="json"))
+    """Return the whole config, defaults included, as YAML that `parse_config` reads back."""
+    return write_yaml(config.model_dump())  # not as JSON, whose keys are text

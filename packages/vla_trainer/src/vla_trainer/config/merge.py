@@ -1,8 +1,9 @@
-"""One tree of keys over another: a recipe over the one that it extends, then the overrides, one after the other."""
+"""Merge trees of keys: a recipe over the recipe that it extends, then the overrides in their order."""
 
 import re
 from typing import Any
 
+from vla_trainer.config.former import present_keys, present_names
 from vla_trainer.config.keys import is_free_map
 from vla_trainer.config.reader import Document, Origin, Path, read_value
 from vla_trainer.errors import ConfigError, did_you_mean
@@ -42,7 +43,7 @@ def apply_override(tree: Document, override: str) -> Document:
     if not all(names):
         raise ConfigError(f'"{override}": a key has names joined by dots')
     value = Document(None, {(): Origin(None, None)}) if removed else read_value(text, key)
-    path = _find(tree.value, names)
+    path = _find(tree.value, present_names(names))
     if removed:
         path = (*path[:-1], f"{REMOVE}{path[-1]}")
     nested = value.value
@@ -53,7 +54,7 @@ def apply_override(tree: Document, override: str) -> Document:
         path[:end]: Origin(None, None) for end in range(1, len(path)) if not isinstance(_at(tree, path[:end]), dict)
     }
     origins |= {(*path, *rest): origin for rest, origin in value.origins.items()}
-    return merge(tree, Document(nested, origins))
+    return merge(tree, present_keys(Document(nested, origins)))
 
 
 def _at(tree: Document, path: Path) -> Any:
@@ -63,11 +64,11 @@ def _at(tree: Document, path: Path) -> Any:
     return value
 
 
-def _find(tree: Any, names: list[str]) -> Path:
+def _find(tree: Any, names: Path) -> Path:
     """Names to keys: `0` is the integer where the map has that key and not the text."""
     path: list[str | int] = []
     for name in names:
-        number = int(name) if name.isdecimal() and len(name) < 20 else None
+        number = int(name) if str(name).isdecimal() and len(str(name)) < 20 else None
         is_map = isinstance(tree, dict)
         key: str | int = number if is_map and number is not None and name not in tree and number in tree else name
         tree = tree.get(key) if is_map else None
@@ -93,14 +94,14 @@ def _remove(merged: dict[Any, Any], key: str, value: Any, path: Path, origins: d
     name = key.removeprefix(REMOVE)
     origin = origins.get(path)
     where = f"{origin.where}: " if origin is not None and origin.where is not None else ""
-    said = f"{REMOVE}{'.'.join(map(str, (*path[:-1], name)))}"
+    removed = f"{REMOVE}{'.'.join(map(str, (*path[:-1], name)))}"
     if value is not None:
-        raise ConfigError(f"{where}{said} takes no value")
-    found = next((one for one in merged if str(one) == name), None)
+        raise ConfigError(f"{where}{removed} takes no value")
+    found = next((present for present in merged if str(present) == name), None)
     if found is None:
-        allowed = [str(one) for one in merged]
+        allowed = [str(present) for present in merged]
         known = did_you_mean(name, allowed) if allowed else ""
-        raise ConfigError(f"{where}{said}: the recipe does not set it{known}")
+        raise ConfigError(f"{where}{removed}: the recipe does not set it{known}")
     del merged[found]
 
 

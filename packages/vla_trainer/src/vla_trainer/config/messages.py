@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a config, as one line each: the place, the key, its value and what is allowed."""
+"""Describe what is wrong with a config, a line for each error: place, key, value and what is allowed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from vla_trainer.algorithms import ALGORITHMS
+from vla_trainer.config.arguments import argument_names
 from vla_trainer.config.keys import all_keys, keys_of
 from vla_trainer.config.reader import Origin, Path
 from vla_trainer.config.synonyms import known_as
@@ -24,7 +25,7 @@ _TYPES = {
 
 
 def describe_errors(errors: Iterable[ErrorDetails], tree: Mapping[Any, Any], origins: Mapping[Path, Origin]) -> str:
-    """All errors, joined by semicolons; one that comes from a file begins with its line."""
+    """Return all errors, joined by semicolons; where a file is wrong, it begins with the line."""
     return "; ".join(_describe(error, tree, origins) for error in errors)
 
 
@@ -60,11 +61,12 @@ def _message(error: ErrorDetails, location: list[str | int], tree: Mapping[Any, 
         expected = str(error.get("ctx", {}).get("expected", ""))
         allowed = [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
         return f'{path}="{value}"{did_you_mean(value, allowed)}'
-    return f"{path}={value!r}: {message}{''.join(_hints(kind, value, origin))}"
+    described = f"; {description}" if (description := error.get("ctx", {}).get("description")) else ""
+    return f"{path}={value!r}: {message}{''.join(_hints(kind, value, origin))}{described}"
 
 
 def _hints(kind: str, value: object, origin: Origin | None) -> Iterator[str]:
-    """What to write where the type is another one than the key has."""
+    """Yield what to write where the value has another type than the key."""
     text = origin.text if origin is not None else None
     if kind in ("string_type", "string_pattern_mismatch") and text is not None:
         yield f'; quote it for text: "{text}"'
@@ -84,7 +86,8 @@ def _unknown(location: list[str | int], value: object, tree: Mapping[Any, Any]) 
     *parents, name = location
     section = ".".join(map(str, parents))
     algorithm = tree["algorithm"].get("name") if isinstance(tree.get("algorithm"), dict) else None
-    keys = all_keys(algorithm)
+    arguments = argument_names(tree)
+    keys = all_keys(algorithm, arguments)
     known = known_as(str(name), keys)
     # of an unknown section, what its keys stand for
     for key in value if isinstance(value, dict) and not known else ():
@@ -92,4 +95,5 @@ def _unknown(location: list[str | int], value: object, tree: Mapping[Any, Any]) 
     if len(known) > MOST_SUGGESTIONS:
         known = []
     known = [key.removeprefix(f"{section}.") if section else key for key in known]
-    return f'unknown key "{".".join(map(str, location))}"{did_you_mean(str(name), keys_of(parents, algorithm), known)}'
+    allowed = keys_of(parents, algorithm, arguments)
+    return f'unknown key "{".".join(map(str, location))}"{did_you_mean(str(name), allowed, known)}'

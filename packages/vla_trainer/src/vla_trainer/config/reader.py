@@ -215,8 +215,8 @@ class _Reading:
     def _at(self, node: yaml.Node) -> str:
         return f"{self._source}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
 
-    def _wrong(self, node: yaml.Node, said: str) -> ConfigError:
-        return ConfigError(f"{self._source if self._override else self._at(node)}: {said}")
+    def _wrong(self, node: yaml.Node, message: str) -> ConfigError:
+        return ConfigError(f"{self._source if self._override else self._at(node)}: {message}")
 
 
 def _short(tag: str) -> str:

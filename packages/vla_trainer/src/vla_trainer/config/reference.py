@@ -1,21 +1,28 @@
-"""The table of all keys, from the models and their docstrings: `python -m vla_trainer.config.reference`."""
+"""Make the table of all keys, from the models and their docstrings: `python -m vla_trainer.config.reference`.
 
+With the id of an environment, the table of the keyword arguments that it takes.
+"""
+
+import inspect
 import sys
 from collections.abc import Iterator
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from vla_trainer.algorithms import GRPO, PPO, SFT, PolicyGradient
+from vla_trainer.config.environment import signature_of
 from vla_trainer.config.schema import Config
+from vla_trainer.config.words import bound_of, words_of
+from vla_trainer.errors import EnvError
 
 HEAD = "| key | values | default | what it does |\n|---|---|---|---|"
 
 
 def reference() -> str:
-    """All keys in Markdown, section by section."""
+    """Return all keys in Markdown, section by section."""
     parts = [_section("top", "", Config, skip={"algorithm"})]
     shared = set(PolicyGradient.model_fields)
     parts.append(_section("algorithm, for PPO and GRPO", "algorithm.", PolicyGradient))
@@ -27,6 +34,23 @@ def reference() -> str:
         if model is not None and name != "algorithm":
             parts.append(_section(name, f"{name}.", model))
     return "\n\n".join(parts)
+
+
+def environment_reference(env_id: str) -> str:
+    """Return a table of the keyword arguments of an environment, which are keys of `env` and of `eval`.
+
+    Raises:
+        EnvError: it is not registered, or something that it needs is not installed.
+    """
+    signature = signature_of(env_id)
+    if signature is None:
+        raise EnvError(f"{env_id} is not registered here; write module:id, and install what it needs")
+    rows = []
+    for argument in signature.arguments.values():
+        default = "must be given" if argument.default is inspect.Parameter.empty else _shown(argument.default)
+        values = ", ".join(words_of(argument.annotation))
+        rows.append(f"| `{argument.name}` | {values} | {default} | {_escaped(argument.description)} |")
+    return f"## keys of {env_id}\n\n{HEAD}\n" + "\n".join(rows)
 
 
 def _section(title: str, prefix: str, model: type[BaseModel], skip: set[str] | None = None) -> str:
@@ -41,54 +65,35 @@ def _rows(prefix: str, model: type[BaseModel], skip: set[str]) -> Iterator[str]:
         if below is not None and field.default is not None:
             yield from _rows(f"{prefix}{name}.", below, set())
             continue
-        said = " ".join((field.description or "").split()).replace("|", "\\|")
-        yield f"| `{prefix}{name}` | {_values(field)} | {_default(field)} | {said} |"
+        yield f"| `{prefix}{name}` | {_values(field)} | {_default(field)} | {_escaped(field.description or '')} |"
         if below is not None:
             yield from _rows(f"{prefix}{name}.", below, set())
 
 
 def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "must be given"
-    value = field.get_default(call_default_factory=True, validated_data={})
+    return (
+        "must be given"
+        if field.is_required()
+        else _shown(field.get_default(call_default_factory=True, validated_data={}))
+    )
+
+
+def _shown(value: object) -> str:
     if value is None:
         return "null"
+    if isinstance(value, tuple):
+        value = list(value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _values(field: FieldInfo) -> str:
-    words = _words(field.annotation)
-    bounds = [_bound(part) for part in field.metadata]
+    words = words_of(field.annotation)
+    bounds = [bound_of(part) for part in field.metadata]
     return ", ".join(dict.fromkeys([*words, *filter(None, bounds)]))
 
 
-def _words(annotation: Any) -> list[str]:
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        inner, *metadata = get_args(annotation)
-        return [*_words(inner), *filter(None, map(_bound, metadata))]
-    if origin is Literal:
-        return [str(value) for value in get_args(annotation)]
-    if origin in (Union, UnionType):
-        return [word for part in get_args(annotation) for word in _words(part)]
-    if annotation is NoneType:
-        return ["null"]
-    if origin in (list, tuple):
-        return ["list"]
-    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        return ["keys"]
-    names = {int: "integer", float: "number", str: "text", bool: "true, false"}
-    return [names.get(annotation, str(annotation))]
-
-
-def _bound(part: Any) -> str | None:
-    for name, words in (("gt", "above"), ("ge", "at least"), ("lt", "below"), ("le", "at most")):
-        if getattr(part, name, None) is not None:
-            return f"{words} {getattr(part, name)}"
-    inner = getattr(part, "metadata", None)
-    if isinstance(inner, list):
-        return ", ".join(filter(None, map(_bound, inner))) or None
-    return None
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
@@ -100,4 +105,5 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference() + "\n")
+    sys.stdout.write("\n\n".join(map(environment_reference, sys.argv[1:])) or reference())
+    sys.stdout.write("\n")

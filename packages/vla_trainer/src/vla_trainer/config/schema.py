@@ -1,61 +1,53 @@
-"""The sections of a config, their keys and defaults. The docs' table of keys is made from the docstrings here."""
+"""Define the sections of a config, their keys and defaults; docs/config.md is made from the docstrings here."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from vla_trainer.algorithms import SFT, Algorithm, PolicyGradient
 from vla_trainer.config.cluster import Cluster
+from vla_trainer.config.environment import class_metadata, takes_split
 from vla_trainer.config.plan import Plan
 from vla_trainer.config.trainer import Trainer
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
-from vla_trainer.section import Ascending, Decay, NotBoolean, Section, Tasks, Temperature
+from vla_trainer.section import Ascending, Decay, NotBoolean, Section, Temperature
 
 
 class Env(Section):
-    """The environment. Keys that are null are not passed on, so that the environment's own default holds."""
+    """The environment: these keys, and whatever keyword arguments it takes, as `task` or `image_size`.
+
+    Null stands for the environment's own default. `python -m vla_trainer.config.reference ID` lists the arguments of an
+    environment.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     id: str
-    """What `gymnasium.make_vec` takes, e.g. libero/Spatial-v0; "module:id" imports a module first."""
+    """What `gymnasium.make_vec` takes, e.g. Pendulum-v1; "module:id" imports the module that registers it."""
     num_envs: PositiveInt = 8
     """N, environments that step together."""
-    task: Tasks | None = None
-    """Which tasks of the suite; null: all."""
-    split: Literal["train", "eval", "all"] | None = None
-    """Which initial states training uses; null: train, where the environment knows splits. Evaluation has its own,
-    `eval.split`."""
-    cameras: list[str] | None = None
-    """Which cameras are rendered and seen."""
-    image_size: PositiveInt | None = None
-    """Pixels of an image's side."""
-    image_orientation: Literal["rot180", "upright"] | None = None
-    """How images are turned; published VLAs see them rotated by 180 degrees."""
-    render_quality: Literal["reference", "fast"] | None = None
-    """As the benchmark renders, or quicker and not the same pixels."""
-    action_chunk: PositiveInt | None = None
-    """C, actions that one policy step gives."""
     max_episode_steps: PositiveInt | None = None
-    """Environment steps until the time limit."""
-    settle_steps: NonNegativeInt | None = None
-    """Steps without action at the start of an episode."""
-    reward: Literal["sparse", "staged"] | None = None
-    """On success only, or also for progress: for learning from nothing, never for a reported result."""
-    reward_scale: PositiveFloat | None = None
-    """Reward of a success."""
-    assets: str | None = None
-    """Where meshes and textures come from: auto, official, builtin or a path."""
-    engine: Literal["native", "robosuite"] | None = None
-    """What carries out a control step."""
-    workers: PositiveInt | None = None
-    """Threads of the vector environment."""
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    """Anything else that the environment takes by name."""
+    """Environment steps until the time limit; null: as registered."""
+
+    @property
+    def name(self) -> str:
+        """The id without its module."""
+        return self.id.rpartition(":")[2]
+
+    def get(self, argument: str) -> Any:
+        """Return the value of a keyword argument of the environment; None where the config gives none."""
+        return (self.model_extra or {}).get(argument)
+
+    def positive(self, argument: str) -> int | None:
+        """Return a keyword argument that is a positive integer; None where it is not, or is not given."""
+        value = self.get(argument)
+        return value if type(value) is int and value > 0 else None
 
     def make_kwargs(self) -> dict[str, Any]:
-        """What is passed to `gymnasium.make_vec` by name."""
-        named = self.model_dump(exclude={"id", "num_envs", "kwargs"}, exclude_none=True)
-        return {**named, **self.kwargs}
+        """Return what is passed to `gymnasium.make_vec` by name."""
+        given = {"max_episode_steps": self.max_episode_steps, **(self.model_extra or {})}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class Lora(Section):
@@ -73,9 +65,10 @@ class PolicyConfig(Section):
     factory: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
     """module:attribute of a callable (observation_space, action_space, **kwargs) -> policy; spaces of one env."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
-    """What else it is called with."""
-    path: str | None = None
-    """A checkpoint folder of this package whose weights are loaded into the policy that `factory` makes."""
+    """What else the factory is called with."""
+    checkpoint: str | None = None
+    """A folder run/checkpoints/step_NNNNNN of this trainer, whose weights are loaded into the policy that `factory` has
+    made. Not a published model: what that is made from is an argument of the factory, e.g. `policy.kwargs.path`."""
     lora: Lora | None = None
     """Train low-rank adapters and freeze the rest, where the policy takes `lora`; null: train everything."""
     gradient_checkpointing: bool = False
@@ -151,12 +144,17 @@ class Actor(Section):
 
 
 class Eval(Section):
-    """Evaluation, in environments of its own."""
+    """Evaluation, in environments of its own: those of `env`, but for the keyword arguments that stand here, too.
+
+    Null stands for the environment's own default, whatever `env` says.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     episodes: PositiveInt | None = None
-    """Episodes; null: none while training, and for `vla-eval` every published initial state once."""
-    split: Literal["train", "eval", "all"] | None = None
-    """Which initial states, where the environment knows splits; null: eval, the published ones."""
+    """Episodes; null: none while training, and for `vla-eval` every initial state of `eval.split` once."""
+    split: str | None = None
+    """Which initial states, where the environment takes `split`; null: eval, the published ones."""
     num_envs: PositiveInt | None = None
     """Environments that step together; null: `env.num_envs`."""
     deterministic: bool = True
@@ -165,8 +163,6 @@ class Eval(Section):
     """Divides the logits, where actions are sampled."""
     max_episode_steps: PositiveInt | None = None
     """Environment steps until the time limit; null: `env.max_episode_steps`."""
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    """What the environments are given in the place of what `env` says, by name."""
 
 
 class VideoConfig(Section):
@@ -206,7 +202,7 @@ class Config(Section):
     output_dir: str | None = None
     """The run's folder; null: logs/<recipe>/<time>."""
     notice: str | None = None
-    """Said at the start of a run and written into its results, besides what the trainer says by itself."""
+    """Printed at the start of a run and written into its results, besides the trainer's own notices."""
 
     @model_validator(mode="after")
     def _every_key_is_read(self) -> "Config":
@@ -275,35 +271,35 @@ class Config(Section):
         assert isinstance(self.algorithm, SFT)
         return self.algorithm
 
-    def notices(self, knows_splits: bool = False) -> list[str]:
-        """What has to be said with every result of this run.
+    def evaluated(self, argument: str) -> Any:
+        """Return the value of a keyword argument of the environment in evaluations; None where none is given."""
+        return (self.eval.model_extra or {}).get(argument, self.env.get(argument))
 
-        `knows_splits`: the environment takes `split`, so that where none is written its default is used.
-        """
-        said = [self.notice] if self.notice else []
-        if self.env.reward == "staged":
-            said.append(
-                "staged reward: progress is rewarded, not only success, because a policy from nothing never meets a "
-                "sparse reward. This is not a benchmark result."
-            )
+    def notices(self) -> list[str]:
+        """Return what has to be said with every result of this run."""
+        notices = [self.notice] if self.notice else []
+        for argument, sentences in class_metadata(self.env.id).get("notices", {}).items():
+            notices += [sentence for value, sentence in sentences.items() if value == self.env.get(argument)]
+        split = self.env.get("split")
         if not self.algorithm.uses_rollouts:
-            said.append(f"demonstrations: {self.sft.dataset}")
-        elif knows_splits or self.env.split is not None:
-            trained, evaluated = self.env.split or "train", self.eval.split or "eval"
+            notices.append(f"demonstrations: {self.sft.dataset}")
+        elif split is not None or takes_split(self.env.id):
+            trained, evaluated = split or "train", self.eval.split or "eval"
             apart = {trained, evaluated} == {"train", "eval"}
-            said.append(
+            notices.append(
                 f'initial states: "{trained}" for training, "{evaluated}" for evaluation'
                 + (", which have none in common." if apart else ": evaluation uses states that training uses.")
             )
-        return said
+        return notices
 
     def evaluation_notices(self) -> list[str]:
-        """What has to be said with an evaluation, besides `notices`: in what it is not that of the whole suite."""
-        said = []
-        if self.env.task is not None:
-            said.append(f"tasks: env.task={self.env.task}, not all of the suite")
+        """Return what has to be said with an evaluation, besides `notices`: in what it is not that of all tasks."""
+        notices = []
+        if (task := self.evaluated("task")) is not None:
+            key = "eval" if "task" in (self.eval.model_extra or {}) else "env"
+            notices.append(f"tasks: {key}.task={task}, not all of the suite")
         key = "env" if self.eval.max_episode_steps is None else "eval"
         limit = self.eval.max_episode_steps or self.env.max_episode_steps
         if limit is not None:
-            said.append(f"time limit: {limit} steps, from {key}.max_episode_steps; null is the environment's own")
-        return said
+            notices.append(f"time limit: {limit} steps, from {key}.max_episode_steps; null is the environment's own")
+        return notices

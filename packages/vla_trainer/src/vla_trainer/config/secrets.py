@@ -1,4 +1,4 @@
-"""What looks like a secret, and stays out of recipes, logs, config.yaml and other processes' settings."""
+"""Recognize what looks like a secret, and stays out of recipes, logs, config.yaml and other processes' settings."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ _FROM_ENVIRONMENT = re.compile(r"oc\.env\s*:\s*(?P<name>[^,}]*)")
 
 
 def is_secret(variable: str) -> bool:
-    """Whether an environment variable of this name is taken for a secret: HF_TOKEN, AWS_*, *_API_KEY, *_PASSWORD."""
+    """Return whether an environment variable of this name is taken for a secret: HF_TOKEN, AWS_*, *_API_KEY, ..."""
     return _VARIABLE.fullmatch(variable) is not None and _FILE.fullmatch(variable) is None
 
 
@@ -57,7 +57,7 @@ def refuse_secrets(tree: Any, source: str) -> None:
 
 
 def _texts(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Each text in it, with where it stands."""
+    """Yield each text in it, with where it stands."""
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from _texts(value, f"{path}.{key}" if path else str(key))

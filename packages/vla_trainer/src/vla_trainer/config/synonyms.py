@@ -137,9 +137,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "n_workers": ("env.workers",),
     "num_env_runners": ("env.workers",),  # RLlib
     # the policy
-    "model_path": ("policy.path",),  # RLinf, verl
-    "checkpoint": ("policy.path",),
-    "pretrained_path": ("policy.path",),
+    "model_path": ("policy.checkpoint",),  # RLinf, verl
+    "pretrained_path": ("policy.checkpoint",),
     "lora_rank": ("policy.lora.rank",),  # RLinf, verl
     "lora_r": ("policy.lora.rank",),  # TRL
     "lora_alpha": ("policy.lora.alpha",),

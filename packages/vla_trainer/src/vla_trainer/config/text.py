@@ -6,7 +6,7 @@ from vla_trainer.errors import ConfigError
 
 
 def read_text(path: Path) -> str:
-    """What a file says, which is UTF-8.
+    """Return what a file says, which is UTF-8.
 
     Raises:
         ConfigError: it is not, or the file cannot be read.

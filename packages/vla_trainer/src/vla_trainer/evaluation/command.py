@@ -113,8 +113,8 @@ def _episode_keys(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
         return {"env.id": [side.env_id], "eval.split": [side.split], "eval.episodes": episodes}
     config = side.config
     values: dict[str, list[Any]] = {
-        "env.id": [config.env.id.rpartition(":")[2]],
-        "env.task": [config.env.task],
+        "env.id": [config.env.name],
+        "env.task": [config.evaluated("task")],
         "eval.episodes": [config.eval.episodes],
     }
     return values if config.eval.split is None else {**values, "eval.split": [config.eval.split]}

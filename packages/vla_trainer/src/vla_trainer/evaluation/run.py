@@ -6,7 +6,7 @@ from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
-from vla_trainer.rollout.envs import evaluation_env, knows_splits
+from vla_trainer.rollout.envs import evaluation_env
 from vla_trainer.rollout.initial_states import evaluation_states
 from vla_trainer.types import Video, VideoRequest
 
@@ -37,7 +37,7 @@ def evaluate_run(
         rollout,
         env_spec,
         deterministic=settings.deterministic,
-        split=evaluation_env(config.env, settings).split,
-        notices=[*config.notices(knows_splits(config.env.id)), *config.evaluation_notices()],
+        split=evaluation_env(config.env, settings).get("split"),
+        notices=[*config.notices(), *config.evaluation_notices()],
     )
     return evaluation, rollout.videos

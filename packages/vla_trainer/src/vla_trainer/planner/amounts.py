@@ -95,11 +95,11 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         episodes=config.rollout.episodes,
         horizon=config.rollout.horizon,
         episode_lengths=tuple(episode_lengths),
-        action_chunk=config.env.action_chunk or 1,
+        action_chunk=config.env.positive("action_chunk") or 1,
         learned=learned,
         epochs=config.policy_gradient.epochs,
         global_batch_size=config.actor.global_batch_size,
         micro_batch_size=config.actor.micro_batch_size,
         learns=learns,
-        workers=config.env.workers,
+        workers=config.env.positive("workers"),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vla_trainer import placement
 from vla_trainer.config.cluster import Cluster
+from vla_trainer.config.environment import find_spec
 from vla_trainer.config.schema import Config
 from vla_trainer.planner.recipe import describe_prediction
 
@@ -40,26 +41,29 @@ def describe(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
 def max_policy_steps(config: Config) -> int | None:
     """Return the policy steps of one iteration; for GRPO at most: all episodes last until the time limit."""
     limit = episode_limit(config)
-    return config.algorithm.policy_steps(config, None if limit is None else -(-limit // (config.env.action_chunk or 1)))
+    return config.algorithm.policy_steps(
+        config, None if limit is None else -(-limit // (config.env.positive("action_chunk") or 1))
+    )
 
 
 def episode_limit(config: Config) -> int | None:
     """Return the most environment steps of an episode: the config's limit, else the registered one."""
     if config.env.max_episode_steps is not None:
         return config.env.max_episode_steps
-    import gymnasium
-
-    spec = gymnasium.registry.get(config.env.id.rpartition(":")[2])
+    try:
+        spec = find_spec(config.env.id)
+    except ImportError:
+        return None
     return None if spec is None else spec.max_episode_steps
 
 
 def _components(config: Config) -> Iterator[str]:
     cluster, policy = config.cluster, config.policy
-    source = policy.kwargs.get("path", policy.path)
+    sources = [str(source) for source in (policy.kwargs.get("path"), policy.checkpoint) if source is not None]
     train = "all weights" if policy.lora is None else f"adapters of rank {policy.lora.rank}"
     yield (
-        f"{config.algorithm.name} on {config.env.id}: {policy.factory}"
-        + (f" from {source}" if source is not None else "")
+        f"{config.algorithm.name} on {config.env.name}: {policy.factory}"
+        + (f" from {', with the weights of '.join(sources)}" if sources else "")
         + f", {train}, {policy.precision}"
     )
     placed = placement.place(config)
@@ -78,9 +82,13 @@ def _amounts(config: Config) -> Iterator[str]:
         yield from _supervised_amounts(config)
         return
     algorithm = config.policy_gradient
-    chunk, policy_steps, limit = config.env.action_chunk or 1, max_policy_steps(config), episode_limit(config)
+    chunk, policy_steps, limit = (
+        config.env.positive("action_chunk") or 1,
+        max_policy_steps(config),
+        episode_limit(config),
+    )
     stages = config.rollout.pipeline_stage_num
-    envs = f"{config.env.num_envs} x {config.env.id}" + (f" in {stages} stages" if stages > 1 else "")
+    envs = f"{config.env.num_envs} x {config.env.name}" + (f" in {stages} stages" if stages > 1 else "")
     at_most = "" if config.rollout.horizon is not None else "at most "
     amount = algorithm.describe_rollout(config)
     if policy_steps is not None:
@@ -104,7 +112,8 @@ def _supervised_amounts(config: Config) -> Iterator[str]:
     per_task = "all" if algorithm.episodes_per_task is None else f"{algorithm.episodes_per_task} a task"
     yield f"demonstrations: {algorithm.dataset}, {per_task}"
     steps, size = algorithm.optimizer_steps, config.actor.global_batch_size
-    yield f"an iteration: {steps} optimizer steps of {size} policy steps of {config.env.action_chunk or 1} step(s)"
+    chunk = config.env.positive("action_chunk") or 1
+    yield f"an iteration: {steps} optimizer steps of {size} policy steps of {chunk} step(s)"
     yield _run_amounts(config)
 
 
@@ -173,7 +182,7 @@ def _time(config: Config, recipe: str, logs: Path) -> Iterator[str]:
         )
         return
     update = forward * passes * config.policy_gradient.epochs
-    envs = policy_steps * (config.env.action_chunk or 1) / ((plan.env_steps_per_second or 1) * cores)
+    envs = policy_steps * (config.env.positive("action_chunk") or 1) / ((plan.env_steps_per_second or 1) * cores)
     collect = max(forward, envs) if config.rollout.pipeline_stage_num > 1 else forward + envs
     yield (
         f"time: at most about {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "

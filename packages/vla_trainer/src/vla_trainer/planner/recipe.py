@@ -39,7 +39,7 @@ def describe_prediction(config: Config, episode_limit: int | None) -> list[str]:
     times, source = times_of(config)
     if times is None or (episode_limit is None and config.rollout.horizon is None):
         return []
-    lengths = [] if episode_limit is None else [-(-episode_limit // (config.env.action_chunk or 1))]
+    lengths = [] if episode_limit is None else [-(-episode_limit // (config.env.positive("action_chunk") or 1))]
     amounts, cluster = amounts_of(config, lengths), config.cluster
     cores = config.plan.cores_per_node or os.cpu_count()
     stages = config.rollout.pipeline_stage_num
@@ -102,7 +102,7 @@ def assumed_times(config: Config) -> StageTimes | None:
         half = str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16")
         sync = Transfer(plan.parameters * (2 if half else 4), plan.sync_bytes_per_second)
     return StageTimes(
-        env_step=Line(each=(config.env.action_chunk or 1) / plan.env_steps_per_second),
+        env_step=Line(each=(config.env.positive("action_chunk") or 1) / plan.env_steps_per_second),
         act=Line(each=forward),
         update=Line(each=forward * (4 if config.policy.gradient_checkpointing else 3)),
         sync=sync,

@@ -30,11 +30,11 @@ class Spaces(Protocol):
 
 
 def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
-    """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.path` if it is set.
+    """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.checkpoint`.
 
     Raises:
         PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
-        CheckpointError: `policy.path` is no checkpoint or does not fit.
+        CheckpointError: `policy.checkpoint` is no checkpoint or does not fit.
     """
     module_name, _, attribute = policy.factory.partition(":")
     try:
@@ -66,8 +66,8 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
         made.gradient_checkpointing_enable()
     made.to(device_of(policy))
     made.eval()
-    if policy.path is not None:
-        checkpoint.load(Path(policy.path).expanduser(), made)
+    if policy.checkpoint is not None:
+        checkpoint.load(Path(policy.checkpoint).expanduser(), made)
     return made
 
 

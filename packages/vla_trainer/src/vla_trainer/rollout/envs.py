@@ -3,7 +3,6 @@
 Axes: N environments.
 """
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,33 +11,27 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from vla_trainer.config.environment import find_spec, takes_split
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
 from vla_trainer.protocols import Observation
 
 
-def knows_splits(env_id: str) -> bool:
-    """Whether an environment says in Gymnasium's registry that it takes `split`: "train", "eval" or "all"."""
-    spec = gymnasium.registry.get(env_id.rpartition(":")[2])
-    return spec is not None and "split" in spec.kwargs
-
-
 def evaluation_env(env: Env, settings: Eval) -> Env:
-    """What an evaluation runs in: `env`, but for the initial states, the time limit and what `eval.kwargs` names.
+    """Return what an evaluation runs in: `env`, but for the initial states, the time limit and what `settings` names.
 
-    Start states are those of `eval.split`; where that is null and the environment knows splits, "eval".
+    Initial states are those of `settings.split`; where that is null and the environment takes `split`, "eval".
     """
-    changes: dict[str, Any] = {}
-    if settings.split is not None or env.split is not None or knows_splits(env.id):
+    changes: dict[str, Any] = dict(settings.model_extra or {})
+    if settings.split is not None or env.get("split") is not None or takes_split(env.id):
         changes["split"] = settings.split if settings.split is not None else "eval"
     if settings.max_episode_steps is not None:
         changes["max_episode_steps"] = settings.max_episode_steps
-    changes["kwargs"] = {**env.kwargs, **settings.kwargs}
-    return env.model_copy(update=changes)
+    return Env.model_validate({**env.model_dump(), **changes})
 
 
 def make_envs(env: Env, num_envs: int) -> VectorEnv:
-    """`num_envs` copies of `env` that reset only when told to; of its initial states, where it knows splits and
+    """Make `num_envs` copies of `env` that reset only when told to; of its initial states, where it takes `split` and
     `env.split` is null, those for training.
 
     An environment with a vector entry point is made through it, any other by Gymnasium's `SyncVectorEnv`. The reset
@@ -47,16 +40,16 @@ def make_envs(env: Env, num_envs: int) -> VectorEnv:
 
     Raises:
         gymnasium.error.Error: no such environment, or what its own constructor raises.
-        EnvError: an argument that the environment does not take, or a vector environment with another reset mode.
+        EnvError: an argument that the environment does not take, a module that is not installed, or a vector
+            environment with another reset mode.
     """
-    module, _, name = env.id.rpartition(":")
-    if module:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            raise EnvError(f"env.id={env.id}: {error}") from error
-    kwargs: dict[str, Any] = env.make_kwargs()
-    if env.split is None and knows_splits(name):
+    name = env.name
+    try:
+        find_spec(env.id)
+    except ImportError as error:
+        raise EnvError(f"env.id={env.id}: {error}") from error
+    kwargs = env.make_kwargs()
+    if "split" not in kwargs and takes_split(env.id):
         kwargs["split"] = "train"
     mode = AutoresetMode.DISABLED
     try:
@@ -72,6 +65,8 @@ def make_envs(env: Env, num_envs: int) -> VectorEnv:
         if "argument" not in str(error):
             raise
         raise EnvError(f"{name}: {error}") from error
+    except ModuleNotFoundError as error:
+        raise EnvError(f"{name} needs a package that is not installed: {error}") from error
     if envs.metadata.get("autoreset_mode") != mode:
         found = envs.metadata.get("autoreset_mode")
         envs.close()
@@ -84,14 +79,14 @@ def make_envs(env: Env, num_envs: int) -> VectorEnv:
 
 
 def neutral_action(envs: VectorEnv) -> NDArray[np.floating]:
-    """What a waiting environment is given: zeros inside the single action space."""
+    """Return what a waiting environment is given: zeros inside the single action space."""
     space = envs.single_action_space
     assert isinstance(space, gymnasium.spaces.Box)
     return np.clip(np.zeros(space.shape, space.dtype), space.low, space.high)
 
 
 def take(obs: Observation, rows: NDArray[np.intp]) -> Observation:
-    """The observations of some environments out of a batched observation."""
+    """Return the observations of some environments out of a batched observation."""
     if isinstance(obs, np.ndarray):
         return obs[rows]
     if isinstance(obs, Mapping):
@@ -102,7 +97,7 @@ def take(obs: Observation, rows: NDArray[np.intp]) -> Observation:
 
 
 def info_of(infos: Mapping[str, Any], key: str, row: int) -> Any:
-    """What environment `row` put under `key` in its info, or None; Gymnasium's vector form has `_key` masks."""
+    """Return what environment `row` put under `key` in its info, or None; Gymnasium's vector form has `_key` masks."""
     if key not in infos:
         return None
     present = infos.get(f"_{key}")
@@ -113,7 +108,7 @@ def info_of(infos: Mapping[str, Any], key: str, row: int) -> Any:
 
 
 def success_of(infos: Mapping[str, Any], row: int) -> bool | None:
-    """Whether environment `row` says that it has succeeded; None if it says nothing."""
+    """Return whether environment `row` says that it has succeeded; None if it says nothing."""
     for key in ("success", "is_success"):
         value = info_of(infos, key, row)
         if value is not None:

@@ -6,7 +6,7 @@ import fnmatch
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,15 @@ POLL_SECONDS = 0.5
 class Machines:
     """The nodes of a run: one bundle of one Ray placement group each."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, environment_variables: Sequence[str] = ()) -> None:
         """Connect, wait until all nodes are there, and reserve them.
 
         Ray that runs in this process already is used; else the cluster at `cluster.address` or in RAY_ADDRESS is
         joined; else, for one node, Ray is started here and stopped with `close`.
+
+        Args:
+            cluster: which machines.
+            environment_variables: patterns of those that all processes get, besides `cluster.forward_env`.
 
         Raises:
             MissingExtraError: Ray is not installed.
@@ -38,6 +42,7 @@ class Machines:
         except ImportError:
             raise MissingExtraError("ray", "ray") from None
         self._cluster = cluster
+        self._patterns = [*cluster.forward_env, *environment_variables]
         self._owned = False
         self._group: Any = None
         if not ray.is_initialized():
@@ -170,11 +175,10 @@ class Machines:
     def _forwarded(self) -> dict[str, str]:
         """What all processes get from here. Ray logs it where everyone can read it, so that secrets are left out:
         processes of this machine inherit them, other nodes have their own."""
-        patterns = self._cluster.forward_env
         found = {
             name: value
             for name, value in os.environ.items()
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns) and not is_secret(name)
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in self._patterns) and not is_secret(name)
         }
         # environments and policies of the user's own are found where they are found here
         installed = (sys.prefix, sys.base_prefix)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
+from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 from vla_trainer.evaluation.evaluate import OnEpisode
@@ -53,7 +54,7 @@ class RayRuntime:
         self._policies: list[Any] = []
         self._queue: Any = None
         self._eager: EagerUpdate | None = None
-        self._machines = Machines(config.cluster)
+        self._machines = Machines(config.cluster, class_metadata(config.env.id).get("environment_variables", ()))
         try:
             self._start()
         except BaseException:

@@ -112,7 +112,7 @@ def _rows(columns: list[int], width: int) -> list[list[int]]:
 
 
 def _images(frame: Frame) -> list[NDArray[np.uint8]]:
-    return [frame.image] if frame.wrist_image is None else [frame.image, frame.wrist_image]
+    return [frame.image, *frame.other_images]
 
 
 def _height(video: Video) -> int:

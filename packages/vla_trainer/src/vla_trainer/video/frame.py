@@ -1,4 +1,4 @@
-"""What an environment shows: one image of a video.
+"""Make a frame of a video from what an environment shows.
 
 Axes: H, W pixels.
 """
@@ -24,29 +24,29 @@ def frame_of(
     success: bool | None,
     value: float | None = None,
 ) -> Frame | None:
-    """What environment `n` shows now: `obs["image"]`, else what it renders; None if it shows nothing.
+    """Return what environment `n` shows now; None if it shows nothing.
 
-    `metadata["image_orientation"] == "rot180"` means OpenGL's image, which is upside down, turned by 180 degrees, as
-    published policies take it: for people it is upright but mirrored, and is mirrored back.
+    That is `obs["image"]` with the images of other cameras, whose keys end in `_image`; else what it renders. They are
+    mirrored where `metadata["image_flip"]` is "horizontal", see `protocols.EnvMetadata`.
     """
-    image, wrist, instruction = None, None, ""
+    image, others, instruction = None, [], ""
     if isinstance(obs, Mapping) and "image" in obs:
-        mirrored = envs.metadata.get("image_orientation") == "rot180"
-        image = _upright(obs["image"][n], mirrored)
-        wrist = _upright(obs["wrist_image"][n], mirrored) if "wrist_image" in obs else None
+        mirrored = envs.metadata.get("image_flip") == "horizontal"
+        image = _for_people(obs["image"][n], mirrored)
+        others = [_for_people(value[n], mirrored) for key, value in obs.items() if key.endswith("_image")]
         instruction = str(obs["instruction"][n]) if "instruction" in obs else ""
     elif envs.render_mode == "rgb_array":
         images = envs.render()
         image = None if images is None else np.array(images[n])
     if image is None:
         return None
-    return Frame(image, wrist, instruction, env_step, episode_return, success, value)
+    return Frame(image, others, instruction, env_step, episode_return, success, value)
 
 
 def fps_of(envs: VectorEnv) -> float:
-    """Frames a second at which a video with a frame for each step of `envs` runs as fast as the robot does."""
+    """Return the frames a second at which a video, a frame for each step of `envs`, runs as fast as the robot does."""
     return float(envs.metadata.get("render_fps", 20))
 
 
-def _upright(image: Any, mirrored: bool) -> NDArray[np.uint8]:
+def _for_people(image: Any, mirrored: bool) -> NDArray[np.uint8]:
     return np.array(image[:, ::-1] if mirrored else image)
