@@ -25,8 +25,8 @@ HEAD = """# Tasks
     libero-gym tasks show spatial 0        # goal, objects, initial states and time limit of one
     libero-gym snapshot --suite spatial --task 0 --out task.png
 
-These are LIBERO's 130 tasks. The images show initial state 0, from the agentview and the wrist camera, on the built-in asset
-set, which is not the one of published results. `make gallery` makes this page.
+These are LIBERO's 130 tasks. The images show initial state 0, from the agentview and the wrist camera, on the built-in
+asset set, which is not the one of published results. `make gallery` makes this page.
 """
 
 
