@@ -86,7 +86,7 @@ def seconds_of(stages: int, num_envs: int, policy_steps: int, wait: float) -> fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num-envs", type=int, default=8)
-    parser.add_argument("--policy steps", type=int, default=25)
+    parser.add_argument("--policy-steps", type=int, default=25)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

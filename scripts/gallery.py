@@ -1,4 +1,4 @@
-"""Make docs/tasks.md and its pictures with the built-in asset set: `make gallery`."""
+"""Make docs/tasks.md and its images with the built-in asset set: `make gallery`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ SHEETS = {
 }
 HEAD = """# Tasks
 
-LIBERO's 130 tasks, as `libero-gym tasks` lists them; `libero-gym tasks show SUITE INDEX` says what one of them asks.
-The pictures show initial state 0, from the agentview and the wrist camera, on the built-in asset set, which is not the
-one of published results. They are made by `make gallery`, which calls `libero-gym snapshot`.
+    libero-gym tasks                       # list them
+    libero-gym tasks show spatial 0        # goal, objects, initial states and time limit of one
+    libero-gym snapshot --suite spatial --task 0 --out task.png
+
+These are LIBERO's 130 tasks. The images show initial state 0, from the agentview and the wrist camera, on the built-in
+asset set, which is not the one of published results. `make gallery` makes this page.
 """
 
 

@@ -45,6 +45,8 @@ NAMES = {
 #: (file's path from the repository's root or its beginning, what stands there) -> why it may.
 EXCEPTIONS = {
     ("packages/libero_gym/src/libero_gym/cli/doctor.py", "mend"): "the old key of its JSON, kept for one release",
+    ("packages/vla_policy/", "film"): "FiLM, feature-wise linear modulation",
+    ("docs/checkpoints.md", "film"): "FiLM, feature-wise linear modulation",
 }
 
 

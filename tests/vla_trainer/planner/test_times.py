@@ -83,5 +83,5 @@ def test_a_wrong_file_is_named(tmp_path: Path, text: str | None, message: str) -
 
 
 def test_every_key_is_in_the_docs() -> None:
-    table = (Path(__file__).parents[3] / "docs/prediction.md").read_text().split("## What is computed")[0]
+    table = (Path(__file__).parents[3] / "docs/planner.md").read_text().split("## What is computed")[0]
     assert [one.name for one in fields(StageTimes) if f"`{one.name}`" not in table] == []

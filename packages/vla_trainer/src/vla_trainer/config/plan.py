@@ -27,6 +27,6 @@ class Plan(Section):
     sync_bytes_per_second: PositiveFloat | None = None
     """Bytes of weights a second that reach rollout processes of their own; null: that takes no time."""
     times: str | None = None
-    """A JSON file of measured stage times, docs/prediction.md; predictions take them instead of these speeds."""
+    """A JSON file of measured stage times, docs/planner.md; predictions take them instead of these speeds."""
     iteration_seconds: PositiveFloat | None = None
     """Seconds of an iteration as measured elsewhere; comes before the estimate from the other keys."""
