@@ -84,8 +84,8 @@ def read_model(rows: np.ndarray, parts: Path, sha256: str) -> mujoco.MjModel:
 def _cut(model: mujoco.MjModel, content: bytes) -> Iterator[bytes]:
     """Yield the parts of a `.mjb` file, in order; joined, they are the file whatever the layout of the format is."""
     places = {0, len(content)}
-    for starts, names in _SHARES.items():
-        begins = [int(start) for start in getattr(model, starts) if start >= 0]
+    for offsets, names in _SHARES.items():
+        begins = [int(start) for start in getattr(model, offsets) if start >= 0]
         for name in names:
             array = getattr(model, name)
             place = content.find(array.tobytes()) if array.size else -1

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from vla_trainer.placement.placement import COMPONENTS, Device, Placement, format_range
 
 FOLD = 8
-"""Of more similar rows or columns than this only the first and the last are drawn, with dots between."""
+"""Of more similar rows or columns than this only the first and the last are shown, with dots between."""
 
 WIDTH = 120
 """Characters; in a wider table already three similar columns are folded."""
