@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test lint format types gallery wheels clean
+.PHONY: help setup demo check test lint format types gallery wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,6 +13,21 @@ setup: ## install uv, the OpenGL libraries and the locked packages, as far as th
 
 demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, some 7 minutes
 	@$(RUN) python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --iterations 18 --states 25 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
+
+# What an edit breaks most often, and what takes no simulation, no network of layers and no other process.
+FAST := $(addprefix tests/,test_architecture.py test_contributing.py test_import_graph.py test_vocabulary.py \
+	$(addprefix libero_gym/,tasks test_spaces.py test_reset_request.py) \
+	$(addprefix vla_policy/,test_action_tokenizer.py test_action_stats.py) \
+	$(addprefix vla_trainer/,advantage algorithms config loss placement planner test_metrics.py test_schedule.py))
+
+check: ## style, types and the fast tests, for the loop of a person who edits
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(MAKE) --no-print-directory -j2 types fast
+
+.PHONY: fast
+fast:
+	@$(RUN) pytest -q -m "not slow" $(FAST)
 
 test: ## style, types and all tests, the slow ones too
 	@sh scripts/setup.sh test

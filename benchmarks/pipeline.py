@@ -26,9 +26,9 @@ from compact_json import write_json
 
 from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Env
+from vla_trainer.initial_states import init_state_counts
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.initial_states import init_state_counts
 from vla_trainer.rollout.sampling import PolicySampler
 
 ENV = Env(

@@ -28,10 +28,10 @@ import ray
 import torch
 
 from vla_trainer.config.schema import Config
+from vla_trainer.initial_states import init_state_counts, sample_initial_state
 from vla_trainer.planner import Line, StageTimes, Transfer, fit
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.initial_states import init_state_counts, sample_initial_state
 from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update

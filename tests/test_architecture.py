@@ -89,3 +89,20 @@ def test_modules_are_short_and_no_dumping_grounds():
     for path in PACKAGES.rglob("src/**/*.py"):
         assert len(path.read_text().splitlines()) <= 400, path
         assert path.stem not in {"utils", "util", "helpers", "common", "misc", "core", "base"}, path
+
+
+def test_modules_are_no_crumbs():
+    lengths = sorted(len(path.read_text().splitlines()) for path in PACKAGES.rglob("src/**/*.py"))
+    assert lengths[len(lengths) // 2] >= 90
+
+
+def test_what_is_an_algorithm_s_own_is_asked_of_it():
+    # as in `isinstance(config.algorithm, SFT)`: the sections offer what the rest of the trainer wants to know
+    sections = re.compile(r"isinstance\([^()]*\b(PPO|GRPO|SFT|PolicyGradient|AlgorithmSection)\b")
+    found = [
+        f"{path.relative_to(PACKAGES)}: {line.strip()}"
+        for path in (PACKAGES / "vla_trainer" / "src").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if sections.search(line)
+    ]
+    assert len(found) <= 8, found

@@ -6,7 +6,7 @@ import numpy as np
 
 from vla_trainer.advantage.grpo import has_variance
 from vla_trainer.algorithms.queues import GroupOrder, GroupQueue, ListQueue, PerEnvQueue
-from vla_trainer.rollout.initial_states import sample_initial_state
+from vla_trainer.initial_states import sample_initial_state
 from vla_trainer.types import Episode, InitialState
 
 EPISODE = Episode(InitialState(0), episode_return=0.0, policy_steps=1, env_steps=1, terminated=False, success=None)

@@ -12,9 +12,9 @@ from known_toy import length_of, success_of
 
 from vla_trainer.config.schema import Env
 from vla_trainer.evaluation.evaluate import evaluate
+from vla_trainer.initial_states import evaluation_states, init_state_counts
 from vla_trainer.metrics import wilson_interval
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.initial_states import evaluation_states, init_state_counts
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

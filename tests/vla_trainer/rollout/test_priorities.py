@@ -10,7 +10,7 @@ import pytest
 
 from vla_trainer.config.load import load_config
 from vla_trainer.errors import ConfigError
-from vla_trainer.rollout.initial_states import sample_initial_state
+from vla_trainer.initial_states import sample_initial_state
 from vla_trainer.rollout.priorities import FLOOR, WINDOW, TaskSampler
 from vla_trainer.trainer import make_trainer
 from vla_trainer.types import Episode, InitialState

@@ -106,7 +106,7 @@ def _evaluate(
     with _one_line(), _interruptible():
         from rich.console import Console
 
-        from vla_trainer.evaluation import command
+        from vla_trainer import eval_command as command
 
         recipe, overrides = _split(arguments or [])
         console, make = Console(), partial(_make, training=False)

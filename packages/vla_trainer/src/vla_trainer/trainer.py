@@ -18,8 +18,8 @@ from vla_trainer import checkpoint, resume
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.run import evaluate_run
+from vla_trainer.initial_states import run_seeds
 from vla_trainer.rollout.env_spec import EnvSpec
-from vla_trainer.rollout.initial_states import run_seeds
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.runtime.interface import RLRuntime, Runtime

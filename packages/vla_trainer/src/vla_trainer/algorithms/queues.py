@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from vla_trainer.advantage.grpo import has_variance
-from vla_trainer.rollout.initial_states import sample_initial_state
+from vla_trainer.initial_states import sample_initial_state
 from vla_trainer.types import Episode, EpisodeSpec, InitialState
 
 
@@ -91,7 +91,7 @@ class PerEnvQueue:
         """
         Args:
             seed: of all streams.
-            available: see `vla_trainer.rollout.initial_states.init_state_counts`.
+            available: see `vla_trainer.initial_states.init_state_counts`.
             num_envs: N, environments of all stages and processes.
         """
         self._seed, self._available, self._num_envs = seed, available, num_envs

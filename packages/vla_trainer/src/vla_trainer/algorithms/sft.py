@@ -53,9 +53,9 @@ class SFT(AlgorithmSection):
     without the noise and disturbances that were added; the actions of a chunk that come after a disturbance are left
     out, because nothing that is seen foretells it. Better with many demonstrations of a task, worse with one."""
     target_noise: NonNegativeFloat = 0.0
-    """Deviation of noise on demonstrated actions, sampled anew each time they are learned, in units of half the distance
-    from the 1% to the 99% quantile of each number. What the policy then samples is that far apart, which reinforcement
-    learning learns from."""
+    """Deviation of noise on demonstrated actions, sampled anew each time they are learned, in units of half the
+    distance from the 1% to the 99% quantile of each number. What the policy then samples is that far apart, which
+    reinforcement learning learns from."""
     augmentation: Augmentation | None = None
     """Change images; null: show them as they are."""
     loader_threads: PositiveInt = 2

@@ -6,8 +6,8 @@ from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
+from vla_trainer.initial_states import evaluation_states
 from vla_trainer.rollout.envs import evaluation_env
-from vla_trainer.rollout.initial_states import evaluation_states
 from vla_trainer.types import Video, VideoRequest
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
 from vla_trainer.errors import EnvError
+from vla_trainer.initial_states import init_state_counts
 from vla_trainer.provenance import Provenance, provenance_of
-from vla_trainer.rollout.initial_states import init_state_counts
 from vla_trainer.video import fps_of
 
 
@@ -20,7 +20,7 @@ class EnvSpec:
     observation_space: spaces.Space[Any]
     action_space: spaces.Space[Any]
     init_states: Mapping[int, int] | None
-    """See `vla_trainer.rollout.initial_states.init_state_counts`."""
+    """See `vla_trainer.initial_states.init_state_counts`."""
     provenance: Provenance
     fps: float
     """Policy steps a second at the robot's own speed, for videos."""

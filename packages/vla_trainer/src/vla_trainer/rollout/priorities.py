@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from vla_trainer.errors import ConfigError
-from vla_trainer.rollout.initial_states import SEEDS, sample_initial_state
+from vla_trainer.initial_states import SEEDS, sample_initial_state
 from vla_trainer.types import Episode, InitialState
 
 KEY = "rollout.task_sampling=prioritized"

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, PerEnvQueue
 from vla_trainer.config.schema import Config
+from vla_trainer.initial_states import run_seeds
 from vla_trainer.policy.make import frozen_copy
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.env_spec import env_spec_of
 from vla_trainer.rollout.envs import make_envs
-from vla_trainer.rollout.initial_states import run_seeds
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.learner import Learner
 from vla_trainer.runtime.local_policy import LocalPolicy

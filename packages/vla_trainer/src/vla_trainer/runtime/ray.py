@@ -25,9 +25,9 @@ from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import CheckpointError
 from vla_trainer.evaluation.evaluate import OnEpisode
+from vla_trainer.initial_states import run_seeds
 from vla_trainer.placement import place
 from vla_trainer.rollout.env_spec import EnvSpec
-from vla_trainer.rollout.initial_states import run_seeds
 from vla_trainer.runtime.connect import Machines
 from vla_trainer.runtime.eager_update import POLL_SECONDS, EagerUpdate
 from vla_trainer.runtime.episode_queue import EpisodeQueueActor

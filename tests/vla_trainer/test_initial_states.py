@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vla_trainer.errors import ConfigError
-from vla_trainer.rollout.initial_states import evaluation_states, sample_initial_state
+from vla_trainer.initial_states import evaluation_states, sample_initial_state
 from vla_trainer.types import InitialState
 
 
