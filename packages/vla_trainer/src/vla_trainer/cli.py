@@ -1,6 +1,7 @@
 """The commands `vla-train` and `vla-eval`. Heavy imports come late, so that help and `--check` are quick."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,8 @@ from vla_trainer.errors import ConfigError, TrainerError
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Config
     from vla_trainer.trainer import Trainer
+
+_format_warning: Callable[..., str] = warnings.formatwarning
 
 Arguments = Annotated[
     list[str] | None,
@@ -155,7 +158,15 @@ def _run(command: Callable[..., None], name: str, example: str) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     epilog = f"Recipes: {', '.join(recipe_names())}.\n\nExample: {example}"
     app.command(no_args_is_help=True, epilog=epilog)(command)
+    warnings.formatwarning = _one_line_warning
     app(prog_name=name)
+
+
+def _one_line_warning(message: Warning | str, category: type[Warning], *place: object) -> str:
+    """Return a warning for the user without the place in the code that it comes from."""
+    return (
+        f"warning: {message}\n" if issubclass(category, FutureWarning) else _format_warning(message, category, *place)
+    )
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
