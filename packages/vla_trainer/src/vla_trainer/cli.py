@@ -162,11 +162,13 @@ def _run(command: Callable[..., None], name: str, example: str) -> None:
     app(prog_name=name)
 
 
-def _one_line_warning(message: Warning | str, category: type[Warning], *place: object) -> str:
+def _one_line_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
     """Return a warning for the user without the place in the code that it comes from."""
-    return (
-        f"warning: {message}\n" if issubclass(category, FutureWarning) else _format_warning(message, category, *place)
-    )
+    if issubclass(category, FutureWarning):
+        return f"warning: {message}\n"
+    return _format_warning(message, category, filename, lineno, line)
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
