@@ -28,7 +28,6 @@ from typing import Any
 import stage_times
 from compact_json import write_json
 
-import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
 from vla_trainer import placement
 from vla_trainer.config.load import load_config
 from vla_trainer.config.schema import Config

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import vla_trainer.runtime.ray_settings  # noqa: F401  # before ray, which reads its settings when it is imported
+from vla_trainer.runtime.ray_settings import apply_settings
 
 # Ray's own choice is 15, at which its processes wait for whatever else is being tested
 os.environ.setdefault("RAY_worker_niceness", "0")
@@ -14,6 +14,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 @contextmanager
 def two_nodes() -> Iterator[Any]:
     """Two processors each; nothing that another test left running is taken for it."""
+    apply_settings()
     import ray
     from ray.cluster_utils import Cluster
 

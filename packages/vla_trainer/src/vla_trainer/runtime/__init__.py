@@ -12,6 +12,9 @@ def _local(config: Config) -> RLRuntime:
 
 
 def _ray(config: Config) -> RLRuntime:
+    from vla_trainer.runtime.ray_settings import apply_settings
+
+    apply_settings()
     from vla_trainer.runtime.ray import RayRuntime
 
     return RayRuntime(config)

@@ -1,7 +1,7 @@
 """What the policy needs to score a policy step again, images above all: kept where it was looked at.
 
     acting process: ObservationStore.add(inputs) -> row numbers      (one store a rollout process)
-                    ObservationStore.seal() -> chunks in Ray's object store
+                    ObservationStore.flush() -> chunks in Ray's object store
     driver:         ObservationRefs: for each policy step its store and row
     learning:       Rows[rows] -> tensors, read from shared memory or fetched from another node once
 

@@ -1,17 +1,4 @@
-"""The processes of the `ray` backend, and what passes between them.
-
-    EnvWorker     its environments, and the collector over them          one an env process
-    PolicyWorker  acts (rollout), learns (actor), or does both           one a rollout or actor process; where the two
-                                                                         have the same GPUs they share one
-    EpisodeQueueActor  which episode comes next                               one
-
-    env worker --observations, seeds--> policy worker --actions, log-probabilities--> env worker
-                                            | images stay there, in Ray's object store
-    driver <--what happened, row numbers-- env worker
-    driver --advantages, row numbers--> policy workers that learn <--images-- object store
-
-Nothing that is large goes through the driver.
-"""
+"""Environment variables of Ray, which it reads when it is imported."""
 
 import os
 
@@ -23,8 +10,10 @@ SETTINGS = {
     "RAY_IGNORE_UNHANDLED_ERRORS": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""Environment variables of Ray, here and in workers, where the user has not set them."""
+"""Here and in workers, where the user has not set them."""
 
-# Ray reads them when it is imported
-for _name, _value in SETTINGS.items():
-    os.environ.setdefault(_name, _value)
+
+def apply_settings() -> None:
+    """Set `SETTINGS` in this process; call it before Ray is imported."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
