@@ -16,7 +16,7 @@ demo: setup ## one demonstration of a task, then GRPO: its success before and af
 
 # What an edit breaks most often, and what takes no simulation, no network of layers and no other process.
 FAST := $(addprefix tests/,test_architecture.py test_contributing.py test_import_graph.py test_vocabulary.py \
-	$(addprefix libero_gym/,tasks test_spaces.py test_reset_request.py) \
+	$(addprefix libero_gym/,tasks test_spaces.py) \
 	$(addprefix vla_policy/,test_action_tokenizer.py test_action_stats.py) \
 	$(addprefix vla_trainer/,advantage algorithms config loss placement planner test_metrics.py test_schedule.py))
 
