@@ -6,6 +6,7 @@ With gamma = 0.9, by hand:
     V(A) = 1 + 0.9 V(B) = 2.8               whether the episode goes on or is truncated in B
 """
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 import two_state_toy
 
 from vla_trainer import advantage, run
-from vla_trainer.advantage import batch
 from vla_trainer.policy import GaussianPolicy
 from vla_trainer.trainer import make_trainer
+
+#: The module, which has the name of its function.
+GAE_MODULE = importlib.import_module("vla_trainer.advantage.gae")
 
 
 def trained_values(folder: Path) -> tuple[float, float]:
@@ -23,11 +26,11 @@ def trained_values(folder: Path) -> tuple[float, float]:
     recipe = folder / "two_state.yaml"
     recipe.write_text(two_state_toy.RECIPE)
     plan = run.plan_new(str(recipe), [f"output_dir={folder / 'run'}"])
-    backend = make_trainer(plan.config)
+    trainer = make_trainer(plan.config)
     try:
-        run.run_training(plan, backend, lambda _: None)
+        run.run_training(plan, trainer, lambda _: None)
     finally:
-        backend.close()
+        trainer.close()
     policy = GaussianPolicy.from_pretrained(
         folder / "run" / "checkpoints" / f"step_{plan.config.trainer.iterations:06d}"
     )
@@ -46,7 +49,7 @@ def test_values_would_be_others_if_a_truncation_were_a_termination(
     # Half of the episodes would end in A with 1, the others give 2.8 as before. Rows of A come alike from both, since
     # every episode has exactly one: V(A) = (1 + 2.8) / 2 = 1.9, 32% below.
     monkeypatch.setattr(
-        batch,
+        GAE_MODULE,
         "gae",
         lambda rewards, values, next_values, terminated, truncated, gamma, lam: advantage.gae(
             rewards, values, next_values, terminated | truncated, truncated, gamma, lam
@@ -68,6 +71,6 @@ def test_values_would_be_others_if_a_truncation_went_on_from_the_next_start(
         wrong[:-1] = np.where(truncated[:-1], values[1:], wrong[:-1])
         return advantage.gae(rewards, values, wrong, terminated, truncated, gamma, lam)
 
-    monkeypatch.setattr(batch, "gae", from_the_next_row)
+    monkeypatch.setattr(GAE_MODULE, "gae", from_the_next_row)
     of_a, _ = trained_values(tmp_path)
     assert of_a > 3.2

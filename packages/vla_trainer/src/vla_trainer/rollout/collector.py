@@ -374,7 +374,7 @@ def _policy_step_seed(running: Running | None) -> int:
 
 def _values(out: ActOutput) -> NDArray[np.float64]:
     if out.values is None:
-        raise PolicyError("the policy reparts no values; ppo needs a value head (grpo does not)")
+        raise PolicyError("the policy returns no values; ppo needs a value head (grpo does not)")
     return out.values.double().cpu().numpy()
 
 
