@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from vla_trainer.algorithms.algorithm import PolicyGradient
-from vla_trainer.algorithms.queues import GroupOrder
 from vla_trainer.section import Ascending
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from vla_trainer.algorithms.queues import GroupOrder
     from vla_trainer.config.schema import Config
     from vla_trainer.rollout.priorities import TaskSampler
     from vla_trainer.types import Batch, Rollout
@@ -79,7 +79,9 @@ class GRPO(PolicyGradient):
             "sometimes",
         )
 
-    def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> GroupOrder:
+    def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "GroupOrder":
+        from vla_trainer.algorithms.queues import GroupOrder
+
         assert config.rollout.episodes is not None
         groups = config.rollout.episodes // self.group_size
         return GroupOrder(

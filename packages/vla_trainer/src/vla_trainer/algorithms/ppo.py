@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from vla_trainer.algorithms.algorithm import PolicyGradient, ValueLossSettings
-from vla_trainer.algorithms.queues import HorizonOrder
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from vla_trainer.algorithms.queues import HorizonOrder
     from vla_trainer.config.schema import Config
     from vla_trainer.rollout.priorities import TaskSampler
     from vla_trainer.types import Batch, Rollout
@@ -77,7 +77,9 @@ class PPO(PolicyGradient):
     def policy_steps(self, config: "Config", episode_length: int | None) -> int | None:
         return None if config.rollout.horizon is None else config.rollout.horizon * config.env.num_envs
 
-    def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> HorizonOrder:
+    def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "HorizonOrder":
+        from vla_trainer.algorithms.queues import HorizonOrder
+
         assert config.rollout.horizon is not None
         return HorizonOrder(config.rollout.horizon)
 
