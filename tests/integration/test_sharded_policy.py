@@ -35,7 +35,13 @@ def test_two_ranks_take_the_update_of_one(results: list[dict[str, Result]], name
     assert first.metrics == second.metrics
     # bfloat16 has 8 bits: 4e-3 of what is rounded. Sharded, norms and sums between blocks are rounded, too.
     near = {"rel": 0.05, "abs": 5e-3} if case.bf16 else {"rel": 1e-5, "abs": 1e-5}
-    assert first.metrics == pytest.approx(alone.metrics, **near)
+    # the largest error of all tokens, after a few roundings: how many depends on the processor's bfloat16 kernels
+    largest = "actor/initial_ratio_error"
+    if case.bf16 and largest in alone.metrics:
+        assert max(first.metrics[largest], alone.metrics[largest]) < 3 * 2**-8
+    rest = {name: value for name, value in alone.metrics.items() if not (case.bf16 and name == largest)}
+    assert {name: first.metrics[name] for name in rest} == pytest.approx(rest, **near)
+    assert first.metrics.keys() == alone.metrics.keys()
     assert first.weights.keys() == alone.weights.keys()
     assert not second.weights
     before, moved = sharded_vla.make(case).state_dict(), 0.0
