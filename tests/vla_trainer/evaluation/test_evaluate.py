@@ -101,15 +101,15 @@ def test_failures_are_recorded_besides_ordinary_episodes(quick_command: Command,
     assert "untrained_task00_state00_failure.mp4" in names
 
 
-def test_a_shortened_limit_and_single_tasks_are_noted(recipe: str) -> None:
+def test_a_shortened_limit_and_single_tasks_are_noted() -> None:
     from vla_trainer.config.load import load_config
 
-    notices = load_config(recipe, ["env.max_episode_steps=64", "env.task=3"]).evaluation_notices()
+    notices = load_config("tiny_spatial_ppo", ["env.task=3"]).evaluation_notices()  # of at most 64 steps
     assert notices == [
         "tasks: env.task=3, not all of the suite",
         "time limit: 64 steps, from env.max_episode_steps; null is the environment's own",
     ]
-    assert load_config(recipe, []).evaluation_notices() == []
+    assert load_config("libero_10_ppo_openvlaoft", []).evaluation_notices() == []
 
 
 def test_ctrl_c_leaves_nothing(quick_command: Command, recipe: str, tmp_path: Path) -> None:
