@@ -22,15 +22,15 @@ class Notes:
                 f"note: iteration {iteration}: {skipped:.0f} of {total:.0f} optimizer steps skipped: gradient norm or "
                 f"loss was not finite; {self._config.actor.max_skipped_steps} in a row end the run"
             )
-        algorithm = self._config.algorithm
-        if not algorithm.has_groups or metrics.get("rollout/informative_groups", 1.0) > 0.0:
+        explained = self._config.algorithm.explain_no_variance(self._config)
+        if explained is None or metrics.get("rollout/informative_groups", 1.0) > 0.0:
             self._without_variance = 0
             return
         self._without_variance += 1
         in_a_row = self._without_variance
         if in_a_row & (in_a_row - 1):  # printed after 1, 2, 4, 8, ... in a row
             return
-        cause, advice = algorithm.explain_no_variance(self._config)
+        cause, advice = explained
         row = f" as in the {in_a_row - 1} before," if in_a_row > 1 else ""
         mean_return = metrics.get("rollout/reward_mean", 0.0)
         self._say(

@@ -4,6 +4,7 @@ An algorithm owns its keys, the queue of its episodes and how a rollout becomes 
 beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.ALGORITHMS`.
 """
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -48,6 +49,7 @@ class AlgorithmSection(Section):
             ValueError: one is missing, is not read, or does not fit; the message names it and what is allowed.
         """
 
+    @abstractmethod
     def policy_steps(self, config: "Config", episode_length: int | None) -> int | None:
         """Return the policy steps that an iteration learns from, at most; None if they are not known beforehand.
 
@@ -55,15 +57,15 @@ class AlgorithmSection(Section):
             config: of the run.
             episode_length: policy steps of the longest episode; None if there is no limit.
         """
-        raise NotImplementedError
 
     def describe_rollout(self, config: "Config") -> list[str]:
         """Return in words which episodes an iteration collects; nothing where it counts policy steps alone."""
         return []
 
-    def explain_no_variance(self, config: "Config") -> tuple[str, str]:
-        """Return in words why an iteration without informative groups learned nothing, and what to do about it."""
-        raise NotImplementedError
+    def explain_no_variance(self, config: "Config") -> tuple[str, str] | None:
+        """Return in words why an iteration without informative groups learned nothing, and what to do about it; None
+        where there are no groups."""
+        return None
 
 
 class PolicyGradient(AlgorithmSection):
@@ -105,6 +107,7 @@ class PolicyGradient(AlgorithmSection):
         """The critic's loss; None without a critic."""
         return None
 
+    @abstractmethod
     def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "HorizonOrder | GroupOrder":
         """Return which episodes an iteration collects.
 
@@ -113,8 +116,7 @@ class PolicyGradient(AlgorithmSection):
             tasks: draws tasks and their initial states.
             rng: of the run's initial states.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def batch(self, rollout: "Rollout") -> "Batch":
         """Return what an update learns from a rollout: each policy step's advantage, and the critic's targets."""
-        raise NotImplementedError

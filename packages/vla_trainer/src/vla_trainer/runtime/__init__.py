@@ -14,7 +14,7 @@ def _local(config: Config) -> RLRuntime:
 def _ray(config: Config) -> RLRuntime:
     from vla_trainer.runtime.ray_settings import apply_settings
 
-    apply_settings()
+    apply_settings()  # before the next import, which brings Ray
     from vla_trainer.runtime.ray import RayRuntime
 
     return RayRuntime(config)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vla_trainer.config.secrets import is_secret
 from vla_trainer.errors import BackendError, MissingExtraError
-from vla_trainer.runtime.ray_settings import SETTINGS
+from vla_trainer.runtime.ray_settings import SETTINGS, apply_settings
 
 if TYPE_CHECKING:
     from vla_trainer.config.cluster import Cluster
@@ -37,6 +37,7 @@ class Machines:
             MissingExtraError: Ray is not installed.
             BackendError: no cluster there, or too few nodes within `cluster.wait_seconds`.
         """
+        apply_settings()
         try:
             import ray
         except ImportError:
@@ -89,7 +90,7 @@ class Machines:
         """Whether a node of the run is there no more."""
         import ray
 
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        nodes: list[dict[str, Any]] = ray.nodes()
         return not any(alive["Alive"] and alive["NodeID"] == self._node_ids[node] for alive in nodes)
 
     def cores(self, node: int) -> int:
@@ -97,7 +98,7 @@ class Machines:
         import ray
 
         where = self._node_ids[node]
-        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        nodes: list[dict[str, Any]] = ray.nodes()
         found = [node for node in nodes if node["NodeID"] == where]
         return int(found[0]["Resources"].get("CPU", 1)) if found else 1
 

@@ -48,7 +48,7 @@ class PolicyWorker:
 
     def address(self, size: int) -> tuple[str, int]:
         """Where `size` processes meet: an address of this machine, and a port that is listened on from now on."""
-        here: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        here: str = ray.util.get_node_ip_address()
         self._meeting, port = host_meeting(here, size)
         return here, port
 

@@ -166,7 +166,7 @@ class EnvProcesses:
 
     def _make(self, place: EnvProcess) -> Any:
         options = self._machines.options(place.node, place.gpus, {"OMP_NUM_THREADS": "1"})
-        worker: Any = ray.remote(concurrency_groups={"watch": 1})(EnvWorker)  # type: ignore[call-overload]
+        worker: Any = ray.remote(concurrency_groups={"watch": 1})(EnvWorker)
         return worker.options(**options).remote(self._config, place, self._acting, self._queue)
 
     def _replace(self, rank: int) -> int:
