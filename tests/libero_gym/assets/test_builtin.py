@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,7 +14,7 @@ from libero_build import build
 
 from libero_gym.assets import builtin
 from libero_gym.tasks import SUITES, load_suite
-from libero_gym.tasks.init_files import read_states
+from libero_gym.tasks.init_states import published_states
 
 CATALOG = builtin.load_catalog()
 SUITE = "libero_spatial"
@@ -41,12 +40,12 @@ def assets(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    return build(assets, tmp_path_factory.mktemp("scenes") / "builtin", TASKS)
+    return build(assets, TASKS, coarse=True)
 
 
 @pytest.fixture(scope="module")
 def official(official_assets, tmp_path_factory) -> mujoco.MjModel:
-    return build(official_assets, tmp_path_factory.mktemp("scenes") / "official", TASKS[:1])[TASKS[0].name]
+    return build(official_assets, TASKS[:1])[TASKS[0].name]
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +86,13 @@ def test_no_collision_meshes_and_no_mirrors(assets):
 
 def test_covers_every_object_of_the_five_suites():
     tables = {"floor", "kitchen_table", "living_room_table", "study_table", "table"}
-    named = {":fixtures": set(), ":objects": set()}
+    named = {"fixtures": set(), "objects": set()}
     for suite in SUITES:
         for task in load_suite(suite).tasks:
-            text = task.bddl_file.read_text()
-            for section, found in named.items():
-                found |= set(re.findall(r"- (\w+)", re.search(rf"\({section}(.*?)\)", text, re.S)[1]))
-    assert named[":fixtures"] == {*CATALOG.fixtures, *tables}
-    assert named[":objects"] == set(CATALOG.objects)
+            named["fixtures"] |= set(task.definition.fixtures.values())
+            named["objects"] |= set(task.definition.objects.values())
+    assert named["fixtures"] == {*CATALOG.fixtures, *tables}
+    assert named["objects"] == set(CATALOG.objects)
 
 
 def test_heavy_packages_stay_out():
@@ -140,8 +138,7 @@ def bowl_height(task_name: str) -> tuple[float, float]:
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: str(task.index))
 def test_a_published_state_loads_and_settles(scenes, task):
     model = scenes[task.name]
-    # task.bddl_file is .../bddl_files/SUITE/NAME.bddl
-    states = read_states(task.bddl_file.parents[2] / "init_files" / SUITE / f"{task.name}.pruned_init")
+    states = published_states(task)[0]
     assert states.shape[1] == 1 + model.nq + model.nv
     data, initial = settle(model, states[0])
     for name in FREE:

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import pytest
 
 from libero_gym.assets import resolve_assets
-from libero_gym.assets.download import official_repository
+from libero_gym.assets.download import REPOSITORY
 from libero_gym.assets.manifest import MANIFEST, content_digest, read_manifest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -32,7 +32,7 @@ class Hub(ThreadingHTTPServer):
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
-        self.repository = official_repository()
+        self.repository = REPOSITORY
         self.cut: str | None = None  # a file whose connection breaks off in the middle, once
         self.spoilt: str | None = None  # a file that is sent with other bytes of the same number
         self.sent: list[tuple[str, int]] = []  # path, first byte
@@ -154,7 +154,7 @@ def test_a_download_is_whole_recorded_and_then_used(hub, download, tmp_path):
         assert (folder / path).read_bytes() == (hub.folder / path).read_bytes()
     manifest = read_manifest(folder)
     assert manifest is not None
-    assert (manifest.name, manifest.origin) == ("official", f"hub:{official_repository()}@{COMMIT}")
+    assert (manifest.name, manifest.origin) == ("official", f"hub:{REPOSITORY}@{COMMIT}")
     assert sorted(manifest.files) == hub.files
     assert not (folder / ".cache").exists()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mujoco
@@ -23,8 +22,8 @@ COMPARED = {
     "white cabinet and wine rack": LONG[3],
     "caddy": LONG[5],
     "microwave": LONG[9],
-    "shelf": next(task for task in ALL if "wooden_two_layer_shelf" in task.bddl_file.read_text()),
-    "tray": next(task for task in ALL if "wooden_tray" in task.bddl_file.read_text()),
+    "shelf": next(task for task in ALL if "wooden_two_layer_shelf" in task.definition.fixtures.values()),
+    "tray": next(task for task in ALL if "wooden_tray" in task.definition.fixtures.values()),
 }
 
 
@@ -36,17 +35,14 @@ def assets(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scenes(assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    """Task name -> scene: names are unique over the suites. Two processes at a time build a quarter of them."""
-    folder = tmp_path_factory.mktemp("scenes")
-    with ThreadPoolExecutor(2) as pool:
-        builds = [pool.submit(build, assets, folder / str(part), ALL[part::4]) for part in range(4)]
-        return {name: scene for result in builds for name, scene in result.result().items()}
+def scenes(assets) -> dict[str, mujoco.MjModel]:
+    """Task name -> scene: names are unique over the suites."""
+    return build(assets, ALL, coarse=True)
 
 
 @pytest.fixture(scope="module")
-def official(official_assets, tmp_path_factory) -> dict[str, mujoco.MjModel]:
-    return build(official_assets, tmp_path_factory.mktemp("scenes") / "official", COMPARED.values())
+def official(official_assets) -> dict[str, mujoco.MjModel]:
+    return build(official_assets, list(COMPARED.values()))
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from libero_gym.errors import LiberoGymError
+from libero_gym.scene.libero_import import libero_folder
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_files import read_states
-from libero_gym.tasks.suites import libero_folder
 
 
 @pytest.mark.parametrize("suite", ["libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90"])

@@ -1,19 +1,22 @@
 """The five suites and their union, against LIBERO's own files."""
 
-import re
+import ast
 
 import pytest
 
 from libero_gym.errors import SuiteError, TaskError
+from libero_gym.scene.libero_import import libero_folder
 from libero_gym.tasks import SUITES, load_suite, resolve_suite
 from libero_gym.tasks.init_states import published_states
 from libero_gym.tasks.suites import TASK_COUNTS
 
 
-def test_all_130_tasks_have_their_files():
-    tasks = [task for name in SUITES for task in load_suite(name).tasks]
+def test_all_130_tasks_are_liberos_in_its_order():
+    source = (libero_folder() / "benchmark" / "libero_suite_task_map.py").read_text()
+    names = next(ast.literal_eval(node.value) for node in ast.parse(source).body if isinstance(node, ast.Assign))
+    for suite in SUITES:
+        assert [task.name for task in load_suite(suite).tasks] == names[suite]
     assert [len(load_suite(name).tasks) for name in SUITES] == [10, 10, 10, 10, 90]
-    assert all(task.bddl_file.is_file() for task in tasks)
     assert [task.index for task in load_suite("libero_90").tasks] == list(range(90))
 
 
@@ -36,8 +39,7 @@ def test_instructions_differ_from_the_bddl_language_line_in_29_tasks():
     differing = dict.fromkeys(SUITES, 0)
     for name in SUITES:
         for task in load_suite(name).tasks:
-            line = re.search(r"\(:language (.*?)\)", task.bddl_file.read_text()).group(1)
-            differing[name] += line.strip().lower() != task.instruction.lower()
+            differing[name] += task.definition.language.strip().lower() != task.instruction.lower()
     assert list(differing.values()) == [10, 10, 5, 0, 4]
 
 
@@ -84,6 +86,6 @@ def test_a_task_is_equal_to_itself_in_the_union_so_that_nothing_is_remembered_tw
     own, among_all = load_suite("goal").tasks[1], load_suite("130").tasks[21]
     assert (own.id, among_all.id) == (1, 21)
     assert own == among_all
-    assert own.bddl_file == among_all.bddl_file
+    assert own.definition is among_all.definition
     assert published_states(own) is published_states(among_all)
     assert len({*load_suite("130").tasks, *(task for name in SUITES for task in load_suite(name).tasks)}) == 130

@@ -1,8 +1,7 @@
-"""LIBERO's official asset set from the Hub dataset that hf-libero names: resumed, pinned, every file checked."""
+"""LIBERO's official asset set from the Hub dataset that hf-libero 0.1.4 names: resumed, pinned, every file checked."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import logging
 import shutil
@@ -13,7 +12,9 @@ from typing import Any
 from libero_gym.assets.manifest import file_sha256, write_manifest
 from libero_gym.cache_folder import cache_folder
 from libero_gym.errors import AssetError
-from libero_gym.tasks.suites import libero_folder
+
+#: The Hub dataset of LIBERO's assets, as hf-libero 0.1.4 names it.
+REPOSITORY = "lerobot/libero-assets"
 
 logger = logging.getLogger("libero_gym")
 
@@ -37,19 +38,18 @@ def download_official(say: Callable[[str], None] | None = None) -> Path:
     """
     target = official_folder()
     partial = target.with_name("official.part")
-    repository = official_repository()
     say = say or logger.info
     try:
         from huggingface_hub import HfApi, snapshot_download
     except ImportError as error:
         raise AssetError("downloading LIBERO's assets needs huggingface_hub: pip install huggingface_hub") from error
     try:
-        info = HfApi().dataset_info(repository, files_metadata=True)
-        say(f"downloading {repository}, commit {info.sha}, into {target}")
+        info = HfApi().dataset_info(REPOSITORY, files_metadata=True)
+        say(f"downloading {REPOSITORY}, commit {info.sha}, into {target}")
         # Without files there would be a list of nothing to check against.
         if not info.siblings:
-            raise AssetError(f"the Hub dataset {repository} has no files")
-        snapshot_download(repo_id=repository, repo_type="dataset", revision=info.sha, local_dir=partial)
+            raise AssetError(f"the Hub dataset {REPOSITORY} has no files")
+        snapshot_download(repo_id=REPOSITORY, repo_type="dataset", revision=info.sha, local_dir=partial)
     except AssetError:
         raise
     except Exception as error:  # the Hub client raises many unrelated classes
@@ -70,23 +70,10 @@ def download_official(say: Callable[[str], None] | None = None) -> Path:
             f"{wrong[0]}; they were removed: run `libero-gym assets download` again"
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
-    write_manifest(partial, "official", f"hub:{repository}@{info.sha}")
+    write_manifest(partial, "official", f"hub:{REPOSITORY}@{info.sha}")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     return target
-
-
-def official_repository() -> str:
-    """Return the Hub dataset that hf-libero names.
-
-    Raises:
-        AssetError: it names none.
-    """
-    source = (libero_folder() / "utils" / "download_utils.py").read_text()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "HF_ASSETS_REPO_ID":
-            return str(ast.literal_eval(node.value))
-    raise AssetError("hf-libero names no asset repository; expected version 0.1.4")
 
 
 def _is_as_published(path: Path, item: Any) -> bool:

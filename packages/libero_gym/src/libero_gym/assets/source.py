@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import logging
 import os
 import secrets
@@ -16,7 +17,6 @@ from libero_gym.assets.download import download_official, official_folder
 from libero_gym.assets.manifest import content_digest, read_manifest, recorded_digest, write_manifest
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
-from libero_gym.tasks.suites import libero_folder
 
 ASSETS_VARIABLE = "LIBERO_GYM_ASSETS"
 SOURCES = ("auto", "official", "builtin")
@@ -197,9 +197,7 @@ def is_bundle(folder: Path) -> bool:
 
 def official_present() -> Path | None:
     """Return where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
-    candidates = (
-        official_folder(),
-        libero_folder() / "assets",
-        Path("~/.cache/libero/assets").expanduser(),
-    )
+    spec = importlib.util.find_spec("libero")  # located, not imported
+    installed = [Path(location, "libero", "assets") for location in (spec and spec.submodule_search_locations) or []]
+    candidates = (official_folder(), *installed, Path("~/.cache/libero/assets").expanduser())
     return next((folder for folder in candidates if all((folder / name).is_dir() for name in LAYOUT)), None)

@@ -9,7 +9,7 @@ import typer
 
 from libero_gym.cli.task_options import SUITES_HELP, JsonOption
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
-from libero_gym.tasks.definition import TaskDefinition, task_definition
+from libero_gym.tasks.definition import TaskDefinition
 from libero_gym.tasks.init_states import count_states, published_states
 from libero_gym.tasks.suites import RUNNABLE, SUITES, UNION, Task, load_suite
 
@@ -81,7 +81,7 @@ def show_task(
 def describe(task: Task) -> dict[str, Any]:
     """Return all facts of a task that need no compiled scene, as plain data; indices are those of its own suite."""
     suite = load_suite(task.suite)
-    definition = task_definition(task)
+    definition = task.definition
     published = published_states(task)
     initial = [str(atom) for atom in definition.init]
     return {
@@ -108,7 +108,7 @@ def _list(suites: list[str] | None, grep: str | None, objects: list[str] | None,
     found = list(dict.fromkeys(task for suite in chosen for task in suite.tasks))
     total = len(found)
     if objects:
-        categories = {task: _categories(task_definition(task)) for task in found}
+        categories = {task: _categories(task.definition) for task in found}
         known = sorted(set().union(*categories.values()))
         for category in objects:
             if category not in known:

@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +32,7 @@ from libero_gym.demos.episode_file import Demonstration
 from libero_gym.demos.extra import extra_module
 from libero_gym.errors import LiberoGymError
 from libero_gym.render.renderer import orient
+from libero_gym.tasks.bddl import write_definition
 from libero_gym.tasks.suites import Task, load_suite
 
 #: Observation key -> LIBERO's.
@@ -92,12 +92,10 @@ def quaternion(axis_angle: np.ndarray) -> np.ndarray:
 
 
 def _file_attributes(dataset: DemoDataset, task: Task) -> dict[str, Any]:
-    text = task.bddl_file.read_text()
-    found = re.search(r"\(problem\s+(\S+)\)", text)
-    problem = found.group(1) if found else "unknown"
+    problem = task.definition.problem
     # LIBERO's class of a problem, e.g. Libero_Tabletop_Manipulation of LIBERO_Tabletop_Manipulation.
     env_name = problem.replace("LIBERO_", "Libero_", 1)
-    bddl = f"bddl_files/{task.suite}/{task.bddl_file.name}"
+    bddl = f"bddl_files/{task.suite}/{task.name}.bddl"
     size = dataset.header.image_size
     env_kwargs = {
         "bddl_file_name": bddl,
@@ -126,7 +124,7 @@ def _file_attributes(dataset: DemoDataset, task: Task) -> dict[str, Any]:
         "problem_info": json.dumps(info),
         "env_args": json.dumps(args),
         "bddl_file_name": bddl,
-        "bddl_file_content": text,
+        "bddl_file_content": write_definition(task.definition),
         "macros_image_convention": "opengl",
         "libero_gym": json.dumps(asdict(dataset.header)),
     }

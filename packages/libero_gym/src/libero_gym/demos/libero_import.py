@@ -34,7 +34,6 @@ from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.errors import DatasetError, LiberoGymError, OptionError, SuiteError, unknown
 from libero_gym.options import EnvOptions, check_options
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, orient
-from libero_gym.tasks.definition import task_definition
 from libero_gym.tasks.init_states import published_states
 from libero_gym.tasks.suites import SUITES, Suite, Task, load_suite
 
@@ -266,7 +265,7 @@ def _fixtures(model: str, task: Task) -> dict[str, Any]:
     names, positions, quaternions = [], [], []
     with contextlib.suppress(ElementTree.ParseError):
         bodies = {body.get("name", ""): body for body in ElementTree.fromstring(model).iter("body")} if model else {}
-        for instance in task_definition(task).fixtures:
+        for instance in task.definition.fixtures:
             body = bodies.get(f"{instance}_main")
             if body is not None:
                 names.append(f"{instance}_main")

@@ -6,10 +6,7 @@ import functools
 import hashlib
 import json
 import logging
-import os
 import shutil
-import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,15 +14,16 @@ import mujoco
 
 from libero_gym.assets.manifest import file_sha256
 from libero_gym.assets.source import AssetSet
-from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder, user_cache
+from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
+from libero_gym.scene.compile import compile_scene
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
 from libero_gym.waiting import waiting_for
 
 #: Part of every key: raise it when what `scene.compile` writes changes.
-FORMAT = 8
+FORMAT = 9
 #: SHA-256 of an entry's files: what a full disk, a power cut or a failing disk left of one is not taken for the whole.
 _CHECKSUMS = "sha256.json"
 
@@ -37,10 +35,11 @@ logger = logging.getLogger("libero_gym")
 
 @functools.lru_cache(maxsize=256)
 def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
-    """Return the compiled scene of a task, from the cache, or compiled into it (about 6 s, in a process of its own).
+    """Return the compiled scene of a task, from the cache, or compiled into it.
 
     Raises:
-        SceneError: LIBERO could not build the task from these assets, or a damaged entry cannot be replaced.
+        SceneError: the task cannot be built from these assets, or a damaged entry cannot be replaced.
+        AssetError: the robot's meshes are not here.
     """
     folder = scene_folder(task, assets)
     if folder.is_dir():
@@ -78,11 +77,11 @@ def scene_folder(task: Task, assets: AssetSet) -> Path:
     parts = [
         f"format {FORMAT}",
         f"mujoco {mujoco.__version__}",
-        *(f"{name} {_version(name)}" for name in ("robosuite", "hf-libero", "libero-gym")),
+        *(f"{name} {_version(name)}" for name in ("robosuite", "libero-gym")),
         assets.fingerprint,
         task.suite,
         task.name,
-        task.bddl_file.read_text(),
+        repr(task.definition),
     ]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return cache_folder() / "scenes" / f"{task.suite}-{task.index}-{assets.name}-{key}"
@@ -96,34 +95,11 @@ def _version(package: str) -> str:
 
 
 def _compile(task: Task, assets: AssetSet, out: Path) -> None:
-    request = {
-        "assets": str(assets.folder),
-        "assets_name": assets.name,
-        "tasks": [
-            {
-                "suite": task.suite,
-                "index": task.index,
-                "out": str(out),
-                "sampled_states": SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0,
-            }
-        ],
-    }
-    environment = dict(os.environ)
-    if user_cache() is None:  # robosuite compiles by numba too, which then finds no folder for it; see engine.jit
-        environment.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
-    result = subprocess.run(
-        [sys.executable, "-m", "libero_gym.scene.compile"],
-        env=environment,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        lines = [line for line in result.stderr.splitlines() if line.strip()]
+    try:
+        compile_scene(task, assets, out, SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0)
+    except SceneError as error:
         raise SceneError(
-            f"LIBERO could not build {task.suite} task {task.index} ({task.name}) from the assets in {assets.folder}: "
-            f"{lines[-1] if lines else f'exit status {result.returncode}'}"
-        )
+            f"{task.suite} task {task.index} ({task.name}) cannot be built from the assets in {assets.folder}: {error}"
+        ) from error
     checksums = {path.name: file_sha256(path) for path in out.iterdir()}
     (out / _CHECKSUMS).write_text(json.dumps(checksums))

@@ -22,56 +22,27 @@ def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
     Returns:
         For each decimated mesh with index i: "vert_i" (P, 3) float32 and "face_i" (Q, 3) int32 as in MuJoCo's
         `mesh_vert` and `mesh_face`, "normal_i" (P, 3) float32, and "source_i" (P,) int32, the original vertex nearest
-        to each, whose texture coordinate it takes.
+        to each, whose texture coordinate it takes; 0 without a texture.
     """
-    from scipy.spatial import cKDTree  # imported here because a machine that only renders does not need it
-
+    textured = _textured_meshes(model)
     arrays: dict[str, np.ndarray] = {}
     for mesh in _visual_meshes(model):
         vertices, faces = _mesh(model, mesh)
         if len(faces) < 2 * FEWEST_FACES:
             continue
         kept = max(int(SHARE * len(faces)), FEWEST_FACES)
-        points, triangles = _simplified(vertices, faces, kept)
+        points, triangles = simplified(vertices, faces, kept)
         if 0 < len(triangles) < len(faces) and len(points) <= min(len(vertices), model.mesh_normalnum[mesh]):
             arrays[f"vert_{mesh}"] = points.astype(np.float32)
             arrays[f"face_{mesh}"] = triangles.astype(np.int32)
-            arrays[f"normal_{mesh}"] = _normals(points, triangles)
-            arrays[f"source_{mesh}"] = cKDTree(vertices).query(points)[1].astype(np.int32)
+            arrays[f"normal_{mesh}"] = vertex_normals(points, triangles)
+            near = _nearest(vertices, points) if mesh in textured else np.zeros(len(points))
+            arrays[f"source_{mesh}"] = near.astype(np.int32)
     return arrays
 
 
-def coarser(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Make a mesh of about `count` faces, whatever the shape.
-
-    Many small closed parts, such as screws, leave edges that a quadric decimation cannot collapse; what it leaves is
-    gathered in ever larger cubes until it is few enough.
-
-    Args:
-        vertices: (P, 3).
-        faces: (Q, 3).
-        count: of faces that are wanted.
-
-    Returns:
-        Vertices and faces.
-    """
-    points, triangles = _simplified(vertices, faces, count)
-    cell = float(np.ptp(points, axis=0).max()) / 200
-    while len(triangles) > 1.5 * count:
-        _, place, inverse = np.unique(np.floor(points / cell), axis=0, return_index=True, return_inverse=True)
-        gathered = inverse.reshape(-1)[triangles]
-        solid = (gathered != np.roll(gathered, 1, axis=1)).all(axis=1)
-        points, triangles = points[place], np.unique(gathered[solid], axis=0)
-        cell *= 1.25
-    return points, triangles
-
-
-def write_mesh(model: mujoco.MjModel, mesh: int, points: np.ndarray, faces: np.ndarray) -> None:
-    """Write a smaller mesh, without texture, in the place of another."""
-    _write(model, mesh, points, faces, _normals(points, faces), np.zeros(len(points), dtype=np.int32))
-
-
-def _simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Decimate a mesh of vertices (P, 3) and faces (Q, 3) to about `count` faces by quadric errors."""
     import fast_simplification
 
     # MuJoCo duplicates vertices along seams; joined, the surface has no cracks to open.
@@ -93,10 +64,10 @@ def apply(model: mujoco.MjModel, stored: Path) -> None:
             kind, _, number = key.partition("_")
             if kind == "vert":
                 mesh = int(number)
-                _write(model, mesh, *(arrays[f"{kind}_{mesh}"] for kind in ("vert", "face", "normal", "source")))
+                write_mesh(model, mesh, *(arrays[f"{kind}_{mesh}"] for kind in ("vert", "face", "normal", "source")))
 
 
-def _write(
+def write_mesh(
     model: mujoco.MjModel,
     mesh: int,
     points: np.ndarray,
@@ -104,6 +75,16 @@ def _write(
     normals: np.ndarray,
     source: np.ndarray,
 ) -> None:
+    """Write a smaller mesh in the place of another.
+
+    Args:
+        model: its arrays have the space of the other mesh.
+        mesh: its index.
+        points: (P, 3) vertices.
+        faces: (Q, 3).
+        normals: (P, 3), unit.
+        source: (P,) vertices of the other mesh, whose texture coordinates these take.
+    """
     face, vertex, normal = int(model.mesh_faceadr[mesh]), int(model.mesh_vertadr[mesh]), int(model.mesh_normaladr[mesh])
     original = slice(face, face + int(model.mesh_facenum[mesh]))
     # A vertex may have several texture coordinates, one a face corner; any of them will do here.
@@ -117,7 +98,7 @@ def _write(
     model.mesh_facenum[mesh] = len(faces)
 
 
-def _normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
+def vertex_normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Return unit normals of vertices, (P, 3) float32: the sum of their faces' normals, weighted by area."""
     a, b, c = (points[faces[:, corner]] for corner in range(3))
     weighted = np.cross(b - a, c - a)
@@ -125,6 +106,23 @@ def _normals(points: np.ndarray, faces: np.ndarray) -> np.ndarray:
     for corner in range(3):
         np.add.at(normals, faces[:, corner], weighted)
     return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def _textured_meshes(model: mujoco.MjModel) -> set[int]:
+    """Return the meshes of geometries whose material has a texture."""
+    materials = model.geom_matid
+    textured = (materials >= 0) & (model.mat_texid[materials] >= 0).any(axis=1)
+    return {int(mesh) for mesh in model.geom_dataid[textured]}
+
+
+def _nearest(vertices: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the index of the vertex nearest to each point, (P,); of equally near ones the first."""
+    found = np.empty(len(points), dtype=np.int64)
+    step = max(1, 4_000_000 // len(vertices))
+    for start in range(0, len(points), step):
+        apart = ((points[start : start + step, None] - vertices[None]) ** 2).sum(axis=2)
+        found[start : start + step] = apart.argmin(axis=1)
+    return found
 
 
 def _visual_meshes(model: mujoco.MjModel) -> list[int]:

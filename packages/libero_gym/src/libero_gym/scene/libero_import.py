@@ -7,6 +7,8 @@ first on a shared machine.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
 import logging
 import os
@@ -15,8 +17,29 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from libero_gym.errors import LiberoGymError
 from libero_gym.scene.mujoco_log import route_warnings
-from libero_gym.tasks.suites import Task, libero_folder
+from libero_gym.tasks.suites import Task
+
+
+@functools.cache
+def libero_folder() -> Path:
+    """Return hf-libero's folder with `bddl_files/` and `init_files/`, found without importing it.
+
+    Raises:
+        LiberoGymError: hf-libero is not installed.
+    """
+    spec = importlib.util.find_spec("libero")
+    for location in list(spec.submodule_search_locations or []) if spec else []:
+        folder = Path(location) / "libero"
+        if (folder / "bddl_files").is_dir():
+            return folder
+    raise LiberoGymError('LIBERO\'s own classes need hf-libero and robosuite: pip install "libero-gym[robosuite]"')
+
+
+def bddl_file(task: Task) -> Path:
+    """Return LIBERO's own file of a task."""
+    return libero_folder() / "bddl_files" / task.suite / f"{task.name}.bddl"
 
 
 def import_libero(assets: Path, gl: str = "glx") -> None:
@@ -65,7 +88,7 @@ def make_libero_env(task: Task, **kwargs: Any) -> Any:
     from libero.libero.envs import TASK_MAPPING
     from libero.libero.envs.bddl_utils import get_problem_info
 
-    bddl = str(task.bddl_file)
+    bddl = str(bddl_file(task))
     return TASK_MAPPING[get_problem_info(bddl)["problem_name"]](
         bddl,
         robots=["Panda"],

@@ -1,13 +1,15 @@
-"""Read a task's BDDL file without LIBERO: its objects, goal and initial conditions."""
+"""What a task is: its objects, regions, initial conditions and goal, as LIBERO's files define it."""
 
 from __future__ import annotations
 
 import functools
-import re
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
 
-from libero_gym.errors import LiberoGymError
-from libero_gym.tasks.suites import Task
+from libero_gym.errors import LiberoGymError, TaskError
 
 #: How a predicate reads in a sentence, with the names of its arguments to be put in.
 _SENTENCES = {
@@ -19,8 +21,6 @@ _SENTENCES = {
     "turnoff": "{0} is turned off",
     "up": "{0} is lifted",
 }
-
-Expression = str | list["Expression"]
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,23 @@ class Atom:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of the workspace, as rectangles, or of a thing, whose asset then says where it is."""
+
+    target: str
+    """What it belongs to."""
+    ranges: tuple[tuple[float, ...], ...] = ()
+    """(x0, y0, x1, y1) each, metres from the middle of the workspace."""
+    yaw: tuple[float, ...] = (0.0, 0.0)
+    """Bounds of the rotation about the vertical axis of a fixture that stands there, radians."""
+
+
+@dataclass(frozen=True)
 class TaskDefinition:
     """A task of LIBERO. An object is an instance ("akita_black_bowl_1") of a category ("akita_black_bowl")."""
 
-    scene: str
-    """LIBERO's problem class without its frame, e.g. "Tabletop"."""
+    problem: str
+    """LIBERO's class of such tasks, which chooses the workspace, e.g. "LIBERO_Tabletop_Manipulation"."""
     objects: dict[str, str]
     """Movable objects: instance -> category."""
     fixtures: dict[str, str]
@@ -53,82 +65,62 @@ class TaskDefinition:
     """All of them must hold."""
     init: tuple[Atom, ...]
     """Where objects are at first."""
+    language: str = ""
+    """The sentence of LIBERO's file, which is not always what published policies are prompted with."""
+    regions: dict[str, Region] = field(default_factory=dict)
+    """By full name, which begins with the target's."""
+
+    @property
+    def scene(self) -> str:
+        """The problem class without its frame, e.g. "Tabletop"."""
+        return self.problem.removeprefix("LIBERO_").removesuffix("_Manipulation").replace("_", " ")
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> TaskDefinition:
+        """Make a definition from what `dataclasses.asdict` gave, as JSON keeps it.
+
+        Raises:
+            KeyError, TypeError: it is of another form.
+        """
+        return cls(
+            problem=tree["problem"],
+            objects=dict(tree["objects"]),
+            fixtures=dict(tree["fixtures"]),
+            objects_of_interest=tuple(tree["objects_of_interest"]),
+            goal=tuple(Atom(atom["name"], tuple(atom["arguments"])) for atom in tree["goal"]),
+            init=tuple(Atom(atom["name"], tuple(atom["arguments"])) for atom in tree["init"]),
+            language=tree["language"],
+            regions={
+                name: Region(region["target"], tuple(map(tuple, region["ranges"])), tuple(region["yaw"]))
+                for name, region in tree["regions"].items()
+            },
+        )
+
+
+@functools.cache
+def task_table() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the published tasks, (suite, name) -> their definition as JSON, in LIBERO's order.
+
+    `scripts/task_data.py` wrote the file from LIBERO's.
+
+    Raises:
+        LiberoGymError: the file is missing or damaged.
+    """
+    path = files("libero_gym.tasks") / "data" / "tasks.json"
+    try:
+        return {(entry["suite"], entry["name"]): entry for entry in json.loads(path.read_text())}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LiberoGymError(f"{path} is damaged ({error}); install libero-gym again") from error
 
 
 @functools.lru_cache(maxsize=256)
-def task_definition(task: Task) -> TaskDefinition:
-    """Return the definition of a task, from hf-libero's BDDL file.
+def published_definition(suite: str, name: str) -> TaskDefinition:
+    """Return the definition of a task of a suite.
 
     Raises:
-        LiberoGymError: the file is missing, or is not a BDDL problem.
+        TaskError: the suite has no such task.
     """
-    path = task.bddl_file
     try:
-        return parse_definition(path.read_text())
-    except (OSError, ValueError) as error:
-        raise LiberoGymError(f"{path} is not a task definition: {error}") from error
-
-
-def parse_definition(text: str) -> TaskDefinition:
-    """Parse the definition in a BDDL text.
-
-    Raises:
-        ValueError: it is not a BDDL problem.
-    """
-    tokens = re.findall(r"[()]|[^\s()]+", text)
-    expression, rest = _expression(tokens, 0)
-    if rest != len(tokens) or not isinstance(expression, list) or expression[:1] != ["define"]:
-        raise ValueError("expected one (define ...)")
-    sections = {part[0]: part[1:] for part in expression[1:] if isinstance(part, list) and isinstance(part[0], str)}
-    if missing := {"problem", ":objects", ":fixtures", ":goal"} - sections.keys():
-        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    goal = sections[":goal"][0]
-    atoms = goal[1:] if isinstance(goal, list) and str(goal[0]).lower() == "and" else [goal]
-    return TaskDefinition(
-        scene=str(sections["problem"][0]).removeprefix("LIBERO_").removesuffix("_Manipulation").replace("_", " "),
-        objects=_typed(sections[":objects"]),
-        fixtures=_typed(sections[":fixtures"]),
-        objects_of_interest=tuple(str(name) for name in sections.get(":obj_of_interest", [])),
-        goal=tuple(_atom(atom) for atom in atoms),
-        init=tuple(_atom(atom) for atom in sections.get(":init", [])),
-    )
-
-
-def _expression(tokens: list[str], at: int) -> tuple[Expression, int]:
-    """Return the expression that begins at token `at`, and the token after it."""
-    if at >= len(tokens):
-        raise ValueError("it ends in the middle of an expression")
-    if tokens[at] == ")":
-        raise ValueError(f"token {at} closes nothing")
-    if tokens[at] != "(":
-        return tokens[at], at + 1
-    items: list[Expression] = []
-    at += 1
-    while at < len(tokens) and tokens[at] != ")":
-        item, at = _expression(tokens, at)
-        items.append(item)
-    if at == len(tokens):
-        raise ValueError("it ends in the middle of an expression")
-    return items, at + 1
-
-
-def _typed(items: list[Expression]) -> dict[str, str]:
-    """Return the list `a b - kind c - other` as a -> kind, b -> kind, c -> other."""
-    named: dict[str, str] = {}
-    waiting: list[str] = []
-    words = [str(item) for item in items]
-    for before, word in zip(["", *words], words, strict=False):
-        if before == "-":
-            named |= dict.fromkeys(waiting, word)
-            waiting = []
-        elif word != "-":
-            waiting.append(word)
-    if waiting:
-        raise ValueError(f"{waiting[0]} has no category")
-    return named
-
-
-def _atom(expression: Expression) -> Atom:
-    if not isinstance(expression, list) or not expression or not all(isinstance(part, str) for part in expression):
-        raise ValueError(f"{expression} is not a predicate")
-    return Atom(str(expression[0]).lower(), tuple(str(part) for part in expression[1:]))
+        return TaskDefinition.from_json(task_table()[suite, name])
+    except KeyError:
+        raise TaskError(f"{suite} has no task {name!r}") from None

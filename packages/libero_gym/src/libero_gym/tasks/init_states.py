@@ -6,12 +6,14 @@ A state is LIBERO's flat float64 vector [time, qpos (nq), qvel (nv)].
 from __future__ import annotations
 
 import functools
+import lzma
+import zipfile
+from importlib.resources import files
 
 import numpy as np
 
-from libero_gym.errors import InitStateError, SplitError, unknown
-from libero_gym.tasks.init_files import read_states
-from libero_gym.tasks.suites import SUITES, Task, libero_folder
+from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
+from libero_gym.tasks.suites import SUITES, Task
 
 SPLITS = ("eval", "train", "all")
 
@@ -20,22 +22,54 @@ SAMPLED_SUITES = ("libero_object", "libero_goal")
 SAMPLED_TRAIN_STATES = 50
 
 
+#: Member of the file: SUITE/NAME/eval or SUITE/NAME/train, as `pack_states` packs them.
+PUBLISHED = "init_states.zip"
+
+
 @functools.lru_cache(maxsize=512)
 def published_states(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return LIBERO's own states of a task: the 50 of the published evaluation, and the others of its longer file.
 
+    `scripts/task_data.py` wrote them into one file.
+
     Returns:
         Two read-only arrays (M, 1 + nq + nv) float64, with no state in both.
+
+    Raises:
+        LiberoGymError: the file is missing or damaged.
     """
-    folder = libero_folder() / "init_files" / task.suite
-    evaluation = read_states(folder / f"{task.name}.pruned_init")
-    longer = folder / f"{task.name}.init"
-    seen = {state.tobytes() for state in evaluation}
-    others = [state for state in read_states(longer) if state.tobytes() not in seen] if longer.exists() else []
-    train = np.array(others).reshape(-1, evaluation.shape[1])
+    path = files("libero_gym.tasks") / "data" / PUBLISHED
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            evaluation, train = (
+                unpack_states(archive.read(f"{task.suite}/{task.name}/{split}")) for split in ("eval", "train")
+            )
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise LiberoGymError(f"{path} is damaged ({error}); install libero-gym again") from error
     evaluation.setflags(write=False)
     train.setflags(write=False)
     return evaluation, train
+
+
+def pack_states(states: np.ndarray) -> bytes:
+    """Pack states (M, D) float64 so that they compress well: M and D, then each value's first bytes, second bytes, ...
+
+    States of a task differ in few of their values.
+    """
+    count, size = states.shape
+    planes = np.frombuffer(np.ascontiguousarray(states.T, dtype="<f8").tobytes(), np.uint8).reshape(-1, 8).T
+    return np.array([count, size], dtype="<i8").tobytes() + planes.tobytes()
+
+
+def unpack_states(packed: bytes) -> np.ndarray:
+    """Return what `pack_states` packed.
+
+    Raises:
+        ValueError: it is of another form.
+    """
+    count, size = np.frombuffer(packed[:16], dtype="<i8").tolist()
+    values = np.frombuffer(packed[16:], np.uint8).reshape(8, count * size).T
+    return np.ascontiguousarray(np.frombuffer(values.tobytes(), "<f8").reshape(size, count).T)
 
 
 def count_states(task: Task, split: str, published: tuple[np.ndarray, np.ndarray]) -> int:

@@ -1,21 +1,15 @@
-"""LIBERO's five task suites and their union, read from hf-libero's files without importing it.
-
-Importing `libero.libero` asks a question on standard input and `libero.libero.benchmark` imports torch, so the package
-is only located here: its task list is a plain dictionary in a module of its own, its BDDL files are text.
-"""
+"""LIBERO's five task suites and their union."""
 
 from __future__ import annotations
 
-import ast
 import functools
-import importlib.util
 import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from libero_gym.errors import LiberoGymError, SuiteError, TaskError, unknown
+from libero_gym.errors import SuiteError, TaskError, unknown
+from libero_gym.tasks.definition import TaskDefinition, published_definition, task_table
 
 #: Suite name -> (id of the environment, episode limit in control steps without settling).
 #: The limits are those of the published evaluations (OpenVLA-OFT, `run_libero_eval.py`).
@@ -59,9 +53,9 @@ class Task:
         return self.before + self.index
 
     @property
-    def bddl_file(self) -> Path:
-        """The task's definition in hf-libero."""
-        return libero_folder() / "bddl_files" / self.suite / f"{self.name}.bddl"
+    def definition(self) -> TaskDefinition:
+        """Its objects, regions, initial conditions and goal."""
+        return published_definition(self.suite, self.name)
 
 
 @dataclass(frozen=True)
@@ -130,13 +124,12 @@ def load_suite(name: str) -> Suite:
 
     Raises:
         SuiteError: no such suite.
-        LiberoGymError: hf-libero is not installed.
     """
     suite = resolve_suite(name)
     if suite == UNION:
         return union([task for part in SUITES for task in load_suite(part).tasks])
     env_id, limit = SUITES[suite]
-    names = _task_map()[suite]
+    names = [name for listed, name in task_table() if listed == suite]
     tasks = tuple(Task(suite, index, task, _instruction(task)) for index, task in enumerate(names))
     return Suite(suite, env_id, limit, tasks)
 
@@ -147,34 +140,6 @@ def union(tasks: Sequence[Task]) -> Suite:
     env_id, limit = RUNNABLE[UNION]
     placed = [replace(task, before=befores[task.suite]) for task in tasks]
     return Suite(UNION, env_id, limit, tuple(sorted(placed, key=lambda task: task.id)))
-
-
-@functools.cache
-def libero_folder() -> Path:
-    """Return hf-libero's folder with `bddl_files/` and `init_files/`.
-
-    Raises:
-        LiberoGymError: hf-libero is not installed.
-    """
-    spec = importlib.util.find_spec("libero")
-    locations = list(spec.submodule_search_locations or []) if spec else []
-    for location in locations:
-        folder = Path(location) / "libero"
-        if (folder / "bddl_files").is_dir():
-            return folder
-    raise LiberoGymError(
-        "hf-libero is not installed; it carries LIBERO's task files: pip install hf-libero==0.1.4, or pass the folder "
-        "of a bundle that was written by `libero-gym bundle` as assets= or LIBERO_GYM_ASSETS"
-    )
-
-
-@functools.cache
-def _task_map() -> dict[str, list[str]]:
-    source = (libero_folder() / "benchmark" / "libero_suite_task_map.py").read_text()
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            return dict(ast.literal_eval(node.value))
-    raise LiberoGymError("hf-libero's benchmark/libero_suite_task_map.py holds no task list; expected version 0.1.4")
 
 
 def _instruction(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A coarse robot and coarse cylinders to look at, for scenes of the built-in asset set.
+"""Make the coarse robot of the built-in asset set, for `robot_data.py`.
 
 robosuite's Panda and its mount are 168,000 of the 172,000 triangles that such a scene would have, in 55 pieces. Here
 the pieces of a link that have nearly one colour become one coarse mesh. Physics is untouched: only what is seen
@@ -10,21 +10,18 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from libero_gym.scene.decimation import coarser, write_mesh
+from libero_gym.scene.decimation import simplified, vertex_normals, write_mesh
 
 _PREFIXES = ("robot", "gripper", "mount")
 #: Triangles that a link's pieces of one colour keep: this part, but not fewer than the second number; the wrist camera
 #: sees the gripper from near.
 _SHARE, _FEWEST, _FEWEST_OF_GRIPPER = 0.015, 100, 300
-#: Sides and rings of what MuJoCo itself tessellates, such as a table's legs.
-_SLICES, _STACKS = 16, 4
 #: Geometries of this group are neither rendered nor touched.
-_HIDDEN_GROUP = 4
+HIDDEN_GROUP = 4
 
 
 def simplify_look(model: mujoco.MjModel) -> None:
-    """Replace what is seen of the robot, and render cylinders with fewer sides, in place."""
-    model.vis.quality.numslices, model.vis.quality.numstacks = _SLICES, _STACKS
+    """Replace what is seen of the robot, in place."""
     pieces: dict[tuple[int, ...], list[int]] = {}
     for geom in range(model.ngeom):
         name = model.body(model.geom_bodyid[geom]).name
@@ -56,14 +53,15 @@ def _merge(model: mujoco.MjModel, geoms: list[int]) -> None:
     near = model.body(model.geom_bodyid[first]).name.startswith("gripper")
     fewest = _FEWEST_OF_GRIPPER if near else _FEWEST
     mesh = int(model.geom_dataid[first])
-    points, coarse = coarser(np.concatenate(vertices), all_faces, max(int(_SHARE * len(all_faces)), fewest))
+    points, coarse = _coarser(np.concatenate(vertices), all_faces, max(int(_SHARE * len(all_faces)), fewest))
     space = min(int(model.mesh_vertnum[mesh]), int(model.mesh_normalnum[mesh]))
     if len(points) > space or len(coarse) > int(model.mesh_facenum[mesh]):
         return
-    write_mesh(model, mesh, points, coarse)
+    normals = vertex_normals(points, coarse)
+    write_mesh(model, mesh, points, coarse, normals, np.zeros(len(points), dtype=np.int32))
     for geom in geoms:
         if geom != first:
-            model.geom_group[geom] = _HIDDEN_GROUP
+            model.geom_group[geom] = HIDDEN_GROUP
 
 
 def _pose(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray]:
@@ -71,3 +69,28 @@ def _pose(model: mujoco.MjModel, geom: int) -> tuple[np.ndarray, np.ndarray]:
     turn = np.zeros(9)
     mujoco.mju_quat2Mat(turn, model.geom_quat[geom])
     return turn.reshape(3, 3), model.geom_pos[geom].copy()
+
+
+def _coarser(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Make a mesh of about `count` faces, whatever the shape.
+
+    Many small closed parts, such as screws, leave edges that a quadric decimation cannot collapse; what it leaves is
+    gathered in ever larger cubes until it is few enough.
+
+    Args:
+        vertices: (P, 3).
+        faces: (Q, 3).
+        count: of faces that are wanted.
+
+    Returns:
+        Vertices and faces.
+    """
+    points, triangles = simplified(vertices, faces, count)
+    cell = float(np.ptp(points, axis=0).max()) / 200
+    while len(triangles) > 1.5 * count:
+        _, place, inverse = np.unique(np.floor(points / cell), axis=0, return_index=True, return_inverse=True)
+        gathered = inverse.reshape(-1)[triangles]
+        solid = (gathered != np.roll(gathered, 1, axis=1)).all(axis=1)
+        points, triangles = points[place], np.unique(gathered[solid], axis=0)
+        cell *= 1.25
+    return points, triangles

@@ -1,0 +1,179 @@
+"""A thing of LIBERO, an object or a fixture, as a part of a scene: its asset file under the name of an instance."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from libero_gym.errors import SceneError, unknown
+from libero_gym.scene.mjcf import add_prefix, hide_sites, read_part, section
+from libero_gym.tasks.tables import Threshold
+
+
+@dataclass(frozen=True)
+class Category:
+    """What LIBERO's class of such things says of them."""
+
+    file: str
+    """Of the asset, from an asset set's folder."""
+    rotation: dict[str, tuple[float, float]]
+    """Bounds of its rotation about each axis when it is placed, radians, in the order in which they are applied."""
+    conditions: dict[str, Threshold]
+    """When a joint of it is "open", "close", "turnon" or "turnoff"."""
+    ranges: dict[str, tuple[float, float]]
+    """Bounds of its joints where a task begins with one of these."""
+    indicators: tuple[str, ...]
+    """Sites that show while it is turned on."""
+
+
+@functools.cache
+def categories() -> dict[str, Category]:
+    """Return all categories that LIBERO has; `scripts/task_data.py` wrote the file from its classes."""
+    tree = json.loads((files("libero_gym.tasks") / "data" / "categories.json").read_text())
+    return {
+        name: Category(
+            entry["file"],
+            {axis: (low, high) for axis, (low, high) in entry["rotation"].items()},
+            {condition: Threshold(*threshold) for condition, threshold in entry["conditions"].items()},
+            {condition: (low, high) for condition, (low, high) in entry["ranges"].items()},
+            tuple(entry["indicators"]),
+        )
+        for name, entry in tree.items()
+    }
+
+
+@dataclass(frozen=True)
+class ThingRegion:
+    """A site of a thing that is a region: a drawer's inside, a burner."""
+
+    size: tuple[float, ...]
+    """Half sizes, metres."""
+    joints: list[str]
+    """Joints of the innermost body that has it, by which it opens."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An instance of a category, with all its names, which begin with the instance's."""
+
+    name: str
+    category: Category
+    assets: list[ET.Element]
+    body: ET.Element
+    """What is put into the world."""
+    movable: bool
+    bottom: float
+    """Height of its lowest point above its origin, metres."""
+    top: float
+    radius: float
+    """Half of its width at least, for placing things apart, metres."""
+    regions: dict[str, ThingRegion]
+    """What a task can name as a region of it, by the site's name."""
+
+    @property
+    def root_body(self) -> str:
+        """Name of its first body."""
+        return f"{self.name}_main"
+
+    @property
+    def contact_geoms(self) -> list[str]:
+        """Names of its geometries that collide."""
+        return [geom.attrib["name"] for geom in self.body.iter("geom") if geom.attrib["group"] == "0"]
+
+    @property
+    def joints(self) -> list[str]:
+        """Names of its joints, the free joint of an object last, as its body has them in depth-first order."""
+        return [joint.attrib["name"] for joint in self.body.iter("joint")]
+
+
+def read_thing(folder: Path, name: str, category: str, *, movable: bool) -> Thing:
+    """Read the asset of a thing.
+
+    Args:
+        folder: of the asset set.
+        name: of the instance.
+        category: what it is; see `categories`.
+        movable: with a free joint, as objects are; fixtures are not.
+
+    Raises:
+        SceneError: there is no such category, or its asset file is missing or not of LIBERO's form.
+    """
+    kinds = categories()
+    if category not in kinds:
+        raise unknown(SceneError, "category", category, list(kinds), f"the thing {name!r}")
+    path = folder / kinds[category].file
+    root = read_part(path)
+    container = section(root, "worldbody").find("./body")
+    inner = container.find("./body[@name='object']") if container is not None else None
+    if container is None or inner is None:
+        raise SceneError(f'{path} has no <body> with a <body name="object"> in it')
+    body = copy.deepcopy(inner)
+    body.set("name", "main")
+    _name_geoms(body, path)
+    if movable:
+        ET.SubElement(body, "joint", type="free", damping="0.0005", name="joint0")
+    site = {"pos": "0 0 0", "size": "0.002 0.002 0.002", "rgba": "1 0 0 0", "type": "sphere", "group": "0"}
+    ET.SubElement(body, "site", site, name="default_site")
+    offsets = {key: _site(container, f"{key}_site", path) for key in ("bottom", "top", "horizontal_radius")}
+    prefix = f"{name}_"
+    add_prefix(body, prefix)
+    hide_sites(body)
+    add_prefix(container, prefix)
+    assets = section(root, "asset")
+    add_prefix(assets, prefix)
+    return Thing(
+        name,
+        kinds[category],
+        list(assets),
+        body,
+        movable,
+        bottom=offsets["bottom"][2],
+        top=offsets["top"][2],
+        radius=offsets["horizontal_radius"][0],
+        regions=_regions(container),
+    )
+
+
+def _regions(container: ET.Element) -> dict[str, ThingRegion]:
+    """Return the sites of a thing's bodies; LIBERO looks no further at a body that has none."""
+    found: dict[str, ThingRegion] = {}
+    for part in container.findall(".//body"):
+        sites = list(part.iter("site"))
+        if not sites:
+            break
+        joints = [joint.attrib["name"] for joint in part.findall("joint")]
+        for site in sites:
+            if "name" in site.attrib:
+                found[site.attrib["name"]] = ThingRegion(tuple(map(float, site.get("size", "").split())), joints)
+    return found
+
+
+def _name_geoms(body: ET.Element, path: Path) -> None:
+    """Name geometries by their number, and leave out those of other groups than collision (0) and sight (1)."""
+    for parent in list(body.iter()):
+        for geom in parent.findall("geom"):
+            if "group" not in geom.attrib:
+                raise SceneError(f"{path}: a <geom> has no group; 0 collides, 1 is seen")
+    for number, (parent, geom) in enumerate(_geoms(body, None)):
+        if geom.attrib["group"] in ("0", "1"):
+            geom.attrib.setdefault("name", f"g{number}")
+        else:
+            parent.remove(geom)
+
+
+def _geoms(element: ET.Element, parent: ET.Element | None) -> list[tuple[ET.Element, ET.Element]]:
+    """Return geometries with their parents, depth first."""
+    found = [(parent, element)] if parent is not None and element.tag == "geom" else []
+    return found + [pair for child in element for pair in _geoms(child, element)]
+
+
+def _site(container: ET.Element, name: str, path: Path) -> tuple[float, ...]:
+    site = container.find(f"./site[@name='{name}']")
+    if site is None:
+        raise SceneError(f"{path} has no site {name!r}")
+    return tuple(map(float, site.attrib["pos"].split()))
