@@ -34,21 +34,18 @@ _JIT: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
 
 
 @cached_njit(**_JIT)
-def set_goal(
-    action: np.ndarray, position: np.ndarray, rotation: np.ndarray, goal_pos: np.ndarray, goal_ori: np.ndarray
-) -> None:
+def set_goal(action: np.ndarray, pose: np.ndarray, goal_pos: np.ndarray, goal_ori: np.ndarray) -> None:
     """Set the goal pose of a control step from an action.
 
     Args:
         action: (7,) in [-1, 1], of which the first six are the pose's change; values beyond are clipped.
-        position: (3,) of the end effector.
-        rotation: (9,) its rotation matrix by rows.
+        pose: (12,) position of the end effector and its rotation matrix by rows.
         goal_pos: (3,) receives position + delta.
         goal_ori: (9,) receives R(delta) @ rotation; left as it is where the rotation delta is zero.
     """
     delta = np.empty(3)
     for i in range(3):
-        goal_pos[i] = position[i] + POSITION_SCALE * min(max(action[i], -1.0), 1.0)
+        goal_pos[i] = pose[i] + POSITION_SCALE * min(max(action[i], -1.0), 1.0)
         delta[i] = ROTATION_SCALE * min(max(action[3 + i], -1.0), 1.0)
     angle = math.sqrt(delta[0] * delta[0] + delta[1] * delta[1] + delta[2] * delta[2])
     if angle == 0.0:
@@ -62,8 +59,13 @@ def set_goal(
     squared = 0.0
     for i in range(4):
         squared += np.float64(quaternion[i] * quaternion[i])
-    quaternion *= math.sqrt(2.0 / np.float32(squared))
-    p = np.outer(quaternion, quaternion)
+    scale = math.sqrt(2.0 / np.float32(squared))
+    p = np.empty((4, 4), dtype=np.float32)
+    for i in range(4):
+        quaternion[i] = quaternion[i] * scale
+    for i in range(4):
+        for j in range(4):
+            p[i, j] = quaternion[i] * quaternion[j]
     turn = np.empty((3, 3))
     turn[0, 0], turn[0, 1], turn[0, 2] = 1.0 - p[2, 2] - p[3, 3], p[1, 2] - p[3, 0], p[1, 3] + p[2, 0]
     turn[1, 0], turn[1, 1], turn[1, 2] = p[1, 2] + p[3, 0], 1.0 - p[1, 1] - p[3, 3], p[2, 3] - p[1, 0]
@@ -71,7 +73,7 @@ def set_goal(
     for row in range(3):
         for col in range(3):
             goal_ori[3 * row + col] = (
-                turn[row, 0] * rotation[col] + turn[row, 1] * rotation[3 + col] + turn[row, 2] * rotation[6 + col]
+                turn[row, 0] * pose[3 + col] + turn[row, 1] * pose[6 + col] + turn[row, 2] * pose[9 + col]
             )
 
 
@@ -109,8 +111,7 @@ def solve(factor: np.ndarray, size: int, vector: np.ndarray) -> None:
 
 @cached_njit(**_JIT)
 def torques(
-    position: np.ndarray,
-    rotation: np.ndarray,
+    pose: np.ndarray,
     goal_pos: np.ndarray,
     goal_ori: np.ndarray,
     jacobian: np.ndarray,
@@ -125,8 +126,7 @@ def torques(
     """Compute joint torques towards the goal pose.
 
     Args:
-        position: (3,) end effector, metres.
-        rotation: (9,) its rotation matrix by rows.
+        pose: (12,) position of the end effector, metres, and its rotation matrix by rows.
         goal_pos: (3,).
         goal_ori: (9,).
         jacobian: (6, 7), position rows first.
@@ -140,23 +140,25 @@ def torques(
     """
     n = 7
     factor, half, gram, block = scratch[0], scratch[1], scratch[2], scratch[3]
-    wrench, rates, accelerations = scratch[4, 0], scratch[4, 1], scratch[4, 2]
+    wrench, rates, accelerations, part = scratch[4, 0], scratch[4, 1], scratch[4, 2], scratch[4, 3]
 
     # e(goal, R) = 1/2 sum over columns of R_c x goal_c; F and T.
     for i in range(3):
         j, k = (i + 1) % 3, (i + 2) % 3
         error = 0.0
         for c in range(3):
-            error += rotation[3 * j + c] * goal_ori[3 * k + c] - rotation[3 * k + c] * goal_ori[3 * j + c]
+            error += pose[3 + 3 * j + c] * goal_ori[3 * k + c] - pose[3 + 3 * k + c] * goal_ori[3 * j + c]
         linear, angular = 0.0, 0.0
         for d in range(n):
             linear += jacobian[i, d] * qdot[d]
             angular += jacobian[3 + i, d] * qdot[d]
-        wrench[i] = KP * (goal_pos[i] - position[i]) - KD * linear
+        wrench[i] = KP * (goal_pos[i] - pose[i]) - KD * linear
         wrench[3 + i] = KP * 0.5 * error - KD * angular
 
     # half = C^-1 J^T (7, 6), so that A = half^T half.
-    factor[:, :] = mass
+    for i in range(n):
+        for k in range(n):
+            factor[i, k] = mass[i, k]
     cholesky(factor, n)
     for c in range(6):
         for i in range(n):
@@ -177,8 +179,11 @@ def torques(
         for a in range(3):
             for b in range(3):
                 block[a, b] = gram[start + a, start + b]
+            part[a] = wrench[start + a]
         cholesky(block, 3)
-        solve(block, 3, wrench[start : start + 3])
+        solve(block, 3, part)
+        for a in range(3):
+            wrench[start + a] = part[a]
 
     # a = kq (q0 - q) - 2 sqrt(kq) qdot; J a; A^-1 J a is taken off the wrench, so that one J^T serves both.
     for i in range(n):

@@ -1,4 +1,7 @@
-"""One control step in one compiled call: 25 x (mj_step1, OSC, gripper, mj_step2), without the GIL."""
+"""One control step in one compiled call: 25 x (mj_step1, OSC, gripper, mj_step2), without the GIL.
+
+Arrays are copied by loops here: Numba takes seconds to compile each assignment of a slice.
+"""
 
 from __future__ import annotations
 
@@ -83,15 +86,17 @@ def control_step(
     n = 7
     jacobian, mass = np.empty((6, n)), np.zeros((n, n))
     q, qdot, arm_bias, torque = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    scratch = np.empty((5, n, n))
-    jacp, jacr = jacobians[0].ctypes.data, jacobians[1].ctypes.data
+    pose, scratch = np.empty(12), np.empty((5, n, n))
+    jacp = jacobians.ctypes.data
+    jacr = jacp + jacobians.itemsize * 3 * jacobians.shape[2]
     for substep in range(substeps):
         mj_step1(model, data)
-        position, rotation = site_xpos[eef_site], site_xmat[eef_site]
-        if unseen[0]:
-            position, rotation = home_pose[:3], home_pose[3:]
+        for i in range(12):
+            pose[i] = site_xpos[eef_site, i] if i < 3 else site_xmat[eef_site, i - 3]
+            if unseen[0]:
+                pose[i] = home_pose[i]
         if substep == 0:
-            set_goal(action, position, rotation, goal_pos, goal_ori)
+            set_goal(action, pose, goal_pos, goal_ori)
         mj_jac_site(model, data, jacp, jacr, np.int32(eef_site))
         for i in range(n):
             dof = arm_dof[i]
@@ -109,12 +114,14 @@ def control_step(
                 address += 1
                 ancestor = dof_parent[ancestor]
         if unseen[0]:
-            jacobian[:, :] = home_jacobian
-            mass[:, :] = home_mass
-            q[:] = rest
-            qdot[:] = 0.0
+            for i in range(n):
+                q[i], qdot[i] = rest[i], 0.0
+                for row in range(6):
+                    jacobian[row, i] = home_jacobian[row, i]
+                for k in range(n):
+                    mass[i, k] = home_mass[i, k]
             unseen[0] = 0
-        torques(position, rotation, goal_pos, goal_ori, jacobian, mass, q, qdot, rest, arm_bias, torque, scratch)
+        torques(pose, goal_pos, goal_ori, jacobian, mass, q, qdot, rest, arm_bias, torque, scratch)
         for i in range(n):
             actuator = arm_actuators[i]
             ctrl[actuator] = min(max(torque[i], ctrl_range[actuator, 0]), ctrl_range[actuator, 1])
@@ -125,6 +132,9 @@ def control_step(
             ctrl[actuator] = 0.5 * (high + low) + 0.5 * (high - low) * gripper_targets[i]
         mj_step2(model, data)
         if substep + 1 == observed_step:
-            observed_poses[:] = poses
-            observed_qpos[:] = qpos
-            observed_qvel[:] = qvel
+            for i in range(len(poses)):
+                observed_poses[i] = poses[i]
+            for i in range(len(qpos)):
+                observed_qpos[i] = qpos[i]
+            for i in range(len(qvel)):
+                observed_qvel[i] = qvel[i]
