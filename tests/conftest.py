@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Images of containers set it. Hundreds of processes would then compile the libraries' sources anew: half of all time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 OFFICIAL = Path(os.environ.get("LIBERO_GYM_TEST_ASSETS", REPOSITORY.parent / "shared" / "libero-assets"))
 
 
