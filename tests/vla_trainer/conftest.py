@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forks
 import pytest
 
 HERE = Path(__file__).parent
@@ -31,14 +32,20 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         function = {"vla-train": "train", "vla-eval": "evaluate"}[name]
-        code = f"from vla_trainer.cli import {function}; {function}()"
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            timeout=120,
-            env={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"},
+        output, errors = tmp_path / "standard output", tmp_path / "standard error"
+        for file in (output, errors):
+            file.unlink(missing_ok=True)
+        process = forks.start(
+            f"vla_trainer.cli:{function}",
+            [name, *arguments],
+            output=output,
+            errors=errors,
+            folder=tmp_path,
+            environment={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"},
         )
+        process.join(120)
+        assert process.exitcode is not None, "it did not end"
+        said = (file.read_text() for file in (output, errors))
+        return subprocess.CompletedProcess([name, *arguments], process.exitcode, *said)
 
     return run
