@@ -162,6 +162,8 @@ def begin(request: dict[str, Any], files: list[int], own_path: list[str]) -> Any
         return ray_worker(own_path)
     sys.path[:] = request["path"] or path_of_new(own_path)
     threads()
+    if os.sep in request["target"]:
+        return runpy.run_path(request["target"], run_name="__main__")
     module, function = request["target"].split(":")
     return getattr(importlib.import_module(module), function)()
 

@@ -94,12 +94,12 @@ def start(
     path: Sequence[str] | None = None,
     preload: Iterable[str] = (),
 ) -> Process:
-    """Call a function without arguments in a process of its own.
+    """Call a function, or run a script, in a process of its own.
 
     Args:
-        target: "module:function"; it may raise SystemExit.
+        target: "module:function", without arguments; or the path of a script.
         arguments: `sys.argv` there.
-        output: what it prints is added to this file; None for this process's output.
+        output: the file, or terminal, that gets what it prints, at its end; None for this process's output.
         errors: the same of standard error; as `output` if None.
         folder: its working folder; this process's if None.
         environment: all of its environment variables; this process's if None.
@@ -110,7 +110,9 @@ def start(
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(open(os.devnull, "rb")).fileno(), 1, 2]
         if output is not None:
-            files[1:] = [opened.enter_context(open(place, "ab")).fileno() for place in (output, errors or output)]
+            files[1:] = [
+                opened.enter_context(open(place, "ab", buffering=0)).fileno() for place in (output, errors or output)
+            ]
         request = {
             "target": target,
             "arguments": list(arguments),
@@ -121,6 +123,34 @@ def start(
         }
         send(connection, request, files)
     return Process(connection)
+
+
+def run(
+    target: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    preload: Iterable[str] = (),
+    timeout: float = 600,
+) -> subprocess.CompletedProcess[str]:
+    """Return what a process printed and how it ended; arguments are those of `start`."""
+    with tempfile.TemporaryDirectory() as place:
+        output, errors = Path(place, "output"), Path(place, "errors")
+        process = start(
+            target,
+            arguments,
+            output=output,
+            errors=errors,
+            folder=folder,
+            environment=environment,
+            preload=preload,
+        )
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(list(arguments), timeout, output.read_bytes(), errors.read_bytes())
+        return subprocess.CompletedProcess(list(arguments), process.exitcode, output.read_text(), errors.read_text())
 
 
 def server(preload: Iterable[str] = ()) -> Path:

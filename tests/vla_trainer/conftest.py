@@ -32,20 +32,8 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         function = {"vla-train": "train", "vla-eval": "evaluate"}[name]
-        output, errors = tmp_path / "standard output", tmp_path / "standard error"
-        for file in (output, errors):
-            file.unlink(missing_ok=True)
-        process = forks.start(
-            f"vla_trainer.cli:{function}",
-            [name, *arguments],
-            output=output,
-            errors=errors,
-            folder=tmp_path,
-            environment={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"},
-        )
-        process.join(120)
-        assert process.exitcode is not None, "it did not end"
-        said = (file.read_text() for file in (output, errors))
-        return subprocess.CompletedProcess([name, *arguments], process.exitcode, *said)
+        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"}
+        target = f"vla_trainer.cli:{function}"
+        return forks.run(target, [name, *arguments], folder=tmp_path, environment=environment, timeout=120)
 
     return run
