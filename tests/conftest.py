@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
+# before torch is imported: threads that wait for others must not take the processor from tests that run beside them
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Images of containers set it. Hundreds of processes would then compile the libraries' sources anew: half of all time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 OFFICIAL = Path(os.environ.get("LIBERO_GYM_TEST_ASSETS", REPOSITORY.parent / "shared" / "libero-assets"))
 
 

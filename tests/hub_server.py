@@ -15,12 +15,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @contextmanager
-def hub(repositories: Mapping[str, Path], kind: str = "models") -> Iterator[tuple[str, list[str]]]:
+def hub(repositories: Mapping[str, Path], kind: str = "models", port: int = 0) -> Iterator[tuple[str, list[str]]]:
     """Serve folders as repositories until the block ends.
 
     Args:
         repositories: "owner/name" -> the folder with its files.
         kind: "models" or "datasets".
+        port: of the address, 0 for any that is free.
 
     Yields:
         The address for `HF_ENDPOINT`, and the paths asked for so far.
@@ -77,7 +78,7 @@ def hub(repositories: Mapping[str, Path], kind: str = "models") -> Iterator[tupl
             if send_body:
                 self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import forks
+
 TIMEOUT = timedelta(seconds=120)
 """After which processes that wait for one another are a failure."""
 
 
-PRELOAD = [
-    "torch._dynamo",  # by the first step of any optimizer
-    "torch.distributed.checkpoint.state_dict_loader",
-    "torch.distributed.fsdp",
-    "vla_trainer.runtime.local",
-    "vla_trainer.loggers.tensorboard",
-    "vla_trainer.policy.gaussian",
-]
-"""What takes long to import: done once, before processes are forked, here and in vla_trainer/train_process.py."""
-
-
 def run(
-    function: Callable[..., Any], folder: Path, size: int, *arguments: Any, preload: Sequence[str] = PRELOAD
+    function: Callable[..., Any], folder: Path, size: int, *arguments: Any, preload: Sequence[str] = ()
 ) -> list[Any]:
     """What `function(*arguments)` returns in each of `size` processes, by rank.
 
     Args:
         function: of a module that a new process can import.
         folder: empty; for what the processes need to find one another.
-        preload: modules that are imported once for all processes; only the first call of a test session decides.
+        preload: modules that are imported once for all processes, besides those of `forks`.
 
     Raises:
         AssertionError: a process failed, with its traceback.
     """
-    # the processes are forked from one that has imported torch, so that four cost little more than one
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    processes = [
-        context.Process(target=_process, args=(function, folder, rank, size, arguments)) for rank in range(size)
-    ]
-    for process in processes:
-        process.start()
+    processes = []
+    for rank in range(size):
+        call = folder / f"call_{rank}"
+        call.write_bytes(pickle.dumps((function, folder, rank, size, arguments)))
+        processes.append(forks.start("rank_processes:main", ["", str(call)], path=sys.path, preload=preload))
     for process in processes:
         process.join(2 * TIMEOUT.total_seconds())
         if process.is_alive():
@@ -55,6 +43,11 @@ def run(
     failures = [f"rank {rank}: {failure}" for rank, (_, failure) in enumerate(left) if failure is not None]
     assert not failures, "\n".join(failures)
     return [result for result, _ in left]
+
+
+def main() -> None:
+    """Do what the file says that is named in the arguments."""
+    _process(*pickle.loads(Path(sys.argv[1]).read_bytes()))
 
 
 def _process(function: Callable[..., Any], folder: Path, rank: int, size: int, arguments: tuple[Any, ...]) -> None:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 
 REPOSITORY = Path(__file__).parents[1]
 GITHUB = REPOSITORY / ".github"
@@ -42,9 +44,8 @@ def name(path: Path) -> str:
 )
 def test_the_linter_finds_nothing(schema: str, files: list[Path]) -> None:
     assert files
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *map(str, files)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+    result = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *map(str, files)])
+    assert result.exit_code == 0, result.output
 
 
 def test_the_linter_finds_a_mistake(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """`vla-train` and `vla-eval` with the real environment and the real policy, as a user starts them.
 
-A whole run and its evaluation are processes of their own once; the rest calls the same functions in this process, which
-has imported torch already.
+A whole run is a new process once; its evaluation is a process of its own that has imported torch already, and the rest
+calls the same functions in this process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import imageio.v3 as iio
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -29,6 +30,12 @@ def command(name, *arguments):
     return subprocess.run(
         [str(BIN / name), *map(str, arguments)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
+
+
+def forked(name, *arguments):
+    """A process of its own, too, but with torch and the policy imported."""
+    script = str(BIN / name)
+    return forks.run(script, [script, *map(str, arguments)], preload=forks.POLICY)
 
 
 @pytest.mark.slow
@@ -60,7 +67,8 @@ def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path, quick
     assert video.std() > 10
 
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"step_000001", "step_000002"}
-    evaluated = run_command("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
+    evaluate = forked if algorithm == "ppo" else quick_command
+    evaluated = evaluate("vla-eval", run, "eval.episodes=2", "env.max_episode_steps=16")
     assert evaluated.returncode == 0, evaluated.stderr
     report = json.loads((run / "eval.json").read_text())
     assert (report["episodes"], report["assets"], report["split"]) == (2, BUILTIN, "eval")
@@ -137,7 +145,7 @@ def test_training_on_libero_s_original_scenes(official_assets, tmp_path, quick_c
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, quick_command):
     # the two that get furthest, as a process too
-    run_command = command if arguments[-1] in ("env.task=77", "policy.factory=vla_policy:Nothing") else quick_command
+    run_command = forked if arguments[-1] in ("env.task=77", "policy.factory=vla_policy:Nothing") else quick_command
     result = run_command("vla-train", *arguments, *(["trainer.iterations=1"] if "--resume" not in arguments else []))
     assert result.returncode == 2
     # The environment may have said before which asset set it uses.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import forks
 import pytest
 from ray_nodes import two_nodes
 
@@ -33,7 +34,7 @@ TWO_RANKS = "{env: 0, rollout: 1, actor: 2-3}"
 
 @pytest.fixture(scope="module")
 def cluster():
-    with two_nodes() as made:
+    with two_nodes(forks.POLICY) as made:
         yield made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import forks
 import pytest
 import rank_processes
 import sharded_vla
@@ -23,8 +24,8 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, checkpoints: Path) -> list[dict[str, Result]]:
     """By rank."""
-    preload = [*rank_processes.PRELOAD, "timm", "peft", "vla_policy"]
-    return rank_processes.run(sharded_vla.run_all, tmp_path_factory.mktemp("ranks"), 2, checkpoints, preload=preload)
+    folder = tmp_path_factory.mktemp("ranks")
+    return rank_processes.run(sharded_vla.run_all, folder, 2, checkpoints, preload=forks.POLICY)
 
 
 @pytest.mark.parametrize("name", CASES)

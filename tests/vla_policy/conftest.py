@@ -72,7 +72,7 @@ def build(**sizes: Any) -> OpenVLAOFTPolicy:
     return OpenVLAOFTPolicy.tiny(*make_spaces(), **sizes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build_tiny() -> Callable[..., OpenVLAOFTPolicy]:
     """A policy of its own, for tests that change it."""
     return build

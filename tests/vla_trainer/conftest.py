@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forks
 import pytest
 
 HERE = Path(__file__).parent
@@ -31,14 +32,8 @@ def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         function = {"vla-train": "train", "vla-eval": "evaluate"}[name]
-        code = f"from vla_trainer.cli import {function}; {function}()"
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            timeout=120,
-            env={**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"},
-        )
+        environment = {**os.environ, "PYTHONPATH": str(HERE), "COLUMNS": "200", "NO_COLOR": "1"}
+        target = f"vla_trainer.cli:{function}"
+        return forks.run(target, [name, *arguments], folder=tmp_path, environment=environment, timeout=120)
 
     return run

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import forks
 import pytest
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -132,13 +133,18 @@ def test_sizes_that_no_machine_has(quick_command: Command) -> None:
 
 def test_a_terminal_is_told_that_the_first_time_takes_long(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     terminal, end = pty.openpty()
-    code = "from vla_trainer.cli import train; train()"
-    arguments = [sys.executable, "-c", code, toy_recipes["ppo"], "env.id=Nothing-v0"]
-    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=end, cwd=tmp_path, timeout=120, check=False)
+    process = forks.start(
+        "vla_trainer.cli:train",
+        ["vla-train", toy_recipes["ppo"], "env.id=Nothing-v0"],
+        output=tmp_path / "output",
+        errors=Path(os.ttyname(end)),
+        folder=tmp_path,
+    )
+    process.join(120)
     os.close(end)
     output = os.read(terminal, 65536).decode()
     os.close(terminal)
-    assert done.returncode == 2
+    assert process.exitcode == 2
     assert output.splitlines()[0].startswith("making environments and policy; the first time scenes are built")
     assert "NameNotFound: " in output
 

@@ -1,9 +1,12 @@
 """What all commands have in common."""
 
+import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from prepared_process import PreparedProcess
 
 COMMANDS = [
     ("bundle",),
@@ -29,27 +32,39 @@ SLOW = {"mujoco", "numba", "scipy", "torch", "robosuite", "minari", "h5py"}
 """Packages that take long to import, and that no help needs."""
 
 
-def test_the_command_lists_its_commands(run):
-    done = run("--help")
+def test_the_command_lists_its_commands(start):
+    done = start("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
+    imported = {line.rsplit("|", 1)[-1].split(".")[0].strip() for line in done.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & SLOW
     for name in ("bundle", "demos", "doctor", "snapshot", "play", "tasks", "assets"):
         assert f" {name} " in done.stdout
 
 
-def test_versions(run):
-    done = run("--version")
+def test_versions(start):
+    done = start("--version")
     assert done.returncode == 0
     names = ("libero-gym", "gymnasium", "mujoco", "numpy")
     python = f"Python {platform.python_version()}"
     assert done.stdout == f"{', '.join(f'{name} {version(name)}' for name in names)}, {python}\n"
 
 
+@pytest.fixture(scope="module")
+def show_imports(tmp_path_factory):
+    """Run the command where only itself is imported, no subcommand's libraries, and tell what it then has imported."""
+    folder = tmp_path_factory.mktemp("output")
+    with PreparedProcess(["libero_gym.cli"], folder, os.environ) as prepared:
+        program = Path(__file__).with_name("show_imports.py")
+        yield lambda *arguments: prepared.run(program, arguments, {**os.environ, "COLUMNS": "200"})
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_help_has_an_example_and_comes_at_once(words, run):
-    done = run(*words, "--help", PYTHONPROFILEIMPORTTIME="1")
+def test_every_help_has_an_example_and_comes_at_once(words, show_imports):
+    done = show_imports(*words, "--help")
     assert done.returncode == 0
     assert f"libero-gym {' '.join(words)}" in done.stdout.split("Example")[1]
-    imported = {line.rsplit("|", 1)[-1].split(".")[0].strip() for line in done.stderr.splitlines()}
+    imported = set(done.stderr.splitlines())
     assert "typer" in imported
     assert not imported & SLOW
 

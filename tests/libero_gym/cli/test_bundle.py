@@ -18,17 +18,17 @@ def test_help_says_what_it_does_and_gives_an_example(run):
         assert word in done.stdout
 
 
-def test_bundle_writes_what_gymnasium_then_runs(run, tmp_path):
+def test_bundle_writes_what_gymnasium_then_runs(run, start, tmp_path):
     out = tmp_path / "new" / "bundle"
-    done = run("bundle", "--suite", "spatial", "--task", 4, "--task", 1, "--assets", "builtin", "--out", out)
+    done = start("bundle", "--suite", "spatial", "--task", 1, "--task", 0, "--assets", "builtin", "--out", out)
     assert done.returncode == 0, done.stderr
     assert f"scenes of {BUILTIN}" in done.stdout
     rows = [line.split()[1:4:2] for line in done.stdout.splitlines() if line.startswith("│ libero_spatial")]
-    assert rows == [["libero_spatial", "1"], ["libero_spatial", "4"]]
+    assert rows == [["libero_spatial", "0"], ["libero_spatial", "1"]]
     assert f"written: {out}" in done.stdout.replace("\n", "")
     assert "2/2" in done.stderr  # the progress bar
 
-    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=4, assets=out, image_size=32, settle_steps=0)
+    env = gymnasium.make("libero_gym:libero/Spatial-v0", task=0, assets=out, image_size=32, settle_steps=0)
     assert env.reset(seed=0)[1]["assets"] == BUILTIN
     env.close()
 

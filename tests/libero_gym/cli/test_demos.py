@@ -23,10 +23,10 @@ RECORD = (
 
 
 @pytest.fixture(scope="module")
-def root(run, tmp_path_factory):
+def root(start, tmp_path_factory):
     """A folder of Minari datasets with one in it."""
     folder = tmp_path_factory.mktemp("minari")
-    done = run(
+    done = start(
         *RECORD, "--per-task", 2, "--out", "libero/drawer-v0", PYTHONPATH=SCRIPTS, MINARI_DATASETS_PATH=str(folder)
     )
     assert done.returncode == 0, done.stderr
@@ -65,7 +65,7 @@ def test_replay(run, root):
     done = run("demos", "replay", root / "libero" / "drawer-v0", "--assets", "builtin")
     assert done.returncode == 0, done.stderr
     assert "2 of 2 succeed, 2 repeat to the last bit" in done.stdout
-    done = run("demos", "replay", root / "libero" / "drawer-v0", "--assets", "builtin", "--json")
+    done = run("demos", "replay", root / "libero" / "drawer-v0", "--assets", "builtin", "--workers", 1, "--json")
     tree = json.loads(done.stdout)
     assert tree["ok"]
     assert [episode["difference"] for episode in tree["episodes"]] == [0.0, 0.0]
@@ -80,7 +80,7 @@ def test_replay_names_what_no_longer_succeeds(run, root, tmp_path):
     path = next((tmp_path / "changed-v0" / "data" / "episodes").glob("*_0001.hdf5"))
     with h5py.File(path, "a") as file:
         file["episode/actions"][:, :6] = 0
-    done = run("demos", "replay", tmp_path / "changed-v0", "--assets", "builtin")
+    done = run("demos", "replay", tmp_path / "changed-v0", "--assets", "builtin", "--workers", 1)
     assert done.returncode == 1
     assert "1 of 2 succeed, 1 repeat to the last bit; no longer: 1" in done.stdout
 
@@ -135,9 +135,9 @@ def test_another_asset_set_is_named(run, root, official_assets):
     assert done.stderr.count("\n") == 1
 
 
-def test_without_the_libraries_it_names_the_extra(run, root, tmp_path):
+def test_without_the_libraries_it_names_the_extra(start, root, tmp_path):
     (tmp_path / "h5py.py").write_text("raise ImportError('not here')")
-    done = run("demos", "info", root / "libero" / "drawer-v0", PYTHONPATH=str(tmp_path))
+    done = start("demos", "info", root / "libero" / "drawer-v0", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert "demonstrations need h5py" in done.stderr
     assert 'pip install "libero-gym[demos]"' in done.stderr

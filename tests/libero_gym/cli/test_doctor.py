@@ -15,11 +15,11 @@ from libero_gym.assets.manifest import MANIFEST
 
 
 @pytest.fixture(scope="module")
-def examine(run):
-    """Run it and give its exit code, and its results by check."""
+def examine(run, start):
+    """Run it and give its exit code, and its results by check; `anew` where its own process shall see the variables."""
 
-    def examined(**variables):
-        done = run("doctor", "--json", **variables)
+    def examined(anew=False, **variables):
+        done = (start if anew else run)("doctor", "--json", **variables)
         assert "Traceback" not in done.stderr
         tree = json.loads(done.stdout)
         assert tree["findings"] == tree["checks"]  # the old name
@@ -37,9 +37,18 @@ def builtin():
     return resolve_assets("builtin").folder
 
 
+@pytest.fixture(scope="module")
+def bundle(run, tmp_path_factory):
+    """An asset set of a single scene, for what is not about scenes."""
+    folder = tmp_path_factory.mktemp("bundle") / "scenes"
+    done = run("bundle", "--suite", "spatial", "--task", 0, "--assets", "builtin", "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return str(folder)
+
+
 @pytest.mark.slow
-def test_here_all_is_well(run):
-    done = run("doctor")
+def test_here_all_is_well(start):
+    done = start("doctor")
     assert done.returncode == 0, done.stdout
     assert "all is well (" in done.stdout
     assert "failed" not in done.stdout
@@ -55,11 +64,11 @@ def test_five_tasks_of_libero_s_own_assets_settle_and_look_as_recorded(examine, 
         assert f"libero_{suite} 0" in found["settling"]["found"]
 
 
-def test_no_opengl_library(examine, tmp_path):
+def test_no_opengl_library(examine, bundle, tmp_path):
     """Empty files of the libraries' names, in the place that the loader looks in first."""
     for name in ("libEGL.so", "libEGL.so.1", "libOSMesa.so", "libOSMesa.so.6", "libOSMesa.so.8"):
         (tmp_path / name).touch()
-    code, found = examine(LD_LIBRARY_PATH=str(tmp_path))
+    code, found = examine(anew=True, LD_LIBRARY_PATH=str(tmp_path), LIBERO_GYM_ASSETS=bundle)
     assert code == 1
     for backend, package in (("egl", "libegl1"), ("osmesa", "libosmesa6")):
         result = found[f"opengl {backend}"]
@@ -70,16 +79,17 @@ def test_no_opengl_library(examine, tmp_path):
     assert found["images"]["status"] == "skipped"
 
 
-def test_the_library_that_mujoco_gl_asks_for_is_missing(examine, tmp_path):
+def test_the_library_that_mujoco_gl_asks_for_is_missing(examine, bundle, tmp_path):
     for name in ("libOSMesa.so", "libOSMesa.so.6", "libOSMesa.so.8"):
         (tmp_path / name).touch()
-    code, found = examine(LD_LIBRARY_PATH=str(tmp_path), MUJOCO_GL="osmesa")
+    variables = {"LD_LIBRARY_PATH": str(tmp_path), "LIBERO_GYM_ASSETS": bundle}
+    code, found = examine(anew=True, MUJOCO_GL="osmesa", **variables)
     if found["opengl egl"]["status"] != "ok":
         pytest.skip("this machine has no EGL that is to be found beside the missing OSMesa")
     assert code == 1
     assert found["mujoco"]["status"] == "ok"  # its import fails with this variable, which is no fault of its own
     assert found["opengl osmesa"]["fix"].startswith("unset MUJOCO_GL, which asks for osmesa; or ")
-    code, found = examine(LD_LIBRARY_PATH=str(tmp_path), MUJOCO_GL=None)
+    code, found = examine(anew=True, MUJOCO_GL=None, **variables)
     assert code == 0
     assert found["opengl osmesa"]["status"] == "note"
 
@@ -89,7 +99,7 @@ def test_another_mujoco(examine, tmp_path):
     metadata = tmp_path / "mujoco-3.4.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mujoco\nVersion: 3.4.0\n")
-    code, found = examine(PYTHONPATH=str(tmp_path))
+    code, found = examine(anew=True, PYTHONPATH=str(tmp_path))
     assert code == 1
     assert found["mujoco"]["found"].startswith("3.4.0; allowed: >=3.3.0,<3.3.3, because 3.3.3 renders the floor darker")
     assert found["mujoco"]["fix"] == 'pip install "mujoco>=3.3.0,<3.3.3"'
@@ -101,7 +111,7 @@ def test_a_mujoco_whose_library_is_of_another_version_than_its_package(examine, 
     metadata = tmp_path / "mujoco-3.3.1.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mujoco\nVersion: 3.3.1\n")
-    code, found = examine(PYTHONPATH=str(tmp_path))
+    code, found = examine(anew=True, PYTHONPATH=str(tmp_path))
     assert code == 1
     assert "the package says 3.3.1" in found["mujoco"]["found"]
 
@@ -115,7 +125,7 @@ def test_a_mujoco_that_cannot_be_imported(examine, tmp_path):
         shutil.copy(path, broken)
     for path in [*real.glob("*.so*"), *real.glob("*.dylib")]:
         (broken / path.name).write_bytes(path.read_bytes()[:1000])
-    code, found = examine(PYTHONPATH=str(tmp_path))
+    code, found = examine(anew=True, PYTHONPATH=str(tmp_path))
     assert code == 1
     assert "cannot be imported" in found["mujoco"]["found"]
 

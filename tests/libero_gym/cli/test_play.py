@@ -33,9 +33,9 @@ def episode(tmp_path_factory):
     return path
 
 
-def test_a_video_of_an_episode(run, episode, tmp_path):
+def test_a_video_of_an_episode(start, episode, tmp_path):
     out = tmp_path / "new" / "video.mp4"
-    done = run("play", episode, "--assets", "builtin", "--size", 64, "--out", out)
+    done = start("play", episode, "--assets", "builtin", "--size", 64, "--out", out)
     assert done.returncode == 0, done.stderr
     assert "12 steps, no success, exactly as recorded" in done.stdout
     frames = iio.imread(out)
@@ -63,11 +63,11 @@ def test_a_number_of_the_union_is_driven_and_recorded_as_the_task_of_its_suite(m
     monkeypatch.setattr("libero_gym.play.window.check_display", lambda: None)
     monkeypatch.setattr("libero_gym.play.window.drive", drive)
     path = tmp_path / "episode.npz"
-    # Task 21 of all is task 1 of libero_goal, after ten of libero_spatial and ten of libero_object.
-    arguments = ["play", "--suite", "130", "--task", "21", "--assets", "builtin", "--record", str(path)]
+    # Task 20 of all is task 0 of libero_goal, after ten of libero_spatial and ten of libero_object.
+    arguments = ["play", "--suite", "130", "--task", "20", "--assets", "builtin", "--record", str(path)]
     CliRunner().invoke(app, arguments, catch_exceptions=False)
     recording = Recording.load(path)
-    assert (recording.suite, recording.task) == ("libero_goal", load_suite("goal").tasks[1].name)
+    assert (recording.suite, recording.task) == ("libero_goal", load_suite("goal").tasks[0].name)
 
 
 def test_a_display_that_is_not_there_does_not_hang(run, episode):
@@ -113,9 +113,9 @@ def test_a_video_that_cannot_be_made(arguments, message, run, episode):
     assert done.stderr.startswith(message)
 
 
-def test_without_the_library_for_videos_it_names_the_extra(run, episode, tmp_path):
+def test_without_the_library_for_videos_it_names_the_extra(start, episode, tmp_path):
     (tmp_path / "moviepy.py").write_text("raise ImportError('not here')")
-    done = run("play", episode, "--out", tmp_path / "video.mp4", PYTHONPATH=str(tmp_path))
+    done = start("play", episode, "--out", tmp_path / "video.mp4", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == 'LiberoGymError: videos need moviepy: pip install "libero-gym[video]"\n'
 

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 
-def test_a_sheet_shows_what_the_environment_shows(run, tmp_path):
+def test_a_sheet_shows_what_the_environment_shows(start, tmp_path):
     out = tmp_path / "new" / "sheet.png"
-    done = run(
-        *("snapshot", "--suite", "spatial", "--task", 1, "--task", 4, "--assets", "builtin", "--size", 64),
+    done = start(
+        *("snapshot", "--suite", "spatial", "--task", 0, "--task", 1, "--assets", "builtin", "--size", 64),
         *("--columns", 1, "--init-state", 7, "--quality", "fast", "--out", out),
     )
     assert done.returncode == 0, done.stderr
@@ -17,7 +17,7 @@ def test_a_sheet_shows_what_the_environment_shows(run, tmp_path):
     sheet = np.asarray(Image.open(out))
     env = gymnasium.make(
         "libero_gym:libero/Spatial-v0",
-        task=1,
+        task=0,
         assets="builtin",
         image_size=64,
         render_quality="fast",

@@ -39,8 +39,8 @@ def test_filters_narrow_each_other():
     assert rows("--suite", "object", "--grep", "nothing like it") == []
 
 
-def test_the_table_has_what_the_list_has(run):
-    done = run("tasks", "--suite", "spatial")
+def test_the_table_has_what_the_list_has(start):
+    done = start("tasks", "--suite", "spatial")
     assert done.returncode == 0
     assert done.stdout.splitlines()[0].split() == ["suite", "task", "name", "instruction"]
     for task in load_suite("spatial").tasks:

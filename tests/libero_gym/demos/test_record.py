@@ -41,7 +41,8 @@ def test_workers_do_not_show_in_the_result(schedule, record_into, recorded, tmp_
 
 
 def test_episodes_are_in_the_order_of_tasks(schedule, record_into, tmp_path):
-    changes = {"tasks": (1, 0), "per_task": 2, "expert": "scripted_actions:Still", "keep_failures": True}
+    changes = {"suite": "spatial", "tasks": (1, 0), "per_task": 2, "expert": "scripted_actions:Still"}
+    changes |= {"keep_failures": True}
     serial, _ = record_into(schedule, tmp_path / "one", **changes)
     parallel, _ = record_into(schedule, tmp_path / "two", workers=2, **changes)
     assert [record.attributes["task_id"] for record in serial.records] == [1, 1, 0, 0]

@@ -22,10 +22,15 @@ RLINF_TARGETS = [
 """RLinf a3816b5, `rlinf/models/__init__.py`; openvla-oft's "all-linear" has the same names but for the last."""
 
 
+@pytest.fixture(scope="module")
+def saved(build_tiny, tmp_path_factory):
+    build_tiny(seed=3).save_pretrained(folder := tmp_path_factory.mktemp("saved"))
+    return folder
+
+
 @pytest.fixture
-def base(build_tiny, tmp_path):
-    build_tiny(seed=3).save_pretrained(tmp_path / "base")
-    return tmp_path / "base"
+def base(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "base")
 
 
 def peft_model(base, targets, rank=4, alpha=8, **options):

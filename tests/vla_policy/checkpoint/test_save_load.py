@@ -1,14 +1,9 @@
 """The published layout, written and read back."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from hub_server import hub
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -253,74 +248,6 @@ def test_truncated_files_are_named(folder, kind):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(CheckpointError, match=rf"{file.name} cannot be read; it may be truncated"):
         OpenVLAOFTModel.from_pretrained(folder)
-
-
-PEAK_OF_A_LOAD = """
-import sys, threading, time
-import torch
-from vla_policy import OpenVLAOFTModel
-
-torch.set_num_threads(1)
-
-def anonymous():  # memory of the process's own; the mapped file's pages do not count
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) * 1024
-
-OpenVLAOFTModel.from_pretrained(sys.argv[1])  # all that is imported or allocated once
-before, peak, over = anonymous(), 0, threading.Event()
-
-def watch():
-    global peak
-    while not over.wait(0.002):
-        peak = max(peak, anonymous())
-
-watcher = threading.Thread(target=watch)
-watcher.start()
-model = OpenVLAOFTModel.from_pretrained(sys.argv[2])
-over.set()
-watcher.join()
-print((max(peak, anonymous()) - before) / sum(p.nbytes for p in model.parameters()))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory as Linux shows it")
-def test_loading_takes_one_copy_of_the_weights(build_tiny, tmp_path):
-    build_tiny().save_pretrained(tmp_path / "small")
-    large = build_tiny(width=768, depth=8, ffn_width=3072, heads=8)
-    large.save_pretrained(tmp_path / "large")
-    assert (tmp_path / "large" / "model.safetensors").stat().st_size > 300e6
-    command = [sys.executable, "-c", PEAK_OF_A_LOAD, str(tmp_path / "small"), str(tmp_path / "large")]
-    copies = {}
-    for kind in ("safetensors", "bin"):
-        if kind == "bin":
-            as_bin(tmp_path / "large", 1)
-        copies[kind] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert all(0.9 < found < 1.2 for found in copies.values()), copies
-
-
-def test_a_repository_comes_from_the_hub_once(folder, tmp_path, make_observation):
-    """A server that speaks the Hub's language, on this machine: huggingface_hub's own client downloads from it."""
-    script = """
-import sys
-from vla_policy import OpenVLAOFTPolicy
-print(sum(p.sum().item() for p in OpenVLAOFTPolicy.from_pretrained("lab/policy").parameters()))
-"""
-    with hub({"lab/policy": folder}) as (address, requests):
-        environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
-        runs = [
-            subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-            for _ in range(2)
-        ]
-        fetched = [path for path in requests if "/resolve/" in path and path.endswith(".safetensors")]
-        assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
-        assert runs[0].stdout == runs[1].stdout
-        assert len(fetched) <= 4  # each of two files requested and fetched, once
-        absent = script.replace("lab/policy", "lab/nothing")
-        run = subprocess.run(
-            [sys.executable, "-c", absent], env=environment, capture_output=True, text=True, check=False
-        )
-        assert "CheckpointError: checkpoint 'lab/nothing' is no folder here, and the Hub did not give it" in run.stderr
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -97,10 +97,10 @@ def test_a_run_and_its_resume_are_in_the_files(toy_recipes: dict[str, str], tmp_
     train(run.plan_resume(folder, None, ["trainer.iterations=4"]))
     (second,) = set(folder.glob("wandb/offline-run-*/*.wandb")) - {first}
 
-    logged = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     logged = history(first), history(second)
     assert [list(part) for part in logged] == [[1, 2], [3, 4]]
-    for row in logged:
+    for row in rows:
         got = (logged[0] | logged[1])[row.pop("iteration")]
         assert {name: got[name] for name in row} == row
 

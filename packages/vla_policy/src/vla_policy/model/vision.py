@@ -29,6 +29,8 @@ def build_trunk(sizes: TrunkSizes) -> Any:
     import timm  # 5 seconds of imports, needed only when a network is built
 
     extra: dict[str, Any] = {} if sizes.override_act_layer is None else {"act_layer": sizes.override_act_layer}
+    if torch.get_default_device().type == "meta":
+        extra["weight_init"] = "skip"  # there is nothing to fill, and filling it took most of a load's time
     try:
         trunk: Any = timm.create_model(
             sizes.timm_id, pretrained=False, num_classes=0, img_size=sizes.image_size, **extra, **sizes.timm_args
