@@ -22,8 +22,14 @@ COMPARED = {
     "white cabinet and wine rack": LONG[3],
     "caddy": LONG[5],
     "microwave": LONG[9],
-    "shelf": next(task for task in ALL if "wooden_two_layer_shelf" in task.definition.fixtures.values()),
-    "tray": next(task for task in ALL if "wooden_tray" in task.definition.fixtures.values()),
+    "shelf": next(
+        task
+        for task in ALL
+        if "wooden_two_layer_shelf" in {**task.definition.objects, **task.definition.fixtures}.values()
+    ),
+    "tray": next(
+        task for task in ALL if "wooden_tray" in {**task.definition.objects, **task.definition.fixtures}.values()
+    ),
 }
 
 

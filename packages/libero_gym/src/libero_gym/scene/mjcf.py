@@ -25,7 +25,9 @@ def read_part(path: Path) -> ET.Element:
     """
     try:
         root = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as error:
+    except OSError as error:
+        raise SceneError(f"{path} cannot be read: {error.strerror}") from error
+    except ET.ParseError as error:
         raise SceneError(f"{path} is not a model: {error}") from error
     if (default := root.find("default")) is not None:
         classes = {group.get("class"): {child.tag: child.attrib for child in group} for group in default}
