@@ -18,12 +18,12 @@ WHY_MUJOCO = (
     "libero_spatial task 5"
 )
 PYTHON = (3, 11)
-#: Package -> (first version allowed, first not allowed or None, whether bundles run without it).
-REQUIRED: dict[str, tuple[str, str | None, bool]] = {
-    "numba": ("0.60", None, False),
-    "gymnasium": ("1.1", None, False),
-    "robosuite": ("1.4.0", "1.4.0.1", True),
-    "hf-libero": ("0.1.4", "0.1.4.1", True),
+#: Package -> (first version allowed, first not allowed or None, what needs it; None: all does).
+REQUIRED: dict[str, tuple[str, str | None, str | None]] = {
+    "numba": ("0.60", None, None),
+    "gymnasium": ("1.1", None, None),
+    "robosuite": ("1.4.0", "1.4.0.1", "the robot of LIBERO's own assets: pip install --no-deps robosuite==1.4.0"),
+    "hf-libero": ("0.1.4", "0.1.4.1", "engine='robosuite': pip install 'libero-gym[robosuite]'"),
 }
 
 
@@ -36,8 +36,8 @@ def check_packages() -> Iterator[CheckResult]:
         yield CheckResult("python", "failed", f"{found}; 3.11 or later is needed", "install Python 3.11 or later")
     yield CheckResult("libero-gym", "ok", installed("libero-gym") or "not installed as a package")
     yield check_mujoco()
-    for name, (low, high, optional) in REQUIRED.items():
-        yield check_package(name, low, high, optional)
+    for name, (low, high, without) in REQUIRED.items():
+        yield check_package(name, low, high, without)
 
 
 def check_mujoco() -> CheckResult:
@@ -86,14 +86,14 @@ def installed(package: str) -> str | None:
         return None
 
 
-def check_package(name: str, low: str, high: str | None, optional: bool) -> CheckResult:
+def check_package(name: str, low: str, high: str | None, without: str | None) -> CheckResult:
     """Check that a package is installed in a version from `low` to before `high`; None has no upper limit."""
     found = installed(name)
     exact = high is not None
     fix = f'pip install "{name}=={low}"' if exact else f'pip install "{name}>={low}"'
     if found is None:
-        if optional:
-            return CheckResult(name, "note", f"not installed: scenes come from bundles only; {fix} for the others")
+        if without is not None:
+            return CheckResult(name, "note", f"not installed; needed for {without}")
         return CheckResult(name, "failed", "not installed", fix)
     if low <= _Version(found) and (high is None or _Version(found) < high):
         return CheckResult(name, "ok", found)

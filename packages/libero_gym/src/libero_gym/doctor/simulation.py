@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -36,8 +34,6 @@ def main() -> None:
 def simulate(render: bool) -> dict[str, Any]:
     """Return the JSON object above, of the suites that the asset set has scenes for."""
     chosen = [options for suite in SUITES if (options := _options(suite)) is not None]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each compiles in a process of its own
-        list(pool.map(lambda options: options.scenes.scene(options.tasks[0]), chosen))
     result: dict[str, Any] = {"assets": chosen[0].scenes.name, "settled": {}, "brightness": {}}
     for options in chosen:
         episode = Episode(options, SharedModels(options))

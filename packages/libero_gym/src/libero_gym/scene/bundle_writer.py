@@ -47,7 +47,7 @@ def write_bundle(
         tasks: without repetitions.
         assets: what to compile them from.
         out: the bundle's folder: a new or an empty one.
-        workers: scenes that are compiled at once, in a process each.
+        workers: scenes that are compiled at once, in a thread each.
         done: called after each task.
 
     Returns:

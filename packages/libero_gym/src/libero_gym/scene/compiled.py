@@ -1,7 +1,7 @@
 """A compiled scene on disk.
 
 model.mjb   the MuJoCo model          scene.json  its tables, `tasks.tables`
-fast.npz    decimated visual meshes   states.npy  initial states sampled by LIBERO
+fast.npz    decimated visual meshes   states.npy  initial states, sampled as LIBERO does
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class CompiledScene:
 
     @functools.cached_property
     def sampled_states(self) -> np.ndarray:
-        """Initial states sampled by LIBERO at compile time, (M, 1 + nq + nv) float64; M = 0 for most suites."""
+        """Initial states, sampled as LIBERO does, (M, 1 + nq + nv) float64; M = 0 for most suites."""
         states = np.load(self.folder / "states.npy")
         states.setflags(write=False)
         return states

@@ -1,6 +1,6 @@
-"""Where scenes come from: hf-libero's task files and an asset set, or a bundle that was made of them elsewhere.
+"""Where scenes come from: built here from an asset set, or a bundle of them that was made elsewhere.
 
-assets=  -->  scene_source  -+->  InstalledScenes   hf-libero + assets -> compiled once into the cache
+assets=  -->  scene_source  -+->  InstalledScenes   task definitions + assets -> compiled once into the cache
                              +->  BundledScenes     a folder of compiled scenes; nothing else is needed
 """
 
@@ -52,7 +52,7 @@ class SceneSource(Protocol):
 
 @dataclass(frozen=True)
 class InstalledScenes:
-    """What hf-libero's files and an asset set give: any task, compiled at its first use."""
+    """What an asset set gives: any task, compiled at its first use."""
 
     named: str | Path
     """The `assets=` argument; resolved when the tasks are known to be right, because that may download."""
@@ -80,7 +80,7 @@ class InstalledScenes:
         """Return a whole suite.
 
         Raises:
-            SuiteError: no such suite; LiberoGymError: hf-libero is not installed.
+            SuiteError: no such suite.
         """
         return load_suite(name)
 
@@ -95,7 +95,7 @@ class InstalledScenes:
         return suite.select(task)
 
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
-        """Return LIBERO's states of a task, from hf-libero's files."""
+        """Return LIBERO's states of a task."""
         return published_states(task)
 
     def scene(self, task: Task) -> CompiledScene:
