@@ -38,6 +38,7 @@ RAY = [
 """What Ray's workers import besides."""
 
 POLICY = ["timm", "peft", "vla_policy"]
+ENVIRONMENT = ["libero_gym.env"]
 
 SERVER = "VLA_FORK_SERVER"
 """The environment variable that tells Ray's workers where the server is."""

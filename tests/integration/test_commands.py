@@ -35,7 +35,7 @@ def command(name, *arguments):
 def forked(name, *arguments):
     """A process of its own, too, but with torch and the policy imported."""
     script = str(BIN / name)
-    return forks.run(script, [script, *map(str, arguments)], preload=forks.POLICY)
+    return forks.run(script, [script, *map(str, arguments)], preload=[*forks.POLICY, *forks.ENVIRONMENT])
 
 
 @pytest.mark.slow

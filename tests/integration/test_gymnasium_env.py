@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
+import forks
 import pytest
 
 from vla_trainer.policy import GaussianPolicy
@@ -17,14 +17,9 @@ BIN = Path(sys.executable).parent
 
 
 def command(name, *arguments):
-    return subprocess.run(
-        [str(BIN / name), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    """A process of its own, though torch is imported already."""
+    script = str(BIN / name)
+    return forks.run(script, [script, *map(str, arguments)], environment={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 @pytest.mark.slow
