@@ -68,11 +68,11 @@ def write_states() -> None:
                     archive.writestr(info, pack_states(states))
 
 
-def conditions(thing: Any, bounds: set[float]) -> dict[str, tuple[str, float]]:
+def conditions(item: Any, bounds: set[float]) -> dict[str, tuple[str, float]]:
     """Find the joint conditions of an articulated object by calling its own methods on both sides of its bounds."""
     found: dict[str, tuple[str, float]] = {}
     for name, method in {"open": "is_open", "close": "is_close", "turnon": "turn_on", "turnoff": "turn_off"}.items():
-        holds = getattr(thing, method, None)
+        holds = getattr(item, method, None)
         for bound in sorted(bounds):
             try:
                 below, at, above = (holds(bound + step) for step in (-1e-9, 0.0, 1e-9))
@@ -95,16 +95,16 @@ def write_categories() -> None:
         if "obj_name" not in inspect.signature(made.__init__).parameters:
             continue  # a zone is no object
         try:
-            thing = made(name="thing")
+            item = made(name="item")
         except FileNotFoundError:
             continue  # of no task, and in no asset set
-        properties, rotation = thing.object_properties, thing.rotation
+        properties, rotation = item.object_properties, item.rotation
         articulation = properties.get("articulation", {})
         ranges = {key.split("_")[1]: list(bounds) for key, bounds in articulation.items() if bounds}
         entry: dict[str, Any] = {
-            "file": str(Path(thing.file).relative_to(folder)),
-            "rotation": rotation if isinstance(rotation, dict) else {thing.rotation_axis: rotation},
-            "conditions": conditions(thing, {bound for bounds in ranges.values() for bound in bounds}),
+            "file": str(Path(item.file).relative_to(folder)),
+            "rotation": rotation if isinstance(rotation, dict) else {item.rotation_axis: rotation},
+            "conditions": conditions(item, {bound for bounds in ranges.values() for bound in bounds}),
             "ranges": ranges,
             "indicators": list(properties["vis_site_names"]),
         }

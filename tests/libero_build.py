@@ -30,6 +30,6 @@ def _build(assets: Path, task: Task, meshes: Path | None) -> mujoco.MjModel:
     sampler.sample(mujoco.MjData(model))
     for name, placed in sampler.placed.items():
         if name in scene.fixtures:
-            body = model.body(placed.thing.root_body)
+            body = model.body(placed.item.root_body)
             body.pos, body.quat = placed.position, placed.quaternion
     return model

@@ -44,9 +44,7 @@ def normalized(name: str) -> str:
 
 @pytest.mark.parametrize("package", NAMES)
 def test_declared_and_imported_are_the_same(package):
-    distributions = {
-        module: {normalized(name) for name in names} for module, names in packages_distributions().items()
-    }
+    distributions = {module: {normalized(name) for name in names} for module, names in packages_distributions().items()}
     uses = imported(package)
     provided = set().union(*(distributions.get(module, {module}) for module in uses))
     unused = declared(package, extras=False) - provided - INDIRECT

@@ -104,8 +104,8 @@ def test_models_tables_and_states_are_liberos(assets, tmp_path):
             states.append(np.concatenate([[0.0], data.qpos, data.qvel]))
             if seed == 0:
                 for placed in sampler.placed.values():
-                    if not placed.thing.movable:
-                        body = ours.body(placed.thing.root_body)
+                    if not placed.item.movable:
+                        body = ours.body(placed.item.root_body)
                         body.pos, body.quat = placed.position, placed.quaternion
         for key in dir(ours):
             mine, other = getattr(ours, key), getattr(theirs, key)
@@ -142,7 +142,7 @@ def test_a_task_that_cannot_be_built_says_why(changes, message):
         build_scene(definition(**changes), resolve_assets("builtin").folder, None)
 
 
-def test_things_that_find_no_room_are_named():
+def test_objects_that_find_no_room_are_named():
     task = definition(
         spot="(spot (:target main_table) (:ranges ((-0.01 -0.01 0.01 0.01))))",
         objects="plate_1 plate_2 - plate",

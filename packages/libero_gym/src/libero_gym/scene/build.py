@@ -1,7 +1,7 @@
 """Build a task's scene as LIBERO does, without it: arena, robot, objects and fixtures, joined in its order.
 
 task definition --+--> workspace --> arena with the sites of its regions --+
-                  +--> things ------> a body and assets each --------------+--> one model --> MjSpec
+                  +--> objects -----> a body and assets each --------------+--> one model --> MjSpec
 robot's numbers --------------------> arm, mount, gripper -----------------+
 
 LIBERO's classes are the oracle of the tests: names, order and all numbers are theirs.
@@ -19,7 +19,7 @@ import mujoco
 from libero_gym.errors import SceneError
 from libero_gym.scene.mjcf import add_assets, numbers, section
 from libero_gym.scene.robot_look import show_coarse_meshes
-from libero_gym.scene.thing import Thing, read_thing
+from libero_gym.scene.scene_object import SceneObject, read_object
 from libero_gym.scene.workspace import Workspace, add_region, read_arena, workspace_of
 from libero_gym.tasks.definition import TaskDefinition
 
@@ -43,7 +43,7 @@ class SceneRegion:
     size: tuple[float, ...]
     """Half sizes, metres."""
     parent: str = ""
-    """Thing that it belongs to; empty for one of the workspace."""
+    """SceneObject that it belongs to; empty for one of the workspace."""
     joints: tuple[str, ...] = ()
 
 
@@ -55,13 +55,13 @@ class Scene:
     workspace: Workspace
     root: ET.Element
     """The whole model, in MuJoCo's XML."""
-    objects: dict[str, Thing]
-    fixtures: dict[str, Thing]
+    objects: dict[str, SceneObject]
+    fixtures: dict[str, SceneObject]
     """Without the table or floor, which the arena has."""
     regions: dict[str, SceneRegion]
 
     @property
-    def things(self) -> dict[str, Thing]:
+    def all_objects(self) -> dict[str, SceneObject]:
         """Objects, then fixtures."""
         return {**self.objects, **self.fixtures}
 
@@ -92,18 +92,18 @@ def build_scene(definition: TaskDefinition, folder: Path, robot_meshes: Path | N
     workspace = workspace_of(definition.problem)
     arena = read_arena(folder, workspace)
     fixtures = {
-        name: read_thing(folder, name, category, movable=False)
+        name: read_object(folder, name, category, movable=False)
         for name, category in definition.fixtures.items()
         if category != workspace.category
     }
-    objects = {name: read_thing(folder, name, category, movable=True) for name, category in _grouped(definition)}
+    objects = {name: read_object(folder, name, category, movable=True) for name, category in _grouped(definition)}
     regions = _regions(definition, workspace, arena, {**objects, **fixtures})
     root = ET.fromstring(_BASE)
     _join(root, arena)
     _join(root, _robot(workspace, robot_meshes))
-    for thing in (*objects.values(), *fixtures.values()):
-        add_assets(section(root, "asset"), thing.assets)
-        section(root, "worldbody").append(thing.body)
+    for item in (*objects.values(), *fixtures.values()):
+        add_assets(section(root, "asset"), item.assets)
+        section(root, "worldbody").append(item.body)
     return Scene(definition, workspace, root, objects, fixtures, regions)
 
 
@@ -114,17 +114,17 @@ def _grouped(definition: TaskDefinition) -> list[tuple[str, str]]:
 
 
 def _regions(
-    definition: TaskDefinition, workspace: Workspace, arena: ET.Element, things: dict[str, Thing]
+    definition: TaskDefinition, workspace: Workspace, arena: ET.Element, all_objects: dict[str, SceneObject]
 ) -> dict[str, SceneRegion]:
     """Find the site of each region of the task; those of the workspace are added to the arena."""
     found: dict[str, SceneRegion] = {}
     for name, region in definition.regions.items():
         if workspace.name in name:
             found[name] = SceneRegion(add_region(arena, workspace, name, region))
-        for thing in things.values() if workspace.name not in name else ():
-            if name in thing.regions:
-                site = thing.regions[name]
-                found[name] = SceneRegion(site.size, thing.name, tuple(site.joints))
+        for item in all_objects.values() if workspace.name not in name else ():
+            if name in item.regions:
+                site = item.regions[name]
+                found[name] = SceneRegion(site.size, item.name, tuple(site.joints))
     return found
 
 

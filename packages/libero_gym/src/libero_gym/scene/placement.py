@@ -1,7 +1,7 @@
 """Sample initial states of a scene as LIBERO does at a reset: the same draws in the same order.
 
-Joints that a task begins with open, closed or turned on come first; then the things in the workspace's regions, those
-in regions of things, and those on other objects. Formulas: LIBERO 8f1084e, `envs/bddl_base_domain.py` and
+Joints that a task begins with open, closed or turned on come first; then what is in the workspace's regions, those
+in regions of objects, and those on other objects. Formulas: LIBERO 8f1084e, `envs/bddl_base_domain.py` and
 `envs/regions/`.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from libero_gym.errors import SceneError
 from libero_gym.scene.build import Scene
+from libero_gym.scene.scene_object import SceneObject
 from libero_gym.scene.tables import HOME_QPOS
-from libero_gym.scene.thing import Thing
 from libero_gym.tasks.definition import Region
 from libero_gym.tasks.tables import SceneTable
 
@@ -29,9 +29,9 @@ _TRIES = 5000
 
 @dataclass(frozen=True)
 class Placed:
-    """Where a thing was put: position, and quaternion (w, x, y, z) as LIBERO writes it into the joint."""
+    """Where an object was put: position, and quaternion (w, x, y, z) as LIBERO writes it into the joint."""
 
-    thing: Thing
+    item: SceneObject
     position: np.ndarray
     quaternion: np.ndarray
 
@@ -43,7 +43,7 @@ def sample_states(scene: Scene, model: mujoco.MjModel, table: SceneTable, count:
         (count, 1 + nq + nv) float64: [time, qpos, qvel].
 
     Raises:
-        SceneError: things do not find room.
+        SceneError: objects do not find room.
     """
     data = mujoco.MjData(model)
     states = np.empty((count, 1 + model.nq + model.nv))
@@ -60,7 +60,7 @@ class Sampler:
     def __init__(self, scene: Scene, model: mujoco.MjModel, table: SceneTable, rng: np.random.RandomState) -> None:
         self._scene, self._model, self._table, self._rng = scene, model, table, rng
         self.placed: dict[str, Placed] = {}
-        """Where things were put, by their names."""
+        """Where objects and fixtures were put, by their names."""
 
     def sample(self, data: mujoco.MjData) -> None:
         """Write the state into `data.qpos`; fixtures' poses are not part of it."""
@@ -71,12 +71,12 @@ class Sampler:
         mujoco.mj_kinematics(self._model, data)
         on_things = list(self._place_in_workspace())
         for name, region in on_things:
-            self._place_in_thing(data, name, region)
+            self._place_in_object(data, name, region)
         for name, support in self._on_objects():
-            self._place_on_object(name, support)
+            self._place_on_top(name, support)
         for placed in self.placed.values():
-            if placed.thing.movable:
-                joint = self._model.joint(placed.thing.joints[-1])
+            if placed.item.movable:
+                joint = self._model.joint(placed.item.joints[-1])
                 address = int(joint.qposadr[0])
                 data.qpos[address : address + 7] = np.concatenate([placed.position, placed.quaternion])
 
@@ -85,19 +85,19 @@ class Sampler:
         for atom in self._scene.definition.init:
             if atom.name in ("open", "close", "turnon", "turnoff"):
                 entity = entities[atom.arguments[0]]
-                thing = self._scene.things[entity.parent or entity.name]
-                low, high = thing.category.ranges[atom.name]
+                item = self._scene.all_objects[entity.parent or entity.name]
+                low, high = item.category.ranges[atom.name]
                 data.qpos[entity.joint_qpos] = self._rng.uniform(low, high)
 
     def _place_in_workspace(self) -> Iterator[tuple[str, str]]:
-        """Place what stands in the workspace; yield the objects that begin in a region of a thing, with the region."""
+        """Place what stands in the workspace; yield what begins in a region of an object, with the region."""
         workspace, inside = self._scene.workspace, []
         for atom in self._scene.definition.init:
             region = self._scene.definition.regions.get(atom.arguments[-1])
             if region is None or atom.name not in ("on", "in"):
                 continue
             name = atom.arguments[0]
-            if region.target in self._scene.things:
+            if region.target in self._scene.all_objects:
                 inside.append((atom.name, name, atom.arguments[1]))
             elif name in self._scene.fixtures:
                 self._place_fixture(name, region)
@@ -114,31 +114,31 @@ class Sampler:
         yield from ((name, region) for kind in ("on", "in") for found, name, region in inside if found == kind)
 
     def _place_fixture(self, name: str, region: Region) -> None:
-        workspace, thing = self._scene.workspace, self._scene.fixtures[name]
+        workspace, item = self._scene.workspace, self._scene.fixtures[name]
         box = region.ranges[self._rng.randint(len(region.ranges))]
         x, y, z = workspace.offset
         position = np.array(
             [
                 self._rng.uniform(box[0], box[2]) + x,
                 self._rng.uniform(box[1], box[3]) + y,
-                workspace.fixture_z + z - thing.bottom,
+                workspace.fixture_z + z - item.bottom,
             ]
         )
         angle = self._rng.uniform(min(region.yaw), max(region.yaw))
-        self._put(thing, position, np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)]))
+        self._put(item, position, np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)]))
 
-    def _place_in_thing(self, data: mujoco.MjData, name: str, region: str) -> None:
-        """Place an object on or in a region of a thing."""
+    def _place_in_object(self, data: mujoco.MjData, name: str, region: str) -> None:
+        """Place an object on or in a region of an object."""
         atom = next(atom for atom in self._scene.definition.init if atom.arguments == (name, region))
         holder = self.placed[self._scene.regions[region].parent]
-        body = data.body(holder.thing.root_body)
+        body = data.body(holder.item.root_body)
         local = body.xmat.reshape(3, 3).T @ (data.site(region).xpos - body.xpos)
         turn = np.zeros(9)
         mujoco.mju_quat2Mat(turn, holder.quaternion)
         base = holder.position + turn.reshape(3, 3) @ local
         if atom.name == "on":
             width, depth = self._scene.regions[region].size[:2]
-            base = base + np.array([0, 0, holder.thing.top])
+            base = base + np.array([0, 0, holder.item.top])
             x_ranges, y_ranges = [(-width / 2, width / 2)], [(-depth / 2, depth / 2)]
         else:
             x_ranges = y_ranges = [(0.0, 0.0)]
@@ -152,9 +152,9 @@ class Sampler:
             if atom.name == "on" and atom.arguments[1] in objects
         ]
 
-    def _place_on_object(self, name: str, support: str) -> None:
+    def _place_on_top(self, name: str, support: str) -> None:
         below = self.placed[support]
-        base = below.position + np.array([0, 0, below.thing.top])
+        base = below.position + np.array([0, 0, below.item.top])
         middle = [(0.0, 0.0)]
         self._place_object(
             self._scene.objects[name], middle, middle, base, within=False, clearance=_CLEARANCE, apart=False
@@ -162,7 +162,7 @@ class Sampler:
 
     def _place_object(
         self,
-        thing: Thing,
+        item: SceneObject,
         x_ranges: list[tuple[float, float]],
         y_ranges: list[tuple[float, float]],
         base: np.ndarray,
@@ -174,7 +174,7 @@ class Sampler:
         """Try places in a region until one is free.
 
         Args:
-            thing: the object.
+            item: the object.
             x_ranges: bounds of each rectangle, metres from `base`.
             y_ranges: theirs in the other direction.
             base: (3,) where the region is, metres.
@@ -182,23 +182,23 @@ class Sampler:
             clearance: above the region, metres.
             apart: whether it may touch nothing that was placed before.
         """
-        margin = thing.radius if within else 0.0
+        margin = item.radius if within else 0.0
         for _ in range(_TRIES):
             number = self._rng.randint(len(x_ranges))
             x, y = (
                 self._rng.uniform(ranges[number][0] + margin, ranges[number][1] - margin) + base[axis]
                 for axis, ranges in enumerate((x_ranges, y_ranges))
             )
-            position = np.array([x, y, clearance + base[2] - thing.bottom])
-            if not (apart and any(_overlap(thing, position, other) for other in self.placed.values())):
-                self._put(thing, position, self._rotation(thing))
+            position = np.array([x, y, clearance + base[2] - item.bottom])
+            if not (apart and any(_overlap(item, position, other) for other in self.placed.values())):
+                self._put(item, position, self._rotation(item))
                 return
-        raise SceneError(f"{thing.name} finds no room in {_TRIES} tries; make its region larger")
+        raise SceneError(f"{item.name} finds no room in {_TRIES} tries; make its region larger")
 
-    def _rotation(self, thing: Thing) -> np.ndarray:
+    def _rotation(self, item: SceneObject) -> np.ndarray:
         """Sample a rotation. LIBERO writes (x, y, z, w) where MuJoCo reads (w, x, y, z), and its files have it so."""
         turns = []
-        for axis, (low, high) in thing.category.rotation.items():
+        for axis, (low, high) in item.category.rotation.items():
             half = self._rng.uniform(min(low, high), max(low, high)) / 2
             turn = np.zeros(4)
             turn["xyz".index(axis)], turn[3] = np.sin(half), np.cos(half)
@@ -210,13 +210,13 @@ class Sampler:
             whole = _multiply(turn, whole)
         return whole
 
-    def _put(self, thing: Thing, position: np.ndarray, quaternion: np.ndarray) -> None:
-        self.placed[thing.name] = Placed(thing, position, quaternion)
+    def _put(self, item: SceneObject, position: np.ndarray, quaternion: np.ndarray) -> None:
+        self.placed[item.name] = Placed(item, position, quaternion)
 
 
-def _overlap(thing: Thing, position: np.ndarray, other: Placed) -> bool:
-    near = np.linalg.norm(position[:2] - other.position[:2]) <= other.thing.radius + thing.radius
-    return bool(near and position[2] - other.position[2] <= other.thing.top - thing.bottom)
+def _overlap(item: SceneObject, position: np.ndarray, other: Placed) -> bool:
+    near = np.linalg.norm(position[:2] - other.position[:2]) <= other.item.radius + item.radius
+    return bool(near and position[2] - other.position[2] <= other.item.top - item.bottom)
 
 
 def _multiply(first: np.ndarray, second: np.ndarray) -> np.ndarray:

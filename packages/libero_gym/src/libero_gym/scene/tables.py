@@ -6,7 +6,7 @@ import mujoco
 
 from libero_gym.errors import SceneError
 from libero_gym.scene.build import Scene
-from libero_gym.scene.thing import Thing
+from libero_gym.scene.scene_object import SceneObject
 from libero_gym.tasks.suites import Task
 from libero_gym.tasks.tables import Entity, FixtureRange, Indicator, Predicate, RobotTable, SceneTable
 
@@ -23,7 +23,7 @@ def scene_table(scene: Scene, model: mujoco.MjModel, task: Task, assets_name: st
         SceneError: a name is not in the model.
     """
     names = _Names(model)
-    things = scene.things
+    all_objects = scene.all_objects
     return SceneTable(
         suite=task.suite,
         task_index=task.index,
@@ -32,15 +32,15 @@ def scene_table(scene: Scene, model: mujoco.MjModel, task: Task, assets_name: st
         assets=assets_name,
         robot=_robot(names),
         entities=[
-            *(_thing(names, thing) for thing in things.values()),
+            *(_object(names, item) for item in all_objects.values()),
             *(_region(names, scene, name) for name in scene.regions),
         ],
         goal=[Predicate(atom.name, list(atom.arguments)) for atom in scene.definition.goal],
         fixtures=_fixture_ranges(names, scene),
         indicators=[
-            Indicator(names.site(f"{thing.name}_{site}"), names.qpos(thing.joints), thing.category.conditions["turnon"])
-            for thing in things.values()
-            for site in thing.category.indicators
+            Indicator(names.site(f"{item.name}_{site}"), names.qpos(item.joints), item.category.conditions["turnon"])
+            for item in all_objects.values()
+            for site in item.category.indicators
         ],
         objects_of_interest=list(scene.definition.objects_of_interest),
         control_substeps=round(CONTROL_SECONDS / model.opt.timestep),
@@ -97,23 +97,23 @@ def _robot(names: _Names) -> RobotTable:
     )
 
 
-def _thing(names: _Names, thing: Thing) -> Entity:
+def _object(names: _Names, item: SceneObject) -> Entity:
     return Entity(
-        name=thing.name,
-        kind="object" if thing.movable else "fixture",
-        body=names.body(thing.root_body),
+        name=item.name,
+        kind="object" if item.movable else "fixture",
+        body=names.body(item.root_body),
         site=-1,
         parent="",
         size=[],
-        contact_geoms=names.geoms(thing.contact_geoms),
-        joint_qpos=names.qpos(thing.joints),
-        conditions=thing.category.conditions,
+        contact_geoms=names.geoms(item.contact_geoms),
+        joint_qpos=names.qpos(item.joints),
+        conditions=item.category.conditions,
     )
 
 
 def _region(names: _Names, scene: Scene, name: str) -> Entity:
     region = scene.regions[name]
-    parent = scene.things.get(region.parent)
+    parent = scene.all_objects.get(region.parent)
     return Entity(
         name=name,
         kind="region",
@@ -134,7 +134,7 @@ def _fixture_ranges(names: _Names, scene: Scene) -> list[FixtureRange]:
     for atom in scene.definition.init:
         region = scene.definition.regions.get(atom.arguments[-1])
         fixture = scene.fixtures.get(atom.arguments[0])
-        if atom.name == "on" and fixture is not None and region is not None and region.target not in scene.things:
+        if atom.name == "on" and fixture is not None and region is not None and region.target not in scene.all_objects:
             ranges.append(
                 FixtureRange(
                     name=fixture.name,

@@ -40,7 +40,7 @@ class Atom:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the workspace, as rectangles, or of a thing, whose asset then says where it is."""
+    """A part of the workspace, as rectangles, or of an object, whose asset then says where it is."""
 
     target: str
     """What it belongs to."""

@@ -1,4 +1,4 @@
-"""A thing of LIBERO, an object or a fixture, as a part of a scene: its asset file under the name of an instance."""
+"""An object or a fixture of LIBERO as a part of a scene: its asset file under the name of an instance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from libero_gym.tasks.tables import Threshold
 
 @dataclass(frozen=True)
 class Category:
-    """What LIBERO's class of such things says of them."""
+    """What LIBERO's class of such objects says of them."""
 
     file: str
     """Of the asset, from an asset set's folder."""
@@ -48,8 +48,8 @@ def categories() -> dict[str, Category]:
 
 
 @dataclass(frozen=True)
-class ThingRegion:
-    """A site of a thing that is a region: a drawer's inside, a burner."""
+class ObjectRegion:
+    """A site of an object that is a region: a drawer's inside, a burner."""
 
     size: tuple[float, ...]
     """Half sizes, metres."""
@@ -58,7 +58,7 @@ class ThingRegion:
 
 
 @dataclass(frozen=True)
-class Thing:
+class SceneObject:
     """An instance of a category, with all its names, which begin with the instance's."""
 
     name: str
@@ -71,8 +71,8 @@ class Thing:
     """Height of its lowest point above its origin, metres."""
     top: float
     radius: float
-    """Half of its width at least, for placing things apart, metres."""
-    regions: dict[str, ThingRegion]
+    """Half of its width at least, for placing objects apart, metres."""
+    regions: dict[str, ObjectRegion]
     """What a task can name as a region of it, by the site's name."""
 
     @property
@@ -91,8 +91,8 @@ class Thing:
         return [joint.attrib["name"] for joint in self.body.iter("joint")]
 
 
-def read_thing(folder: Path, name: str, category: str, *, movable: bool) -> Thing:
-    """Read the asset of a thing.
+def read_object(folder: Path, name: str, category: str, *, movable: bool) -> SceneObject:
+    """Read the asset of an object or a fixture.
 
     Args:
         folder: of the asset set.
@@ -105,7 +105,7 @@ def read_thing(folder: Path, name: str, category: str, *, movable: bool) -> Thin
     """
     kinds = categories()
     if category not in kinds:
-        raise unknown(SceneError, "category", category, list(kinds), f"the thing {name!r}")
+        raise unknown(SceneError, "category", category, list(kinds), f"the instance {name!r}")
     path = folder / kinds[category].file
     root = read_part(path)
     container = section(root, "worldbody").find("./body")
@@ -126,7 +126,7 @@ def read_thing(folder: Path, name: str, category: str, *, movable: bool) -> Thin
     add_prefix(container, prefix)
     assets = section(root, "asset")
     add_prefix(assets, prefix)
-    return Thing(
+    return SceneObject(
         name,
         kinds[category],
         list(assets),
@@ -139,9 +139,9 @@ def read_thing(folder: Path, name: str, category: str, *, movable: bool) -> Thin
     )
 
 
-def _regions(container: ET.Element) -> dict[str, ThingRegion]:
-    """Return the sites of a thing's bodies; LIBERO looks no further at a body that has none."""
-    found: dict[str, ThingRegion] = {}
+def _regions(container: ET.Element) -> dict[str, ObjectRegion]:
+    """Return the sites of an object's bodies; LIBERO looks no further at a body that has none."""
+    found: dict[str, ObjectRegion] = {}
     for part in container.findall(".//body"):
         sites = list(part.iter("site"))
         if not sites:
@@ -149,7 +149,7 @@ def _regions(container: ET.Element) -> dict[str, ThingRegion]:
         joints = [joint.attrib["name"] for joint in part.findall("joint")]
         for site in sites:
             if "name" in site.attrib:
-                found[site.attrib["name"]] = ThingRegion(tuple(map(float, site.get("size", "").split())), joints)
+                found[site.attrib["name"]] = ObjectRegion(tuple(map(float, site.get("size", "").split())), joints)
     return found
 
 
