@@ -246,7 +246,7 @@ def test_a_bundle_that_cannot_be_finished_leaves_nothing(tmp_path):
     shutil.copytree(resolve_assets("builtin").folder, broken)
     shutil.rmtree(broken / "stable_scanned_objects" / "plate")
     out = tmp_path / "out" / "bundle"
-    with pytest.raises(SceneError, match="libero_spatial task 1 .* cannot be built"):
+    with pytest.raises(SceneError, match=r"libero_spatial task 1 .* cannot be built"):
         write_bundle(TASKS, AssetSet("folder-broken", broken), out)
     assert list(out.parent.iterdir()) == []
     (tmp_path / "file").write_text("")
