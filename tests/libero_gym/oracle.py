@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.scene.libero_import import import_libero
+from libero_gym.scene.libero_import import bddl_file, import_libero
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
 
@@ -48,7 +48,7 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     from libero.libero.envs import OffScreenRenderEnv
 
     task = load_suite(episode["suite"]).tasks[episode["index"]]
-    env = OffScreenRenderEnv(bddl_file_name=str(task.bddl_file), camera_heights=size, camera_widths=size)
+    env = OffScreenRenderEnv(bddl_file_name=str(bddl_file(task)), camera_heights=size, camera_widths=size)
     env.seed(0)
     env.reset()
     model = env.sim.model._model
