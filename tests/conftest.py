@@ -20,7 +20,24 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+#: Files that take longest, first: they begin first, so that no process is left with one at the end.
+LONGEST = [
+    *("integration/test_ray.py", "vla_trainer/runtime/test_supervision.py", "libero_gym/engine/test_parity.py"),
+    *("vla_trainer/test_rollback.py", "libero_gym/cli/test_doctor.py", "libero_gym/scene/test_build.py"),
+    *("integration/test_commands.py", "vla_trainer/runtime/test_overlap.py", "libero_gym/workers/test_process.py"),
+    *("integration/test_imitation.py", "libero_gym/expert/test_expert.py", "vla_trainer/runtime/test_diverged.py"),
+    *("libero_gym/demos/test_record.py", "libero_gym/scene/test_bundle.py", "integration/test_wheels.py"),
+    *("libero_gym/test_vector_conformance.py", "libero_gym/test_vector_env.py", "libero_gym/cli/test_play.py"),
+    *("libero_gym/cli/test_demos.py", "vla_trainer/test_run.py", "integration/test_sharded_policy.py"),
+]
+
 OFFICIAL = Path(os.environ.get("LIBERO_GYM_TEST_ASSETS", REPOSITORY.parent / "shared" / "libero-assets"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order files by what they take; pytest-xdist keeps the order with `--no-loadscope-reorder`."""
+    order = {REPOSITORY / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session", autouse=True)

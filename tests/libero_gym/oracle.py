@@ -2,13 +2,14 @@
 
 Request: {"assets": folder, "image_size": pixels, "out": file.npz, "episodes": [...]}, each episode {"suite", "index",
 "sim_state": flat state, or null for the published state 0, "poses": {fixture's body: [x, y, z, w, x, y, z]}, "settle":
-count of dummy actions, "steps": count of random ones}.
+count of dummy actions, "steps": count of random ones, "every": of so many steps, images of the last}.
 
 Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while objects
 settle, random actions afterwards. Of episode k, what `set_init_state` or the last dummy action returned and then what
 each `step` returned is stored: `k_image` and `k_wrist_image` (T+1, S, S, 3) as robosuite has them, `k_state` (T+1, 8)
 float64 as published policies get it; besides the simulator's flat state `k_sim_state` (T+1, ...) and LIBERO's `done`,
-`k_done` (T,). Nothing is rendered or computed for it after a step.
+`k_done` (T,). Nothing is rendered or computed for it after a step. Images that are not asked for are blank: robosuite
+samples them all the same, and at the same moments, from a camera that renders nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,19 @@ def published_row(observation: dict[str, Any]) -> dict[str, np.ndarray]:
     return {**row, **{key: observation[name] for key, name in ROWS.items()}}
 
 
+def cameras(env: Any, size: int) -> Callable[[bool], None]:
+    """Return what switches the rendering of an environment's images on and off."""
+    observables = [env.env._observables[name] for name in ROWS.values()]
+    sensors = [observable._sensor for observable in observables]
+    blank = np.zeros((size, size, 3), dtype=np.uint8)
+
+    def show(on: bool) -> None:
+        for observable, sensor in zip(observables, sensors, strict=True):
+            observable._sensor = sensor if on else lambda _: blank
+
+    return show
+
+
 def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     """One episode; the keys of the result are without its number."""
     from libero.libero.envs import OffScreenRenderEnv
@@ -55,11 +70,15 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     for body, pose in episode["poses"].items():
         model.body(body).pos[:], model.body(body).quat[:] = pose[:3], pose[3:]
     state = episode["sim_state"]
+    show = cameras(env, size)
+    show(episode["settle"] == 0)
     observation = env.set_init_state(published_states(task)[0][0] if state is None else np.array(state))
-    for _ in range(episode["settle"]):
+    for number in range(1, episode["settle"] + 1):
+        show(number == episode["settle"])
         observation = env.step(SETTLE)[0]
     rows, states, done = [published_row(observation)], [env.get_sim_state()], []
-    for action in actions(episode["steps"]):
+    for number, action in enumerate(actions(episode["steps"]), 1):
+        show(number % episode["every"] == 0)
         observation, _, success, _ = env.step(action)
         rows.append(published_row(observation))
         states.append(env.get_sim_state())
