@@ -49,11 +49,16 @@ def cameras(env: Any, size: int) -> Callable[[bool], None]:
     """Return what switches the rendering of an environment's images on and off."""
     observables = [env.env._observables[name] for name in ROWS.values()]
     sensors = [observable._sensor for observable in observables]
-    blank = np.zeros((size, size, 3), dtype=np.uint8)
+    image = np.zeros((size, size, 3), dtype=np.uint8)
+
+    def blank(_: Any) -> np.ndarray:
+        return image
+
+    blank.__modality__ = sensors[0].__modality__  # type: ignore[attr-defined]
 
     def show(on: bool) -> None:
         for observable, sensor in zip(observables, sensors, strict=True):
-            observable._sensor = sensor if on else lambda _: blank
+            observable._sensor = sensor if on else blank
 
     return show
 

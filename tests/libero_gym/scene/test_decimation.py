@@ -6,6 +6,7 @@ from libero_gym.assets import resolve_assets
 from libero_gym.engine.world import SharedModel, World
 from libero_gym.render.renderer import Renderer, orient
 from libero_gym.scene import compiled_scene
+from libero_gym.scene.decimation import _nearest
 from libero_gym.scene.fixtures import sample_fixture_poses
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
@@ -47,3 +48,12 @@ def test_orientations():
     raw = np.arange(2 * 3 * 3).reshape(2, 3, 3)
     np.testing.assert_array_equal(orient(raw, "upright")[0], raw[1])
     np.testing.assert_array_equal(orient(raw, "rot180")[0, 0], raw[1, 2])
+
+
+def test_the_nearest_vertex_is_the_first_of_the_nearest():
+    rng = np.random.default_rng(0)
+    vertices = rng.normal(size=(700, 3)).astype(np.float32)
+    vertices[350:] = vertices[:350]  # as along a seam, where two vertices are at one place
+    points = np.concatenate([rng.normal(size=(200, 3)), vertices[:5]])
+    apart = ((points[:, None] - vertices[None].astype(np.float64)) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(_nearest(vertices, points), apart.argmin(axis=1))

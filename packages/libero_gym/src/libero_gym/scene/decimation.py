@@ -117,11 +117,16 @@ def _textured_meshes(model: mujoco.MjModel) -> set[int]:
 
 def _nearest(vertices: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the index of the vertex nearest to each point, (P,); of equally near ones the first."""
+    order = np.argsort(vertices[:, 0], kind="stable")
+    ordered = vertices[order].astype(np.float64)
+    few = ordered[::50]  # the nearest of these bounds how far along x the nearest of all can be
     found = np.empty(len(points), dtype=np.int64)
-    step = max(1, 4_000_000 // len(vertices))
-    for start in range(0, len(points), step):
-        apart = ((points[start : start + step, None] - vertices[None]) ** 2).sum(axis=2)
-        found[start : start + step] = apart.argmin(axis=1)
+    for number, point in enumerate(points.astype(np.float64)):
+        bound = np.sqrt(((few - point) ** 2).sum(axis=1).min()) * (1 + 1e-9)
+        low = int(np.searchsorted(ordered[:, 0], point[0] - bound, "left"))
+        high = int(np.searchsorted(ordered[:, 0], point[0] + bound, "right"))
+        apart = ((ordered[low:high] - point) ** 2).sum(axis=1)
+        found[number] = order[low:high][apart == apart.min()].min()
     return found
 
 
