@@ -99,7 +99,7 @@ def write_look() -> None:
     originals = Path(robosuite.__file__).parent / "models" / "assets"
     model = build_scene(task.definition, resolve_assets("builtin").folder, originals).spec().compile()
     simplify_look(model)
-    names, arrays = [], {}
+    names, textured, arrays = [], [], {}
     for number in range(model.ngeom):
         geom = model.geom(number)
         mesh = int(model.geom_dataid[number])
@@ -114,10 +114,12 @@ def write_look() -> None:
             arrays[f"vert_{geom.name}"] = model.mesh_vert[vertex : vertex + count]
             arrays[f"normal_{geom.name}"] = model.mesh_normal[normal : normal + count]
             arrays[f"face_{geom.name}"] = faces
+            if model.mesh_texcoordadr[mesh] >= 0:
+                textured.append(geom.name)
     geoms = [model.geom(name).id for name in names]
     for key in COPIED:
         arrays[f"geom_{key}"] = getattr(model, f"geom_{key}")[geoms]
-    np.savez_compressed(DATA / "look.npz", names=np.array(names), **arrays)
+    np.savez_compressed(DATA / "look.npz", names=np.array(names), texcoord=np.array(textured), **arrays)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mujoco
 import numpy as np
 
 from libero_gym.assets import resolve_assets
+from libero_gym.engine.world import SharedModel, World
+from libero_gym.render.renderer import Renderer
 from libero_gym.scene import compiled_scene
+from libero_gym.scene.build import build_scene
+from libero_gym.scene.compile import robot_meshes
+from libero_gym.scene.fixtures import sample_fixture_poses
+from libero_gym.scene.robot_look import finish
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.init_states import published_states
 
@@ -58,3 +66,31 @@ def test_no_piece_of_the_robot_leaves_its_place():
         size = np.linalg.norm(np.ptp(whole, axis=0))
         for edge in (np.min, np.max):
             np.testing.assert_allclose(edge(coarse, axis=0), edge(whole, axis=0), atol=0.12 * size, err_msg=name)
+
+
+def test_images_are_those_of_robosuite_s_meshes_made_coarse(monkeypatch):
+    """What `scripts/robot_data.py` stored gives the images that decimating robosuite's meshes here gives."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "scripts"))
+    from robot_look import simplify_look
+
+    builtin = resolve_assets("builtin").folder
+    stored = build_scene(TASK.definition, builtin, None).spec().compile()
+    finish(stored)
+    made = build_scene(TASK.definition, builtin, robot_meshes()).spec().compile()
+    simplify_look(made)
+    made.vis.quality.numslices, made.vis.quality.numstacks = (
+        stored.vis.quality.numslices,
+        stored.vis.quality.numstacks,
+    )
+    images = []
+    for model in (stored, made):
+        renderer = Renderer.of_thread()
+        world = World(SharedModel(compiled_scene(TASK, resolve_assets("builtin")), model, 25))
+        world.reset(published_states(TASK)[0][0], sample_fixture_poses(world.scene.table, np.random.default_rng(0)))
+        for camera in ("agentview", "robot0_eye_in_hand", "frontview"):
+            image = np.empty((96, 96, 3), np.uint8)
+            renderer.render(world, camera, image)
+            images.append(image)
+    for first, second in zip(images[:3], images[3:], strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert images[0].std() > 10

@@ -39,7 +39,8 @@ def show_coarse_meshes(robot: ET.Element) -> None:
     for geom in shown:
         vertices, faces = (look[f"{kind}_{geom.get('name')}"].ravel().tolist() for kind in ("vert", "face"))
         text = {"vertex": " ".join(map(repr, vertices)), "face": " ".join(map(str, faces))}
-        text["texcoord"] = "0 0 " * (len(vertices) // 3)  # MuJoCo shades meshes without them flat
+        if geom.get("name") in look["texcoord"]:  # MuJoCo shades meshes without them in another way
+            text["texcoord"] = "0 0 " * (len(vertices) // 3)
         ET.SubElement(assets, "mesh", text, name=geom.get("mesh", ""), inertia="shell")
 
 
