@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import forks
 import pytest
 from ray_nodes import two_nodes
 
@@ -34,7 +33,7 @@ TWO_RANKS = "{env: 0, rollout: 1, actor: 2-3}"
 
 @pytest.fixture(scope="module")
 def cluster():
-    with two_nodes([*forks.POLICY, *forks.ENVIRONMENT]) as made:
+    with two_nodes() as made:
         yield made
 
 
