@@ -103,7 +103,9 @@ class Server:
             os.close(file)
         ended = os.pidfd_open(number)
         self._selector.register(ended, selectors.EVENT_READ, lambda _: self._ended(connection, number, ended))
-        self._selector.register(connection, selectors.EVENT_READ, lambda _: self._hung_up(connection, number))
+        self._selector.register(
+            connection, selectors.EVENT_READ, lambda _: self._hung_up(connection, number, request["lone"])
+        )
         with contextlib.suppress(OSError):  # it left without waiting
             connection.sendall(b"%d\n" % number)
         return None
@@ -114,11 +116,12 @@ class Server:
         self._staying -= 1
         self._done = self._staying == 0
 
-    def _hung_up(self, connection: socket.socket, number: int) -> None:
-        """A client that is gone takes its process along."""
+    def _hung_up(self, connection: socket.socket, number: int, lone: bool) -> None:
+        """A client that is gone takes its process along, unless the process is to be on its own."""
         self._selector.unregister(connection)
         connection.close()
-        os.kill(number, signal.SIGKILL)
+        if not lone:
+            os.kill(number, signal.SIGKILL)
 
     def _ended(self, connection: socket.socket, number: int, ended: int) -> None:
         _, status = os.waitpid(number, 0)
@@ -155,6 +158,8 @@ def begin(request: dict[str, Any], files: list[int], own_path: list[str]) -> Any
     os.chdir(request["folder"])
     sys.argv = list(request["arguments"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request["target"] == "ray":
+        return ray_worker(own_path)
     sys.path[:] = request["path"] or path_of_new(own_path)
     threads()
     if os.sep in request["target"]:
@@ -175,6 +180,31 @@ def threads() -> None:
     named = os.environ.get("OMP_NUM_THREADS")
     if named:
         torch.set_num_threads(int(named))
+
+
+def ray_worker(own_path: list[str]) -> None:
+    """Do what Ray's `setup_worker.py` does, but for starting Python anew.
+
+    `sys.argv`: of that script, the worker's own script and the arguments of both.
+    """
+    assert "ray" not in sys.modules, "Ray reads the variables of its worker when it is imported"
+    from ray._private.runtime_env.context import RuntimeEnvContext
+    from ray._private.utils import update_envs
+
+    context, rest = "{}", []
+    for argument in sys.argv[1:]:
+        if argument.startswith("--serialized-runtime-env-context="):
+            context = argument.partition("=")[2]
+        elif not argument.startswith("--language="):
+            rest.append(argument)
+    made = RuntimeEnvContext.deserialize(context)
+    assert made.command_prefix == [], "only variables can be set"
+    assert made.override_worker_entrypoint is None, "only variables can be set"
+    update_envs(made.env_vars)
+    sys.path[:] = [str(Path(rest[0]).parent), *path_of_new(own_path)]
+    sys.argv = rest
+    threads()
+    runpy.run_path(rest[0], run_name="__main__")
 
 
 def main(folder: Path, listening: int, modules: list[str]) -> None:

@@ -31,8 +31,17 @@ PRELOAD = [
 ]
 """What any process of a run imports; `preload` names more."""
 
+RAY = [
+    # not Ray itself, which reads a worker's variables when it is imported, but what it imports
+    *("asyncio", "concurrent.futures", "google.protobuf.json_format", "jsonschema", "requests", "yaml"),
+]
+"""What Ray's workers import besides."""
+
 POLICY = ["timm", "peft", "vla_policy"]
 ENVIRONMENT = ["libero_gym.env"]
+
+SERVER = "VLA_FORK_SERVER"
+"""The environment variable that tells Ray's workers where the server is."""
 
 _staying: list[socket.socket] = []
 
@@ -111,6 +120,7 @@ def start(
             "environment": dict(os.environ if environment is None else environment),
             "folder": str(folder or Path.cwd()),
             "path": None if path is None else list(path),
+            "lone": False,  # it goes with this process
         }
         send(connection, request, files)
     return Process(connection)
@@ -185,7 +195,7 @@ def _begin(folder: Path) -> None:
         listening.listen(64)
         subprocess.Popen(
             # without -P its folder, and with it the tests' modules, would be found by all that it forks
-            [sys.executable, "-P", str(script), str(folder), str(listening.fileno()), *PRELOAD],
+            [sys.executable, "-P", str(script), str(folder), str(listening.fileno()), *PRELOAD, *RAY],
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | SETTINGS,
             pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,

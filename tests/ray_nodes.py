@@ -3,7 +3,10 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import forks
 
 from vla_trainer.runtime.ray_settings import apply_settings
 
@@ -12,19 +15,28 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @contextmanager
-def two_nodes() -> Iterator[Any]:
-    """Two processors each; nothing that another test left running is taken for it."""
+def two_nodes(*, forked: bool = True) -> Iterator[Any]:
+    """Two processors each; nothing that another test left running is taken for it.
+
+    Args:
+        forked: have workers forked from a process that has imported `forks.RAY`. With the libraries of LIBERO and of
+            networks as well, one of them once stood still.
+    """
     apply_settings()
     import ray
     from ray.cluster_utils import Cluster
 
     assert not ray.is_initialized(), "an earlier test did not close its backend"
+    node: dict[str, Any] = {"num_cpus": 2}
+    if forked:
+        os.environ[forks.SERVER] = str(forks.server())
+        node["setup_worker_path"] = str(Path(__file__).with_name("fork_ray_worker.py"))
     # neither what only watches, nor workers before any is asked for
     head: dict[str, Any] = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
     head["_system_config"] = {"prestart_worker_first_driver": False}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, **head})  # type: ignore[no-untyped-call]
+    cluster = Cluster(initialize_head=True, head_node_args=node | head)  # type: ignore[no-untyped-call]
     try:
-        cluster.add_node(num_cpus=2)  # type: ignore[no-untyped-call]
+        cluster.add_node(**node)  # type: ignore[no-untyped-call]
         yield cluster
     finally:
         cluster.shutdown()  # type: ignore[no-untyped-call]

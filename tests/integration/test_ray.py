@@ -33,7 +33,7 @@ TWO_RANKS = "{env: 0, rollout: 1, actor: 2-3}"
 
 @pytest.fixture(scope="module")
 def cluster():
-    with two_nodes() as made:
+    with two_nodes(forked=False) as made:
         yield made
 
 
