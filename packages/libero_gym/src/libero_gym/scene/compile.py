@@ -9,6 +9,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from libero_gym.assets.official import INSTALL
 from libero_gym.assets.source import BUILTIN_PREFIX, AssetSet
 from libero_gym.errors import AssetError, SceneError
 from libero_gym.scene import robot_look
@@ -62,5 +63,6 @@ def robot_meshes() -> Path:
             return folder
     raise AssetError(
         "the meshes that LIBERO's images show of the robot come from robosuite 1.4.0, which is not installed: "
-        "pip install --no-deps robosuite==1.4.0 (it is read, not imported), or use assets='builtin'"
+        f"{INSTALL} brings them, and so does pip install --no-deps robosuite==1.4.0 (it is read, not imported); "
+        "or use assets='builtin'"
     )

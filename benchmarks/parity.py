@@ -1,0 +1,158 @@
+"""Every task against LIBERO's own environment: `python benchmarks/parity.py --json benchmarks/results/parity.json`.
+
+Of each task: the arrays of the compiled model, the first image of both cameras and the policy's state after the
+published state has settled, then random actions: the simulator's state after each, success, and the last images.
+LIBERO's side is `tests/libero_gym/oracle.py`, a process for a few tasks. Some 20 minutes on 2 cores with `--jobs 2`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+import libero_gym  # noqa: F401  # registers the environments
+from libero_gym.assets import resolve_assets
+from libero_gym.render.gl import choose_backend
+from libero_gym.tasks import load_suite
+
+ORACLE = Path(__file__).resolve().parents[1] / "tests" / "libero_gym" / "oracle.py"
+SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90")
+SEED = 3
+#: Actions from one comparison of states to the next.
+CHUNK = 10
+#: Where MuJoCo keeps the paths of files, and its version.
+NOT_READ = {"mesh_pathadr", "tex_pathadr", "nbuffer", "npaths", "paths", "signature"}
+
+
+def unequal_arrays(ours: Any, theirs: Any) -> list[str]:
+    """Return the names of a model's attributes that differ: arrays, sizes, options and names."""
+    different = []
+    for name in dir(ours):
+        mine, other = getattr(ours, name), getattr(theirs, name, None)
+        if name.startswith("_") or name in NOT_READ or not isinstance(mine, np.ndarray | int | float | bytes):
+            continue
+        floats = isinstance(mine, np.ndarray) and mine.dtype.kind == "f"  # normals of flat polygons are not numbers
+        if not np.array_equal(mine, other, equal_nan=floats):
+            different.append(name)
+    return different
+
+
+def compare(assets: Any, tasks: list[tuple[str, int]], steps: int, size: int) -> list[dict[str, Any]]:
+    """Run tasks on both sides and return a row of differences for each."""
+    envs, firsts, episodes = [], [], []
+    for suite, index in tasks:
+        env = gymnasium.make(
+            load_suite(suite).env_id,
+            task=index,
+            assets=assets.folder,
+            image_size=size,
+            max_episode_steps=-1,
+            action_chunk=CHUNK,
+        )
+        envs.append(env)
+        firsts.append(env.reset(seed=SEED, options={"init_state": 0})[0])
+        model: Any = env.unwrapped.model  # type: ignore[attr-defined]
+        table = env.unwrapped.world.scene.table  # type: ignore[attr-defined]
+        bodies = [fixture.body for fixture in table.fixtures]
+        poses = {model.body(body).name: [*model.body_pos[body], *model.body_quat[body]] for body in bodies}
+        episode = {"suite": suite, "index": index, "poses": poses, "sim_state": None, "settle": 10}
+        episodes.append({**episode, "steps": steps, "every": steps, "model": True})
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "rows.npz"
+        request = {"assets": str(assets.folder), "episodes": episodes, "image_size": size, "out": str(out)}
+        variables = {**os.environ, "MUJOCO_GL": choose_backend()}
+        command = [sys.executable, str(ORACLE)]
+        subprocess.run(command, input=json.dumps(request), env=variables, text=True, check=True, capture_output=True)
+        stored = dict(np.load(out))
+        rows = []
+        for number, (env, first) in enumerate(zip(envs, firsts, strict=True)):
+            keys = ("image", "wrist_image", "state", "sim_state", "done")
+            expected = {key: stored.pop(f"{number}_{key}") for key in keys}
+            saved = Path(folder) / "model.mjb"
+            saved.write_bytes(stored.pop(f"{number}_model").tobytes())
+            rows.append(_row(env, first, expected, mujoco.MjModel.from_binary_path(str(saved)), tasks[number], steps))
+            env.close()
+    return rows
+
+
+def _row(env: Any, first: Any, expected: Any, model: Any, task: tuple[str, int], steps: int) -> dict[str, Any]:
+    ours = env.unwrapped.world.scene.load_model()
+    # where the fixtures stand is a matter of the initial state
+    ours.body_pos[:], ours.body_quat[:] = env.unwrapped.model.body_pos, env.unwrapped.model.body_quat
+    row: dict[str, Any] = {"suite": task[0], "task": task[1], "model_unequal": unequal_arrays(ours, model)}
+    row["first_pixels_unequal"] = _unequal_pixels(first, expected, 0)
+    row["first_state_equal"] = bool(np.array_equal(first["state"], expected["state"][0].astype(np.float32)))
+    actions = np.random.default_rng(0).uniform(-1.0, 1.0, (steps, 7)).astype(np.float32)  # as the oracle has them
+    difference, equal, taken, qpos = 0.0, True, 0, slice(1, 1 + ours.nq)
+    while taken < steps and equal:
+        observation, _, terminated, _, _ = env.step(actions[taken : taken + CHUNK])
+        done = expected["done"][taken : taken + CHUNK]
+        equal = terminated == bool(done.any())
+        if terminated:
+            break
+        taken += CHUNK
+        parted = env.unwrapped.get_sim_state()[qpos] - expected["sim_state"][taken][qpos]
+        difference = max(difference, float(np.abs(parted).max()))
+    row |= {"qpos_difference": difference, "success_equal": equal, "steps": taken}
+    row["last_pixels_unequal"] = _unequal_pixels(observation, expected, -1) if taken == steps else None
+    return row
+
+
+def _unequal_pixels(observation: Any, expected: dict[str, Any], step: int) -> int:
+    """Return how many pixel values of both cameras differ; LIBERO's images are turned by 180 degrees."""
+    pairs = ((observation[key], expected[key][step][::-1, ::-1]) for key in ("image", "wrist_image"))
+    return sum(int((ours != theirs).sum()) for ours, theirs in pairs)
+
+
+def main() -> None:
+    """Compare the tasks that were asked for, print a line for each, and write all rows as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--assets", default="official", help="official, or a folder of LIBERO's layout")
+    parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES, metavar="SUITE")
+    parser.add_argument("--steps", type=int, default=200, help=f"random actions, a multiple of {CHUNK} (default 200)")
+    parser.add_argument("--size", type=int, default=256, help="pixels of a side (default 256)")
+    parser.add_argument("--jobs", type=int, default=1, help="LIBERO's processes at a time (default 1)")
+    parser.add_argument("--json", type=Path, help="file for the result")
+    options = parser.parse_args()
+    if options.steps % CHUNK:
+        parser.error(f"--steps {options.steps} is not a multiple of {CHUNK}")
+    assets = resolve_assets(options.assets)
+    tasks = [(suite, index) for suite in options.suites for index in range(len(load_suite(suite).tasks))]
+    parts = [tasks[start : start + 5] for start in range(0, len(tasks), 5)]
+    rows: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for part in pool.map(lambda part: compare(assets, part, options.steps, options.size), parts):
+            for row in part:
+                print(json.dumps(row), flush=True)
+            rows += part
+    result = {
+        "assets": assets.name,
+        "assets_version": assets.version,
+        "tasks": len(rows),
+        "random_actions": options.steps,
+        "image_size": options.size,
+        "models_equal": sum(not row["model_unequal"] for row in rows),
+        "first_frames_equal": sum(row["first_pixels_unequal"] == 0 for row in rows),
+        "first_states_equal": sum(row["first_state_equal"] for row in rows),
+        "last_frames_equal": sum(row["last_pixels_unequal"] == 0 for row in rows),
+        "largest_qpos_difference": max(row["qpos_difference"] for row in rows),
+        "successes_equal": sum(row["success_equal"] for row in rows),
+    }
+    print(json.dumps(result, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
