@@ -13,7 +13,7 @@ from prepared_process import PreparedProcess
 
 COMMAND = Path(sys.executable).parent / "libero-gym"
 IMPORTS = [
-    *("libero_gym.cli", "libero_gym.cli.progress", "rich.table", "libero_gym.env", "libero_gym.recording"),
+    *("libero_gym.cli", "libero_gym.cli.progress", "libero_gym.cli.tables", "libero_gym.env", "libero_gym.recording"),
     *("libero_gym.demos.record", "libero_gym.demos.replay", "libero_gym.demos.libero_import", "minari"),
     *("libero_gym.render.contact_sheet", "libero_gym.assets.builtin", "libero_gym.doctor", "PIL.Image"),
 ]
@@ -23,7 +23,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def variables_with(changes: dict[str, str | None]) -> dict[str, str]:
-    """The environment of a command: this process's, and wide lines, so that tables do not break those of a test."""
+    """The environment of a command: this process's, and wide lines, so that help does not break those of a test."""
     environment = {**os.environ, "COLUMNS": "200", **changes}
     return {name: value for name, value in environment.items() if value is not None}
 

@@ -36,10 +36,23 @@ def test_the_command_lists_its_commands(start):
     done = start("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
     imported = {line.rsplit("|", 1)[-1].split(".")[0].strip() for line in done.stderr.splitlines()}
-    assert "typer" in imported
+    assert "click" in imported
     assert not imported & SLOW
     for name in ("bundle", "demos", "doctor", "snapshot", "play", "tasks", "assets"):
         assert f" {name} " in done.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("tasks",), ("demos",), ("assets",)], ids=" ".join)
+def test_no_line_about_a_command_is_cut(words, run):
+    done = run(*words, "--help", COLUMNS="80")
+    assert "..." not in done.stdout.partition("\nCommands:\n")[2]
+
+
+@pytest.mark.parametrize("words", [(), ("assets",)], ids=" ".join)
+def test_without_a_command_help_is_printed(words, run):
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert done.stdout == run(*words, "--help").stdout
 
 
 def test_versions(start):
@@ -65,7 +78,7 @@ def test_every_help_has_an_example_and_comes_at_once(words, show_imports):
     assert done.returncode == 0
     assert f"libero-gym {' '.join(words)}" in done.stdout.split("Example")[1]
     imported = set(done.stderr.splitlines())
-    assert "typer" in imported
+    assert "click" in imported
     assert not imported & SLOW
 
 
@@ -73,3 +86,10 @@ def test_a_misspelt_command_is_guessed(run):
     done = run("snapshto")
     assert done.returncode == 2
     assert "snapshot" in done.stderr
+
+
+def test_a_shell_completes_commands_and_options(run):
+    for line, found in (("libero-gym ta", "plain,tasks\n"), ("libero-gym doctor --js", "plain,--json\n")):
+        last = str(len(line.split()) - 1)
+        done = run(COMP_WORDS=line, COMP_CWORD=last, _LIBERO_GYM_COMPLETE="bash_complete")
+        assert done.stdout == found

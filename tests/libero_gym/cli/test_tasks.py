@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from libero_gym.cli import app
 from libero_gym.tasks import load_suite

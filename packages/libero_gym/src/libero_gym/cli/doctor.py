@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import Any
 
-import typer
+import click
 
-from libero_gym.cli.task_options import JsonOption
+from libero_gym.cli.help import examples
+from libero_gym.cli.task_options import json_option
 from libero_gym.doctor import CheckResult, examine
 
-if TYPE_CHECKING:
-    from rich.console import Console
+_STYLES: dict[str, dict[str, Any]] = {
+    "ok": {"fg": "green"},
+    "failed": {"fg": "red", "bold": True},
+    "note": {"fg": "yellow"},
+    "skipped": {"dim": True},
+}
 
-_COLOURS = {"ok": "green", "failed": "bold red", "note": "yellow", "skipped": "dim"}
 
-
-def doctor(as_json: JsonOption = False) -> None:
+@click.command(
+    short_help="Check the installation, and print how to fix each failure.",
+    epilog=examples("libero-gym doctor", "LIBERO_GYM_ASSETS=my-assets libero-gym doctor --json"),
+)
+@json_option
+def doctor(as_json: bool) -> None:
     """Check versions, cache, OpenGL, assets, simulation and rendering, and print how to fix each failure.
 
     Takes 15 s, or up to a minute where scenes have to be compiled first. Exit code 0 if all is well, 1 if not.
@@ -30,19 +38,17 @@ def doctor(as_json: JsonOption = False) -> None:
         checks = [{**asdict(result), "mend": result.fix} for result in results]
         # "findings" and "mend" are the old names of "checks" and "fix", for one release
         tree = {"ok": not _failed(results), "checks": checks, "findings": checks}
-        typer.echo(json.dumps(tree, indent=2))
+        click.echo(json.dumps(tree, indent=2))
     else:
-        from rich.console import Console
+        from libero_gym.cli.progress import waiting
 
-        console = Console(highlight=False)
-        # The spinner prints nothing where the output is no terminal.
-        with console.status("checking"):
+        with waiting("checking") as show:
             for result in examine():
                 results.append(result)
-                _print(console, result)
+                show(_line(result))
         failed = _failed(results)
         verdict = f"{failed} of {len(results)} checks failed" if failed else "all is well"
-        typer.echo(f"{verdict} ({time.perf_counter() - begin:.0f} s)")
+        click.echo(f"{verdict} ({time.perf_counter() - begin:.0f} s)")
     if _failed(results):
         raise SystemExit(1)
 
@@ -51,15 +57,12 @@ def _failed(results: list[CheckResult]) -> int:
     return sum(result.status == "failed" for result in results)
 
 
-def _print(console: Console, result: CheckResult) -> None:
-    from rich.table import Table
-    from rich.text import Text
+def _line(result: CheckResult) -> str:
+    from libero_gym.cli.tables import hanging
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=7)
-    table.add_column(width=13)
-    table.add_column(overflow="fold")
-    table.add_row(Text(result.status, _COLOURS[result.status]), Text(result.check, "bold"), Text(result.found))
-    if result.fix is not None:
-        table.add_row("", "", Text(f"-> {result.fix}", "cyan"))
-    console.print(table)
+    status = click.style(f"{result.status:7}", **_STYLES[result.status])
+    check = click.style(f"{result.check:13}", bold=True)
+    line = f"{status}  {check}  {hanging(result.found, 24)}"
+    if result.fix is None:
+        return line
+    return f"{line}\n{' ' * 24}{click.style(hanging(f'-> {result.fix}', 24), fg='cyan')}"

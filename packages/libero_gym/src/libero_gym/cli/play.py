@@ -3,42 +3,66 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from libero_gym.cli.task_options import AssetsOption, SuiteOption
+from libero_gym.cli.help import examples
+from libero_gym.cli.task_options import assets_option, suite_option
 from libero_gym.errors import OptionError
 
 if TYPE_CHECKING:
     from libero_gym.recording import Repetition
 
-FileOption = Annotated[
-    Path | None,
-    typer.Argument(metavar="[EPISODE]", show_default=False, help="Recorded episode to replay, an .npz file."),
-]
 
-
+@click.command(
+    short_help="Drive a task from the keyboard, or replay a recorded episode.",
+    epilog=examples(
+        "libero-gym play --suite spatial --task 0 --record episode.npz",
+        "libero-gym play episode.npz",
+        "libero-gym play episode.npz --out episode.mp4",
+    ),
+)
+@click.argument(
+    "episode",
+    metavar="[EPISODE]",
+    type=click.Path(path_type=Path),
+    required=False,
+    help="Recorded episode to replay, an .npz file.",
+)
+@suite_option
+@click.option("--task", metavar="INDEX|NAME", help="Task to drive.")
+@click.option(
+    "--init-state",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Index of the published initial state, 0 to 49.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the fixtures' poses.")
+@assets_option
+@click.option(
+    "--record",
+    metavar="FILE.npz",
+    type=click.Path(path_type=Path),
+    help="Save the last attempt when the window closes.",
+)
+@click.option(
+    "--out",
+    metavar="FILE.mp4",
+    type=click.Path(path_type=Path),
+    help="Write a video of EPISODE instead of opening a window.",
+)
+@click.option("--size", type=click.IntRange(16, 1024), default=256, help="Height of the video, pixels; even.")
 def play(
-    episode: FileOption = None,
-    suite: SuiteOption = None,
-    task: Annotated[
-        str | None, typer.Option("--task", metavar="INDEX|NAME", help="Task to drive.", show_default=False)
-    ] = None,
-    init_state: Annotated[
-        int, typer.Option("--init-state", min=0, help="Index of the published initial state, 0 to 49.")
-    ] = 0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the fixtures' poses.")] = 0,
-    assets: AssetsOption = "auto",
-    record: Annotated[
-        Path | None,
-        typer.Option("--record", metavar="FILE.npz", help="Save the last attempt when the window closes."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE.mp4", help="Write a video of EPISODE instead of opening a window."),
-    ] = None,
-    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height of the video, pixels; even.")] = 256,
+    episode: Path | None,
+    suite: str | None,
+    task: str | None,
+    init_state: int,
+    seed: int,
+    assets: str,
+    record: Path | None,
+    out: Path | None,
+    size: int,
 ) -> None:
     """Drive a task from the keyboard in a window, or replay a recorded episode in a window or as a video.
 
@@ -71,11 +95,11 @@ def _drive(suite: str, task: str, assets: str, record: Path | None, *, seed: int
     check_display()
     env = LiberoEnv(chosen.suite, task=chosen.index, assets=assets, cameras=(), max_episode_steps=-1)
     recorder = Recorder(env, split="eval", settle_steps=10)
-    typer.echo(f"{chosen.instruction}\n\n{KEYS}\n")
-    drive(env, Keyboard(), recorder, typer.echo, seed=seed, init_state=init_state)
+    click.echo(f"{chosen.instruction}\n\n{KEYS}\n")
+    drive(env, Keyboard(), recorder, click.echo, seed=seed, init_state=init_state)
     if record is not None and len(recorder):
         recorder.finish().save(record)
-        typer.echo(f"written: {record} ({len(recorder)} steps)")
+        click.echo(f"written: {record} ({len(recorder)} steps)")
 
 
 def _replay(path: Path, assets: str, out: Path | None, size: int) -> None:
@@ -96,10 +120,10 @@ def _replay(path: Path, assets: str, out: Path | None, size: int) -> None:
         _report(write_video(recording, env, out))
     finally:
         env.close()
-    typer.echo(f"written: {out}")
+    click.echo(f"written: {out}")
 
 
 def _report(repetition: Repetition) -> None:
     """Print how exactly it repeated: another processor may round differently, and contacts amplify the difference."""
     how = "exactly as recorded" if repetition.difference == 0 else f"off by {repetition.difference:.2g} at the end"
-    typer.echo(f"{repetition.steps} steps, {'success' if repetition.success else 'no success'}, {how}")
+    click.echo(f"{repetition.steps} steps, {'success' if repetition.success else 'no success'}, {how}")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from libero_gym.cli.task_options import SUITES_HELP, AssetsOption, TasksOption, WorkersOption, chosen_tasks
+from libero_gym.cli.help import examples
+from libero_gym.cli.task_options import (
+    assets_option,
+    chosen_tasks,
+    compilers_option,
+    required_suites_option,
+    tasks_option,
+)
 from libero_gym.errors import LiberoGymError, OptionError, unknown
 from libero_gym.tasks.suites import Task
 
@@ -20,22 +27,48 @@ FORMATS = (".png", ".jpg", ".jpeg")
 JPEG_QUALITY = 82
 
 
+@click.command(
+    short_help="Render tasks onto a contact sheet.",
+    epilog=examples(
+        "libero-gym snapshot --suite spatial --out spatial.png",
+        "libero-gym snapshot --suite goal --task 3 --task 7 --assets official --size 256 --columns 2 --out goal.jpg",
+    ),
+)
+@required_suites_option
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Image to write: .png, or .jpg, a fifth of the size.",
+)
+@tasks_option
+@assets_option
+@click.option("--size", type=click.IntRange(16, 1024), default=128, help="Height and width of each view, pixels.")
+@click.option("--columns", type=click.IntRange(min=1), default=5, help="Number of tasks in a row.")
+@click.option(
+    "--quality",
+    metavar="reference|fast",
+    default="reference",
+    help="Render as LIBERO does, or coarser and faster.",
+)
+@click.option(
+    "--init-state",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Index of the published initial state, 0 to 49.",
+)
+@compilers_option
 def snapshot(
-    suite: Annotated[list[str], typer.Option("--suite", help=SUITES_HELP)],
-    out: Annotated[
-        Path, typer.Option("--out", metavar="FILE", help="Image to write: .png, or .jpg, a fifth of the size.")
-    ],
-    task: TasksOption = None,
-    assets: AssetsOption = "auto",
-    size: Annotated[int, typer.Option("--size", min=16, max=1024, help="Height and width of each view, pixels.")] = 128,
-    columns: Annotated[int, typer.Option("--columns", min=1, help="Number of tasks in a row.")] = 5,
-    quality: Annotated[
-        str, typer.Option("--quality", metavar="reference|fast", help="Render as LIBERO does, or coarser and faster.")
-    ] = "reference",
-    init_state: Annotated[
-        int, typer.Option("--init-state", min=0, help="Index of the published initial state, 0 to 49.")
-    ] = 0,
-    workers: WorkersOption = None,
+    suites: tuple[str, ...],
+    out: Path,
+    names: tuple[str, ...],
+    assets: str,
+    size: int,
+    columns: int,
+    quality: str,
+    init_state: int,
+    workers: int | None,
 ) -> None:
     """Render tasks onto a contact sheet: agentview and wrist camera, upright, after settling, with the instruction.
 
@@ -52,7 +85,7 @@ def snapshot(
     if out.suffix.lower() not in FORMATS:
         raise OptionError(f"--out {out} ends in {out.suffix!r}; allowed: {', '.join(FORMATS)}")
     scenes = scene_source(assets)
-    tasks = chosen_tasks(suite, task, scenes)
+    tasks = chosen_tasks(suites, names, scenes)
     scenes.select(scenes.suite(tasks[0].suite), tasks[0].index)  # fails early if there is no such asset set
     compile_scenes(scenes, tasks, workers or os.cpu_count() or 1)
     tiles, several = [], len({chosen.suite for chosen in tasks}) > 1
@@ -67,7 +100,7 @@ def snapshot(
     except OSError as error:
         raise LiberoGymError(f"--out {out} cannot be written ({error.strerror})") from error
     shape = f"{sheet.width} x {sheet.height} pixels, {out.stat().st_size / 1000:.0f} KB"
-    typer.echo(f"written: {out} ({len(tasks)} tasks of {scenes.name}, {shape})")
+    click.echo(f"written: {out} ({len(tasks)} tasks of {scenes.name}, {shape})")
 
 
 def _tile(task: Task, assets: str, size: int, quality: str, init_state: int, with_suite: bool) -> Tile:

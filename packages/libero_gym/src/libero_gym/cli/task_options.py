@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from libero_gym.errors import OptionError
 from libero_gym.tasks.suites import Task, load_suite
@@ -14,43 +15,38 @@ if TYPE_CHECKING:
 
 SUITES_HELP = "Suite: spatial, object, goal, 10, 90, or 130 for all tasks; repeat for several."
 
-SuiteOption = Annotated[
-    str | None, typer.Option("--suite", help="Suite: spatial, object, goal, 10, 90, or 130.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-AssetsOption = Annotated[
-    str,
-    typer.Option(
-        "--assets", metavar="auto|official|builtin|FOLDER", help="Asset set (meshes and textures) of the scenes."
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        help="Number of scenes to compile at once, about 1 GB each; one per processor by default.",
-        show_default=False,
-    ),
-]
-TasksOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--task",
-        metavar="INDEX|NAME",
-        help="Task of the suite; repeat for several. All tasks by default.",
-        show_default=False,
-    ),
-]
+suite_option = click.option("--suite", help="Suite: spatial, object, goal, 10, 90, or 130.")
+suites_option = click.option("--suite", "suites", multiple=True, help=SUITES_HELP)
+required_suites_option = click.option("--suite", "suites", multiple=True, required=True, help=SUITES_HELP)
+tasks_option = click.option(
+    "--task",
+    "names",
+    metavar="INDEX|NAME",
+    multiple=True,
+    help="Task of the suite; repeat for several. All tasks by default.",
+)
+assets_option = click.option(
+    "--assets",
+    metavar="auto|official|builtin|FOLDER",
+    default="auto",
+    help="Asset set (meshes and textures) of the scenes.",
+)
+compilers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Number of scenes to compile at once, about 1 GB each; one per processor by default.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource | None = None) -> list[Task]:
+def chosen_tasks(
+    suites: Sequence[str], names: Sequence[str] | None = None, scenes: SceneSource | None = None
+) -> list[Task]:
     """Return the tasks of a command line without duplicates, in the order of the suites.
 
     Args:
         suites: their names.
-        names: indices or names of tasks; None for all.
+        names: indices or names of tasks; None or none for all.
         scenes: restricts the tasks to those that have a scene in it.
 
     Raises:
@@ -61,5 +57,5 @@ def chosen_tasks(suites: list[str], names: list[str] | None, scenes: SceneSource
     loaded = list(dict.fromkeys(load(name) for name in suites))
     if names and len(loaded) > 1:
         raise OptionError(f"--task {names[0]} with {len(loaded)} suites; name one suite, or leave --task out")
-    ordered = (sorted(suite.select(names or None), key=lambda task: task.id) for suite in loaded)
+    ordered = (sorted(suite.select(list(names) if names else None), key=lambda task: task.id) for suite in loaded)
     return list(dict.fromkeys(task for tasks in ordered for task in tasks))

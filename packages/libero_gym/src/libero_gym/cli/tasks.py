@@ -3,77 +3,83 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import typer
+import click
 
-from libero_gym.cli.task_options import SUITES_HELP, JsonOption
+from libero_gym.cli.help import Group, examples
+from libero_gym.cli.task_options import json_option, suites_option
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
 from libero_gym.tasks.definition import TaskDefinition
 from libero_gym.tasks.init_states import count_states, published_states
 from libero_gym.tasks.suites import RUNNABLE, SUITES, UNION, Task, load_suite
 
-app = typer.Typer(no_args_is_help=False, rich_markup_mode="rich")
 
-SuitesOption = Annotated[list[str] | None, typer.Option("--suite", help=SUITES_HELP, show_default=False)]
-GrepOption = Annotated[
-    str | None,
-    typer.Option(
-        "--grep", metavar="TEXT", help="List only tasks with this text in name or instruction.", show_default=False
-    ),
-]
-ObjectsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--object",
-        metavar="CATEGORY",
-        help="List only tasks with this object or fixture, e.g. akita_black_bowl; repeat to require several.",
-        show_default=False,
-    ),
-]
+def _filters(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose what is listed."""
+    for option in (
+        json_option,
+        click.option(
+            "--object",
+            "objects",
+            metavar="CATEGORY",
+            multiple=True,
+            help="List only tasks with this object or fixture, e.g. akita_black_bowl; repeat to require several.",
+        ),
+        click.option("--grep", metavar="TEXT", help="List only tasks with this text in name or instruction."),
+        suites_option,
+    ):
+        function = option(function)
+    return function
 
 
-@app.callback(
+@click.group(
+    cls=Group,
     invoke_without_command=True,
-    epilog="Examples: [bold]libero-gym tasks --suite goal[/bold], "
-    "[bold]libero-gym tasks --object flat_stove --grep moka[/bold], [bold]libero-gym tasks show spatial 3[/bold]",
+    epilog=examples(
+        "libero-gym tasks --suite goal",
+        "libero-gym tasks --object flat_stove --grep moka",
+        "libero-gym tasks show spatial 3",
+    ),
 )
+@_filters
+@click.pass_context
 def tasks(
-    context: typer.Context,
-    suite: SuitesOption = None,
-    grep: GrepOption = None,
-    objects: ObjectsOption = None,
-    as_json: JsonOption = False,
+    context: click.Context, suites: tuple[str, ...], grep: str | None, objects: tuple[str, ...], as_json: bool
 ) -> None:
     """List LIBERO's tasks, or show a task."""
     if context.invoked_subcommand is None:
-        _list(suite, grep, objects, as_json)
-    elif suite or grep or objects or as_json:
+        _list(suites, grep, objects, as_json)
+    elif suites or grep or objects or as_json:
         raise OptionError(f"options before {context.invoked_subcommand!r} have no effect; put them after it")
 
 
-@app.command("list", epilog="Example: libero-gym tasks list --suite spatial --grep ramekin")
-def list_tasks(
-    suite: SuitesOption = None, grep: GrepOption = None, objects: ObjectsOption = None, as_json: JsonOption = False
-) -> None:
+@tasks.command("list", epilog=examples("libero-gym tasks list --suite spatial --grep ramekin"))
+@_filters
+def list_tasks(suites: tuple[str, ...], grep: str | None, objects: tuple[str, ...], as_json: bool) -> None:
     """List tasks, as `libero-gym tasks` does without a subcommand."""
-    _list(suite, grep, objects, as_json)
+    _list(suites, grep, objects, as_json)
 
 
-@app.command("show", epilog="Examples: libero-gym tasks show spatial 3, libero-gym tasks show turn_on_the_stove --json")
-def show_task(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SUITE INDEX|NAME", show_default=False, help="A suite and an index or name; or a name alone."
-        ),
-    ],
-    as_json: JsonOption = False,
-) -> None:
+@tasks.command(
+    "show",
+    short_help="Show a task's goal, objects, initial states and time limit.",
+    epilog=examples("libero-gym tasks show spatial 3", "libero-gym tasks show turn_on_the_stove --json"),
+)
+@click.argument(
+    "words",
+    metavar="SUITE INDEX|NAME",
+    nargs=-1,
+    required=True,
+    help="A suite and an index or name; or a name alone.",
+)
+@json_option
+def show_task(words: tuple[str, ...], as_json: bool) -> None:
     """Show a task's instruction, goal, objects, initial states and time limit."""
     tree = describe(_find(words))
     if as_json:
-        typer.echo(json.dumps(tree, indent=2))
+        click.echo(json.dumps(tree, indent=2))
     else:
         _print(tree)
 
@@ -103,7 +109,7 @@ def describe(task: Task) -> dict[str, Any]:
     }
 
 
-def _list(suites: list[str] | None, grep: str | None, objects: list[str] | None, as_json: bool) -> None:
+def _list(suites: Sequence[str], grep: str | None, objects: Sequence[str], as_json: bool) -> None:
     chosen = list(dict.fromkeys(load_suite(name) for name in suites or SUITES))
     found = list(dict.fromkeys(task for suite in chosen for task in suite.tasks))
     total = len(found)
@@ -120,27 +126,21 @@ def _list(suites: list[str] | None, grep: str | None, objects: list[str] | None,
         found = [task for task in found if text in f"{task.name.replace('_', ' ')}\n{task.instruction}".lower()]
     if as_json:
         keys = ("suite", "index", "name", "instruction")
-        typer.echo(json.dumps([{key: getattr(task, key) for key in keys} for task in found], indent=2))
+        click.echo(json.dumps([{key: getattr(task, key) for key in keys} for task in found], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
     if found:
-        table = Table("suite", box=None, pad_edge=False, header_style="bold")
-        table.add_column("task", justify="right")
-        table.add_column("name", overflow="fold", ratio=1, style="dim")
-        table.add_column("instruction", overflow="fold", ratio=1)
-        for task in found:
-            table.add_row(task.suite, str(task.index), task.name, task.instruction)
-        Console().print(table)
-    typer.echo(f"{len(found)} of {total} tasks")
+        from libero_gym.cli.tables import print_table
+
+        rows = [[task.suite, str(task.index), task.name, task.instruction] for task in found]
+        print_table(["suite", "task", "name", "instruction"], rows, right=(1,), wrapped=2)
+    click.echo(f"{len(found)} of {total} tasks")
 
 
 def _categories(definition: TaskDefinition) -> set[str]:
     return {*definition.objects.values(), *definition.fixtures.values()}
 
 
-def _find(words: list[str]) -> Task:
+def _find(words: Sequence[str]) -> Task:
     """Return the task of SUITE INDEX, SUITE NAME or NAME."""
     if len(words) == 2:
         return load_suite(words[0]).select(words[1])[0]
@@ -163,27 +163,26 @@ def _find(words: list[str]) -> Task:
 
 
 def _print(tree: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from libero_gym.cli.tables import print_facts
 
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("task", f"{tree['suite']} {tree['index']}")
-    table.add_row("name", tree["name"])
-    table.add_row("instruction", tree["instruction"])
-    table.add_row("goal", "\nand ".join(tree["goal"]))
-    table.add_row("scene", tree["scene"])
-    table.add_row("objects", _grouped(tree["objects"]))
-    table.add_row("fixtures", _grouped(tree["fixtures"]))
-    table.add_row("of interest", ", ".join(tree["objects_of_interest"]))
-    table.add_row("initially", "\n".join(tree["initial_predicates"]))
     states, limit = tree["init_states"], tree["max_episode_steps"]
-    table.add_row("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)")
-    table.add_row("time limit", f"{limit} control steps, {limit / 20:g} s")
-    table.add_row("make it", f'gymnasium.make("libero_gym:{tree["env_id"]}", task={tree["index"]})')
-    table.add_row("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})')
-    Console(highlight=False).print(table, markup=False)
+    print_facts(
+        [
+            ("task", f"{tree['suite']} {tree['index']}"),
+            ("name", tree["name"]),
+            ("instruction", tree["instruction"]),
+            ("goal", "\nand ".join(tree["goal"])),
+            ("scene", tree["scene"]),
+            ("objects", _grouped(tree["objects"])),
+            ("fixtures", _grouped(tree["fixtures"])),
+            ("of interest", ", ".join(tree["objects_of_interest"])),
+            ("initially", "\n".join(tree["initial_predicates"])),
+            ("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)"),
+            ("time limit", f"{limit} control steps, {limit / 20:g} s"),
+            ("make it", f'gymnasium.make("libero_gym:{tree["env_id"]}", task={tree["index"]})'),
+            ("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})'),
+        ]
+    )
 
 
 def _grouped(categories: dict[str, str]) -> str:
