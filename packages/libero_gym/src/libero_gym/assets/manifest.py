@@ -79,10 +79,27 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def visible_files(folder: Path) -> Iterator[Path]:
     """Yield all files of a set in a fixed order, without hidden ones and the manifest."""
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.is_file() and inside.as_posix() != MANIFEST and not any(part.startswith(".") for part in inside.parts):
-            yield path
+    for name, _ in _entries(folder):
+        yield folder / name
+
+
+def _entries(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """Return the set's files by their paths in it, with slashes, in the order of these paths' parts."""
+    found: list[tuple[str, os.DirEntry[str]]] = []
+    inside = [("", str(folder))]
+    while inside:
+        prefix, place = inside.pop()
+        try:
+            entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
+        except (FileNotFoundError, PermissionError):
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                inside.append((f"{name}/", entry.path))
+            elif entry.is_file() and name != MANIFEST:
+                found.append((name, entry))
+    return sorted(found, key=lambda pair: pair[0].split("/"))
 
 
 def file_sha256(path: Path) -> str:
@@ -97,8 +114,8 @@ def _digest_of(folder: Path, state: str) -> str:
     if state in known:
         return known[state]
     digest = hashlib.sha256()
-    for path in _content(folder):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\0".encode())
+    for name, entry in _content(folder):
+        digest.update(f"{name}\0{file_sha256(Path(entry.path))}\0".encode())
     _remember_digest(state, digest.hexdigest())
     return digest.hexdigest()
 
@@ -119,14 +136,14 @@ def content_digest(folder: Path) -> str:
     Reading LIBERO's 140 MB takes half a second, so what was computed for the same names, sizes and times is remembered.
     """
     seen = hashlib.sha256(str(folder.resolve()).encode())
-    for path in _content(folder):
-        status = path.stat()
-        seen.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    for name, entry in _content(folder):
+        status = entry.stat()
+        seen.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return _digest_of(folder, seen.hexdigest())
 
 
-def _content(folder: Path) -> Iterator[Path]:
-    return (path for path in visible_files(folder) if path.relative_to(folder).parts[0] in CONTENT)
+def _content(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    return [(name, entry) for name, entry in _entries(folder) if name.split("/")[0] in CONTENT]
 
 
 def _recall_digests() -> dict[str, str]:
