@@ -22,7 +22,7 @@ def bundle(
     assets: AssetsOption = "auto",
     workers: WorkersOption = None,
 ) -> None:
-    """Compile scenes into a folder for machines that have only mujoco, numba, numpy and gymnasium.
+    """Compile scenes into a folder for machines that have only mujoco, llvmlite, numpy and gymnasium.
 
     There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same.
     The command libero-gym needs typer and rich there, too.
