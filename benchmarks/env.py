@@ -24,12 +24,11 @@ import mujoco
 import numpy as np
 from compact_json import write_json
 from libero_peer import CAMERAS, actions
-from numba import njit
 from rich.console import Console
 from rich.table import Table
 
 from libero_gym.assets import resolve_assets
-from libero_gym.engine.mujoco_calls import copy_data, mj_step1, mj_step2
+from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.world import SOLVER_TOLERANCE, SharedModel, World
 from libero_gym.episode import SETTLE_ACTION
 from libero_gym.render.gl import choose_backend
@@ -63,14 +62,6 @@ class Peer:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
-
-
-@njit(nogil=True)
-def bare_steps(model: int, data: int, count: int) -> None:
-    """The lower bound: physics alone, in a compiled loop."""
-    for _ in range(count):
-        mj_step1(model, data)
-        mj_step2(model, data)
 
 
 def timed(job: Callable[[], object]) -> float:
@@ -159,7 +150,6 @@ def speed(peer: Peer, assets: Any, pairs: int) -> dict[str, Any]:
     state_env.reset(**start)
     inner = state_env.unwrapped._episode.world
     bare_data = mujoco.MjData(world.model)
-    bare_steps(world.model._address, bare_data._address, 1)
 
     def native_and_bare() -> tuple[float, float]:
         native, bare = 0.0, 0.0
@@ -170,7 +160,7 @@ def speed(peer: Peer, assets: Any, pairs: int) -> dict[str, Any]:
             bare_data.ctrl[:] = inner.data.ctrl
             # Bare MuJoCo as LIBERO's model has it, with the looser tolerance of its solver.
             inner.model.opt.tolerance = 1e-8
-            bare += timed(lambda: bare_steps(inner.model._address, bare_data._address, 25))
+            bare += timed(lambda: mujoco.mj_step(inner.model, bare_data, 25))
             inner.model.opt.tolerance = SOLVER_TOLERANCE
         return native, bare
 

@@ -15,8 +15,8 @@ PACKAGES = Path(__file__).parents[1] / "packages"
 NAMES = ("libero_gym", "vla_policy", "vla_trainer")
 #: Used through another library, which imports it.
 INDIRECT = {"tensorboard"}
-#: Not declared: a part of Numba and of Pydantic, or used where a user has it, and named in an error where not.
-KNOWN = {"llvmlite", "pydantic_core", "huggingface_hub", "flash_attn"}
+#: Not declared: a part of Pydantic, or used where a user has it, and named in an error where not.
+KNOWN = {"pydantic_core", "huggingface_hub", "flash_attn"}
 
 
 def imported(package: str) -> set[str]:

@@ -70,14 +70,15 @@ def test_a_home_that_cannot_be_written_gives_way_to_a_private_temporary_folder(t
 
 
 READ_ONLY = """
-import gymnasium, libero_gym.engine.stepper as stepper
-print(stepper.control_step._cache.cache_path)
+import gymnasium
+env = gymnasium.make("libero_gym:libero/Spatial-v0", task=1, assets="builtin", cameras=(), settle_steps=1)
+env.reset(seed=0)
+env.step(env.action_space.sample())
 """
 
 
 @pytest.mark.slow
 def test_a_read_only_installation_without_a_home_works(tmp_path):
-    """Numba refuses to cache where it can write neither beside the source nor in the home."""
     package = tmp_path / "site" / "libero_gym"
     shutil.copytree(Path(libero_gym.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
@@ -89,6 +90,8 @@ def test_a_read_only_installation_without_a_home_works(tmp_path):
         [sys.executable, "-B", "-c", READ_ONLY], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(str(tmp_path / "tmp" / f"libero-gym-{os.getuid()}" / "numba"))
-    assert len(done.stderr.splitlines()) == 1
-    assert "cannot be written; using" in done.stderr
+    folder = tmp_path / "tmp" / f"libero-gym-{os.getuid()}"
+    assert {path.name for path in folder.iterdir()} >= {"assets", "scenes"}
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("compiling the scene")]  # slow machines
+    assert len(lines) == 1
+    assert f"cannot be written; using {folder}" in lines[0]

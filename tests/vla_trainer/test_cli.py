@@ -28,7 +28,7 @@ def test_checking_every_recipe_needs_no_torch_and_help_no_environment() -> None:
 import sys
 import vla_trainer.cli
 from vla_trainer.config import load_config, recipe_names
-assert not {"torch", "gymnasium", "numpy", "mujoco", "numba", "ray"} & set(sys.modules)
+assert not {"torch", "gymnasium", "numpy", "mujoco", "llvmlite", "ray"} & set(sys.modules)
 for name in recipe_names():
     vla_trainer.cli.check_placement(load_config(name))  # imports the environment, whose arguments it checks
 print(sorted({"torch", "transformers", "ray"} & set(sys.modules)), len(recipe_names()))

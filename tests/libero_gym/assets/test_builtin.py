@@ -13,10 +13,11 @@ import pytest
 from libero_build import build
 
 from libero_gym.assets import builtin
+from libero_gym.assets.builtin.catalog import load_catalog
 from libero_gym.tasks import SUITES, load_suite
 from libero_gym.tasks.init_states import published_states
 
-CATALOG = builtin.load_catalog()
+CATALOG = load_catalog()
 SUITE = "libero_spatial"
 TASKS = load_suite(SUITE).tasks
 FREE = {

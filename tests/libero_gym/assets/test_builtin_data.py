@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import pytest
 
 from libero_gym.assets import builtin
+from libero_gym.assets.builtin.catalog import load_catalog
 from libero_gym.assets.builtin.labels import Bands, Label, Text
 from libero_gym.assets.builtin.schema import DATA, AssetDataError, Length, Range, read_objects
 from libero_gym.assets.builtin.shapes import Box, Position, Quaternion
@@ -181,7 +182,7 @@ def test_every_data_file_is_read_and_no_name_is_twice(monkeypatch):
         "libero_gym.assets.builtin.catalog.read_objects",
         lambda path, kind: opened.append(path) or read_objects(path, kind),
     )
-    catalog = builtin.load_catalog.__wrapped__()
+    catalog = load_catalog.__wrapped__()
     assert sorted(opened) == sorted(DATA.iterdir())
     names = [*catalog.objects, *catalog.fixtures]
     assert len(names) == len(set(names)) == sum(len(vars(catalog)[field.name]) for field in fields(catalog)) - 5
@@ -189,7 +190,7 @@ def test_every_data_file_is_read_and_no_name_is_twice(monkeypatch):
 
 
 def test_other_numbers_need_another_version():
-    digest = hashlib.sha256(repr(builtin.load_catalog()).encode()).hexdigest()
+    digest = hashlib.sha256(repr(load_catalog()).encode()).hexdigest()
     assert DIGESTS.get(builtin.VERSION) == digest, (
         "the data differ from those of this VERSION: raise it, add the digest"
     )

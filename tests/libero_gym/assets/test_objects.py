@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from libero_gym.assets import builtin
+from libero_gym.assets.builtin.catalog import load_catalog
 
-OBJECTS = builtin.load_catalog().objects
+OBJECTS = load_catalog().objects
 FOLDERS = ("stable_hope_objects", "stable_scanned_objects", "turbosquid_objects")
 CONTAINERS = ("basket", "wooden_tray")
 

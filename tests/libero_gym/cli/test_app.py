@@ -28,7 +28,7 @@ COMMANDS = [
     ("assets", "verify"),
 ]
 
-SLOW = {"mujoco", "numba", "scipy", "torch", "robosuite", "minari", "h5py"}
+SLOW = {"mujoco", "llvmlite", "scipy", "torch", "robosuite", "minari", "h5py"}
 """Packages that take long to import, and that no help needs."""
 
 

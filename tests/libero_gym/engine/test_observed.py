@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from libero_gym.assets import resolve_assets
+from libero_gym.engine.compiled import ControlStep
 from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.observed import observed_step, pose_block
-from libero_gym.engine.stepper import control_step
 from libero_gym.engine.world import axis_angle
 from libero_gym.scene.libero_import import import_libero
 
@@ -81,10 +81,8 @@ def test_positions_and_poses_of_the_observed_moment(env):
         fingers, position, quaternion = [], None, None
         for count in (sampled_after - 1, sampled_after):
             snapshot = world.snapshot()
-            arguments = list(world._step_arguments)
-            arguments[2] = count
             world._action[:] = action
-            control_step(*arguments)
+            ControlStep(**{**world._step_arguments, "substeps": count})()
             copy_data(copy._address, world.model._address, world.data._address)
             world.restore(snapshot)
             fingers = copy.qpos[world._gripper_qpos].copy()

@@ -264,7 +264,7 @@ def test_a_bundle_is_not_something_to_compile_from(bundle):
 def test_it_runs_where_only_four_packages_are(bundle, tmp_path):
     uv = shutil.which("uv") or str(REPOSITORY / ".uv" / "bin" / "uv")
     python = tmp_path / "environment" / "bin" / "python"
-    pinned = [f"{name}=={version(name)}" for name in ("mujoco", "numba", "numpy", "gymnasium")]
+    pinned = [f"{name}=={version(name)}" for name in ("mujoco", "llvmlite", "numpy", "gymnasium")]
     wheels = tmp_path / "wheels"
     for command in (
         ["build", "--quiet", "--package", "libero-gym", "--wheel", "--out-dir", str(wheels)],

@@ -86,10 +86,27 @@ def parse_manifest(path: Path) -> Manifest:
 
 def visible_files(folder: Path) -> Iterator[Path]:
     """Yield all files of a set in a fixed order, without hidden ones and the manifest."""
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if path.is_file() and inside.as_posix() != MANIFEST and not any(part.startswith(".") for part in inside.parts):
-            yield path
+    for name, _ in _entries(folder):
+        yield folder / name
+
+
+def _entries(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """Return the set's files by their paths in it, with slashes, in the order of these paths' parts."""
+    found: list[tuple[str, os.DirEntry[str]]] = []
+    inside = [("", str(folder))]
+    while inside:
+        prefix, place = inside.pop()
+        try:
+            entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
+        except (FileNotFoundError, PermissionError):
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                inside.append((f"{name}/", entry.path))
+            elif entry.is_file() and name != MANIFEST:
+                found.append((name, entry))
+    return sorted(found, key=lambda pair: pair[0].split("/"))
 
 
 def file_sha256(path: Path) -> str:
@@ -104,8 +121,8 @@ def _digest_of(folder: Path, names: frozenset[str] | None, state: str) -> str:
     if state in known:
         return known[state]
     digest = hashlib.sha256()
-    for path in _content(folder, names):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\0".encode())
+    for name, entry in _content(folder, names):
+        digest.update(f"{name}\0{file_sha256(Path(entry.path))}\0".encode())
     _remember_digest(state, digest.hexdigest())
     return digest.hexdigest()
 
@@ -130,18 +147,15 @@ def content_digest(folder: Path, names: frozenset[str] | None = None) -> str:
         names: which of its files belong to the set, with slashes; None for all. Files that are missing are left out.
     """
     seen = hashlib.sha256(str(folder.resolve()).encode())
-    for path in _content(folder, names):
-        status = path.stat()
-        seen.update(f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    for name, entry in _content(folder, names):
+        status = entry.stat()
+        seen.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     return _digest_of(folder, names, seen.hexdigest())
 
 
-def _content(folder: Path, names: frozenset[str] | None = None) -> Iterator[Path]:
-    if names is not None:
-        # in the order of `visible_files`
-        named = sorted((name for name in names if name.split("/")[0] in CONTENT), key=lambda name: name.split("/"))
-        return (path for path in (folder / name for name in named) if path.is_file())
-    return (path for path in visible_files(folder) if path.relative_to(folder).parts[0] in CONTENT)
+def _content(folder: Path, names: frozenset[str] | None) -> list[tuple[str, os.DirEntry[str]]]:
+    content = [(name, entry) for name, entry in _entries(folder) if name.split("/")[0] in CONTENT]
+    return content if names is None else [(name, entry) for name, entry in content if name in names]
 
 
 def _recall_digests() -> dict[str, str]:

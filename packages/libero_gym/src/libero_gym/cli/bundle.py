@@ -38,7 +38,7 @@ from libero_gym.tasks.suites import Task
 @assets_option
 @compilers_option
 def bundle(suites: tuple[str, ...], out: Path, names: tuple[str, ...], assets: str, workers: int | None) -> None:
-    """Compile scenes into a folder for machines that have only mujoco, numba, numpy and gymnasium.
+    """Compile scenes into a folder for machines that have only mujoco, llvmlite, numpy and gymnasium.
 
     There, pass the folder as assets= or in LIBERO_GYM_ASSETS. The version of MuJoCo must be the same.
     The command libero-gym needs click, tabulate and tqdm there, too.

@@ -20,7 +20,7 @@ WHY_MUJOCO = (
 PYTHON = (3, 11)
 #: Package -> (first version allowed, first not allowed or None, what needs it; None: all does).
 REQUIRED: dict[str, tuple[str, str | None, str | None]] = {
-    "numba": ("0.60", None, None),
+    "llvmlite": ("0.45", None, None),
     "gymnasium": ("1.1", None, None),
     "robosuite": ("1.4.0", "1.4.0.1", "the robot of LIBERO's own assets: pip install --no-deps robosuite==1.4.0"),
     "hf-libero": ("0.1.4", "0.1.4.1", "engine='robosuite': pip install 'libero-gym[robosuite]'"),

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from libero_gym.engine.jit import cached_njit
-
 #: Change of the fingers' normalized targets in one of robosuite's physics steps, 2 ms.
 SPEED = 0.01
 
 
-@cached_njit()
 def move_targets(action: float, steps: float, targets: np.ndarray) -> None:
     """Move both fingers' normalized targets (2,) by so many of robosuite's steps: -1 opens, +1 closes, 0 holds."""
     change = SPEED * steps * np.sign(action)

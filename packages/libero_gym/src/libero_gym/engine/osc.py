@@ -15,11 +15,8 @@ Frames: positions, velocities and torques in the world frame. Arrays are float64
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-
-from libero_gym.engine.jit import cached_njit
 
 #: robosuite 1.4, controllers/config/osc_pose.json: stiffness, action scales (metres, radians a control step).
 KP = 150.0
@@ -30,10 +27,7 @@ ROTATION_SCALE = 0.5
 KP_NULL = 10.0
 KD_NULL = 2.0 * math.sqrt(KP_NULL)
 
-_JIT: dict[str, Any] = {"error_model": "numpy", "boundscheck": False}
 
-
-@cached_njit(**_JIT)
 def set_goal(action: np.ndarray, pose: np.ndarray, goal_pos: np.ndarray, goal_ori: np.ndarray) -> None:
     """Set the goal pose of a control step from an action.
 
@@ -43,41 +37,35 @@ def set_goal(action: np.ndarray, pose: np.ndarray, goal_pos: np.ndarray, goal_or
         goal_pos: (3,) receives position + delta.
         goal_ori: (9,) receives R(delta) @ rotation; left as it is where the rotation delta is zero.
     """
-    delta = np.empty(3)
     for i in range(3):
         goal_pos[i] = pose[i] + POSITION_SCALE * min(max(action[i], -1.0), 1.0)
-        delta[i] = ROTATION_SCALE * min(max(action[3 + i], -1.0), 1.0)
-    angle = math.sqrt(delta[0] * delta[0] + delta[1] * delta[1] + delta[2] * delta[2])
+    rx = ROTATION_SCALE * min(max(action[3], -1.0), 1.0)
+    ry = ROTATION_SCALE * min(max(action[4], -1.0), 1.0)
+    rz = ROTATION_SCALE * min(max(action[5], -1.0), 1.0)
+    angle = math.sqrt(rx * rx + ry * ry + rz * rz)
     if angle == 0.0:
         return
-    # robosuite's axisangle2quat and quat2mat, whose float32 arithmetic is part of what its actions mean.
-    quaternion = np.empty(4, dtype=np.float32)
-    quaternion[0] = math.cos(angle / 2.0)
-    for i in range(3):
-        quaternion[1 + i] = delta[i] / angle * math.sin(angle / 2.0)
-    # np.dot of float32 as BLAS has it: products in float32, their sum in float64. numba's own would need SciPy.
-    squared = 0.0
-    for i in range(4):
-        squared += np.float64(quaternion[i] * quaternion[i])
-    scale = math.sqrt(2.0 / np.float32(squared))
-    p = np.empty((4, 4), dtype=np.float32)
-    for i in range(4):
-        quaternion[i] = quaternion[i] * scale
-    for i in range(4):
-        for j in range(4):
-            p[i, j] = quaternion[i] * quaternion[j]
-    turn = np.empty((3, 3))
-    turn[0, 0], turn[0, 1], turn[0, 2] = 1.0 - p[2, 2] - p[3, 3], p[1, 2] - p[3, 0], p[1, 3] + p[2, 0]
-    turn[1, 0], turn[1, 1], turn[1, 2] = p[1, 2] + p[3, 0], 1.0 - p[1, 1] - p[3, 3], p[2, 3] - p[1, 0]
-    turn[2, 0], turn[2, 1], turn[2, 2] = p[1, 3] - p[2, 0], p[2, 3] + p[1, 0], 1.0 - p[1, 1] - p[2, 2]
-    for row in range(3):
-        for col in range(3):
-            goal_ori[3 * row + col] = (
-                turn[row, 0] * pose[3 + col] + turn[row, 1] * pose[6 + col] + turn[row, 2] * pose[9 + col]
-            )
+    # robosuite's axisangle2quat and quat2mat, whose float32 arithmetic is part of what its actions mean. What is
+    # float64 among it says so: NumPy's versions differ in what a float32 and a Python number make.
+    sine = math.sin(angle / 2.0)
+    w, x = np.float32(math.cos(angle / 2.0)), np.float32(rx / angle * sine)
+    y, z = np.float32(ry / angle * sine), np.float32(rz / angle * sine)
+    # np.dot of float32 as BLAS has it: products in float32, their sum in float64.
+    squared = np.float64(w * w) + np.float64(x * x) + np.float64(y * y) + np.float64(z * z)
+    scale = math.sqrt(2.0 / np.float64(np.float32(squared)))
+    w, x = np.float32(np.float64(w) * scale), np.float32(np.float64(x) * scale)
+    y, z = np.float32(np.float64(y) * scale), np.float32(np.float64(z) * scale)
+    xx, yy, zz = np.float64(x * x), np.float64(y * y), np.float64(z * z)
+    # The rows of R(delta).
+    a0, a1, a2 = 1.0 - yy - zz, np.float64(x * y - z * w), np.float64(x * z + y * w)
+    b0, b1, b2 = np.float64(x * y + z * w), 1.0 - xx - zz, np.float64(y * z - x * w)
+    c0, c1, c2 = np.float64(x * z - y * w), np.float64(y * z + x * w), 1.0 - xx - yy
+    for col in range(3):
+        goal_ori[col] = a0 * pose[3 + col] + a1 * pose[6 + col] + a2 * pose[9 + col]
+        goal_ori[3 + col] = b0 * pose[3 + col] + b1 * pose[6 + col] + b2 * pose[9 + col]
+        goal_ori[6 + col] = c0 * pose[3 + col] + c1 * pose[6 + col] + c2 * pose[9 + col]
 
 
-@cached_njit(**_JIT)
 def cholesky(matrix: np.ndarray, size: int) -> None:
     """Replace the lower triangle of `matrix`'s leading (size, size) block by its Cholesky factor.
 
@@ -94,7 +82,6 @@ def cholesky(matrix: np.ndarray, size: int) -> None:
                 matrix[i, j] = total / matrix[j, j]
 
 
-@cached_njit(**_JIT)
 def solve(factor: np.ndarray, size: int, vector: np.ndarray) -> None:
     """Replace `vector` (size,) by the solution of (factor factor^T) x = vector."""
     for i in range(size):
@@ -109,7 +96,6 @@ def solve(factor: np.ndarray, size: int, vector: np.ndarray) -> None:
         vector[i] = total / factor[i, i]
 
 
-@cached_njit(**_JIT)
 def torques(
     pose: np.ndarray,
     goal_pos: np.ndarray,

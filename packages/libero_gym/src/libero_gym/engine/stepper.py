@@ -1,54 +1,84 @@
-"""One control step in one compiled call: 25 x (mj_step1, OSC, gripper, mj_step2), without the GIL.
+"""The source of a control step: 25 x (mj_step1, OSC, gripper, mj_step2).
 
-Arrays are copied by loops here: Numba takes seconds to compile each assignment of a slice.
+What runs is machine code of it (`libero_gym.engine.compiled`). `scripts/control_step.py` has Numba translate
+`control_step` and what it calls in `osc` and `gripper`, so a change takes effect when that script has run. Called from
+Python it does the same, hundreds of times slower.
+
+Nothing is allocated, and arrays are copied by loops: both keep Numba's own runtime out of the translation.
 """
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import numpy as np
 
 from libero_gym.engine.gripper import move_targets
-from libero_gym.engine.jit import cached_njit
 from libero_gym.engine.mujoco_calls import mj_jac_site, mj_step1, mj_step2
 from libero_gym.engine.osc import set_goal, torques
 
+# C-contiguous arrays: the type of their elements, and their shape; None is a length that depends on the scene.
+Floats: TypeAlias = Annotated[np.ndarray, np.float64, (None,)]
+Pairs: TypeAlias = Annotated[np.ndarray, np.float64, (None, 2)]
+Positions: TypeAlias = Annotated[np.ndarray, np.float64, (None, 3)]
+Rotations: TypeAlias = Annotated[np.ndarray, np.float64, (None, 9)]
+Jacobians: TypeAlias = Annotated[np.ndarray, np.float64, (2, 3, None)]
+Indices: TypeAlias = Annotated[np.ndarray, np.int32, (None,)]
+Action: TypeAlias = Annotated[np.ndarray, np.float64, (7,)]
+Fingers: TypeAlias = Annotated[np.ndarray, np.float64, (2,)]
+FingerIndices: TypeAlias = Annotated[np.ndarray, np.int64, (2,)]
+Position: TypeAlias = Annotated[np.ndarray, np.float64, (3,)]
+Rotation: TypeAlias = Annotated[np.ndarray, np.float64, (9,)]
+Pose: TypeAlias = Annotated[np.ndarray, np.float64, (12,)]
+Joints: TypeAlias = Annotated[np.ndarray, np.float64, (7,)]
+JointIndices: TypeAlias = Annotated[np.ndarray, np.int64, (7,)]
+JointRows: TypeAlias = Annotated[np.ndarray, np.float64, (4, 7)]
+ArmJacobian: TypeAlias = Annotated[np.ndarray, np.float64, (6, 7)]
+ArmMass: TypeAlias = Annotated[np.ndarray, np.float64, (7, 7)]
+Scratch: TypeAlias = Annotated[np.ndarray, np.float64, (5, 7, 7)]
+Flag: TypeAlias = Annotated[np.ndarray, np.int64, (1,)]
 
-@cached_njit(error_model="numpy", boundscheck=False)
+
 def control_step(
     model: int,
     data: int,
     substeps: int,
     step_ratio: float,
-    action: np.ndarray,
-    qpos: np.ndarray,
-    qvel: np.ndarray,
-    ctrl: np.ndarray,
-    site_xpos: np.ndarray,
-    site_xmat: np.ndarray,
-    mass_matrix: np.ndarray,
-    bias: np.ndarray,
-    dof_madr: np.ndarray,
-    dof_parent: np.ndarray,
-    ctrl_range: np.ndarray,
-    arm_qpos: np.ndarray,
-    arm_dof: np.ndarray,
-    arm_actuators: np.ndarray,
-    gripper_actuators: np.ndarray,
+    action: Action,
+    qpos: Floats,
+    qvel: Floats,
+    ctrl: Floats,
+    site_xpos: Positions,
+    site_xmat: Rotations,
+    mass_matrix: Floats,
+    bias: Floats,
+    dof_madr: Indices,
+    dof_parent: Indices,
+    ctrl_range: Pairs,
+    arm_qpos: JointIndices,
+    arm_dof: JointIndices,
+    arm_actuators: JointIndices,
+    gripper_actuators: FingerIndices,
     eef_site: int,
-    rest: np.ndarray,
-    goal_pos: np.ndarray,
-    goal_ori: np.ndarray,
-    gripper_targets: np.ndarray,
-    jacobians: np.ndarray,
-    home_pose: np.ndarray,
-    home_jacobian: np.ndarray,
-    home_mass: np.ndarray,
-    unseen: np.ndarray,
+    rest: Joints,
+    goal_pos: Position,
+    goal_ori: Rotation,
+    gripper_targets: Fingers,
+    home_pose: Pose,
+    home_jacobian: ArmJacobian,
+    home_mass: ArmMass,
+    unseen: Flag,
     observed_step: int,
-    poses: np.ndarray,
-    observed_poses: np.ndarray,
-    observed_qpos: np.ndarray,
-    observed_qvel: np.ndarray,
+    poses: Floats,
+    observed_poses: Floats,
+    observed_qpos: Floats,
+    observed_qvel: Floats,
+    jacobians: Jacobians,
+    pose: Pose,
+    arm: JointRows,
+    jacobian: ArmJacobian,
+    mass: ArmMass,
+    scratch: Scratch,
 ) -> None:
     """Advance a world by one action.
 
@@ -74,7 +104,6 @@ def control_step(
         rest: (7,) rest pose of the arm.
         goal_pos, goal_ori: (3,), (9,) the controller's goal, kept from step to step.
         gripper_targets: (2,) normalized targets of the fingers, kept from step to step.
-        jacobians: (2, 3, nv) scratch for MuJoCo's dense Jacobians.
         home_pose: (12,) position and rotation matrix of the end effector at the arm's home.
         home_jacobian, home_mass: (6, 7), (7, 7) there.
         unseen: (1,) whether the controller has not looked at the arm since the reset, and still takes it to be at
@@ -82,11 +111,10 @@ def control_step(
         observed_step: number of the physics step, from 1, after which observations are sampled.
         poses: MuJoCo's own, as `pose_block` has them.
         observed_poses, observed_qpos, observed_qvel: receive the sample of `poses`, `qpos` and `qvel`.
+        jacobians, pose, arm, jacobian, mass, scratch: what `scratch_arrays` makes.
     """
     n = 7
-    jacobian, mass = np.empty((6, n)), np.zeros((n, n))
-    q, qdot, arm_bias, torque = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    pose, scratch = np.empty(12), np.empty((5, n, n))
+    q, qdot, arm_bias, torque = arm[0], arm[1], arm[2], arm[3]
     jacp = jacobians.ctypes.data
     jacr = jacp + jacobians.itemsize * 3 * jacobians.shape[2]
     for substep in range(substeps):
@@ -138,3 +166,19 @@ def control_step(
                 observed_qpos[i] = qpos[i]
             for i in range(len(qvel)):
                 observed_qvel[i] = qvel[i]
+
+
+def scratch_arrays(nv: int) -> dict[str, np.ndarray]:
+    """Return the arrays that a control step works in, by the names of `control_step`'s parameters.
+
+    Args:
+        nv: MuJoCo's number of degrees of freedom.
+    """
+    return {
+        "jacobians": np.zeros((2, 3, nv)),  # MuJoCo's, of all degrees of freedom
+        "pose": np.zeros(12),  # of the end effector: its position and its rotation matrix by rows
+        "arm": np.zeros((4, 7)),  # positions, velocities, bias forces and torques
+        "jacobian": np.zeros((6, 7)),
+        "mass": np.zeros((7, 7)),  # all of which is written: the arm's joints are one chain
+        "scratch": np.zeros((5, 7, 7)),  # the controller's
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +11,15 @@ import mujoco
 import numpy as np
 
 from libero_gym.checks import finite_array
+from libero_gym.engine.compiled import ControlStep
 from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.observed import ObservedState, observed_step
-from libero_gym.engine.stepper import control_step
+from libero_gym.engine.stepper import scratch_arrays
 from libero_gym.errors import ActionError, InitStateError
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.fixtures import FixturePoses
 from libero_gym.tasks.goals import Goal
-from libero_gym.waiting import waiting_for
 
 ACTION_SIZE = 7
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
@@ -30,8 +29,6 @@ SOLVER_TOLERANCE = 1e-13
 PHYSICS = ("reference", "fast", "soft")
 #: Physics steps of a control step where speed matters more than LIBERO's trajectories: 5 ms each instead of 2 ms.
 FAST_STEPS = 10
-#: Held while the control step is compiled: worlds of several threads wait for one of them.
-_COMPILING = threading.Lock()
 #: mjtWarning entries after which MuJoCo has thrown a state away.
 _DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 
@@ -105,45 +102,52 @@ class World:
         self._unseen = np.zeros(1, dtype=np.int64)
         self._action = np.zeros(ACTION_SIZE)
         model, data = self.model, self.data
+        home_jacobian, home_mass = self._at_home()
+        poses, (observed_poses, observed_qpos, observed_qvel) = self._observed.live[0], self._observed.sampled
         # Views of MuJoCo's memory and indices, looked up once.
-        self._step_arguments = (
-            model._address,
-            data._address,
-            shared.physics_steps,
-            shared.scene.table.control_substeps / shared.physics_steps,
-            self._action,
-            data.qpos,
-            data.qvel,
-            data.ctrl,
-            data.site_xpos,
-            data.site_xmat,
-            data.qM,
-            data.qfrc_bias,
-            model.dof_Madr,
-            model.dof_parentid,
-            model.actuator_ctrlrange,
-            np.array(robot.arm_qpos),
-            np.array(robot.arm_dof),
-            np.array(robot.arm_actuators),
-            np.array(robot.gripper_actuators),
-            robot.eef_site,
-            np.array(robot.home_qpos),
-            self._goal_pos,
-            self._goal_ori,
-            self._gripper_targets,
-            np.zeros((2, 3, model.nv)),
-            *self._at_home(),
-            self._unseen,
-            observed_step(shared.physics_steps, shared.scene.table.control_substeps),
-            self._observed.live[0],
-            *self._observed.sampled,
-        )
+        self._step_arguments: dict[str, Any] = {
+            "model": model._address,
+            "data": data._address,
+            "substeps": shared.physics_steps,
+            "step_ratio": shared.scene.table.control_substeps / shared.physics_steps,
+            "action": self._action,
+            "qpos": data.qpos,
+            "qvel": data.qvel,
+            "ctrl": data.ctrl,
+            "site_xpos": data.site_xpos,
+            "site_xmat": data.site_xmat,
+            "mass_matrix": data.qM,
+            "bias": data.qfrc_bias,
+            "dof_madr": model.dof_Madr,
+            "dof_parent": model.dof_parentid,
+            "ctrl_range": model.actuator_ctrlrange,
+            "arm_qpos": np.array(robot.arm_qpos, dtype=np.int64),
+            "arm_dof": np.array(robot.arm_dof, dtype=np.int64),
+            "arm_actuators": np.array(robot.arm_actuators, dtype=np.int64),
+            "gripper_actuators": np.array(robot.gripper_actuators, dtype=np.int64),
+            "eef_site": robot.eef_site,
+            "rest": np.array(robot.home_qpos),
+            "goal_pos": self._goal_pos,
+            "goal_ori": self._goal_ori,
+            "gripper_targets": self._gripper_targets,
+            "home_pose": self._home_pose,
+            "home_jacobian": home_jacobian,
+            "home_mass": home_mass,
+            "unseen": self._unseen,
+            "observed_step": observed_step(shared.physics_steps, shared.scene.table.control_substeps),
+            "poses": poses,
+            "observed_poses": observed_poses,
+            "observed_qpos": observed_qpos,
+            "observed_qvel": observed_qvel,
+            **scratch_arrays(model.nv),
+        }
+        self._control_step = ControlStep(**self._step_arguments)
 
     def _make_data(self) -> mujoco.MjData:
         return mujoco.MjData(self.model)
 
-    def _at_home(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the end effector's pose (12,), the arm's Jacobian (6, 7) and mass matrix (7, 7) of the reset pose."""
+    def _at_home(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the arm's Jacobian (6, 7) and mass matrix (7, 7) of the reset pose; keep the end effector's pose."""
         model, robot = self.model, self.scene.table.robot
         data = mujoco.MjData(model)
         data.qpos[robot.arm_qpos] = robot.home_qpos
@@ -153,7 +157,7 @@ class World:
         mujoco.mj_fullM(model, mass, data.qM)
         self._home_pose = np.concatenate([data.site_xpos[robot.eef_site], data.site_xmat[robot.eef_site]])
         jacobian = np.concatenate([linear, angular])[:, robot.arm_dof]
-        return self._home_pose, np.ascontiguousarray(jacobian), mass[np.ix_(robot.arm_dof, robot.arm_dof)].copy()
+        return np.ascontiguousarray(jacobian), mass[np.ix_(robot.arm_dof, robot.arm_dof)].copy()
 
     @property
     def state_size(self) -> int:
@@ -166,7 +170,6 @@ class World:
         As after LIBERO's `reset` and `set_init_state`, the controller still takes the arm to be at home in the first
         physics step, and keeps home's orientation until an action turns it.
         """
-        _compile_step(self._step_arguments)
         self._poses = poses
         self.shared.holder = None
         mujoco.mj_resetData(self.model, self.data)
@@ -238,7 +241,7 @@ class World:
         self._take_model()
         self._observed.lit[:] = self._lit()
         self._action[:] = action
-        control_step(*self._step_arguments)
+        self._control_step()
         return not any(self.data.warning[kind].number for kind in _DIVERGED)
 
     def success(self) -> bool:
@@ -290,14 +293,6 @@ class World:
             if self._poses is not None:
                 self._poses.write(self.model)
             self.shared.holder = self._as_holder
-
-
-def _compile_step(arguments: tuple[Any, ...]) -> None:
-    """Compile `control_step`, or load it from numba's cache, and log it where that takes long; takes no step."""
-    with _COMPILING:
-        if not control_step.signatures:
-            with waiting_for("compiling the control step (once)", after=3.0):  # loading it takes less
-                control_step(*arguments[:2], 0, *arguments[3:])  # no physics steps
 
 
 def check_action(action: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -25,6 +25,8 @@ import mujoco
 
 from libero_gym.cache_folder import cache_folder
 from libero_gym.errors import RenderError
+from libero_gym.render.egl import EglContext, EglError
+from libero_gym.scene.mujoco_log import library_file
 
 #: In order of preference: EGL uses a GPU where there is one.
 BACKENDS = ("egl", "osmesa")
@@ -32,26 +34,8 @@ PROBE_SECONDS = 60.0
 
 #: Debian's names of what a backend loads.
 PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
-_PROBE = """
-import sys
-from libero_gym.render.gl import open_context
-import mujoco
-context = open_context(sys.argv[1], None if sys.argv[2] == "None" else int(sys.argv[2]))
-context.make_current()
-model = mujoco.MjModel.from_xml_string('<mujoco><worldbody><geom size="1" rgba="1 0 0 1"/></worldbody></mujoco>')
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-scene, target = mujoco.MjvScene(model, 10), mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
-mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, target)
-camera, option = mujoco.MjvCamera(), mujoco.MjvOption()
-mujoco.mjv_updateScene(model, data, option, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
-import numpy as np
-pixels, view = np.zeros((32, 32, 3), np.uint8), mujoco.MjrRect(0, 0, 32, 32)
-mujoco.mjr_render(view, scene, target)
-mujoco.mjr_readPixels(pixels, None, view, target)
-print(pixels.mean())
-sys.exit(0 if pixels.any() else 3)
-"""
+#: The program that renders an image with a backend.
+_PROBE = Path(__file__).with_name("probe.py")
 
 #: Contexts are made one at a time: several EGL initializations at once have hung.
 _creating = threading.Lock()
@@ -75,6 +59,9 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
     Args:
         backend: one of `BACKENDS`.
         device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
+
+    Raises:
+        RenderError: EGL gives no context.
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
     # A run crashed once inside Mesa's software driver 22.3, looking through the list of an image's textures. Its own
@@ -83,10 +70,11 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     with _creating:
         _load_triton_first()
-        if device is not None:
-            from libero_gym.render.egl import DeviceContext  # binds to EGL
-
-            return DeviceContext(device)
+        if backend == "egl":
+            try:
+                return EglContext(device)
+            except EglError as error:
+                raise RenderError(str(error)) from error
         module: Any = importlib.import_module(f"mujoco.{backend}")
         context: GLContext = module.GLContext(16, 16)
     return context
@@ -135,7 +123,7 @@ def choose_backend(device: int | None = None) -> str:
             return backend
         failures[backend] = failure
     if device is not None:
-        raise RenderError(failures["egl"].removeprefix(f"{RenderError.__module__}.RenderError: "))
+        raise RenderError(failures["egl"])
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
     packages = " ".join(PACKAGES[backend] for backend in failures)
     raise RenderError(f"no OpenGL library can render here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
@@ -158,10 +146,13 @@ def probe(backend: str, device: int | None = None) -> str | None:
 
 def attempt(backend: str, device: int | None = None) -> Attempt:
     """Do the same, and return the image's brightness too."""
-    environment = {**os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
+    library = library_file()
+    if library is None:
+        return Attempt(None, f"mujoco {mujoco.__version__} has no library")
+    environment = {"LP_NUM_THREADS": "0", **os.environ, "MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend}
     try:
         result = subprocess.run(
-            [sys.executable, "-c", _PROBE, backend, str(device)],
+            [sys.executable, str(_PROBE), backend, str(device), str(library)],
             env=environment,
             capture_output=True,
             text=True,

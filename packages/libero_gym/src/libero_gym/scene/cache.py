@@ -16,7 +16,6 @@ from libero_gym.assets.manifest import file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
-from libero_gym.scene.compile import compile_scene
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
@@ -95,6 +94,8 @@ def _version(package: str) -> str:
 
 
 def _compile(task: Task, assets: AssetSet, out: Path) -> None:
+    from libero_gym.scene.compile import compile_scene  # most processes find what they need compiled
+
     try:
         compile_scene(task, assets, out, SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0)
     except SceneError as error:

@@ -19,18 +19,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from libero_gym.assets.builtin.arena import write_arena
-from libero_gym.assets.builtin.boards import write_boards
-from libero_gym.assets.builtin.cabinet import write_cabinet
-from libero_gym.assets.builtin.carton import write_carton
-from libero_gym.assets.builtin.catalog import Catalog, load_catalog
-from libero_gym.assets.builtin.composite import write_composite
-from libero_gym.assets.builtin.microwave import write_microwave
-from libero_gym.assets.builtin.stove import write_stove
-from libero_gym.assets.builtin.textures import SCENE_TEXTURES, to_image
-from libero_gym.assets.builtin.vessel import write_vessel
-
-__all__ = ["VERSION", "Catalog", "generate", "load_catalog"]
+__all__ = ["VERSION", "generate"]
 
 #: Names the bytes that `generate` writes; it rises whenever one of them changes.
 VERSION = "2"
@@ -47,6 +36,18 @@ def generate(directory: Path) -> None:
         AssetDataError: a data file is damaged.
         OSError: the folder cannot be written.
     """
+    # What only writing needs: every process asks this module for its VERSION.
+    from libero_gym.assets.builtin.arena import write_arena
+    from libero_gym.assets.builtin.boards import write_boards
+    from libero_gym.assets.builtin.cabinet import write_cabinet
+    from libero_gym.assets.builtin.carton import write_carton
+    from libero_gym.assets.builtin.catalog import load_catalog
+    from libero_gym.assets.builtin.composite import write_composite
+    from libero_gym.assets.builtin.microwave import write_microwave
+    from libero_gym.assets.builtin.stove import write_stove
+    from libero_gym.assets.builtin.textures import SCENE_TEXTURES, to_image
+    from libero_gym.assets.builtin.vessel import write_vessel
+
     directory = Path(directory)
     catalog = load_catalog()
     for name, vessel in catalog.vessels.items():
