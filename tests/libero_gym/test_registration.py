@@ -18,9 +18,9 @@ CODE = (
 IDS = [f"libero/{suite}-v0" for suite in ("Spatial", "Object", "Goal", "10", "90", "130")]
 
 
-def run(code, home: Path):
+def run(code, home: Path, path: str = ""):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("LIBERO", "XDG"))}
-    environment["HOME"] = str(home)
+    environment |= {"HOME": str(home), "PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
@@ -31,8 +31,8 @@ def run(code, home: Path):
     )
 
 
-def test_plain_gymnasium_makes_it_without_a_prompt_and_writes_only_its_cache(tmp_path):
-    first = run(CODE, tmp_path)
+def test_plain_gymnasium_makes_it_without_a_prompt_and_writes_only_its_cache(tmp_path, not_installed):
+    first = run(CODE, tmp_path, not_installed)
     assert first.returncode == 0, first.stderr
     assert "['image', 'instruction', 'state', 'wrist_image']\n[]" in first.stdout
     assert first.stderr.count("built-in asset set") == 1
