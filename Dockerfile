@@ -17,8 +17,8 @@ RUN for package in ${PACKAGES}; do echo "/tmp/dist/${package}"-*.whl; done \
     | xargs pip install --no-cache-dir --extra-index-url "${TORCH_INDEX}" \
     && rm -rf /tmp/dist
 
-RUN useradd --create-home libero
-USER libero
+RUN useradd --create-home --uid 1000 libero
+USER 1000
 WORKDIR /home/libero
 # EGL needs the driver's graphics capability
 ENV NVIDIA_DRIVER_CAPABILITIES=all

@@ -21,6 +21,8 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from compact_json import compact
+
 import libero_gym  # noqa: F401  # registers the environments
 from libero_gym.assets import resolve_assets
 from libero_gym.render.gl import choose_backend
@@ -162,7 +164,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=1))
     if options.json:
-        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+        options.json.write_text(compact({**result, "rows": rows}) + "\n")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,16 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
     return [step for job in jobs(workflow).values() for step in job.get("steps", [])]
 
 
+def test_the_dockerfile_s_linter_finds_nothing_and_finds_a_mistake(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("hadolint")), "--format", "json"]
+    done = subprocess.run([*command, REPOSITORY / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    (tmp_path / "Dockerfile").write_text("FROM python\nRUN cd /tmp && apt-get install git\n")
+    done = subprocess.run([*command, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
+    # an image without a version, and packages without --no-install-recommends
+    assert {"DL3006", "DL3015"} <= {finding["code"] for finding in json.loads(done.stdout)}
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=name)
 def test_actions_have_a_version(workflow: Path) -> None:
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
