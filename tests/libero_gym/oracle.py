@@ -72,6 +72,7 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     task = load_suite(episode["suite"]).tasks[episode["index"]]
     env = OffScreenRenderEnv(bddl_file_name=str(bddl_file(task)), camera_heights=size, camera_widths=size)
     env.seed(0)
+    env.env.hard_reset = False  # it was built a moment ago, and its state is replaced below
     env.reset()
     model = env.sim.model._model
     for body, pose in episode["poses"].items():

@@ -96,48 +96,72 @@ def random_actions(monkeypatch, steps):
     return actions(steps)
 
 
-def check_tasks(assets, suite, tasks, steps, actions, out, *, may_part=False):
-    """An episode with random actions on each of the tasks; returns how many observations were compared.
+LONG = 60
+
+
+def long_episodes(assets, out):
+    """LIBERO's episode of `LONG` random actions on each of the tasks, by suite and index; one process for all."""
+    requests = {}
+    for suite, indices in TASKS.items():
+        for index in indices:
+            env = make(suite, index, assets, cameras=[])
+            env.reset(seed=SEED, options={"init_state": 0})
+            requests[suite, index] = described(env, LONG, every=EVERY)
+            env.close()
+    return dict(zip(requests, run_oracle(assets, list(requests.values()), out), strict=True))
+
+
+def check_task(assets, suite, index, expected, actions, *, may_part=False):
+    """Compare an episode with random actions on a task; returns how many observations were compared.
 
     All steps are taken, and compared after each `EVERY` of them: states, images, success.
 
     Where simulators `may_part`, a task ends when they have: what they show is then of two states.
     """
-    compared = 0
-    envs = [make(suite, index, assets, action_chunk=EVERY) for index in tasks]
-    firsts = [env.reset(seed=SEED, options={"init_state": 0})[0] for env in envs]
-    episodes = run_oracle(assets, [described(env, steps, every=EVERY) for env in envs], out)
-    for index, env, observation, expected in zip(tasks, envs, firsts, episodes, strict=True):
-        where = f"{suite} {index}"
-        assert_returned(observation, expected, 0, where)
+    compared, where = 1, f"{suite} {index}"
+    env = make(suite, index, assets, action_chunk=EVERY)
+    assert_returned(env.reset(seed=SEED, options={"init_state": 0})[0], expected, 0, where)
+    for step in range(EVERY, LONG + 1, EVERY):
+        observation, _, terminated, truncated, _ = env.step(actions[step - EVERY : step])
+        difference = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][step]).max()
+        if may_part and difference >= DRIFT:
+            break
+        assert difference < DRIFT, f"{where}, step {step}: {difference}"
+        assert_returned(observation, expected, step, where)
         compared += 1
-        for step in range(EVERY, steps + 1, EVERY):
-            observation, _, terminated, truncated, _ = env.step(actions[step - EVERY : step])
-            difference = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][step]).max()
-            if may_part and difference >= DRIFT:
-                break
-            assert difference < DRIFT, f"{where}, step {step}: {difference}"
-            assert_returned(observation, expected, step, where)
-            compared += 1
-            assert (terminated, truncated) == (expected["done"][step - EVERY : step].any(), False)
-            if terminated:
-                break
-        env.close()
+        assert (terminated, truncated) == (expected["done"][step - EVERY : step].any(), False)
+        if terminated:
+            break
+    env.close()
     return compared
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("suite", TASKS)
-def test_official_assets(suite, tmp_path, monkeypatch, official_assets):
-    check_tasks(official_assets, suite, TASKS[suite], 60, random_actions(monkeypatch, 60), tmp_path / "rows.npz")
+@pytest.fixture(scope="module")
+def official_episodes(official_assets, tmp_path_factory):
+    return long_episodes(official_assets, tmp_path_factory.mktemp("oracle") / "rows.npz")
+
+
+@pytest.fixture(scope="module")
+def builtin_episodes(folder, tmp_path_factory):
+    return long_episodes(folder, tmp_path_factory.mktemp("oracle") / "rows.npz")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", TASKS)
-def test_builtin_assets(suite, tmp_path, monkeypatch, folder):
+def test_official_assets(suite, monkeypatch, official_assets, official_episodes):
+    for index in TASKS[suite]:
+        expected = official_episodes[suite, index]
+        check_task(official_assets, suite, index, expected, random_actions(monkeypatch, LONG))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", TASKS)
+def test_builtin_assets(suite, monkeypatch, folder, builtin_episodes):
     # their blunt shapes rest on edges, where robosuite's three solutions of a physics step and our one differ by more
-    actions = random_actions(monkeypatch, 60)
-    compared = check_tasks(folder, suite, TASKS[suite], 60, actions, tmp_path / "rows.npz", may_part=True)
+    compared = 0
+    for index in TASKS[suite]:
+        expected = builtin_episodes[suite, index]
+        compared += check_task(folder, suite, index, expected, random_actions(monkeypatch, LONG), may_part=True)
     assert compared > 12
 
 
