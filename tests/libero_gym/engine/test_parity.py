@@ -21,8 +21,9 @@ ORACLE = Path(__file__).parents[1] / "oracle.py"
 SEED, SIZE = 3, 32
 #: Simulators may differ by this much: MuJoCo's solver and the controller's linear algebra are not the same code.
 DRIFT = 1e-9
-#: Of the long episodes, steps from one comparison to the next: software takes a tenth of a second for an image.
-EVERY = 5
+#: Of the long episodes, steps from one comparison to the next: software takes a tenth of a second for an image, of
+#: LIBERO's own meshes half a second.
+EVERY, EVERY_OFFICIAL = 5, 20
 #: Three tasks of each suite, among them articulated fixtures and other rooms.
 TASKS = {
     "libero_spatial": (0, 5, 9),
@@ -99,37 +100,37 @@ def random_actions(monkeypatch, steps):
 LONG = 60
 
 
-def long_episodes(assets, out):
+def long_episodes(assets, out, every):
     """LIBERO's episode of `LONG` random actions on each of the tasks, by suite and index; one process for all."""
     requests = {}
     for suite, indices in TASKS.items():
         for index in indices:
             env = make(suite, index, assets, cameras=[])
             env.reset(seed=SEED, options={"init_state": 0})
-            requests[suite, index] = described(env, LONG, every=EVERY)
+            requests[suite, index] = described(env, LONG, every=every)
             env.close()
     return dict(zip(requests, run_oracle(assets, list(requests.values()), out), strict=True))
 
 
-def check_task(assets, suite, index, expected, actions, *, may_part=False):
+def check_task(assets, suite, index, expected, actions, every, *, may_part=False):
     """Compare an episode with random actions on a task; returns how many observations were compared.
 
-    All steps are taken, and compared after each `EVERY` of them: states, images, success.
+    All steps are taken, and compared after each `every` of them: states, images, success.
 
     Where simulators `may_part`, a task ends when they have: what they show is then of two states.
     """
     compared, where = 1, f"{suite} {index}"
-    env = make(suite, index, assets, action_chunk=EVERY)
+    env = make(suite, index, assets, action_chunk=every)
     assert_returned(env.reset(seed=SEED, options={"init_state": 0})[0], expected, 0, where)
-    for step in range(EVERY, LONG + 1, EVERY):
-        observation, _, terminated, truncated, _ = env.step(actions[step - EVERY : step])
+    for step in range(every, LONG + 1, every):
+        observation, _, terminated, truncated, _ = env.step(actions[step - every : step])
         difference = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][step]).max()
         if may_part and difference >= DRIFT:
             break
         assert difference < DRIFT, f"{where}, step {step}: {difference}"
         assert_returned(observation, expected, step, where)
         compared += 1
-        assert (terminated, truncated) == (expected["done"][step - EVERY : step].any(), False)
+        assert (terminated, truncated) == (expected["done"][step - every : step].any(), False)
         if terminated:
             break
     env.close()
@@ -138,30 +139,33 @@ def check_task(assets, suite, index, expected, actions, *, may_part=False):
 
 @pytest.fixture(scope="module")
 def official_episodes(official_assets, tmp_path_factory):
-    return long_episodes(official_assets, tmp_path_factory.mktemp("oracle") / "rows.npz")
+    return long_episodes(official_assets, tmp_path_factory.mktemp("oracle") / "rows.npz", EVERY_OFFICIAL)
 
 
 @pytest.fixture(scope="module")
 def builtin_episodes(folder, tmp_path_factory):
-    return long_episodes(folder, tmp_path_factory.mktemp("oracle") / "rows.npz")
+    return long_episodes(folder, tmp_path_factory.mktemp("oracle") / "rows.npz", EVERY)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("suite", TASKS)
 def test_official_assets(suite, monkeypatch, official_assets, official_episodes):
     for index in TASKS[suite]:
         expected = official_episodes[suite, index]
-        check_task(official_assets, suite, index, expected, random_actions(monkeypatch, LONG))
+        check_task(official_assets, suite, index, expected, random_actions(monkeypatch, LONG), EVERY_OFFICIAL)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("suite", TASKS)
 def test_builtin_assets(suite, monkeypatch, folder, builtin_episodes):
     # their blunt shapes rest on edges, where robosuite's three solutions of a physics step and our one differ by more
     compared = 0
     for index in TASKS[suite]:
         expected = builtin_episodes[suite, index]
-        compared += check_task(folder, suite, index, expected, random_actions(monkeypatch, LONG), may_part=True)
+        actions = random_actions(monkeypatch, LONG)
+        compared += check_task(folder, suite, index, expected, actions, EVERY, may_part=True)
     assert compared > 12
 
 
