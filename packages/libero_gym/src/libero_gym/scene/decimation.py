@@ -6,6 +6,7 @@ them. Frames of geometries stay as they are, so such a model renders the data of
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import mujoco
@@ -14,6 +15,8 @@ import numpy as np
 #: Faces that a mesh keeps: a tenth, but never fewer than this; meshes with fewer than twice that stay whole.
 SHARE = 0.1
 FEWEST_FACES = 500
+#: Coarser meshes by the SHA-256 of the originals; those of all 130 tasks together take some 30 MB.
+_MADE: dict[bytes, dict[str, np.ndarray]] = {}
 
 
 def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
@@ -30,15 +33,26 @@ def decimate(model: mujoco.MjModel) -> dict[str, np.ndarray]:
         vertices, faces = _mesh(model, mesh)
         if len(faces) < 2 * FEWEST_FACES:
             continue
-        kept = max(int(SHARE * len(faces)), FEWEST_FACES)
-        points, triangles = simplified(vertices, faces, kept)
+        coarser = _coarser(vertices, faces, mesh in textured)
+        points, triangles = coarser["vert"], coarser["face"]
         if 0 < len(triangles) < len(faces) and len(points) <= min(len(vertices), model.mesh_normalnum[mesh]):
-            arrays[f"vert_{mesh}"] = points.astype(np.float32)
-            arrays[f"face_{mesh}"] = triangles.astype(np.int32)
-            arrays[f"normal_{mesh}"] = vertex_normals(points, triangles)
-            near = _nearest(vertices, points) if mesh in textured else np.zeros(len(points))
-            arrays[f"source_{mesh}"] = near.astype(np.int32)
+            arrays.update({f"{kind}_{mesh}": array for kind, array in coarser.items()})
     return arrays
+
+
+def _coarser(vertices: np.ndarray, faces: np.ndarray, textured: bool) -> dict[str, np.ndarray]:
+    """Return the four arrays of a mesh, from memory where this process has made them: scenes share most meshes."""
+    key = hashlib.sha256(b"\0".join([vertices.tobytes(), faces.tobytes(), bytes([textured])])).digest()
+    if key not in _MADE:
+        points, triangles = simplified(vertices, faces, max(int(SHARE * len(faces)), FEWEST_FACES))
+        near = _nearest(vertices, points) if textured else np.zeros(len(points))
+        _MADE[key] = {
+            "vert": points.astype(np.float32),
+            "face": triangles.astype(np.int32),
+            "normal": vertex_normals(points, triangles),
+            "source": near.astype(np.int32),
+        }
+    return _MADE[key]
 
 
 def simplified(vertices: np.ndarray, faces: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
