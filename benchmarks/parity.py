@@ -2,8 +2,8 @@
 
 Of each task: the arrays of the compiled model, the first image of both cameras and the policy's state after the
 published state has settled, then random actions: the simulator's state after each, success, and the last images.
-LIBERO's side is `tests/libero_gym/oracle.py`, a process for a few tasks. It takes an hour on 2 cores with `--jobs 2`. A run
-that was broken off goes on. Scenes of LIBERO's own set take 0.3 GB each in the cache.
+LIBERO's side is `tests/libero_gym/oracle.py`, a process for a few tasks. It takes an hour on 2 cores with `--jobs 2`.
+A run that was broken off goes on. Scenes of LIBERO's own set take 0.3 GB each in the cache.
 """
 
 from __future__ import annotations
