@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from libero_gym.assets import AssetSet, resolve_assets
 from libero_gym.errors import SceneError
 from libero_gym.scene import compiled_scene
 from libero_gym.scene.cache import scene_folder
+from libero_gym.scene.compiled import MODEL, parts_folder
 from libero_gym.scene.fixtures import sample_fixture_poses
 from libero_gym.tasks import load_suite
 from libero_gym.tasks.tables import SceneTable
@@ -32,6 +34,9 @@ def own_scene(tmp_path, monkeypatch):
     folder = scene_folder(TASK, assets)
     assert folder.is_relative_to(tmp_path)
     shutil.copytree(compiled, folder)
+    parts_folder(folder).mkdir()
+    for name in json.loads((compiled / MODEL).read_text()):
+        shutil.copyfile(parts_folder(compiled) / name, parts_folder(folder) / name)
     compiled_scene.cache_clear()
     yield assets, folder
     compiled_scene.cache_clear()
@@ -72,20 +77,22 @@ def test_fixtures_stand_in_their_regions_and_repeat():
 def test_a_broken_entry_is_built_again(damage, caplog, own_scene):
     assets, folder = own_scene
     assert compiled_scene(TASK, assets).folder == folder
-    whole = (folder / "model.mjb").read_bytes()
+    whole = compiled_scene(TASK, assets).model_content()
+    part = max(parts_folder(folder).iterdir(), key=lambda path: path.stat().st_size)
+    content = part.read_bytes()
     if damage == "other bytes":
         # of the right size, and a model that MuJoCo reads: only the checksum tells
-        (folder / "model.mjb").write_bytes(whole[:-1000] + bytes([whole[-1000] ^ 1]) + whole[-999:])
+        part.write_bytes(content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:])
     elif damage == "truncate":
         text = (folder / "scene.json").read_text()
         (folder / "scene.json").write_text(text[: len(text) // 2])
     elif damage == "truncate model":
-        os.truncate(folder / "model.mjb", (folder / "model.mjb").stat().st_size // 2)
+        os.truncate(part, len(content) // 2)
     else:
-        (folder / "model.mjb").unlink()
+        part.unlink()
     compiled_scene.cache_clear()
     assert compiled_scene(TASK, assets).load_model().nq > 0
-    assert (folder / "model.mjb").read_bytes() == whole
+    assert compiled_scene(TASK, assets).model_content() == whole
     assert f"the compiled scene {folder} is damaged" in caplog.text
 
 
@@ -150,4 +157,5 @@ def test_a_killed_build_leaves_nothing_that_breaks_the_next_start(tmp_path):
         process.wait()
     assert subprocess.run([sys.executable, "-c", BUILD], env=environment, check=False).returncode == 0
     assert len(list((tmp_path / "scenes").iterdir())) == 1  # nothing of the killed ones is left
+    assert all(len(path.name) == 64 for path in (tmp_path / "parts").iterdir())  # names are whole checksums
     assert len(list((tmp_path / "assets").iterdir())) == 1

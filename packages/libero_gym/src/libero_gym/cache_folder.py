@@ -107,18 +107,37 @@ def publish_folder(target: Path, write: Callable[[Path], None]) -> Path:
     return target
 
 
+def publish_file(target: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing.
+
+    Raises:
+        OSError: it cannot be written, or the disk is full.
+    """
+    work = target.parent / f"{_prefix(target)}{os.getpid()}-{secrets.token_hex(4)}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(target)
+    try:
+        work.write_bytes(content)
+        work.replace(target)
+    finally:
+        work.unlink(missing_ok=True)
+
+
 def _prefix(target: Path) -> str:
-    """Return how this machine's unfinished copies of a folder begin; a cache may be shared over a network."""
+    """Return how this machine's unfinished copies of a file or folder begin; a cache may be shared over a network."""
     return f".{target.name}-{platform.node()}-"
 
 
 def _remove_stale(target: Path) -> None:
     """Remove the unfinished copies of processes that were killed."""
     prefix = _prefix(target)
-    for folder in target.parent.glob(f"{glob.escape(prefix)}*"):
-        pid = folder.name.removeprefix(prefix).partition("-")[0]
+    for copy in target.parent.glob(f"{glob.escape(prefix)}*"):
+        pid = copy.name.removeprefix(prefix).partition("-")[0]
         if pid.isdecimal() and not _runs(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+            if copy.is_dir():
+                shutil.rmtree(copy, ignore_errors=True)
+            else:
+                copy.unlink(missing_ok=True)
 
 
 def _runs(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -91,8 +92,9 @@ def _fill(
                 shutil.copyfile(scene.folder / name, folder / name)
             evaluation, train = published_states(task)
             np.savez_compressed(folder / PUBLISHED, eval=evaluation, train=train)
-            np.save(folder / MODEL, writer.add_model(scene.folder / "model.mjb"))
-            models[scene_place(task)] = file_sha256(scene.folder / "model.mjb")
+            content = scene.model_content()
+            np.save(folder / MODEL, writer.add_model(content))
+            models[scene_place(task)] = hashlib.sha256(content).hexdigest()
             added[task] = parts.tell() - before + sum(path.stat().st_size for path in folder.iterdir())
             if done is not None:
                 done(task)

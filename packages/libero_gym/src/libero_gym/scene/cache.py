@@ -16,13 +16,13 @@ from libero_gym.assets.manifest import file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
-from libero_gym.scene.compiled import CompiledScene
+from libero_gym.scene.compiled import CompiledScene, parts_folder
 from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
 from libero_gym.waiting import waiting_for
 
 #: Part of every key: raise it when what `scene.compile` writes changes.
-FORMAT = 9
+FORMAT = 10
 #: SHA-256 of an entry's files: what a full disk, a power cut or a failing disk left of one is not taken for the whole.
 _CHECKSUMS = "sha256.json"
 
@@ -48,7 +48,7 @@ def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
             logger.warning("the compiled scene %s is damaged (%s); compiling it again", folder, error)
             shutil.rmtree(folder, ignore_errors=True)
     with waiting_for(f"compiling the scene of {task.suite} task {task.index} with {assets.name} assets (once)"):
-        publish_folder(folder, lambda out: _compile(task, assets, out))
+        publish_folder(folder, lambda out: _compile(task, assets, out, parts_folder(folder)))
     try:
         return _load(folder)
     except UNREADABLE as error:
@@ -68,7 +68,9 @@ def _load(folder: Path) -> CompiledScene:
     for name, checksum in checksums.items():
         if file_sha256(folder / name) != checksum:
             raise OSError(f"{name} has other bytes than were written")
-    return CompiledScene.load(folder)
+    scene = CompiledScene.load(folder)
+    scene.model_content(check=True)
+    return scene
 
 
 def scene_folder(task: Task, assets: AssetSet) -> Path:
@@ -93,11 +95,11 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _compile(task: Task, assets: AssetSet, out: Path) -> None:
+def _compile(task: Task, assets: AssetSet, out: Path, parts: Path) -> None:
     from libero_gym.scene.compile import compile_scene  # most processes find what they need compiled
 
     try:
-        compile_scene(task, assets, out, SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0)
+        compile_scene(task, assets, out, parts, SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0)
     except SceneError as error:
         raise SceneError(
             f"{task.suite} task {task.index} ({task.name}) cannot be built from the assets in {assets.folder}: {error}"

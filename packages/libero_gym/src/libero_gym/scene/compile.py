@@ -14,20 +14,23 @@ from libero_gym.assets.source import BUILTIN_PREFIX, AssetSet
 from libero_gym.errors import AssetError, SceneError
 from libero_gym.scene import robot_look
 from libero_gym.scene.build import build_scene
+from libero_gym.scene.compiled import MODEL
 from libero_gym.scene.decimation import decimate
+from libero_gym.scene.model_parts import share_model
 from libero_gym.scene.mujoco_log import route_warnings
 from libero_gym.scene.placement import sample_states
 from libero_gym.scene.tables import scene_table
 from libero_gym.tasks.suites import Task
 
 
-def compile_scene(task: Task, assets: AssetSet, out: Path, sampled_states: int = 0) -> None:
+def compile_scene(task: Task, assets: AssetSet, out: Path, parts: Path, sampled_states: int = 0) -> None:
     """Build one task and write the four files of `scene.compiled` into the folder `out`.
 
     Args:
         task: the task.
         assets: what to build it from.
         out: an existing folder.
+        parts: folder of the parts of models, which scenes share.
         sampled_states: how many initial states to sample.
 
     Raises:
@@ -44,7 +47,9 @@ def compile_scene(task: Task, assets: AssetSet, out: Path, sampled_states: int =
     if builtin:
         robot_look.finish(model)
     table = scene_table(scene, model, task, assets.name)
-    mujoco.mj_saveModel(model, str(out / "model.mjb"), None)
+    content = np.empty(mujoco.mj_sizeModel(model), dtype=np.uint8)
+    mujoco.mj_saveModel(model, None, content)
+    (out / MODEL).write_text(json.dumps(share_model(content.tobytes(), parts)))
     np.savez(out / "fast.npz", **decimate(model))  # type: ignore[arg-type]
     np.save(out / "states.npy", sample_states(scene, model, table, sampled_states))
     (out / "scene.json").write_text(json.dumps(table.to_json(), indent=1))

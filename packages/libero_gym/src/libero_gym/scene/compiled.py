@@ -1,7 +1,9 @@
 """A compiled scene on disk.
 
-model.mjb   the MuJoCo model          scene.json  its tables, `tasks.tables`
+model.json  the MuJoCo model's parts  scene.json  its tables, `tasks.tables`
 fast.npz    decimated visual meshes   states.npy  initial states, sampled as LIBERO does
+
+The parts are files of a folder that all scenes of a cache share, `libero_gym.scene.model_parts`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,17 @@ import mujoco
 import numpy as np
 
 from libero_gym.scene.decimation import apply
+from libero_gym.scene.model_parts import model_of, shared_model
 from libero_gym.scene.mujoco_log import route_warnings
 from libero_gym.tasks.tables import SceneTable
+
+#: The names of a model's parts.
+MODEL = "model.json"
+
+
+def parts_folder(scene: Path) -> Path:
+    """Return where a cache has the parts of the models of its scenes, of which `scene` is the folder of one."""
+    return scene.parents[1] / "parts"
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class CompiledScene:
     """One task, ready to be simulated."""
 
     #: What a folder must hold beside `scene.json`.
-    FILES: ClassVar[tuple[str, ...]] = ("model.mjb", "fast.npz", "states.npy")
+    FILES: ClassVar[tuple[str, ...]] = (MODEL, "fast.npz", "states.npy")
 
     folder: Path
     table: SceneTable
@@ -55,8 +66,16 @@ class CompiledScene:
             apply(model, self.folder / "fast.npz")
         return model
 
+    def model_content(self, *, check: bool = False) -> bytes:
+        """Return the model as the content of a `.mjb` file.
+
+        Raises:
+            OSError, ValueError: parts are missing, or, where they are checked, damaged.
+        """
+        return shared_model(json.loads((self.folder / MODEL).read_text()), parts_folder(self.folder), check=check)
+
     def _read_model(self) -> mujoco.MjModel:
-        return mujoco.MjModel.from_binary_path(str(self.folder / "model.mjb"))
+        return model_of(self.model_content())
 
     @functools.cached_property
     def sampled_states(self) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Models cut into parts, so that many of them take the space of one: scenes of a suite share nearly all meshes.
 
     model.mjb --cut--> part, part, part ... --PartWriter--> one file, each distinct part once, compressed
-                                               |
-                                               +--> rows (P, 3): where this model's parts lie in that file
+                                |              |
+                                |              +--> rows (P, 3): where this model's parts lie in that file
+                                |
+                                +--share_model--> a file for each distinct part, named by its SHA-256
 
 A part is one mesh's or one texture's share of one of MuJoCo's arrays, or what lies between two of them.
 """
@@ -12,13 +14,16 @@ from __future__ import annotations
 import hashlib
 import mmap
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 import mujoco
 import numpy as np
+
+from libero_gym.assets.manifest import file_sha256
+from libero_gym.cache_folder import publish_file
 
 #: MuJoCo's large arrays, by the array that says where each mesh's or texture's share of them begins.
 _SHARES = {
@@ -34,6 +39,8 @@ _SHARES = {
 #: A part that zlib leaves larger than this share is stored as it is: coordinates hardly shrink and cost time to unpack.
 _WORTHWHILE = 0.7
 _LEVEL = 6
+#: Bytes of a part that is not worth a file of its own.
+_SMALL = 1 << 16
 
 
 class PartWriter:
@@ -43,15 +50,13 @@ class PartWriter:
         self._file = file
         self._rows: dict[bytes, tuple[int, int, int]] = {}
 
-    def add_model(self, path: Path) -> np.ndarray:
-        """Store the model of a `.mjb` file.
+    def add_model(self, content: bytes) -> np.ndarray:
+        """Store a model, the content of a `.mjb` file.
 
         Returns:
             (P, 3) int64, in the order of the file: offset in the file of parts, bytes there, bytes of the part.
         """
-        content = path.read_bytes()
-        model = mujoco.MjModel.from_binary_path(str(path))
-        return np.array([self._add(part) for part in _cut(model, content)], dtype=np.int64)
+        return np.array([self._add(part) for part in _cut(model_of(content), content)], dtype=np.int64)
 
     def _add(self, part: bytes) -> tuple[int, int, int]:
         key = hashlib.sha256(part).digest()
@@ -78,7 +83,68 @@ def read_model(rows: np.ndarray, parts: Path, sha256: str) -> mujoco.MjModel:
     model = b"".join(unpacked[offset] for offset in rows[:, 0].tolist())
     if hashlib.sha256(model).hexdigest() != sha256:
         raise ValueError(f"{parts.name} has other bytes than were written")
-    return mujoco.MjModel.from_binary_path("model.mjb", {"model.mjb": model})
+    return model_of(model)
+
+
+def model_of(content: bytes) -> mujoco.MjModel:
+    """Return the model of a `.mjb` file's content."""
+    return mujoco.MjModel.from_binary_path("model.mjb", {"model.mjb": content})
+
+
+def share_model(content: bytes, folder: Path) -> list[str]:
+    """Store a model in files that other models share: LIBERO's own textures make 0.3 GB of each task's.
+
+    Args:
+        content: of a `.mjb` file.
+        folder: of the files, each named by the SHA-256 of what it holds; one that is damaged is written again.
+
+    Returns:
+        The names of the model's files, in order.
+    """
+    names = []
+    for part in _joined(_cut(model_of(content), content)):
+        name = hashlib.sha256(part).hexdigest()
+        if not _is_whole(folder / name):
+            publish_file(folder / name, part)
+        names.append(name)
+    return names
+
+
+def shared_model(names: Sequence[str], folder: Path, *, check: bool = False) -> bytes:
+    """Return the content of the `.mjb` file that `share_model` has stored.
+
+    Args:
+        names: what `share_model` returned.
+        folder: of the files.
+        check: compare each file with its checksum.
+
+    Raises:
+        OSError: a file is missing, or, where they are checked, damaged.
+    """
+    if check:
+        for name in names:
+            if not _is_whole(folder / name):
+                raise OSError(f"{name} in {folder} is missing or has other bytes than were written")
+    return b"".join((folder / name).read_bytes() for name in names)
+
+
+def _is_whole(path: Path) -> bool:
+    return path.is_file() and file_sha256(path) == path.name
+
+
+def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the same bytes in larger parts: neighbours that are all small make one."""
+    small: list[bytes] = []
+    for part in parts:
+        if len(part) < _SMALL:
+            small.append(part)
+            continue
+        if small:
+            yield b"".join(small)
+            small = []
+        yield part
+    if small:
+        yield b"".join(small)
 
 
 def _cut(model: mujoco.MjModel, content: bytes) -> Iterator[bytes]:
