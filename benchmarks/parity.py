@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +167,9 @@ def main() -> None:
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES, metavar="SUITE")
     parser.add_argument("--steps", type=int, default=200, help=f"random actions, a multiple of {CHUNK} (default 200)")
     parser.add_argument("--size", type=int, default=256, help="pixels of a side (default 256)")
-    parser.add_argument("--jobs", type=int, default=1, help="LIBERO's processes at a time (default 1)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="processes at a time, each with one of LIBERO's (default 1)"
+    )
     parser.add_argument("--json", type=Path, help="file for the result; tasks that it has already are left out")
     options = parser.parse_args()
     if options.steps % CHUNK:
@@ -176,8 +180,10 @@ def main() -> None:
     tasks = [(suite, index) for suite in options.suites for index in range(len(load_suite(suite).tasks))]
     tasks = [task for task in tasks if task not in done]
     parts = [tasks[start : start + 3] for start in range(0, len(tasks), 3)]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        for part in pool.map(lambda part: compare(assets, part, options.steps, options.size), parts):
+    # processes: MuJoCo holds the GIL while it compiles
+    with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = partial(compare, assets, steps=options.steps, size=options.size)
+        for part in pool.map(running, parts):
             for row in part:
                 print(json.dumps(row), flush=True)
             rows += part
