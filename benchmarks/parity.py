@@ -52,22 +52,23 @@ def unequal_arrays(ours: Any, theirs: Any) -> list[str]:
     return different
 
 
-def make(assets: Any, task: tuple[str, int], **kwargs: Any) -> Any:
+def make(assets: Any, task: tuple[str, int], settle: int, **kwargs: Any) -> Any:
     """Make our environment of a task and reset it to its first published state; return it and what it observed."""
     # of the built-in set under its own name, the robot looks coarser than LIBERO's
     where = "official" if assets.name == "official" else assets.folder
-    env = gymnasium.make(load_suite(task[0]).env_id, task=task[1], assets=where, max_episode_steps=-1, **kwargs)
+    kwargs |= {"task": task[1], "assets": where, "max_episode_steps": -1, "settle_steps": settle}
+    env = gymnasium.make(load_suite(task[0]).env_id, **kwargs)
     return env, env.reset(seed=SEED, options={"init_state": 0})[0]
 
 
-def compare(assets: Any, tasks: list[tuple[str, int]], steps: int, size: int) -> list[dict[str, Any]]:
+def compare(assets: Any, tasks: list[tuple[str, int]], steps: int, size: int, settle: int) -> list[dict[str, Any]]:
     """Run tasks on both sides and return a row of differences for each."""
     episodes = []
     for suite, index in tasks:
-        env, _ = make(assets, (suite, index), cameras=())
+        env, _ = make(assets, (suite, index), settle, cameras=())
         model, bodies = env.unwrapped.model, [fixture.body for fixture in env.unwrapped.world.scene.table.fixtures]
         poses = {model.body(body).name: [*model.body_pos[body], *model.body_quat[body]] for body in bodies}
-        episode = {"suite": suite, "index": index, "poses": poses, "sim_state": None, "settle": 10}
+        episode = {"suite": suite, "index": index, "poses": poses, "sim_state": None, "settle": settle}
         episodes.append({**episode, "steps": steps, "every": steps, "model": True})
         env.close()
     with tempfile.TemporaryDirectory() as folder:
@@ -84,14 +85,17 @@ def compare(assets: Any, tasks: list[tuple[str, int]], steps: int, size: int) ->
                 saved = Path(folder) / "model.mjb"
                 saved.write_bytes(stored[f"{number}_model"].tobytes())
                 row = {"suite": task[0], "task": task[1]}
-                row |= compare_states(assets, task, expected, mujoco.MjModel.from_binary_path(str(saved)), steps)
-                rows.append(row | compare_images(assets, task, expected, steps, size))
+                model = mujoco.MjModel.from_binary_path(str(saved))
+                row |= compare_states(assets, task, expected, model, steps, settle)
+                rows.append(row | compare_images(assets, task, expected, steps, size, settle))
     return rows
 
 
-def compare_states(assets: Any, task: tuple[str, int], expected: Any, model: Any, steps: int) -> dict[str, Any]:
+def compare_states(
+    assets: Any, task: tuple[str, int], expected: Any, model: Any, steps: int, settle: int
+) -> dict[str, Any]:
     """Compare models, and states and success over all actions, without images."""
-    env, _ = make(assets, task, cameras=(), action_chunk=CHUNK)
+    env, _ = make(assets, task, settle, cameras=(), action_chunk=CHUNK)
     ours = env.unwrapped.world.scene.load_model()
     # where the fixtures stand is a matter of the initial state
     ours.body_pos[:], ours.body_quat[:] = env.unwrapped.model.body_pos, env.unwrapped.model.body_quat
@@ -108,9 +112,11 @@ def compare_states(assets: Any, task: tuple[str, int], expected: Any, model: Any
     return {"model_unequal": unequal, "qpos_difference": difference, "success_equal": equal, "steps": taken + CHUNK}
 
 
-def compare_images(assets: Any, task: tuple[str, int], expected: Any, steps: int, size: int) -> dict[str, Any]:
+def compare_images(
+    assets: Any, task: tuple[str, int], expected: Any, steps: int, size: int, settle: int
+) -> dict[str, Any]:
     """Compare what is observed after the reset, and after all actions where the task does not end before."""
-    env, first = make(assets, task, image_size=size, action_chunk=steps)
+    env, first = make(assets, task, settle, image_size=size, action_chunk=steps)
     state = np.array_equal(first["state"], expected["state"][0].astype(np.float32))
     row: dict[str, Any] = {
         "first_pixels_unequal": _unequal_pixels(first, expected, 0),
@@ -137,6 +143,7 @@ def summary(assets: Any, rows: list[dict[str, Any]], options: argparse.Namespace
     return {
         "assets": assets.name,
         "assets_version": assets.version,
+        "settling_steps": options.settle,
         "random_actions": options.steps,
         "image_size": options.size,
         "tasks": len(rows),
@@ -156,8 +163,9 @@ def kept_rows(assets: Any, options: argparse.Namespace) -> list[dict[str, Any]]:
     if options.json is None or not options.json.is_file():
         return []
     before = json.loads(options.json.read_text())
-    settings = [before[key] for key in ("assets", "assets_version", "random_actions", "image_size")]
-    return before["rows"] if settings == [assets.name, assets.version, options.steps, options.size] else []
+    settings = [before[key] for key in ("assets", "assets_version", "settling_steps", "random_actions", "image_size")]
+    asked = [assets.name, assets.version, options.settle, options.steps, options.size]
+    return before["rows"] if settings == asked else []
 
 
 def main() -> None:
@@ -165,6 +173,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--assets", default="official", help="official, or a folder of LIBERO's layout")
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=SUITES, metavar="SUITE")
+    parser.add_argument("--tasks", nargs="+", metavar="SUITE:INDEX", help="these alone, e.g. libero_spatial:6")
+    parser.add_argument(
+        "--settle", type=int, default=10, help="steps before the first image (default 10, as published)"
+    )
     parser.add_argument("--steps", type=int, default=200, help=f"random actions, a multiple of {CHUNK} (default 200)")
     parser.add_argument("--size", type=int, default=256, help="pixels of a side (default 256)")
     parser.add_argument(
@@ -178,11 +190,12 @@ def main() -> None:
     rows = kept_rows(assets, options)
     done = {(row["suite"], row["task"]) for row in rows}
     tasks = [(suite, index) for suite in options.suites for index in range(len(load_suite(suite).tasks))]
-    tasks = [task for task in tasks if task not in done]
+    named = options.tasks and [(name.partition(":")[0], int(name.partition(":")[2])) for name in options.tasks]
+    tasks = [task for task in named or tasks if task not in done]
     parts = [tasks[start : start + 3] for start in range(0, len(tasks), 3)]
     # processes: MuJoCo holds the GIL while it compiles
     with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = partial(compare, assets, steps=options.steps, size=options.size)
+        running = partial(compare, assets, steps=options.steps, size=options.size, settle=options.settle)
         for part in pool.map(running, parts):
             for row in part:
                 print(json.dumps(row), flush=True)
