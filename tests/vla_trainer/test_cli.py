@@ -48,7 +48,7 @@ def test_check(command: Command) -> None:
 
 
 def test_plan_shows_what_runs_where(command: Command) -> None:
-    pytest.importorskip("libero_gym", reason="the recipe's environment")
+    pytest.importorskip("libero_gym.errors", reason="the recipe's environment")
     done = command(
         "vla-train",
         "tiny_spatial_ppo",
@@ -71,7 +71,9 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
         pytest.param(
             ["tiny_spatial_ppo", "env.split=trian", "--check"],
             'ConfigError: env.split="trian"; did you mean "train"?',
-            marks=pytest.mark.skipif(find_spec("libero_gym") is None, reason="the environment says what it takes"),
+            marks=pytest.mark.skipif(
+                find_spec("libero_gym.errors") is None, reason="the environment says what it takes"
+            ),
         ),
         (["tiny_spatial_ppo", "--plan", "plan.times=nowhere.json"], "MeasurementError: nowhere.json: cannot be read"),
         (["tiny_spatial_ppo", "--plan", "cluster.component_placement={env: 5}"], "PlacementError: "),
