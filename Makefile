@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo check test lint format types gallery wheels clean
+.PHONY: help setup demo check test lint format types gallery wheels versions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,13 @@ gallery: setup ## draw docs/tasks.md anew, on LIBERO's own assets and the built-
 
 wheels: setup ## build the three wheels into dist/
 	@$(UV) build --all-packages --wheel --out-dir dist
+
+versions: lowest ## test the packages on Python 3.12 and 3.13, and on the lowest versions that they allow
+	@$(RUN) python scripts/test_versions.py --python 3.12 3.13 --resolution highest
+
+.PHONY: lowest
+lowest: setup
+	@$(RUN) python scripts/test_versions.py --python 3.11 3.13 --resolution lowest-direct
 
 clean: ## remove what the other targets made here
 	@rm -rf .venv .uv dist logs .pytest_cache .ruff_cache .mypy_cache

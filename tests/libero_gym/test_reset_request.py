@@ -9,6 +9,7 @@ import pytest
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import ActionError, InitStateError, LiberoGymError, OptionError, TaskError
 from libero_gym.options import ARGUMENTS
+from libero_gym.vector_env import LiberoVectorEnv
 
 OPTIONS = {"assets": "builtin", "cameras": (), "settle_steps": 0, "physics_quality": "fast", "task": [1, 4]}
 CYCLE = []
@@ -182,6 +183,14 @@ def test_odd_constructor_arguments_are_refused_by_name():
         LiberoEnv("spatial", cameras=["wrist", "wrist"], assets="builtin")
     with pytest.raises(OptionError, match=r"unexpected keyword argument 'image_sise'.*did you mean 'image_size'"):
         gymnasium.make("libero_gym:libero/Spatial-v0", image_sise=64)
+
+
+def test_what_was_refused_may_be_closed():
+    # Gymnasium 1.1 closes each vector environment that is collected, and Python prints what that raises
+    envs = LiberoVectorEnv.__new__(LiberoVectorEnv)
+    with pytest.raises(OptionError):
+        envs.__init__("spatial", num_envs=0, **OPTIONS)
+    envs.close()
 
 
 def test_odd_arguments_of_a_vector_environment_are_refused_by_name():

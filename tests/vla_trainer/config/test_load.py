@@ -44,6 +44,7 @@ def test_only_what_is_given_reaches_the_environment() -> None:
 
 
 def test_staged_rewards_are_announced() -> None:
+    pytest.importorskip("libero_gym.errors", reason="the environment says so itself")
     assert "not a benchmark result" in load_config("tiny_spatial_grpo").notices()[0]
     assert not any("staged" in one for one in load_config("tiny_spatial_grpo", ["env.reward=sparse"]).notices())
 

@@ -42,7 +42,7 @@ def _records(file: Path) -> Iterator[Any]:
     from wandb.proto.wandb_internal_pb2 import Record
 
     content = file.read_bytes()
-    assert content[:4] == b":W&B"
+    assert content[:4] in (b"", b":W&B")  # older versions begin to write it after `finish` has returned
     position, data = 7, b""
     while position + 7 <= len(content):
         left = 32768 - position % 32768

@@ -125,7 +125,8 @@ def test_workers_make_no_environments_of_their_own(fake: FakeRay, monkeypatch: p
     # under `uv run`, Ray would have each worker start by `uv run`, too; what it was imported with does not matter
     from ray._private import ray_constants
 
-    monkeypatch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", True)
+    # Ray before 2.47 has no such setting
+    monkeypatch.setattr(ray_constants, "RAY_ENABLE_UV_RUN_RUNTIME_ENV", True, raising=False)
     Machines(cluster()).close()
     assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV is False
 

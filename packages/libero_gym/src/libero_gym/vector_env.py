@@ -325,7 +325,9 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
     def close_extras(self, **kwargs: Any) -> None:
         """End the workers and free their images' memory."""
-        self._workers.close()
+        # none yet where the constructor has refused an argument: Gymnasium 1.1 closes what it collects
+        if hasattr(self, "_workers"):
+            self._workers.close()
 
     def _check_usable(self, method: str, *, begun: bool = False) -> None:
         if self.closed:

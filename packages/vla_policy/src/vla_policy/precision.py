@@ -17,8 +17,10 @@ def widen(x: Tensor) -> Tensor:
 def without_autocast(device: torch.device) -> AbstractContextManager[object]:
     """Compute in the operands' own dtype: under `torch.autocast`, `F.linear` and matrix products cast float32 operands
     back to bfloat16."""
-    # not every device has autocast; "meta" does not
-    return torch.autocast(device.type, enabled=False) if torch.amp.is_autocast_available(device.type) else nullcontext()
+    # not every device has autocast; "meta" does not. Dynamo of torch 2.7 cannot trace the question, and what is
+    # compiled runs on a device that has it
+    available = torch.compiler.is_compiling() or torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if available else nullcontext()
 
 
 class WideLinear(nn.Linear):
