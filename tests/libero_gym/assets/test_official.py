@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import sys
 
 import pytest
 
@@ -114,6 +115,7 @@ def test_the_robot_s_meshes_are_found_without_importing_robosuite():
 def test_no_robot_meshes_says_what_to_install(monkeypatch, tmp_path):
     (tmp_path / "robosuite").mkdir()
     (tmp_path / "robosuite" / "__init__.py").touch()
+    monkeypatch.delitem(sys.modules, "robosuite", raising=False)  # another test may have imported it
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(AssetError, match=r"pip install 'libero-gym\[official\]' brings them"):
         robot_meshes()

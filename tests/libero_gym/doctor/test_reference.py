@@ -52,12 +52,12 @@ def test_rounding_of_another_processor_passes():
 
 
 def test_the_floor_of_mujoco_3_3_3_fails():
-    # Measured with MuJoCo 3.3.4: 98.9 in place of 133.7.
+    # Measured with MuJoCo 3.3.4 on a set with some plain textures: 98.9 in place of 133.7.
     dark = measured("official", "official")
     dark["brightness"]["libero_object 0"] = 98.9
     result = judge(dark)["images"]
     assert result.status == "failed"
-    assert "libero_object 0 has brightness 98.9 of 255; expected 133.7" in result.found
+    assert "libero_object 0 has brightness 98.9 of 255; expected 139.1" in result.found
 
 
 def test_a_folder_may_differ_and_an_unknown_set_is_not_judged():
