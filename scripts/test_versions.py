@@ -292,7 +292,10 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="versions-") as temporary:
         folder = (options.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        rows = list((resolve_all if options.wheels else test_all)(options, folder))
+        rows = []
+        for row in (resolve_all if options.wheels else test_all)(options, folder):
+            rows.append(row)
+            print("  ".join(row[:4]), file=sys.stderr, flush=True)
     heading = ["Python", "resolution", "package", "result", "platform" if options.wheels else "versions"]
     widths = [max(len(row[column]) for row in [heading, *rows]) for column in range(4)]
     for row in [heading, *rows]:
