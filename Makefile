@@ -43,7 +43,8 @@ lint: ## find and mend style errors
 types: ## check types
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
 
-gallery: setup ## draw docs/tasks.md anew, on LIBERO's own assets and the built-in ones
+gallery: ## draw docs/tasks.md anew, on LIBERO's own assets and the built-in ones
+	@sh scripts/setup.sh test
 	@$(RUN) python scripts/gallery.py
 
 wheels: setup ## build the three wheels into dist/
