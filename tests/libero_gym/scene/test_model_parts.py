@@ -8,7 +8,7 @@ import pytest
 
 from libero_gym.assets import resolve_assets
 from libero_gym.scene import compiled_scene
-from libero_gym.scene.model_parts import share_model, shared_model
+from libero_gym.scene.model_parts import check_parts, model_of, share_model, shared_model
 from libero_gym.tasks import load_suite
 
 TASKS = load_suite("libero_spatial").tasks[1:3]
@@ -20,8 +20,8 @@ def models() -> list[bytes]:
 
 
 def test_two_models_take_little_more_than_one_and_come_back(models, tmp_path):
-    names = [share_model(model, tmp_path) for model in models]
-    assert [shared_model(parts, tmp_path, check=True) for parts in names] == models
+    names = [share_model(model_of(model), tmp_path) for model in models]
+    assert [shared_model(parts, tmp_path) for parts in names] == models
     # both scenes have the same meshes and textures
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 1.3 * max(map(len, models))
     for path in tmp_path.iterdir():
@@ -29,12 +29,12 @@ def test_two_models_take_little_more_than_one_and_come_back(models, tmp_path):
 
 
 def test_a_damaged_part_is_noticed_and_written_again(models, tmp_path):
-    names = share_model(models[0], tmp_path)
+    names = share_model(model_of(models[0]), tmp_path)
     (tmp_path / names[0]).write_bytes(b"other")
     with pytest.raises(OSError, match=f"{names[0]} in .* has other bytes than were written"):
-        shared_model(names, tmp_path, check=True)
-    assert share_model(models[0], tmp_path) == names
-    assert shared_model(names, tmp_path, check=True) == models[0]
+        check_parts(names, tmp_path)
+    assert share_model(model_of(models[0]), tmp_path) == names
+    check_parts(names, tmp_path)
     (tmp_path / names[-1]).unlink()
     with pytest.raises(OSError, match=names[-1]):
         shared_model(names, tmp_path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from libero_gym.cli.help import Group, examples
-from libero_gym.cli.task_options import assets_option, json_option, suite_option, tasks_option
+from libero_gym.cli.task_options import assets_option, json_option, quality_option, suite_option, tasks_option
 from libero_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -59,12 +59,7 @@ workers_option = click.option(
     default="rot180",
     help="Orientation of the images; published policies expect rot180.",
 )
-@click.option(
-    "--quality",
-    metavar="reference|fast",
-    default="reference",
-    help="Render as LIBERO does, or coarser and faster.",
-)
+@quality_option
 @assets_option
 @click.option(
     "--all", "keep_failures", is_flag=True, help="Also record failed episodes; they count towards --per-task."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from libero_gym.cli.help import examples
-from libero_gym.cli.task_options import assets_option, suite_option
+from libero_gym.cli.task_options import assets_option, init_state_option, suite_option
 from libero_gym.errors import OptionError
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ if TYPE_CHECKING:
 )
 @suite_option
 @click.option("--task", metavar="INDEX|NAME", help="Task to drive.")
-@click.option(
-    "--init-state",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Index of the published initial state, 0 to 49.",
-)
+@init_state_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the fixtures' poses.")
 @assets_option
 @click.option(

@@ -13,6 +13,8 @@ from libero_gym.cli.task_options import (
     assets_option,
     chosen_tasks,
     compilers_option,
+    init_state_option,
+    quality_option,
     required_suites_option,
     tasks_option,
 )
@@ -46,18 +48,8 @@ JPEG_QUALITY = 82
 @assets_option
 @click.option("--size", type=click.IntRange(16, 1024), default=128, help="Height and width of each view, pixels.")
 @click.option("--columns", type=click.IntRange(min=1), default=5, help="Number of tasks in a row.")
-@click.option(
-    "--quality",
-    metavar="reference|fast",
-    default="reference",
-    help="Render as LIBERO does, or coarser and faster.",
-)
-@click.option(
-    "--init-state",
-    type=click.IntRange(min=0),
-    default=0,
-    help="Index of the published initial state, 0 to 49.",
-)
+@quality_option
+@init_state_option
 @compilers_option
 def snapshot(
     suites: tuple[str, ...],
@@ -72,7 +64,7 @@ def snapshot(
 ) -> None:
     """Render tasks onto a contact sheet: agentview and wrist camera, upright, after settling, with the instruction.
 
-    Scenes that are not in the cache are compiled first, about 6 s each.
+    Scenes that are not in the cache are compiled first: 0.2 s each on the built-in assets, 10 s on LIBERO's own.
     """
     from libero_gym.cli.compile_scenes import compile_scenes
     from libero_gym.cli.progress import progress_bar

@@ -1,4 +1,4 @@
-"""Options that several commands share: suites, tasks, assets, workers, JSON."""
+"""Options that several commands share: suites, tasks, states, assets, quality, workers, JSON."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ compilers_option = click.option(
     "--workers",
     type=click.IntRange(min=1),
     help="Number of scenes to compile at once, about 1 GB each; one per processor by default.",
+)
+quality_option = click.option(
+    "--quality", metavar="reference|fast", default="reference", help="Render as LIBERO does, or coarser and faster."
+)
+init_state_option = click.option(
+    "--init-state", type=click.IntRange(min=0), default=0, help="Index of the published initial state, 0 to 49."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -16,7 +16,8 @@ from libero_gym.assets.manifest import file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
-from libero_gym.scene.compiled import CompiledScene, parts_folder
+from libero_gym.scene.compiled import MODEL, CompiledScene, parts_folder
+from libero_gym.scene.model_parts import check_parts
 from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
 from libero_gym.tasks.suites import Task
 from libero_gym.waiting import waiting_for
@@ -68,9 +69,8 @@ def _load(folder: Path) -> CompiledScene:
     for name, checksum in checksums.items():
         if file_sha256(folder / name) != checksum:
             raise OSError(f"{name} has other bytes than were written")
-    scene = CompiledScene.load(folder)
-    scene.model_content(check=True)
-    return scene
+    check_parts(json.loads((folder / MODEL).read_text()), parts_folder(folder))
+    return CompiledScene.load(folder)
 
 
 def scene_folder(task: Task, assets: AssetSet) -> Path:

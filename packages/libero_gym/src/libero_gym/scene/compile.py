@@ -6,7 +6,6 @@ import importlib.util
 import json
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
 from libero_gym.assets.official import INSTALL
@@ -47,9 +46,7 @@ def compile_scene(task: Task, assets: AssetSet, out: Path, parts: Path, sampled_
     if builtin:
         robot_look.finish(model)
     table = scene_table(scene, model, task, assets.name)
-    content = np.empty(mujoco.mj_sizeModel(model), dtype=np.uint8)
-    mujoco.mj_saveModel(model, None, content)
-    (out / MODEL).write_text(json.dumps(share_model(content.tobytes(), parts)))
+    (out / MODEL).write_text(json.dumps(share_model(model, parts)))
     np.savez(out / "fast.npz", **decimate(model))  # type: ignore[arg-type]
     np.save(out / "states.npy", sample_states(scene, model, table, sampled_states))
     (out / "scene.json").write_text(json.dumps(table.to_json(), indent=1))

@@ -66,13 +66,13 @@ class CompiledScene:
             apply(model, self.folder / "fast.npz")
         return model
 
-    def model_content(self, *, check: bool = False) -> bytes:
+    def model_content(self) -> bytes:
         """Return the model as the content of a `.mjb` file.
 
         Raises:
-            OSError, ValueError: parts are missing, or, where they are checked, damaged.
+            OSError: parts are missing.
         """
-        return shared_model(json.loads((self.folder / MODEL).read_text()), parts_folder(self.folder), check=check)
+        return shared_model(json.loads((self.folder / MODEL).read_text()), parts_folder(self.folder))
 
     def _read_model(self) -> mujoco.MjModel:
         return model_of(self.model_content())

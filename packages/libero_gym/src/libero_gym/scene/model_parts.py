@@ -91,18 +91,20 @@ def model_of(content: bytes) -> mujoco.MjModel:
     return mujoco.MjModel.from_binary_path("model.mjb", {"model.mjb": content})
 
 
-def share_model(content: bytes, folder: Path) -> list[str]:
+def share_model(model: mujoco.MjModel, folder: Path) -> list[str]:
     """Store a model in files that other models share: LIBERO's own textures make 0.3 GB of each task's.
 
     Args:
-        content: of a `.mjb` file.
+        model: the model, as its `.mjb` file has it.
         folder: of the files, each named by the SHA-256 of what it holds; one that is damaged is written again.
 
     Returns:
         The names of the model's files, in order.
     """
+    content = np.empty(mujoco.mj_sizeModel(model), dtype=np.uint8)
+    mujoco.mj_saveModel(model, None, content)
     names = []
-    for part in _joined(_cut(model_of(content), content)):
+    for part in _joined(_cut(model, content.tobytes())):
         name = hashlib.sha256(part).hexdigest()
         if not _is_whole(folder / name):
             publish_file(folder / name, part)
@@ -110,22 +112,28 @@ def share_model(content: bytes, folder: Path) -> list[str]:
     return names
 
 
-def shared_model(names: Sequence[str], folder: Path, *, check: bool = False) -> bytes:
-    """Return the content of the `.mjb` file that `share_model` has stored.
+def shared_model(names: Sequence[str], folder: Path) -> bytes:
+    """Return the content of the `.mjb` file that `share_model` has stored; its checksums are not compared.
 
     Args:
         names: what `share_model` returned.
         folder: of the files.
-        check: compare each file with its checksum.
 
     Raises:
-        OSError: a file is missing, or, where they are checked, damaged.
+        OSError: a file is missing.
     """
-    if check:
-        for name in names:
-            if not _is_whole(folder / name):
-                raise OSError(f"{name} in {folder} is missing or has other bytes than were written")
     return b"".join((folder / name).read_bytes() for name in names)
+
+
+def check_parts(names: Sequence[str], folder: Path) -> None:
+    """Compare each file of a model that `share_model` has stored with its checksum.
+
+    Raises:
+        OSError: a file is missing or damaged.
+    """
+    for name in names:
+        if not _is_whole(folder / name):
+            raise OSError(f"{name} in {folder} is missing or has other bytes than were written")
 
 
 def _is_whole(path: Path) -> bool:
