@@ -67,6 +67,9 @@ _VOID = numba_types.void
 FUNCTIONS = {
     "mj_step1": numba_types.ExternalFunction("mj_step1", _VOID(_ADDRESS, _ADDRESS)),
     "mj_step2": numba_types.ExternalFunction("mj_step2", _VOID(_ADDRESS, _ADDRESS)),
+    "mj_fwd_actuation": numba_types.ExternalFunction("mj_fwdActuation", _VOID(_ADDRESS, _ADDRESS)),
+    "mj_fwd_acceleration": numba_types.ExternalFunction("mj_fwdAcceleration", _VOID(_ADDRESS, _ADDRESS)),
+    "mj_fwd_constraint": numba_types.ExternalFunction("mj_fwdConstraint", _VOID(_ADDRESS, _ADDRESS)),
     "mj_jac_site": numba_types.ExternalFunction(
         "mj_jacSite", _VOID(_ADDRESS, _ADDRESS, _ADDRESS, _ADDRESS, numba_types.int32)
     ),

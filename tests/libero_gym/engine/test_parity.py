@@ -21,6 +21,8 @@ ORACLE = Path(__file__).parents[1] / "oracle.py"
 SEED, SIZE = 3, 32
 #: Simulators may differ by this much: MuJoCo's solver and the controller's linear algebra are not the same code.
 DRIFT = 1e-9
+#: After settling, where the solver starts as LIBERO's does: what is left is the controller's last bits.
+SETTLED = 1e-13
 #: Of the long episodes, steps from one comparison to the next: software takes a tenth of a second for an image, of
 #: LIBERO's own meshes half a second.
 EVERY, EVERY_OFFICIAL = 5, 20
@@ -122,6 +124,8 @@ def check_task(assets, suite, index, expected, actions, every, *, may_part=False
     compared, where = 1, f"{suite} {index}"
     env = make(suite, index, assets, action_chunk=every)
     assert_returned(env.reset(seed=SEED, options={"init_state": 0})[0], expected, 0, where)
+    settled = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][0]).max()
+    assert settled < SETTLED, f"{where}, settled: {settled}"
     for step in range(every, LONG + 1, every):
         observation, _, terminated, truncated, _ = env.step(actions[step - every : step])
         difference = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][step]).max()

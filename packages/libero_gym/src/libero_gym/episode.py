@@ -178,8 +178,7 @@ class Episode:
             world.restore(scene.snapshot)
             return scene
         world.reset(state, self._fixture_poses(world))
-        for _ in range(self._options.settle_steps):
-            world.step(SETTLE_ACTION)
+        world.settle(SETTLE_ACTION, self._options.settle_steps)
         snapshot = world.snapshot()
         if snapshot is None:
             return None

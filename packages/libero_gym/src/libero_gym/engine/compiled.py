@@ -30,6 +30,9 @@ NAME = "control_step"
 CALLED = {
     "mj_step1": mujoco_calls.mj_step1,
     "mj_step2": mujoco_calls.mj_step2,
+    "mj_fwdActuation": mujoco_calls.mj_fwd_actuation,
+    "mj_fwdAcceleration": mujoco_calls.mj_fwd_acceleration,
+    "mj_fwdConstraint": mujoco_calls.mj_fwd_constraint,
     "mj_jacSite": mujoco_calls.mj_jac_site,
 }
 #: Held while machine code is made: worlds of several threads wait for one of them.

@@ -37,6 +37,10 @@ def _function(name: str, result: type | None, *arguments: type) -> Any:
 mj_step1 = _function("mj_step1", None, _POINTER, _POINTER)
 #: void mj_step2(const mjModel*, mjData*): the rest, with the control.
 mj_step2 = _function("mj_step2", None, _POINTER, _POINTER)
+#: void mj_fwdActuation(const mjModel*, mjData*), and so on: what a control's forces and accelerations follow from.
+mj_fwd_actuation = _function("mj_fwdActuation", None, _POINTER, _POINTER)
+mj_fwd_acceleration = _function("mj_fwdAcceleration", None, _POINTER, _POINTER)
+mj_fwd_constraint = _function("mj_fwdConstraint", None, _POINTER, _POINTER)
 #: void mj_jacSite(const mjModel*, const mjData*, mjtNum* jacp (3 nv), mjtNum* jacr (3 nv), int site)
 mj_jac_site = _function("mj_jacSite", None, _POINTER, _POINTER, _POINTER, _POINTER, ctypes.c_int)
 #: mjData* mj_copyData(mjData* dest, const mjModel*, const mjData* src)

@@ -14,7 +14,14 @@ from typing import Annotated, TypeAlias
 import numpy as np
 
 from libero_gym.engine.gripper import move_targets
-from libero_gym.engine.mujoco_calls import mj_jac_site, mj_step1, mj_step2
+from libero_gym.engine.mujoco_calls import (
+    mj_fwd_acceleration,
+    mj_fwd_actuation,
+    mj_fwd_constraint,
+    mj_jac_site,
+    mj_step1,
+    mj_step2,
+)
 from libero_gym.engine.osc import set_goal, torques
 
 # C-contiguous arrays: the type of their elements, and their shape; None is a length that depends on the scene.
@@ -68,6 +75,7 @@ def control_step(
     home_jacobian: ArmJacobian,
     home_mass: ArmMass,
     unseen: Flag,
+    extra_solves: Flag,
     observed_step: int,
     poses: Floats,
     observed_poses: Floats,
@@ -108,6 +116,8 @@ def control_step(
         home_jacobian, home_mass: (6, 7), (7, 7) there.
         unseen: (1,) whether the controller has not looked at the arm since the reset, and still takes it to be at
             home, as robosuite's does in the first physics step after `set_init_state`; set to 0.
+        extra_solves: (1,) how often accelerations are solved for before the control, each time from the last solution;
+            robosuite does it twice, in its two calls of `sim.forward`. Only the solver's start depends on it.
         observed_step: number of the physics step, from 1, after which observations are sampled.
         poses: MuJoCo's own, as `pose_block` has them.
         observed_poses, observed_qpos, observed_qvel: receive the sample of `poses`, `qpos` and `qvel`.
@@ -119,6 +129,10 @@ def control_step(
     jacr = jacp + jacobians.itemsize * 3 * jacobians.shape[2]
     for substep in range(substeps):
         mj_step1(model, data)
+        for _ in range(extra_solves[0]):
+            mj_fwd_actuation(model, data)
+            mj_fwd_acceleration(model, data)
+            mj_fwd_constraint(model, data)
         for i in range(12):
             pose[i] = site_xpos[eef_site, i] if i < 3 else site_xmat[eef_site, i - 3]
             if unseen[0]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,9 @@ ACTION_SIZE = 7
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
 #: from the last solution; one run that goes on to here ends where its three do, at the price of an iteration.
 SOLVER_TOLERANCE = 1e-13
+#: robosuite's own, and how often it solves before the last time. While a scene settles, and only then, both are as
+#: they are there: the published first image is a matter of the last bits.
+PUBLISHED_TOLERANCE, PUBLISHED_EXTRA_SOLVES = 1e-8, 2
 #: "reference": LIBERO's time steps. "fast": longer ones, contacts as stiff. "soft": those, and contacts that give way.
 PHYSICS = ("reference", "fast", "soft")
 #: Physics steps of a control step where speed matters more than LIBERO's trajectories: 5 ms each instead of 2 ms.
@@ -100,6 +104,7 @@ class World:
         self._goal_ori = np.zeros(9)
         self._gripper_targets = np.zeros(2)
         self._unseen = np.zeros(1, dtype=np.int64)
+        self._extra_solves = np.zeros(1, dtype=np.int64)
         self._action = np.zeros(ACTION_SIZE)
         model, data = self.model, self.data
         home_jacobian, home_mass = self._at_home()
@@ -134,6 +139,7 @@ class World:
             "home_jacobian": home_jacobian,
             "home_mass": home_mass,
             "unseen": self._unseen,
+            "extra_solves": self._extra_solves,
             "observed_step": observed_step(shared.physics_steps, shared.scene.table.control_substeps),
             "poses": poses,
             "observed_poses": observed_poses,
@@ -176,7 +182,32 @@ class World:
         self._goal_ori[:] = self._home_pose[3:]
         self._unseen[0] = 1
         self._gripper_targets[:] = 0.0
-        self.set_sim_state(state)
+        with self._published_solver():
+            self.set_sim_state(state)
+
+    def settle(self, action: np.ndarray, steps: int) -> None:
+        """Let objects settle after a reset: repeat an action (7,), and solve for accelerations as LIBERO's loop does.
+
+        With LIBERO's time steps, what is seen afterwards is equal to LIBERO's to the last bit. Each step takes half as
+        long again as one of `step`.
+        """
+        with self._published_solver():
+            for _ in range(steps):
+                self.step(action)
+
+    @contextmanager
+    def _published_solver(self) -> Iterator[None]:
+        """Solve as LIBERO's loop does, where the time steps are LIBERO's."""
+        if self.shared.physics_steps != self.scene.table.control_substeps:
+            yield
+            return
+        tolerance, self.model.opt.tolerance = self.model.opt.tolerance, PUBLISHED_TOLERANCE
+        self._extra_solves[0] = PUBLISHED_EXTRA_SOLVES
+        try:
+            yield
+        finally:
+            self.model.opt.tolerance = tolerance
+            self._extra_solves[0] = 0
 
     def get_sim_state(self) -> np.ndarray:
         """Return LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""
