@@ -13,7 +13,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from libero_gym.engine.world import SharedModel, World
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import World
 from libero_gym.episode import SETTLE_ACTION
 from libero_gym.render.renderer import Renderer
 from libero_gym.scene.compiled import CompiledScene

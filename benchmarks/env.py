@@ -29,7 +29,8 @@ from rich.table import Table
 
 from libero_gym.assets import resolve_assets
 from libero_gym.engine.mujoco_calls import copy_data
-from libero_gym.engine.world import SOLVER_TOLERANCE, SharedModel, World
+from libero_gym.engine.shared_model import SOLVER_TOLERANCE, SharedModel
+from libero_gym.engine.world import World
 from libero_gym.episode import SETTLE_ACTION
 from libero_gym.render.gl import choose_backend
 from libero_gym.render.renderer import Renderer

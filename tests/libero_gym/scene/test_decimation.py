@@ -3,7 +3,8 @@
 import numpy as np
 
 from libero_gym.assets import resolve_assets
-from libero_gym.engine.world import SharedModel, World
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import World
 from libero_gym.render.renderer import Renderer, orient
 from libero_gym.scene import compiled_scene
 from libero_gym.scene.decimation import _nearest

@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets import resolve_assets
-from libero_gym.engine.world import SharedModel, World
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import World
 from libero_gym.render.renderer import Renderer
 from libero_gym.scene import compiled_scene
 from libero_gym.scene.build import build_scene

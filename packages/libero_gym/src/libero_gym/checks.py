@@ -25,6 +25,17 @@ def check_choice(
     return value
 
 
+def check_flag(what: str, value: object, place: str) -> bool:
+    """Return True or False; NumPy's too.
+
+    Raises:
+        OptionError: any other value.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise OptionError(f"{what} {shown(value)} in {place}; allowed: True or False")
+    return bool(value)
+
+
 def check_integer(what: str, value: object, low: int, high: int, place: str) -> int:
     """Return an integer in [low, high]; 3.0 counts as one, True and "3" do not.
 

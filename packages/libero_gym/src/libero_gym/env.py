@@ -21,6 +21,7 @@ from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
 from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import check_reset
+from libero_gym.saved_state import encode
 from libero_gym.time_limit import NO_LIMIT, with_limit
 
 
@@ -204,12 +205,15 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         Args:
             seed: together with the task and the initial state it fixes the scene, fixture poses included.
             options: `task`, an index or name among this environment's tasks; `init_state`, the number of a state of
-                the split; or `sim_state`, LIBERO's flat [time, qpos, qvel], which is taken as it is, without settling.
+                the split; or `sim_state`, LIBERO's flat [time, qpos, qvel], which is taken as it is, without settling;
+                or `state`, which `save_state` returned: the episode goes on from there, to the last bit, and so does
+                the generator of later episodes unless there is a `seed`.
 
         A reset that is refused changes nothing: the episode before it goes on.
 
         Raises:
             TaskError, InitStateError, OptionError: an unknown task, state or option, or a bad seed.
+            SavedStateError: a saved state that is damaged, or of other versions, assets, tasks or physics.
             SceneError: the task's scene could not be compiled.
             ClosedError: the environment was closed.
         """
@@ -284,6 +288,22 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             InitStateError: a state of another length, or with NaN or infinity in it.
         """
         self._episode.world.set_sim_state(state)
+
+    def save_state(self) -> bytes:
+        """Return everything that decides what follows, some 6 KB, for `reset(options={"state": ...})`.
+
+        It goes on to the last bit in this environment or another, in another process, on another machine of the same
+        kind with the same versions. It holds MuJoCo's state with the solver's warm start, the fixtures' poses, the
+        controller, the gripper, the generator of later episodes, the step count, success, task, initial state and seed.
+        `split`, cameras, image sizes and time limits are those of the environment that goes on.
+
+        Raises:
+            ResetNeededError: before the first reset.
+            OptionError: engine "robosuite", whose controller keeps state of its own.
+            ClosedError: the environment was closed.
+        """
+        self._check_begun("save_state")
+        return encode(self._episode.save(), self._options)
 
     def close(self) -> None:
         """Free the images' memory, the first time. The thread's OpenGL context stays for other environments."""

@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.engine.world import ACTION_SIZE, SharedModel, Snapshot, World, check_action
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import ACTION_SIZE, World, check_action
+from libero_gym.engine.world_state import Snapshot
+from libero_gym.errors import SavedStateError
 from libero_gym.options import EnvOptions
 from libero_gym.reset_request import ResetRequest, check_reset
+from libero_gym.saved_state import SavedState, task_of
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
@@ -146,6 +150,9 @@ class Episode:
         Raises:
             SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged. The episode goes on.
         """
+        if request.state is not None:
+            self._go_on_from(request.state, request)
+            return
         rng = copy.deepcopy(self.rng) if request.seed is None else np.random.default_rng(request.seed)
         # Always sampled, so that naming one of them does not change the others.
         task_sample, state_sample, seed_sample = rng.random(), rng.random(), int(rng.integers(2**31))
@@ -169,6 +176,52 @@ class Episode:
         self.begun = True
         if self._options.reward == "staged":
             self._progress = Progress(world.scene.table, world.goal, world.model, world.data)
+
+    def save(self) -> SavedState:
+        """Return everything that decides how the episode and those after it go on.
+
+        Raises:
+            OptionError: the engine's state cannot be saved.
+        """
+        return SavedState(
+            suite=self.task.suite,
+            task=self.task.index,
+            init_state_id=self.init_state_id,
+            seed=self.seed,
+            elapsed_steps=self.elapsed_steps,
+            success=self.success,
+            diverged=self.diverged,
+            over=self.over,
+            generator=self.rng,
+            progress=None if self._progress is None else tuple(self._progress.initial),
+            world=self.world.state(),
+        )
+
+    def _go_on_from(self, state: SavedState, request: ResetRequest) -> None:
+        """Go on from a state that was decoded for these options.
+
+        Raises:
+            SavedStateError: it does not fit the scene, or was saved without the staged reward.
+        """
+        task = task_of(state, self._options)
+        world, progress = self._world_of(task), None
+        if self._options.reward == "staged":
+            if state.progress is None:
+                raise SavedStateError("a saved state without reward='staged', in an environment with it")
+            try:
+                progress = Progress(world.scene.table, world.goal, world.model, world.data, state.progress)
+            except ValueError as error:
+                raise SavedStateError(f"a saved state's progress does not fit {task.name}: {error}") from None
+        world.go_on_from(state.world)
+        # Nothing fails from here on.
+        if request.seed is not None:
+            self.rng = np.random.default_rng(request.seed)
+        elif not request.forked:
+            self.rng = state.generator
+        self.task, self.settled, self._progress = task, None, progress
+        self.init_state_id, self.seed, self.elapsed_steps = state.init_state_id, state.seed, state.elapsed_steps
+        self.success, self.diverged, self.over = state.success, state.diverged, state.over
+        self.begun = True
 
     def _settle(self, world: World, state: np.ndarray) -> SettledScene | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""

@@ -33,6 +33,10 @@ class InitStateError(OptionError):
     """An initial state that a split does not have, or that does not fit the scene."""
 
 
+class SavedStateError(InitStateError):
+    """A saved state that is damaged, or of another format, version, asset set, task or physics."""
+
+
 class AssetError(LiberoGymError, ValueError):
     """An asset folder that is missing, of another layout, or lacks what a task needs."""
 

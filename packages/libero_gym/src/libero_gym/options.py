@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from libero_gym.checks import check_choice, check_integer, check_number, is_index
-from libero_gym.engine.world import PHYSICS
+from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from libero_gym.checks import finite_array, is_index
-from libero_gym.errors import InitStateError, OptionError, TaskError, shown, unknown
+from libero_gym.errors import InitStateError, OptionError, SavedStateError, TaskError, shown, unknown
 from libero_gym.options import EnvOptions
+from libero_gym.saved_state import SavedState, decode, task_of
 from libero_gym.tasks.init_states import count_states
 from libero_gym.tasks.suites import Task
 
-RESET_OPTIONS = ("task", "init_state", "sim_state")
+RESET_OPTIONS = ("task", "init_state", "sim_state", "state")
 #: `info["seed"]` of a vector environment is an array of int64.
 MAX_SEED = 2**63 - 1
 
@@ -33,6 +34,11 @@ class ResetRequest:
     init_state: int | None = None
     sim_state: np.ndarray | None = None
     """(1 + nq + nv,) float64, not the caller's array."""
+    state: SavedState | None = None
+    """An episode's state, which goes on; with its task."""
+    forked: bool = False
+    """Whether `state` is the present one of another environment of the batch: its observation is there already, and the
+    generator of later episodes stays this environment's own."""
 
 
 def check_reset(options: EnvOptions, seed: object, reset_options: object) -> ResetRequest:
@@ -56,8 +62,14 @@ def check_reset(options: EnvOptions, seed: object, reset_options: object) -> Res
     task = None if values.get("task") is None else _task(options, values["task"])
     candidates = options.tasks if task is None else (task,)
     init_state, sim_state = values.get("init_state"), values.get("sim_state")
-    if init_state is not None and sim_state is not None:
-        raise InitStateError("reset options init_state and sim_state exclude each other")
+    given = [key for key in ("init_state", "sim_state", "state") if values.get(key) is not None]
+    if len(given) > 1:
+        raise InitStateError(f"reset options {' and '.join(given)} exclude each other")
+    if values.get("state") is not None:
+        saved = decode(values["state"], options)
+        if task not in (None, task_of(saved, options)):
+            raise SavedStateError(f"a saved state of task {saved.task}; reset option task is {shown(values['task'])}")
+        return ResetRequest(checked_seed, task_of(saved, options), state=saved)
     return ResetRequest(
         checked_seed,
         task,

@@ -10,9 +10,9 @@ environment does depends on its own seeds alone, so results are the same for any
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,21 +20,18 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from libero_gym import reset_request, spaces
-from libero_gym.checks import check_choice, check_integer, finite_array
+from libero_gym import reset_request, spaces, vector_arguments
+from libero_gym.checks import check_choice, check_flag, check_integer, finite_array
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import (
     ActionError,
     ClosedError,
     LiberoGymError,
-    OptionError,
     ResetNeededError,
-    shown,
-    unknown,
 )
 from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
 from libero_gym.provenance import image_flip, provenance
-from libero_gym.reset_request import check_reset, check_reset_keys, check_seeds, value_per_env
+from libero_gym.reset_request import ResetRequest, check_reset, check_reset_keys, check_seeds, value_per_env
 from libero_gym.tasks.init_states import count_states
 from libero_gym.time_limit import with_limit, with_time_limit
 from libero_gym.workers import WORKER_KINDS, open_workers
@@ -43,11 +40,8 @@ from libero_gym.workers.protocol import Results
 from libero_gym.workers.rows import Row, idle_row, is_over
 
 RESET_OPTIONS = ("reset_mask", *reset_request.RESET_OPTIONS)
-MAX_ENVS = 1_000_000
 #: What `LiberoVectorEnv` takes and `LiberoEnv` does not; for the message on an unknown keyword argument.
 _OWN_ARGUMENTS = ("num_envs", "workers", "worker_kind", "worker_timeout", "autoreset_mode", "copy")
-#: These change an episode behind the batch's back.
-_OWN_CALLS = ("reset", "step", "close", "__reduce__", "__setattr__", "take_time_limit")
 
 
 class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
@@ -102,14 +96,12 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         check_argument_names(given, (*ARGUMENTS, *_OWN_ARGUMENTS), str(suite))
         options = check_options(suite, **given)
         place = options.suite.env_id
-        self._mode = _autoreset_mode(autoreset_mode, place)
-        self.num_envs = check_integer("num_envs", num_envs, 1, MAX_ENVS, place)
-        count = _processors() if workers is None else check_integer("workers", workers, 1, MAX_ENVS, place)
+        self._mode = vector_arguments.check_autoreset_mode(autoreset_mode, place)
+        self.num_envs = check_integer("num_envs", num_envs, 1, vector_arguments.MAX_ENVS, place)
+        count = vector_arguments.worker_count(workers, self.num_envs, place)
         kind = check_choice("worker_kind", worker_kind, WORKER_KINDS, place)
-        timeout = _seconds("worker_timeout", worker_timeout, place)
-        if not isinstance(copy, (bool, np.bool_)):
-            raise OptionError(f"copy {shown(copy)} in {place}; allowed: True or False")
-        self._copy = bool(copy)
+        timeout = vector_arguments.check_seconds("worker_timeout", worker_timeout, place)
+        self._copy = check_flag("copy", copy, place)
         self._options = options
         self._arguments = deepcopy(
             {
@@ -145,7 +137,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._batch = ObservationBatch(options, self.num_envs)
-        self._workers = open_workers(kind, options, self._mode, self._batch, min(count, self.num_envs), timeout)
+        self._workers = open_workers(kind, options, self._mode, self._batch, count, timeout)
         self._rows: list[Row | None] = [None] * self.num_envs
         self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
@@ -177,19 +169,20 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         Args:
             seed: one for each environment, or an int s for s, s + 1, ...
             options: `reset_mask` (N,) bool, which environments to reset (all, where it is not given); `task`,
-                `init_state`, `sim_state`: see `LiberoEnv.reset`, one for each environment or one for all.
+                `init_state`, `sim_state`, `state`: see `LiberoEnv.reset`, one for each environment or one for all.
 
         Returns:
             The observation of all environments, and the info of those that were reset.
 
         Raises:
             OptionError, TaskError, InitStateError: an unknown option, task or state.
+            SavedStateError: a saved state that does not fit.
             WorkerError: a worker process died of it, and so did the one that replaced it.
         """
         self._check_usable("reset")
         seeds = check_seeds(self._options, seed, self.num_envs)
         given = check_reset_keys(self._options, {} if options is None else options, RESET_OPTIONS)
-        mask = self._mask(given.pop("reset_mask", None))
+        mask = vector_arguments.check_mask(given.pop("reset_mask", None), [row is None for row in self._rows])
         by_env = {key: value_per_env(key, value, self.num_envs) for key, value in given.items()}
         requests = {}
         for index in np.flatnonzero(mask).tolist():
@@ -198,13 +191,44 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         # Nothing was changed up to here.
         if self._idle is not None:
             self._end_step()
-        fresh = self._keep(self._workers.reset(requests))
-        for index in fresh:
-            if (env_seed := seeds[index]) is not None:
-                self._seeds_given[index] = env_seed
-        infos: dict[str, Any] = {}
-        for index in sorted(fresh):
-            infos = self._add_info(infos, fresh[index].info, index)
+        infos = self._begin(requests)
+        return self._batch.read(copy=self._copy), infos
+
+    def save_states(self) -> tuple[bytes, ...]:
+        """Return each environment's state, see `LiberoEnv.save_state`, for `reset(options={"state": ...})`.
+
+        Raises:
+            ResetNeededError: before every environment was reset; LiberoGymError: a step is under way.
+            WorkerError: a worker process has died, and the episode of an environment is lost with it.
+        """
+        self._check_usable("save_states", begun=True)
+        return self.call("save_state")
+
+    def fork(self, source: int, targets: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Make environments go on from the present state of another one, to the last bit; nothing is rendered.
+
+        What the targets were doing is dropped. Each keeps the generator that its later episodes are sampled from, so
+        that they differ. A state that `call("set_sim_state", ...)` has set is observed after the next step.
+
+        Args:
+            source: index of the environment that is copied.
+            targets: indices of those that become like it; `source` may be among them and stays as it is.
+
+        Returns:
+            What `reset` returns: the observation of all environments, and the info of the targets.
+
+        Raises:
+            OptionError: an index that is not among 0..N-1, or a target named twice.
+            ResetNeededError: before every environment was reset; LiberoGymError: a step is under way.
+            WorkerError: a worker process has died, and the episode of an environment is lost with it.
+        """
+        self._check_usable("fork", begun=True)
+        self._check_idle("fork")
+        chosen = [index for index in vector_arguments.check_targets(source, targets, self.num_envs) if index != source]
+        state = self._workers.call("save_state", {source: ((), {})})[source]
+        request = replace(check_reset(self._options, None, {"state": state}), forked=True)
+        infos = self._begin(dict.fromkeys(chosen, request))
+        self._batch.copy_rows(source, chosen)
         return self._batch.read(copy=self._copy), infos
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -296,8 +320,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """
         self._check_usable("call")
         self._check_idle("call")
-        if name in _OWN_CALLS:
-            raise OptionError(f"call({name!r}) on single environments; call {name}() of the vector environment")
+        vector_arguments.check_call(name)
         values = self._workers.call(name, dict.fromkeys(range(self.num_envs), (args, kwargs)))
         return tuple(values[index] for index in range(self.num_envs))
 
@@ -318,9 +341,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """
         self._check_usable("set_attr")
         self._check_idle("set_attr")
-        by_env = list(values) if isinstance(values, (list, tuple)) else [values] * self.num_envs
-        if len(by_env) != self.num_envs:
-            raise OptionError(f"set_attr({name!r}) with {len(by_env)} values; expected one for each of {self.num_envs}")
+        by_env = vector_arguments.attribute_values(name, values, self.num_envs)
         self._workers.call("__setattr__", {index: ((name, value), {}) for index, value in enumerate(by_env)})
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -328,6 +349,16 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         # none yet where the constructor has refused an argument: Gymnasium 1.1 closes what it collects
         if hasattr(self, "_workers"):
             self._workers.close()
+
+    def _begin(self, requests: dict[int, ResetRequest]) -> dict[str, Any]:
+        """Start episodes as checked requests ask for; return the infos of these environments."""
+        fresh = self._keep(self._workers.reset(requests))
+        infos: dict[str, Any] = {}
+        for index in sorted(fresh):
+            if (env_seed := requests[index].seed) is not None:
+                self._seeds_given[index] = env_seed
+            infos = self._add_info(infos, fresh[index].info, index)
+        return infos
 
     def _check_usable(self, method: str, *, begun: bool = False) -> None:
         if self.closed:
@@ -356,42 +387,8 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             raise results.error
         return results.rows
 
-    def _mask(self, mask: Any) -> np.ndarray:
-        if mask is None:
-            return np.ones(self.num_envs, dtype=bool)
-        try:
-            checked = np.asarray(mask)
-        except Exception as error:  # ragged lists, and whatever else defines `__array__`
-            raise OptionError(f"reset_mask {shown(mask)}; expected ({self.num_envs},) bool") from error
-        if checked.shape != (self.num_envs,) or checked.dtype != np.bool_:
-            raise OptionError(
-                f"reset_mask has shape {checked.shape} and type {checked.dtype}; expected ({self.num_envs},) bool"
-            )
-        if None in [row for row, chosen in zip(self._rows, checked, strict=True) if not chosen]:
-            raise OptionError("reset_mask leaves out an environment that was never reset; reset all of them first")
-        return checked
-
 
 def _make_again(cls: type[LiberoVectorEnv], arguments: dict[str, Any], spec: EnvSpec | None) -> LiberoVectorEnv:
     envs = cls(**arguments)
     envs.spec = spec
     return envs
-
-
-def _autoreset_mode(given: object, place: str) -> AutoresetMode:
-    modes = {mode.value.lower(): mode for mode in AutoresetMode}
-    wanted = given.value if isinstance(given, AutoresetMode) else given
-    if not isinstance(wanted, str) or wanted.lower() not in modes:
-        raise unknown(OptionError, "autoreset_mode", wanted, modes, place)
-    return modes[wanted.lower()]
-
-
-def _seconds(what: str, value: object, place: str) -> float:
-    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and value > 0:
-        return float(value)
-    raise OptionError(f"{what} {shown(value)} in {place}; allowed: seconds above 0")
-
-
-def _processors() -> int:
-    """Count the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -8,7 +8,10 @@ import mujoco
 import numpy as np
 
 from libero_gym.assets.source import AssetSet
-from libero_gym.engine.world import SharedModel, Snapshot, World
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import World
+from libero_gym.engine.world_state import Snapshot, WorldState
+from libero_gym.errors import OptionError
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.fixtures import FixturePoses
 from libero_gym.scene.libero_import import import_libero, make_libero_env
@@ -74,3 +77,15 @@ class RobosuiteWorld(World):
     def snapshot(self) -> Snapshot | None:
         """Return None: robosuite's controller keeps state of its own, so that every reset is simulated."""
         return None
+
+    def state(self) -> WorldState:
+        """Raise OptionError: robosuite's controller keeps state of its own."""
+        raise OptionError(
+            f"no state can be saved with engine 'robosuite' of {self.scene.table.task_name}; allowed: 'native'"
+        )
+
+    def go_on_from(self, state: WorldState) -> None:
+        """Raise OptionError, as `state` does."""
+        raise OptionError(
+            f"no state can be restored with engine 'robosuite' of {self.scene.table.task_name}; allowed: 'native'"
+        )

@@ -81,6 +81,9 @@ def control_step(
     observed_poses: Floats,
     observed_qpos: Floats,
     observed_qvel: Floats,
+    begun_qpos: Floats,
+    begun_qvel: Floats,
+    posed_qpos: Floats,
     jacobians: Jacobians,
     pose: Pose,
     arm: JointRows,
@@ -121,6 +124,9 @@ def control_step(
         observed_step: number of the physics step, from 1, after which observations are sampled.
         poses: MuJoCo's own, as `pose_block` has them.
         observed_poses, observed_qpos, observed_qvel: receive the sample of `poses`, `qpos` and `qvel`.
+        begun_qpos, begun_qvel: receive `qpos` and `qvel` at the last physics step's beginning, of which the poses are
+            that are left.
+        posed_qpos: receives `qpos` at the beginning of the physics step that is sampled, of which those poses are.
         jacobians, pose, arm, jacobian, mass, scratch: what `scratch_arrays` makes.
     """
     n = 7
@@ -129,6 +135,14 @@ def control_step(
     jacr = jacp + jacobians.itemsize * 3 * jacobians.shape[2]
     for substep in range(substeps):
         mj_step1(model, data)
+        if substep + 1 == substeps:
+            for i in range(len(qpos)):
+                begun_qpos[i] = qpos[i]
+            for i in range(len(qvel)):
+                begun_qvel[i] = qvel[i]
+        if substep + 1 == observed_step:
+            for i in range(len(qpos)):
+                posed_qpos[i] = qpos[i]
         for _ in range(extra_solves[0]):
             mj_fwd_actuation(model, data)
             mj_fwd_acceleration(model, data)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -13,73 +12,21 @@ import numpy as np
 
 from libero_gym.checks import finite_array
 from libero_gym.engine.compiled import ControlStep
-from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.observed import ObservedState, observed_step
+from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.stepper import scratch_arrays
-from libero_gym.errors import ActionError, InitStateError
-from libero_gym.scene.compiled import CompiledScene
+from libero_gym.engine.world_state import INTEGRATION, Snapshot, WorldState
+from libero_gym.errors import ActionError, InitStateError, SavedStateError
 from libero_gym.scene.fixtures import FixturePoses
 from libero_gym.tasks.goals import Goal
 
 ACTION_SIZE = 7
-#: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
-#: from the last solution; one run that goes on to here ends where its three do, at the price of an iteration.
-SOLVER_TOLERANCE = 1e-13
 #: robosuite's own, and how often it solves before the last time. While a scene settles, and only then, both are as
 #: they are there: the published first image is a matter of the last bits.
 PUBLISHED_TOLERANCE, PUBLISHED_EXTRA_SOLVES = 1e-8, 2
-#: "reference": LIBERO's time steps. "fast": longer ones, contacts as stiff. "soft": those, and contacts that give way.
-PHYSICS = ("reference", "fast", "soft")
-#: Physics steps of a control step where speed matters more than LIBERO's trajectories: 5 ms each instead of 2 ms.
-FAST_STEPS = 10
 #: mjtWarning entries after which MuJoCo has thrown a state away.
 _DIVERGED = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
-
-
-@dataclass(eq=False)
-class SharedModel:
-    """A compiled scene's model, shared by the worlds of one thread.
-
-    Fixture poses live in the model, not in the state, so the world that steps next writes its own first.
-    """
-
-    scene: CompiledScene
-    model: mujoco.MjModel
-    physics_steps: int
-    holder: object | None = None
-    """What stands for the world that wrote its poses last; not the world itself, which a cycle would keep alive."""
-
-    @classmethod
-    def load(cls, scene: CompiledScene, *, decimated: bool = False, physics: str = "reference") -> SharedModel:
-        """Read a scene's model from disk, with coarser visual meshes and other time steps on request.
-
-        Args:
-            scene: what was compiled.
-            decimated: with coarser visual meshes.
-            physics: one of `PHYSICS`; a control step stays as long as it is.
-        """
-        model = scene.load_model(decimated=decimated)
-        model.opt.tolerance = SOLVER_TOLERANCE
-        published = scene.table.control_substeps
-        steps = published if physics == "reference" else FAST_STEPS
-        timestep = model.opt.timestep
-        model.opt.timestep *= published / steps
-        if physics == "fast":
-            keep_stiffness(model, timestep)
-        return cls(scene, model, steps)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All of a world's state at one moment: what `World.restore` brings back, to the last bit."""
-
-    data: mujoco.MjData
-    poses: FixturePoses
-    goal: np.ndarray
-    gripper_targets: np.ndarray
-    unseen: int
-    observed: tuple[np.ndarray, ...]
 
 
 class World:
@@ -106,8 +53,11 @@ class World:
         self._unseen = np.zeros(1, dtype=np.int64)
         self._extra_solves = np.zeros(1, dtype=np.int64)
         self._action = np.zeros(ACTION_SIZE)
+        #: Positions and velocities at the beginning of the last physics step, and positions of the observed poses.
+        self._begun = (self.data.qpos.copy(), self.data.qvel.copy(), self.data.qpos.copy())
         model, data = self.model, self.data
         home_jacobian, home_mass = self._at_home()
+        begun_qpos, begun_qvel, posed_qpos = self._begun
         poses, (observed_poses, observed_qpos, observed_qvel) = self._observed.live[0], self._observed.sampled
         # Views of MuJoCo's memory and indices, looked up once.
         self._step_arguments: dict[str, Any] = {
@@ -145,6 +95,9 @@ class World:
             "observed_poses": observed_poses,
             "observed_qpos": observed_qpos,
             "observed_qvel": observed_qvel,
+            "begun_qpos": begun_qpos,
+            "begun_qvel": begun_qvel,
+            "posed_qpos": posed_qpos,
             **scratch_arrays(model.nv),
         }
         self._control_step = ControlStep(**self._step_arguments)
@@ -233,6 +186,8 @@ class World:
         self.data.qvel[:] = state[1 + nq :]
         self._take_model()
         mujoco.mj_forward(self.model, self.data)
+        for begun, live in zip(self._begun, (self.data.qpos, self.data.qvel, self.data.qpos), strict=True):
+            begun[:] = live
         self._observed.lit[:] = self._lit()
         self._observed.sample()
 
@@ -248,6 +203,7 @@ class World:
             self._gripper_targets.copy(),
             int(self._unseen[0]),
             self._observed.copy(),
+            tuple(array.copy() for array in self._begun),
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -259,6 +215,66 @@ class World:
         self._gripper_targets[:] = snapshot.gripper_targets
         self._unseen[0] = snapshot.unseen
         self._observed.restore(snapshot.observed)
+        for array, copied in zip(self._begun, snapshot.begun, strict=True):
+            array[:] = copied
+
+    def state(self) -> WorldState:
+        """Return the numbers that this world goes on from, for any world of the same scene and physics.
+
+        Raises:
+            OptionError: the engine cannot go back to a state.
+        """
+        assert self._poses is not None
+        physics = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
+        mujoco.mj_getState(self.model, self.data, physics, INTEGRATION)
+        begun_qpos, begun_qvel, posed_qpos = (array.copy() for array in self._begun)
+        _, observed_qpos, observed_qvel, lit = self._observed.copy()
+        return WorldState(
+            physics=physics,
+            begun_qpos=begun_qpos,
+            begun_qvel=begun_qvel,
+            posed_qpos=posed_qpos,
+            observed_qpos=observed_qpos,
+            observed_qvel=observed_qvel,
+            lit=lit.astype(np.float64),
+            fixtures=np.concatenate([self._poses.positions, self._poses.quaternions], axis=1).reshape(-1),
+            goal_orientation=self._goal_ori.copy(),
+            gripper_targets=self._gripper_targets.copy(),
+            unseen=self._unseen.astype(np.float64),
+        )
+
+    def go_on_from(self, state: WorldState) -> None:
+        """Bring back a state of a world of the same scene and physics; what follows is equal to the last bit.
+
+        Poses, contacts and all else that MuJoCo computes before a step's forces are as they were, and so is what is
+        observed. It takes some 0.1 ms.
+
+        Raises:
+            SavedStateError: an array of another length than this scene's; nothing has changed.
+        """
+        model, data, table = self.model, self.data, self.scene.table
+        for name, size in WorldState.sizes(model, len(table.fixtures), len(table.indicators)).items():
+            if (length := len(getattr(state, name))) != size:
+                raise SavedStateError(f"a saved state's {name} has {length} numbers; {table.task_name} has {size}")
+        bodies = np.array([fixture.body for fixture in table.fixtures], dtype=np.int64)
+        fixtures = state.fixtures.reshape(-1, 7)
+        self._poses = FixturePoses(bodies, fixtures[:, :3].copy(), fixtures[:, 3:].copy())
+        self.shared.holder = None
+        self._take_model()
+        mujoco.mj_resetData(model, data)
+        # Poses that were computed from positions then, computed from the same positions.
+        data.qpos[:] = state.posed_qpos
+        for compute in (mujoco.mj_kinematics, mujoco.mj_comPos, mujoco.mj_camlight):
+            compute(model, data)
+        self._observed.restore((self._observed.live[0], state.observed_qpos, state.observed_qvel, state.lit > 0.5))
+        data.qpos[:], data.qvel[:] = state.begun_qpos, state.begun_qvel
+        mujoco.mj_step1(model, data)
+        mujoco.mj_setState(model, data, state.physics, INTEGRATION)
+        for array, saved in zip(self._begun, (state.begun_qpos, state.begun_qvel, state.posed_qpos), strict=True):
+            array[:] = saved
+        self._goal_ori[:] = state.goal_orientation
+        self._gripper_targets[:] = state.gripper_targets
+        self._unseen[0] = int(state.unseen[0] > 0.5)
 
     def step(self, action: np.ndarray) -> bool:
         """Advance by one control step of 50 ms.

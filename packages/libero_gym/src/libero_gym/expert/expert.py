@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from libero_gym.engine.world import Snapshot, World
+from libero_gym.engine.world import World
+from libero_gym.engine.world_state import Snapshot
 from libero_gym.expert.arm import Arm, Variation
 from libero_gym.expert.grasps import OPENING
 from libero_gym.expert.relocation import relocations

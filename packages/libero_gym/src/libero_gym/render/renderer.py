@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from libero_gym.engine.world import SharedModel, World
+from libero_gym.engine.shared_model import SharedModel
+from libero_gym.engine.world import World
 from libero_gym.render.gl import choose_backend, open_context
 
 #: "reference" renders what LIBERO does; "fast" decimated meshes, without multisampling, reflections and shadows.

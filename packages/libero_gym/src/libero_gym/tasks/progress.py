@@ -11,7 +11,7 @@ rewards. It is not part of LIBERO: never report a result with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import mujoco
 import numpy as np
@@ -35,7 +35,28 @@ Subgoal = Callable[[mujoco.MjData], float]
 class Progress:
     """Progress of one episode; made anew at every reset, because it measures from the initial state."""
 
-    def __init__(self, table: SceneTable, goal: Goal, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+    def __init__(
+        self,
+        table: SceneTable,
+        goal: Goal,
+        model: mujoco.MjModel,
+        data: mujoco.MjData,
+        initial: Sequence[float] | None = None,
+    ) -> None:
+        """
+        Args:
+            table: of the scene.
+            goal: of the task.
+            model: the scene's.
+            data: the state that progress is measured from, unless `initial` is given.
+            initial: what an earlier `Progress` of this task measured from.
+
+        Raises:
+            ValueError: `initial` is not of this task.
+        """
+        #: Heights (metres) and joint positions (metres or radians) that progress is measured from.
+        self.initial: list[float] = []
+        self._given = initial
         self._goal = goal
         self._eef_site = table.robot.eef_site
         self._entities = {entity.name: entity for entity in table.entities}
@@ -54,6 +75,8 @@ class Progress:
                 )
             else:
                 self._subgoals.append(self._articulate(entities[0], atom.name, model, data))
+        if initial is not None and len(initial) != len(self.initial):
+            raise ValueError(f"{len(initial)} initial values for a task with {len(self.initial)}")
 
     def value(self, data: mujoco.MjData) -> float:
         """Return progress now, in [0, 1): the mean over subgoals; a predicate that holds is worth its whole share."""
@@ -61,10 +84,17 @@ class Progress:
         shares = [1.0 if holds else subgoal(data) for holds, subgoal in zip(done, self._subgoals, strict=True)]
         return min(sum(shares) / len(shares), 1.0 - 1e-6)
 
+    def _measured(self, present: float) -> float:
+        """Return the next initial value: as it was given, or the present one."""
+        number = len(self.initial)
+        known = self._given is not None and number < len(self._given)
+        self.initial.append(float(self._given[number] if known else present))  # type: ignore[index]
+        return self.initial[-1]
+
     def _pick_and_place(
         self, entity: Entity, place: Callable[..., ArrayLike], model: mujoco.MjModel, data: mujoco.MjData
     ) -> Subgoal:
-        body, initial_height = entity.body, float(data.xpos[entity.body, 2])
+        body, initial_height = entity.body, self._measured(data.xpos[entity.body, 2])
         is_entity = np.zeros(model.ngeom, dtype=bool)
         is_entity[entity.contact_geoms] = True
 
@@ -83,7 +113,7 @@ class Progress:
     def _articulate(self, entity: Entity, condition: str, model: mujoco.MjModel, data: mujoco.MjData) -> Subgoal:
         goal = entity.conditions[condition].value
         joints = entity.joint_qpos
-        initial = [float(data.qpos[joint]) for joint in joints]
+        initial = [self._measured(data.qpos[joint]) for joint in joints]
         addresses = list(model.jnt_qposadr)
         bodies = [int(model.jnt_bodyid[addresses.index(joint)]) for joint in joints]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ class ObservationBatch:
     def arrays_of(self, index: int) -> dict[str, np.ndarray]:
         """Return the arrays of an environment as writable views of the batch."""
         return {key: array[index] for key, array in self._arrays.items()}
+
+    def copy_rows(self, source: int, targets: Iterable[int]) -> None:
+        """Make the observations of some environments equal to that of another one."""
+        for array in self._arrays.values():
+            for target in targets:
+                array[target] = array[source]
 
     def read(self, *, copy: bool) -> dict[str, Any]:
         """Return the batch, in the order of the observation space's keys.

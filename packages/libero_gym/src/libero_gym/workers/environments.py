@@ -61,7 +61,7 @@ class Environments:
         """Start episodes."""
         for index, request in requests.items():
             self._episodes[index].start_from(request)
-            yield index, self._first_row(index)
+            yield index, self._first_row(index, seen=request.forked)
 
     def step(self, actions: np.ndarray, indices: Iterable[int]) -> Iterator[tuple[int, Row]]:
         """Execute an action or a chunk in some environments; an episode that is over begins anew as the mode says.
@@ -109,9 +109,15 @@ class Environments:
         for renderer in list(Renderer.made_in_thread().values()):
             renderer.close()
 
-    def _first_row(self, index: int) -> Row:
-        episode = self._episodes[index]
-        return Row(observe(episode, self._options, self._arrays[index]), 0.0, False, False, episode.info())
+    def _first_row(self, index: int, *, seen: bool = False) -> Row:
+        """Return the row of a reset; where the caller has `seen` the state, the arrays are left to it."""
+        episode, arrays = self._episodes[index], self._arrays[index]
+        if seen:
+            observation = {**arrays, "instruction": episode.task.instruction}
+        else:
+            observation = observe(episode, self._options, arrays)
+        # A saved state may be one after the end of its episode.
+        return Row(observation, 0.0, episode.success, episode.over and not episode.success, episode.info())
 
     def _step_env(self, index: int, action: np.ndarray) -> Row:
         episode = self._episodes[index]
