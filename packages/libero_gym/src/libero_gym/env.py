@@ -63,6 +63,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "image_size",
             "image_orientation",
             "render_quality",
+            "privileged",
             "reward",
             "reward_scale",
         ),
@@ -88,6 +89,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         reward_scale: float = 1.0,
         render_mode: str | None = None,
         render_device: int | None = None,
+        privileged: bool = False,
     ) -> None:
         """
         Args:
@@ -114,6 +116,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             render_mode: "rgb_array" or None.
             render_device: index of the GPU that renders, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
                 first that works.
+            privileged: whether observations have `privileged_state` (P,) float32, the simulator's state for a critic,
+                with one layout for all tasks; see `libero_gym.engine.privileged`. A policy must not be given it.
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
@@ -138,6 +142,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "reward_scale": reward_scale,
             "render_mode": render_mode,
             "render_device": render_device,
+            "privileged": privileged,
         }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))
@@ -276,6 +281,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     def data(self) -> mujoco.MjData:
         """MuJoCo's data of the current task."""
         return self._episode.world.data
+
+    def privileged_places(self) -> dict[str, tuple[str, ...]]:
+        """Return what `privileged_state` has in its places for the current task: names of `bodies` and of `joints`."""
+        reader = self._episode.privileged
+        return {"bodies": reader.body_names, "joints": reader.joint_names}
 
     def get_sim_state(self) -> np.ndarray:
         """Return LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""

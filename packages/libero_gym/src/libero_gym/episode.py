@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from libero_gym.engine.privileged import PrivilegedState
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import ACTION_SIZE, World, check_action
 from libero_gym.engine.world_state import Snapshot
@@ -109,6 +110,7 @@ class Episode:
         self._models = models
         self._worlds: dict[int, World] = {}
         self._states: dict[int, InitStates] = {}
+        self._privileged: dict[int, PrivilegedState] = {}
         #: Samples what a `begin` without a seed leaves open.
         self.rng = np.random.default_rng()
         self._progress: Progress | None = None
@@ -270,6 +272,18 @@ class Episode:
                 break
         self.over = self.success or truncated
         return Outcome(rewards, length, terminated=self.success, truncated=truncated)
+
+    @property
+    def privileged(self) -> PrivilegedState:
+        """What reads the privileged state of the current task's world."""
+        if self.task.id not in self._privileged:
+            world = self.world
+            self._privileged[self.task.id] = PrivilegedState(world.scene.table, world.goal, world.model, world.data)
+        return self._privileged[self.task.id]
+
+    def read_privileged(self, out: np.ndarray) -> None:
+        """Write the privileged state of now into `out`, (P,) float32."""
+        self.privileged.read(self.elapsed_steps, self._options.limit(self.task), out)
 
     def info(self, outcome: Outcome | None = None) -> dict[str, Any]:
         """Return Gymnasium's info of a reset, or of the step that led to `outcome`."""

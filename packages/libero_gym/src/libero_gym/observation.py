@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from libero_gym.engine import privileged
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode
 from libero_gym.options import EnvOptions
@@ -24,6 +25,8 @@ def empty_arrays(options: EnvOptions) -> dict[str, np.ndarray]:
         CAMERAS[camera][0]: np.empty((size, size, 3), dtype=np.uint8) for camera in options.cameras
     }
     arrays["state"] = np.empty(STATE_SIZE, dtype=np.float32)
+    if options.privileged:
+        arrays["privileged_state"] = np.empty(privileged.SIZE, dtype=np.float32)
     return arrays
 
 
@@ -46,6 +49,8 @@ def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray]
         for camera in options.cameras:
             render_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
         arrays["state"][...] = episode.world.proprioception()
+        if options.privileged:
+            episode.read_privileged(arrays["privileged_state"])
         if settled is not None:
             settled.arrays = {key: array.copy() for key, array in arrays.items()}
     return {**arrays, "instruction": episode.task.instruction}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.checks import check_choice, check_integer, check_number, is_index
+from libero_gym.checks import check_choice, check_flag, check_integer, check_number, is_index
 from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
@@ -51,6 +51,7 @@ class EnvOptions:
     reward_scale: float
     render_mode: str | None
     render_device: int | None
+    privileged: bool
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -85,6 +86,7 @@ def check_options(
     reward_scale: float = 1.0,
     render_mode: str | None = None,
     render_device: int | None = None,
+    privileged: bool = False,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
@@ -126,6 +128,7 @@ def check_options(
         reward_scale=check_number("reward_scale", reward_scale, place),
         render_mode=None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES, place),
         render_device=None if render_device is None else check_integer("render_device", render_device, 0, 1_000, place),
+        privileged=check_flag("privileged", privileged, place),
     )
 
 

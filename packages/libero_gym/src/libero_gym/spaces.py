@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory, write_to_shared_memory
 
+from libero_gym.engine import privileged
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS
@@ -25,13 +26,16 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     """Return the space of an environment's observations.
 
     `image` and `wrist_image` (H, W, 3) uint8, as far as their cameras are in use; `state` (8,) float32: eef position
-    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence.
+    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence; on request
+    `privileged_state` (P,) float32, see `libero_gym.engine.privileged`.
     """
     size = options.image_size
     parts: dict[str, spaces.Space] = {
         CAMERAS[camera][0]: spaces.Box(0, 255, (size, size, 3), np.uint8) for camera in options.cameras
     }
     parts["state"] = spaces.Box(-np.inf, np.inf, (STATE_SIZE,), np.float32)
+    if options.privileged:
+        parts["privileged_state"] = spaces.Box(-privileged.LIMIT, privileged.LIMIT, (privileged.SIZE,), np.float32)
     parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
     return spaces.Dict(parts)
 
