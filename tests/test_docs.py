@@ -15,6 +15,27 @@ def test_metrics_table_is_that_of_the_code():
     assert result.stdout.strip() in (REPOSITORY / "docs" / "metrics.md").read_text()
 
 
+def test_the_layout_of_the_privileged_state_is_that_of_the_code():
+    from libero_gym.engine.privileged import SIZE, table
+
+    text = (REPOSITORY / "docs" / "states.md").read_text()
+    assert table() in text
+    assert f"({SIZE},) float32" in text
+
+
+def test_the_code_on_the_page_about_states_runs():
+    text = (REPOSITORY / "docs" / "states.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    assert len(blocks) == 3
+    names = {}
+    for block in blocks:
+        exec(block, names)
+    assert names["info"]["elapsed_steps"] == 40
+    assert names["observation"]["privileged_state"].shape == (298,)
+    assert 0.05 < names["distance"] < 0.5
+    names["envs"].close()
+
+
 def test_links_of_the_readme_lead_somewhere():
     text = (REPOSITORY / "README.md").read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]

@@ -82,6 +82,13 @@ class ObservedState:
         for live, sampled in zip(self.live, self.sampled, strict=True):
             sampled[:] = live
 
+    def pose(self, name: str, index: int) -> np.ndarray:
+        """Return the sample of one pose, e.g. of `xquat` (4,), as a view that later samples are written to."""
+        live, block = getattr(self._data, name)[index], self.live[0]
+        begin = (live.ctypes.data - block.ctypes.data) // block.itemsize
+        view: np.ndarray = self.sampled[0][begin : begin + live.size]
+        return view
+
     @contextmanager
     def shown(self) -> Iterator[mujoco.MjData]:
         """Put the sampled arrays into the `mjData`, in place of the present ones, which come back afterwards."""

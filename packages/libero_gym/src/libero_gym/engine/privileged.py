@@ -1,5 +1,7 @@
 """The simulator's state for a critic: one layout of numbers for all tasks, read from MuJoCo's arrays.
 
+`python -m libero_gym.engine.privileged` prints the table of the layout for the docs.
+
 Vectors are in the world's axes: x forward from the robot, y to its left, z up. Poses, velocities of bodies and contacts
 are those of the last physics step's beginning, on which success is judged too; joints are at its end. Every number is
 divided by a scale that brings it to about [-1, 1], and then clipped to [-3, 3].
@@ -8,6 +10,7 @@ divided by a scale that brings it to about [-1, 1], and then clipped to [-3, 3].
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +81,17 @@ def layout() -> dict[str, slice]:
         slices[field.name] = slice(end, end + field.size)
         end += field.size
     return slices
+
+
+def table() -> str:
+    """Return the table of the layout in Markdown."""
+    places = {name: f"{place.start} to {place.stop - 1}" for name, place in layout().items()}
+    places["steps_left"] = str(SIZE - 1)
+    rows = [
+        f"| {places[field.name]} | `{field.name}` | {' x '.join(map(str, field.shape))} | {field.meaning} |"
+        for field in FIELDS
+    ]
+    return "\n".join(["| numbers | field | shape | meaning |", "|---|---|---|---|", *rows])
 
 
 class PrivilegedState:
@@ -281,3 +295,7 @@ def _part(model: mujoco.MjModel, body: int) -> int:
     first, count = int(model.body_geomadr[body]), int(model.body_geomnum[body])
     places = model.geom_pos[first : first + count]
     return first + int(np.linalg.norm(places - places.mean(axis=0), axis=1).argmin())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table() + "\n")

@@ -45,8 +45,14 @@ class World:
         self._observed = ObservedState(self.data, len(shared.scene.table.indicators))
         self._poses: FixturePoses | None = None
         robot = shared.scene.table.robot
-        self._eef_site, self._eef_body = robot.eef_site, robot.eef_body
+        self._eef_site = robot.eef_site
         self._gripper_qpos = np.array(robot.gripper_qpos)
+        #: Samples of the end effector's position and quaternion, and of joint positions.
+        self._proprioception = (
+            self._observed.pose("site_xpos", robot.eef_site),
+            self._observed.pose("xquat", robot.eef_body),
+            self._observed.sampled[1],
+        )
         self._goal_pos = np.zeros(3)
         self._goal_ori = np.zeros(9)
         self._gripper_targets = np.zeros(2)
@@ -308,11 +314,8 @@ class World:
         Eef position (metres, world), its orientation as an axis-angle vector (radians), and the positions of the two
         fingers (metres).
         """
-        with self.observed() as data:
-            quaternion = data.xquat[self._eef_body]
-            return np.concatenate(
-                [data.site_xpos[self._eef_site], axis_angle(quaternion), data.qpos[self._gripper_qpos]]
-            ).astype(np.float32)
+        position, quaternion, qpos = self._proprioception
+        return np.concatenate([position, axis_angle(quaternion), qpos[self._gripper_qpos]]).astype(np.float32)
 
     def home_rotation(self) -> np.ndarray:
         """Return the orientation of the end effector where the arm is at reset, (3, 3), world frame."""
