@@ -37,6 +37,17 @@ def check_integer(what: str, value: object, low: int, high: int, place: str) -> 
     return int(value)  # type: ignore[call-overload]
 
 
+def check_flag(what: str, value: object, place: str) -> bool:
+    """Return True or False, NumPy's too; 1 and "yes" are neither.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise OptionError(f"{what} {shown(value)} in {place}; allowed: True or False")
+    return bool(value)
+
+
 def check_number(what: str, value: object, place: str) -> float:
     """Return a finite number.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.checks import check_choice, check_integer, check_number, is_index
+from libero_gym.checks import check_choice, check_flag, check_integer, check_number, is_index
 from libero_gym.engine.world import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
@@ -51,6 +51,9 @@ class EnvOptions:
     reward_scale: float
     render_mode: str | None
     render_device: int | None
+    depth: bool
+    segmentation: bool
+    camera_parameters: bool
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -85,6 +88,9 @@ def check_options(
     reward_scale: float = 1.0,
     render_mode: str | None = None,
     render_device: int | None = None,
+    depth: bool = False,
+    segmentation: bool = False,
+    camera_parameters: bool = False,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
@@ -126,6 +132,9 @@ def check_options(
         reward_scale=check_number("reward_scale", reward_scale, place),
         render_mode=None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES, place),
         render_device=None if render_device is None else check_integer("render_device", render_device, 0, 1_000, place),
+        depth=check_flag("depth", depth, place),
+        segmentation=check_flag("segmentation", segmentation, place),
+        camera_parameters=check_flag("camera_parameters", camera_parameters, place),
     )
 
 

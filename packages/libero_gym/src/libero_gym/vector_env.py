@@ -21,7 +21,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from libero_gym import reset_request, spaces
-from libero_gym.checks import check_choice, check_integer, finite_array
+from libero_gym.checks import check_choice, check_flag, check_integer, finite_array
 from libero_gym.env import LiberoEnv
 from libero_gym.errors import (
     ActionError,
@@ -107,9 +107,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         count = _processors() if workers is None else check_integer("workers", workers, 1, MAX_ENVS, place)
         kind = check_choice("worker_kind", worker_kind, WORKER_KINDS, place)
         timeout = _seconds("worker_timeout", worker_timeout, place)
-        if not isinstance(copy, (bool, np.bool_)):
-            raise OptionError(f"copy {shown(copy)} in {place}; allowed: True or False")
-        self._copy = bool(copy)
+        self._copy = check_flag("copy", copy, place)
         self._options = options
         self._arguments = deepcopy(
             {
