@@ -157,6 +157,9 @@ FINE = {
     "max_episode_steps": (-1,),
     "max_steps_by_task": ({},),
     "copy": (True,),
+    "depth": (True,),
+    "segmentation": (True,),
+    "camera_parameters": (True,),
     "worker_timeout": (3.5, np.inf, 10**40),
 }
 

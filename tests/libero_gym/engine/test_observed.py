@@ -88,7 +88,8 @@ def test_positions_and_poses_of_the_observed_moment(env):
             fingers = copy.qpos[world._gripper_qpos].copy()
             if count == sampled_after - 1:
                 mujoco.mj_kinematics(world.model, copy)
-                position, quaternion = copy.site_xpos[world._eef_site].copy(), copy.xquat[world.scene.table.robot.eef_body].copy()
+                robot = world.scene.table.robot
+                position, quaternion = copy.site_xpos[robot.eef_site].copy(), copy.xquat[robot.eef_body].copy()
         observation = env.step(action.astype(np.float32))[0]
         expected = np.concatenate([position, axis_angle(quaternion), fingers]).astype(np.float32)
         np.testing.assert_allclose(observation["state"], expected, rtol=0, atol=1e-7)

@@ -20,6 +20,7 @@ from libero_gym.observation import RENDER_SIZE, observe, render_view
 from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
 from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
+from libero_gym.render.segmentation_names import segmentation_names
 from libero_gym.reset_request import check_reset
 from libero_gym.saved_state import encode
 from libero_gym.time_limit import NO_LIMIT, with_limit
@@ -33,13 +34,18 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     they are what LIBERO's `env.step` returns, to the last bit: of a moment shortly before the end of the control step,
     see `libero_gym.engine.observed`. `render()` shows that moment; success and `get_sim_state()` are of the end.
 
+    With `depth`: `image_depth` and `wrist_image_depth` (H, W, 1) float32, metres from the camera's plane along its
+    optical axis, not along the pixel's ray. With `segmentation`: `image_segmentation` and `wrist_image_segmentation`
+    (H, W, 1) int32, geom ids of the task's model, -1 where there is none. See `libero_gym.render.geometry`.
+
     Action: (7,) in [-1, 1]: change of the eef position (5 cm each), of its orientation (0.5 rad each, axis-angle, world
     frame), gripper (-1 opens, +1 closes). With `action_chunk=C`: (C, 7), executed until it or the episode ends.
 
     Reward: `reward_scale` once, on success. `terminated` is success, `truncated` is the time limit.
 
     `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
-    step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
+    step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`. With `camera_parameters` also
+    `camera_parameters`, see `libero_gym.render.camera_parameters`.
 
     `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,
     `render_quality` and `physics_quality`.
@@ -64,6 +70,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "image_orientation",
             "render_quality",
             "privileged",
+            "depth",
+            "segmentation",
+            "camera_parameters",
             "reward",
             "reward_scale",
         ),
@@ -90,6 +99,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         render_mode: str | None = None,
         render_device: int | None = None,
         privileged: bool = False,
+        depth: bool = False,
+        segmentation: bool = False,
+        camera_parameters: bool = False,
     ) -> None:
         """
         Args:
@@ -118,6 +130,10 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 first that works.
             privileged: whether observations have `privileged_state` (P,) float32, the simulator's state for a critic,
                 with one layout for all tasks; see `libero_gym.engine.privileged`. A policy must not be given it.
+            depth: whether observations have the depth of each camera in use, metres along its optical axis.
+            segmentation: whether they have, for each pixel, the geom that is seen there; `segmentation_names()` names
+                them.
+            camera_parameters: whether `info` has the intrinsics and extrinsics of each camera in use.
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
@@ -143,6 +159,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "render_mode": render_mode,
             "render_device": render_device,
             "privileged": privileged,
+            "depth": depth,
+            "segmentation": segmentation,
+            "camera_parameters": camera_parameters,
         }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))
@@ -286,6 +305,15 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         """Return what `privileged_state` has in its places for the current task: names of `bodies` and of `joints`."""
         reader = self._episode.privileged
         return {"bodies": reader.body_names, "joints": reader.joint_names}
+
+    def segmentation_names(self) -> dict[int, str]:
+        """Return what a segmentation's values are in the current task: "akita_black_bowl_1/akita_black_bowl_1_g0".
+
+        In front of the slash stands the instance: an object or a fixture by LIBERO's name, "robot0", "gripper0",
+        "mount0", or a part of the room. Behind it stands the geom. -1 is "background".
+        """
+        world = self._episode.world
+        return segmentation_names(world.model, world.scene.table)
 
     def get_sim_state(self) -> np.ndarray:
         """Return LIBERO's flat state [time, qpos, qvel], (1 + nq + nv,) float64."""

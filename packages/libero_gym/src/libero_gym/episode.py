@@ -19,6 +19,7 @@ from libero_gym.engine.world import ACTION_SIZE, World, check_action
 from libero_gym.engine.world_state import Snapshot
 from libero_gym.errors import SavedStateError
 from libero_gym.options import EnvOptions
+from libero_gym.render.camera_parameters import camera_parameters
 from libero_gym.reset_request import ResetRequest, check_reset
 from libero_gym.saved_state import SavedState, task_of
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
@@ -302,6 +303,10 @@ class Episode:
             if self._options.action_chunk is not None:
                 info["chunk_rewards"] = outcome.rewards
                 info["chunk_length"] = outcome.length
+        if self._options.camera_parameters:
+            info["camera_parameters"] = camera_parameters(
+                self.world, self._options.cameras, self._options.image_size, self._options.image_orientation
+            )
         return info
 
     def _world_of(self, task: Task) -> World:

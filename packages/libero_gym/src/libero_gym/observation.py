@@ -11,7 +11,7 @@ from libero_gym.engine import privileged
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode
 from libero_gym.options import EnvOptions
-from libero_gym.render.renderer import CAMERAS, Renderer, orient
+from libero_gym.render.renderer import CAMERAS, Renderer, depth_key, orient, segmentation_key
 from libero_gym.spaces import STATE_SIZE
 
 #: Images for people, from `render()`: height and width in pixels, never less than the observation's.
@@ -24,6 +24,10 @@ def empty_arrays(options: EnvOptions) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {
         CAMERAS[camera][0]: np.empty((size, size, 3), dtype=np.uint8) for camera in options.cameras
     }
+    if options.depth:
+        arrays |= {depth_key(camera): np.empty((size, size, 1), dtype=np.float32) for camera in options.cameras}
+    if options.segmentation:
+        arrays |= {segmentation_key(camera): np.empty((size, size, 1), dtype=np.int32) for camera in options.cameras}
     arrays["state"] = np.empty(STATE_SIZE, dtype=np.float32)
     if options.privileged:
         arrays["privileged_state"] = np.empty(privileged.SIZE, dtype=np.float32)
@@ -48,6 +52,9 @@ def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray]
     else:
         for camera in options.cameras:
             render_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
+            if options.depth or options.segmentation:
+                depth, segmentation = arrays.get(depth_key(camera)), arrays.get(segmentation_key(camera))
+                _render_geometry(episode.world, camera, options, depth, segmentation)
         arrays["state"][...] = episode.world.proprioception()
         if options.privileged:
             episode.read_privileged(arrays["privileged_state"])
@@ -65,3 +72,18 @@ def render_view(world: World, camera: str, options: EnvOptions, orientation: str
     raw = np.empty(out.shape, dtype=np.uint8)
     Renderer.of_thread(options.render_device).render(world, CAMERAS[camera][1], raw, options.render_quality)
     out[...] = orient(raw, orientation)
+
+
+def _render_geometry(
+    world: World, camera: str, options: EnvOptions, depth: np.ndarray | None, segmentation: np.ndarray | None
+) -> None:
+    """Render one camera's depth and segmentation into arrays (S, S, 1), as far as they are given."""
+    shape = (options.image_size, options.image_size)
+    raw_depth = None if depth is None else np.empty(shape, dtype=np.float32)
+    raw_segmentation = None if segmentation is None else np.empty(shape, dtype=np.int32)
+    Renderer.of_thread(options.render_device).render_geometry(
+        world, CAMERAS[camera][1], options.render_quality, depth=raw_depth, segmentation=raw_segmentation
+    )
+    for out, raw in ((depth, raw_depth), (segmentation, raw_segmentation)):
+        if out is not None and raw is not None:
+            out[...] = orient(raw[..., None], options.image_orientation)

@@ -52,6 +52,9 @@ class EnvOptions:
     render_mode: str | None
     render_device: int | None
     privileged: bool
+    depth: bool
+    segmentation: bool
+    camera_parameters: bool
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -87,6 +90,9 @@ def check_options(
     render_mode: str | None = None,
     render_device: int | None = None,
     privileged: bool = False,
+    depth: bool = False,
+    segmentation: bool = False,
+    camera_parameters: bool = False,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
@@ -129,6 +135,9 @@ def check_options(
         render_mode=None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES, place),
         render_device=None if render_device is None else check_integer("render_device", render_device, 0, 1_000, place),
         privileged=check_flag("privileged", privileged, place),
+        depth=check_flag("depth", depth, place),
+        segmentation=check_flag("segmentation", segmentation, place),
+        camera_parameters=check_flag("camera_parameters", camera_parameters, place),
     )
 
 

@@ -15,9 +15,11 @@ from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory
 from libero_gym.engine import privileged
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
-from libero_gym.render.renderer import CAMERAS
+from libero_gym.render.renderer import CAMERAS, depth_key, segmentation_key
 
 STATE_SIZE = 8
+#: Upper bound of a segmentation; how many geoms there are is a matter of the task.
+MAX_GEOM_ID = np.iinfo(np.int32).max
 INSTRUCTION_LENGTH = 256
 INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
@@ -26,13 +28,22 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     """Return the space of an environment's observations.
 
     `image` and `wrist_image` (H, W, 3) uint8, as far as their cameras are in use; `state` (8,) float32: eef position
-    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence; on request
-    `privileged_state` (P,) float32, see `libero_gym.engine.privileged`.
+    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence. With `depth` also
+    `image_depth` and `wrist_image_depth` (H, W, 1) float32, metres; with `segmentation` `image_segmentation` and
+    `wrist_image_segmentation` (H, W, 1) int32, geom ids, -1 for none; with `privileged` `privileged_state` (P,)
+    float32, see `libero_gym.engine.privileged`.
     """
     size = options.image_size
     parts: dict[str, spaces.Space] = {
         CAMERAS[camera][0]: spaces.Box(0, 255, (size, size, 3), np.uint8) for camera in options.cameras
     }
+    if options.depth:
+        parts |= {depth_key(camera): spaces.Box(0.0, np.inf, (size, size, 1), np.float32) for camera in options.cameras}
+    if options.segmentation:
+        parts |= {
+            segmentation_key(camera): spaces.Box(-1, MAX_GEOM_ID, (size, size, 1), np.int32)
+            for camera in options.cameras
+        }
     parts["state"] = spaces.Box(-np.inf, np.inf, (STATE_SIZE,), np.float32)
     if options.privileged:
         parts["privileged_state"] = spaces.Box(-privileged.LIMIT, privileged.LIMIT, (privileged.SIZE,), np.float32)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copy
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import mujoco
@@ -18,6 +19,7 @@ import numpy as np
 
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import World
+from libero_gym.render.geometry import SHOWN_GROUPS, clipping_planes, geom_ids, metres
 from libero_gym.render.gl import choose_backend, open_context
 
 #: "reference" renders what LIBERO does; "fast" decimated meshes, without multisampling, reflections and shadows.
@@ -28,6 +30,8 @@ ORIENTATIONS = ("rot180", "upright")
 
 #: As LIBERO's renderer has it.
 _MAX_GEOMS = 1000
+#: How depth and segmentation are rendered.
+_ID_COLOURS = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
 
 
 @dataclass
@@ -38,6 +42,8 @@ class _Uploaded:
     scene: mujoco.MjvScene
     size: int
     """Largest image that its buffer holds, pixels."""
+    geometry: mujoco.MjvScene | None = None
+    """The same as `scene` for depth and segmentation, once they are wanted."""
 
 
 class Renderer:
@@ -65,8 +71,9 @@ class Renderer:
         self._orphans: deque[_Uploaded] = deque()
         self._busy = False
         self._option = mujoco.MjvOption()
-        self._option.geomgroup[0] = 0  # collision shapes
-        self._option.geomgroup[1] = 1
+        self._option.geomgroup[:] = [group in SHOWN_GROUPS for group in range(mujoco.mjNGROUP)]
+        self._geoms_only = copy.copy(self._option)
+        self._geoms_only.sitegroup[:] = 0
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
@@ -99,29 +106,76 @@ class Renderer:
             out: (S, S, 3) uint8, C-contiguous, receives the image.
             quality: one of `QUALITIES`.
         """
+        with self._uploaded(world, quality, out.shape[0]) as uploaded:
+            self._draw(world, camera, uploaded, uploaded.scene, self._option, out, None)
+
+    def render_geometry(
+        self,
+        world: World,
+        camera: str,
+        quality: str = "reference",
+        *,
+        depth: np.ndarray | None = None,
+        segmentation: np.ndarray | None = None,
+    ) -> None:
+        """Render what is where, at the same moment and with the same origin: see `libero_gym.render.geometry`.
+
+        Args:
+            world: the world.
+            camera: MuJoCo's name of the camera.
+            quality: one of `QUALITIES`; it decides about the meshes' detail.
+            depth: (S, S) float32, receives metres; None if it is not wanted.
+            segmentation: (S, S) int32, receives geom ids; None if it is not wanted.
+        """
+        wanted = depth if segmentation is None else segmentation
+        assert wanted is not None, "neither depth nor segmentation is wanted"
+        size = wanted.shape[0]
+        colours = None if segmentation is None else np.empty((size, size, 3), dtype=np.uint8)
+        buffer = None if depth is None else np.empty((size, size), dtype=np.float32)
+        with self._uploaded(world, quality, size) as uploaded:
+            if uploaded.geometry is None:
+                uploaded.geometry = mujoco.MjvScene(world.model, _MAX_GEOMS)
+                uploaded.geometry.flags[_ID_COLOURS] = 1
+            self._draw(world, camera, uploaded, uploaded.geometry, self._geoms_only, colours, buffer)
+            if depth is not None and buffer is not None:
+                depth[...] = metres(buffer, *clipping_planes(world.model))
+            if segmentation is not None and colours is not None:
+                segmentation[...] = geom_ids(colours, uploaded.geometry)
+
+    @contextlib.contextmanager
+    def _uploaded(self, world: World, quality: str, size: int) -> Iterator[_Uploaded]:
+        """Return a context in which a world's model is on the GPU, and stays there."""
         self._busy = True
         try:
-            self._render(world, camera, out, quality)
+            self._gl.make_current()  # another library may have made its own current since
+            self._free_orphans()
+            yield self._upload_of(world.shared, quality, size)
         finally:
             self._busy = False
             self._free_orphans()
 
-    def _render(self, world: World, camera: str, out: np.ndarray, quality: str) -> None:
-        self._gl.make_current()  # another library may have made its own current since
-        self._free_orphans()
-        size = out.shape[0]
-        uploaded = self._upload_of(world.shared, quality, size)
+    def _draw(
+        self,
+        world: World,
+        camera: str,
+        uploaded: _Uploaded,
+        scene: mujoco.MjvScene,
+        option: mujoco.MjvOption,
+        colours: np.ndarray | None,
+        depth: np.ndarray | None,
+    ) -> None:
+        """Render a scene and read one or both of the buffers, (S, S, 3) uint8 and (S, S) float32."""
+        wanted = depth if colours is None else colours
+        assert wanted is not None
         # The buffers of all models share one OpenGL context, where the last one made or used is bound.
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, uploaded.context)
-        viewport = mujoco.MjrRect(0, 0, size, size)
+        viewport = mujoco.MjrRect(0, 0, wanted.shape[1], wanted.shape[0])
         self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         world.show_indicators()
         with world.observed() as data:
-            mujoco.mjv_updateScene(
-                world.model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, uploaded.scene
-            )
-        mujoco.mjr_render(viewport, uploaded.scene, uploaded.context)
-        mujoco.mjr_readPixels(out, None, viewport, uploaded.context)
+            mujoco.mjv_updateScene(world.model, data, option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
+        mujoco.mjr_render(viewport, scene, uploaded.context)
+        mujoco.mjr_readPixels(colours, depth, viewport, uploaded.context)
 
     def release(self, shared: SharedModel) -> None:
         """Free what is kept for a model; call it in the renderer's own thread."""
@@ -184,6 +238,7 @@ def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Uploaded:
     model.vis.quality.offsamples = 0 if quality == "fast" else samples
     context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
     model.vis.quality.offsamples = samples
+    context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
     scene = mujoco.MjvScene(model, _MAX_GEOMS)
     if quality == "fast":
         scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
@@ -191,6 +246,16 @@ def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Uploaded:
     return _Uploaded(context, scene, size)
 
 
+def depth_key(camera: str) -> str:
+    """Return the observation key of a camera's depth."""
+    return f"{CAMERAS[camera][0]}_depth"
+
+
+def segmentation_key(camera: str) -> str:
+    """Return the observation key of a camera's segmentation."""
+    return f"{CAMERAS[camera][0]}_segmentation"
+
+
 def orient(raw: np.ndarray, orientation: str) -> np.ndarray:
-    """Turn an image (..., H, W, 3) with OpenGL's origin to "rot180", as published policies take it, or upright."""
+    """Turn an image (..., H, W, C) with OpenGL's origin to "rot180", as published policies take it, or upright."""
     return raw[..., ::-1, ::-1, :] if orientation == "rot180" else raw[..., ::-1, :, :]
