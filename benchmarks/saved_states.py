@@ -3,7 +3,8 @@
 Of every task and both physics qualities, at three random times of an episode: what 50 random actions lead to right
 after saving, after going back in the same environment, and in another process. Positions, rewards and both images are
 compared byte by byte, five actions at a time. Then speed: of saving, restoring and forking, and of steps after each.
-Run it on a quiet machine; all tasks take half an hour on 2 cores with `--jobs 2`. `--tasks 0` measures speed alone.
+All tasks take half an hour on 2 cores with `--jobs 2`. A run goes on where it was broken off: tasks that the file has
+are left out, so that speed is measured anew, on a quiet machine, by the same command.
 """
 
 from __future__ import annotations
@@ -166,6 +167,12 @@ def speed(assets: str, workers: int) -> dict[str, Any]:
     return result | {"fork_1_to_8_ms": fork, "forks_per_second": 1000 * FORKS / fork, "workers": workers}
 
 
+def summary(assets: str, measured: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the result: speed, how many states there were, how many went on equally, and the rows."""
+    counts = ("states", "equal_in_the_same_environment", "equal_in_another_process")
+    return {"assets": assets, "speed": measured, **{key: sum(row[key] for row in rows) for key in counts}, "rows": rows}
+
+
 def main() -> None:
     """Compare all tasks, measure speed, print both and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -174,21 +181,19 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="tasks at a time (default 1)")
     parser.add_argument("--json", type=Path, help="file for the result")
     options = parser.parse_args()
-    tasks = [task.id for task in load_suite("libero_130").tasks][: options.tasks]
-    rows: list[dict[str, Any]] = []
+    before = json.loads(options.json.read_text()) if options.json and options.json.is_file() else {}
+    rows: list[dict[str, Any]] = before["rows"] if before.get("assets") == options.assets else []
+    done = {row["task"] for row in rows}
+    tasks = [task.id for task in load_suite("libero_130").tasks[: options.tasks] if task.id not in done]
     if tasks:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
             for found in pool.map(functools.partial(check, options.assets), tasks):
                 rows += found
                 print(json.dumps(found), flush=True)
-    result: dict[str, Any] = {"assets": options.assets, "speed": speed(options.assets, 2)}
-    result |= {
-        "states": sum(row["states"] for row in rows),
-        "equal_in_the_same_environment": sum(row["equal_in_the_same_environment"] for row in rows),
-        "equal_in_another_process": sum(row["equal_in_another_process"] for row in rows),
-        "rows": rows,
-    }
+                if options.json:
+                    options.json.write_text(compact(summary(options.assets, {}, rows)) + "\n")
+    result = summary(options.assets, speed(options.assets, 2), rows)
     if options.json:
         options.json.write_text(compact(result) + "\n")
     print(json.dumps({key: value for key, value in result.items() if key != "rows"}, indent=1))
