@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import gymnasium
 import mujoco
@@ -22,6 +22,9 @@ from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import check_reset
 from libero_gym.time_limit import NO_LIMIT, with_limit
+
+if TYPE_CHECKING:
+    from libero_gym.own_task import TaskSpec
 
 
 class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
@@ -87,11 +90,14 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         reward_scale: float = 1.0,
         render_mode: str | None = None,
         render_device: int | None = None,
+        task_file: str | Path | None = None,
+        task_spec: TaskSpec | Mapping[str, Any] | None = None,
+        object_folder: str | Path | None = None,
     ) -> None:
         """
         Args:
             suite: "libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90" or
-                "libero_130", all of them.
+                "libero_130", all of them; or "libero_task", a task of your own.
             task: index, name, sequence of them, or None for all of the suite.
             split: initial states: "eval", the 50 published ones; "train", others; "all".
             cameras: of "agentview" and "wrist", those that are rendered.
@@ -113,9 +119,14 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             render_mode: "rgb_array" or None.
             render_device: index of the GPU that renders, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
                 first that works.
+            task_file: of "libero_task" alone: a BDDL file of LIBERO's format.
+            task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
+            object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's
+                folder.
 
         Raises:
-            OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
+            OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it, and so is
+                TaskSpecError (with a line and a column BddlError): a malformed task of your own.
             AssetError: an asset set that is missing, or a bundle without the suite.
         """
         arguments: dict[str, Any] = {
@@ -137,6 +148,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "reward_scale": reward_scale,
             "render_mode": render_mode,
             "render_device": render_device,
+            "task_file": task_file,
+            "task_spec": task_spec,
+            "object_folder": object_folder,
         }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))

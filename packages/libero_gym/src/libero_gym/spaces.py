@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
-import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,10 +14,9 @@ from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS
+from libero_gym.tasks.definition import INSTRUCTION_CHARACTERS, INSTRUCTION_LENGTH
 
 STATE_SIZE = 8
-INSTRUCTION_LENGTH = 256
-INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
 
 def observation_space(options: EnvOptions) -> spaces.Dict:
