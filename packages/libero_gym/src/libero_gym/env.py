@@ -21,6 +21,7 @@ from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
 from libero_gym.provenance import image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import check_reset
+from libero_gym.scene.source import SceneSource
 from libero_gym.time_limit import NO_LIMIT, with_limit
 
 if TYPE_CHECKING:
@@ -266,6 +267,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     def suite(self) -> str:
         """Full name of the suite, e.g. "libero_spatial"."""
         return self._options.suite.name
+
+    @property
+    def scenes(self) -> SceneSource:
+        """Where the scenes of its tasks come from."""
+        return self._options.scenes
 
     @property
     def asset_set(self) -> str:
