@@ -18,7 +18,7 @@ from libero_gym.env import LiberoEnv
 from libero_gym.episode import SETTLE_ACTION
 from libero_gym.own_task.source import OwnScenes
 from libero_gym.provenance import SETTLE_STEPS
-from libero_gym.scene.build import build_scene
+from libero_gym.scene.build import Scene, build_scene
 from libero_gym.scene.free_states import Overlaps
 
 #: How far an object may move, metres, and for how long it is watched, control steps (2.5 s).
@@ -116,21 +116,21 @@ def check_task(
     env = LiberoEnv("libero_task", **arguments, cameras=(), settle_steps=0, max_episode_steps=-1)
     scenes = env.scenes
     assert isinstance(scenes, OwnScenes)
+    scene = build_scene(scenes.task.definition, scenes.assets.folder, None, scenes.task.own_models)
     checks = []
     try:
         for state in range(states):
             result = _try_expert(arguments, state) if expert else None
-            checks.append(_check_state(env, scenes, state, result))
+            checks.append(_check_state(env, scene, state, result))
             advance(state)
     finally:
         env.close()
     return TaskCheck(scenes, checks, _images(arguments, min(images, states), image_size))
 
 
-def _check_state(env: LiberoEnv, scenes: OwnScenes, state: int, expert: ExpertResult | None) -> StateCheck:
+def _check_state(env: LiberoEnv, scene: Scene, state: int, expert: ExpertResult | None) -> StateCheck:
     env.reset(seed=state, options={"init_state": state})
     world, table = env.world, env.world.scene.table
-    scene = build_scene(scenes.task.definition, scenes.assets.folder, None, scenes.task.own_models)
     # a copy: collisions are looked for, and the world's own state stays as it is
     data = mujoco.MjData(world.model)
     data.qpos[:] = world.data.qpos

@@ -40,6 +40,8 @@ def read_own_model(path: Path) -> OwnModel:
     route_warnings()
     try:
         spec = mujoco.MjSpec.from_file(str(path))
+        for body in spec.bodies[1:]:
+            body.childclass = ""  # beside it, MuJoCo does not write that an element is of the class "main"
         model = spec.compile()
         root = ET.fromstring(spec.to_xml())
     except (ValueError, OSError, ET.ParseError, mujoco.FatalError) as error:
@@ -63,11 +65,23 @@ def read_own_model(path: Path) -> OwnModel:
     tree = ET.Element("mujoco")
     tree.append(section(root, "asset"))
     ET.SubElement(tree, "worldbody").append(body)
+    _check_alone(tree, path)
     digest = hashlib.sha256()
     for content in (_without_paths(tree), *(file.read_bytes() for file in files)):
         digest.update(hashlib.sha256(content).digest())
     digest.update(repr((bottom, top, radius)).encode())
     return OwnModel(path, ET.tostring(tree, encoding="unicode"), bottom, top, radius, digest.hexdigest())
+
+
+def _check_alone(tree: ET.Element, path: Path) -> None:
+    """Compile an object as a scene compiles it: what collides gives it its mass."""
+    alone = copy.deepcopy(tree)
+    ET.SubElement(alone, "compiler", angle="radian", inertiagrouprange="0 0")
+    ET.SubElement(section(alone, "worldbody")[0], "freejoint")
+    try:
+        mujoco.MjSpec.from_string(ET.tostring(alone, encoding="unicode")).compile()
+    except (ValueError, mujoco.FatalError) as error:
+        raise ObjectError(f"MuJoCo does not take {path} as a movable object: {' '.join(str(error).split())}") from error
 
 
 def _check_sections(root: ET.Element, path: Path) -> None:
@@ -192,7 +206,7 @@ def _group_geoms(body: ET.Element) -> None:
         seen += [] if collides else [geom]
     if seen:
         return
-    for parent in list(body.iter("body")):
+    for parent in [element for element in body.iter() if element.tag in ("body", "frame")]:
         for geom in parent.findall("geom"):
             shown = copy.deepcopy(geom)
             for key in ("name", "mass", "density"):

@@ -117,12 +117,12 @@ class Sampler:
     def _place_fixture(self, name: str, region: Region) -> None:
         workspace, item = self._scene.workspace, self._scene.fixtures[name]
         box = region.ranges[self._rng.randint(len(region.ranges))]
-        x, y, z = workspace.offset
+        x, y, _ = workspace.offset
         position = np.array(
             [
                 self._rng.uniform(box[0], box[2]) + x,
                 self._rng.uniform(box[1], box[3]) + y,
-                workspace.fixture_z + z - item.bottom,
+                workspace.fixture_height(item.bottom, own=item.own),
             ]
         )
         self._put(item, position, self._yaw(region.yaw))
