@@ -215,7 +215,9 @@ def _atoms(key: str, value: object) -> tuple[Atom, ...]:
 def _atom(key: str, index: int, item: object) -> Atom:
     if isinstance(item, Mapping) and item.keys() == {"name", "arguments"}:  # as JSON has it
         item = Atom(item["name"], item["arguments"])
-    words = [item.name, *item.arguments] if isinstance(item, Atom) else item
+    words: object = item
+    if isinstance(item, Atom) and isinstance(item.arguments, Sequence):
+        words = [item.name, *item.arguments]
     if isinstance(words, str) or not isinstance(words, Sequence) or not words:
         raise _wrong(f"{key}[{index}]", item, 'a predicate such as ("on", "bowl_1", "plate_1")')
     if not all(isinstance(word, str) for word in words):

@@ -9,6 +9,7 @@ parentheses is an error like any other.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from libero_gym.errors import BddlError, shown
@@ -88,11 +89,9 @@ def read_expression(text: str, file: str) -> Group:
     return whole
 
 
-def _tokens(text: str) -> list[tuple[str, int, int]]:
-    """Return words and parentheses with their lines and columns."""
-    found = []
+def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield words and parentheses with their lines and columns."""
     for number, line in enumerate(text.split("\n"), start=1):
         for match in _TOKENS.finditer(line):
             if not match.group().startswith(";"):
-                found.append((match.group(), number, match.start() + 1))
-    return found
+                yield match.group(), number, match.start() + 1
