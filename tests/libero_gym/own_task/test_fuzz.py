@@ -119,10 +119,10 @@ def fuzz(seed: int, count: int, built_every: int) -> tuple[int, int, int]:
 
 
 def test_fifteen_hundred_mutated_texts():
-    taken, built, messages = fuzz(seed=0, count=1_500, built_every=20)
+    taken, built, messages = fuzz(seed=0, count=1_500, built_every=5)
     # neither all are refused nor all taken, and for many reasons
     assert 50 < taken < 1_450
-    assert built > 3
+    assert built > 10
     assert messages > 20
 
 

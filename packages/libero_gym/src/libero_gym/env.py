@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import gymnasium
 import mujoco
@@ -23,9 +23,6 @@ from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import check_reset
 from libero_gym.scene.source import SceneSource
 from libero_gym.time_limit import NO_LIMIT, with_limit
-
-if TYPE_CHECKING:
-    from libero_gym.own_task import TaskSpec
 
 
 class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
@@ -92,7 +89,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         render_mode: str | None = None,
         render_device: int | None = None,
         task_file: str | Path | None = None,
-        task_spec: TaskSpec | Mapping[str, Any] | None = None,
+        task_spec: Any = None,
         object_folder: str | Path | None = None,
     ) -> None:
         """

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.own import OWN_ENV_ID, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
 from libero_gym.time_limit import NO_LIMIT
-
-if TYPE_CHECKING:
-    from libero_gym.own_task import TaskSpec
 
 ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
@@ -90,7 +87,7 @@ def check_options(
     render_mode: str | None = None,
     render_device: int | None = None,
     task_file: str | Path | None = None,
-    task_spec: TaskSpec | Mapping[str, Any] | None = None,
+    task_spec: Any = None,
     object_folder: str | Path | None = None,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
@@ -163,7 +160,7 @@ def _scenes(
 ) -> SceneSource:
     """Return where the scenes come from."""
     if suite == OWN_SUITE:
-        from libero_gym.own_task.source import own_scenes  # suites of LIBERO's need none of it
+        from libero_gym.own_task.source import own_scenes  # LIBERO's suites need none of it
 
         return own_scenes(assets, task, task_file, task_spec, object_folder)
     for name, value in (("task_file", task_file), ("task_spec", task_spec), ("object_folder", object_folder)):

@@ -126,8 +126,7 @@ def describe(found: TaskCheck) -> dict[str, Any]:
 
 
 def _print(found: TaskCheck, file: Path, out: Path | None) -> None:
-    from libero_gym.cli.tables import print_facts
-    from libero_gym.cli.tasks import grouped
+    from libero_gym.cli.tables import grouped, print_facts
 
     task, definition, count = found.scenes.task, found.scenes.task.definition, len(found.states)
     facts = [

@@ -168,7 +168,7 @@ def _find(words: Sequence[str]) -> Task:
 
 
 def _print(tree: dict[str, Any]) -> None:
-    from libero_gym.cli.tables import print_facts
+    from libero_gym.cli.tables import grouped, print_facts
 
     states, limit = tree["init_states"], tree["max_episode_steps"]
     print_facts(
@@ -188,11 +188,3 @@ def _print(tree: dict[str, Any]) -> None:
             ("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})'),
         ]
     )
-
-
-def grouped(categories: dict[str, str]) -> str:
-    """Return instances, a line for each category."""
-    lines: dict[str, list[str]] = {}
-    for instance, category in categories.items():
-        lines.setdefault(category, []).append(instance)
-    return "\n".join(", ".join(instances) for instances in lines.values())
