@@ -61,7 +61,7 @@ def test_the_expert_solves_a_task_with_objects_of_one_s_own(files):
     assert all(20 < result.steps < 520 for result in found.expert_results)
 
 
-#: A drawer to open and to put an object into, a knob, and a bowl, arranged as no task of LIBERO's has them.
+#: A knob to turn, and an object to put into a bowl, arranged as no task of LIBERO's has them.
 KITCHEN = """(define (problem LIBERO_Kitchen_Tabletop_Manipulation)
   (:domain robosuite)
   (:language turn on the stove and put the butter in the bowl)
@@ -85,12 +85,12 @@ KITCHEN = """(define (problem LIBERO_Kitchen_Tabletop_Manipulation)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plate", "green_block", "kitchen"])
-def test_the_expert_solves_nine_in_ten_of_fifty_sampled_states(name, files):
+@pytest.mark.parametrize(("name", "states"), [("plate", 50), ("green_block", 50), ("kitchen", 20)])
+def test_the_expert_solves_nine_in_ten_sampled_states(name, states, files):
     (files / "kitchen.bddl").write_text(KITCHEN)
     folder = files / "own" if name == "green_block" else files
-    found = check_task({"task_file": folder / f"{name}.bddl"}, 50, expert=True)
-    assert len(found.states) == 50
+    found = check_task({"task_file": folder / f"{name}.bddl"}, states, expert=True)
+    assert len(found.states) == states
     assert (found.solved, found.overlaps, found.moving) == ([], {}, {})
     failures = {check.state: check.expert.notes for check in found.states if not check.expert.success}
-    assert len(failures) <= 5, failures
+    assert len(failures) <= states // 10, failures
