@@ -24,6 +24,7 @@ LAYERS = {
         ("tasks",),
         ("assets",),
         ("scene",),
+        ("own_task",),
         ("engine",),
         ("render",),
         ("options",),
@@ -37,7 +38,7 @@ LAYERS = {
         ("registration", "vector_env"),
         ("",),
         ("expert", "recording"),
-        ("demos", "doctor", "play"),
+        ("demos", "doctor", "play", "task_check"),
         ("cli",),
     ),
     "vla_policy": (

@@ -71,19 +71,3 @@ def test_atoms_read_as_sentences():
     assert str(Atom("on", ("bowl_1", "plate_1"))) == "bowl_1 is on plate_1"
     assert str(Atom("turnoff", ("stove_1",))) == "stove_1 is turned off"
     assert str(Atom("spins", ("bowl_1", "x"))) == "spins(bowl_1, x)"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("(define (problem X)", "middle of an expression"),
-        ("(a b))", "expected one"),
-        (")", "closes nothing"),
-        ("(define (problem X) (:objects a - b))", "lacks :fixtures, :goal"),
-        ("(define (problem X) (:objects a) (:fixtures) (:goal (On a b)))", "a has no category"),
-        ("(define (problem X) (:objects) (:fixtures) (:goal (And (On (a) b))))", "is not a predicate"),
-    ],
-)
-def test_what_is_no_definition_says_why(text, message):
-    with pytest.raises(ValueError, match=message):
-        parse_definition(text)

@@ -23,6 +23,7 @@ from libero_gym.render.renderer import Renderer
 from libero_gym.render.segmentation_names import segmentation_names
 from libero_gym.reset_request import check_reset
 from libero_gym.saved_state import encode
+from libero_gym.scene.source import SceneSource
 from libero_gym.time_limit import NO_LIMIT, with_limit
 
 
@@ -102,11 +103,14 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         depth: bool = False,
         segmentation: bool = False,
         camera_parameters: bool = False,
+        task_file: str | Path | None = None,
+        task_spec: Any = None,
+        object_folder: str | Path | None = None,
     ) -> None:
         """
         Args:
             suite: "libero_spatial", "libero_object", "libero_goal", "libero_10", "libero_90" or
-                "libero_130", all of them.
+                "libero_130", all of them; or "libero_task", a task of your own.
             task: index, name, sequence of them, or None for all of the suite.
             split: initial states: "eval", the 50 published ones; "train", others; "all".
             cameras: of "agentview" and "wrist", those that are rendered.
@@ -134,9 +138,14 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             segmentation: whether they have, for each pixel, the geom that is seen there; `segmentation_names()` names
                 them.
             camera_parameters: whether `info` has the intrinsics and extrinsics of each camera in use.
+            task_file: of "libero_task" alone: a BDDL file of LIBERO's format.
+            task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
+            object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's
+                folder.
 
         Raises:
-            OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it.
+            OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it, and so is
+                TaskSpecError (with a line and a column BddlError): a malformed task of your own.
             AssetError: an asset set that is missing, or a bundle without the suite.
         """
         arguments: dict[str, Any] = {
@@ -162,6 +171,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "depth": depth,
             "segmentation": segmentation,
             "camera_parameters": camera_parameters,
+            "task_file": task_file,
+            "task_spec": task_spec,
+            "object_folder": object_folder,
         }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))
@@ -280,6 +292,11 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     def suite(self) -> str:
         """Full name of the suite, e.g. "libero_spatial"."""
         return self._options.suite.name
+
+    @property
+    def scenes(self) -> SceneSource:
+        """Where the scenes of its tasks come from."""
+        return self._options.scenes
 
     @property
     def asset_set(self) -> str:

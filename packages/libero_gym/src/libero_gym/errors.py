@@ -25,6 +25,30 @@ class TaskError(OptionError):
     """An unknown task of a suite."""
 
 
+class TaskSpecError(TaskError):
+    """A task of one's own that is malformed, or that names what there is not."""
+
+    place: tuple[str | int, ...] = ()
+    """What of the task it is about, e.g. ("goal", 0): a key of the places of a parsed file."""
+
+
+class BddlError(TaskSpecError):
+    """The same of a BDDL text; the message begins with the file, the line and the column."""
+
+    file: str = ""
+    line: int = 0
+    """From 1."""
+    column: int = 0
+    """From 1, in characters."""
+
+    @classmethod
+    def at(cls, file: str, line: int, column: int, message: str) -> BddlError:
+        """Make one that says where it is."""
+        error = cls(f"{file}:{line}:{column}: {message}")
+        error.file, error.line, error.column = file, line, column
+        return error
+
+
 class SplitError(OptionError):
     """An unknown split of initial states, or one that has no states."""
 
@@ -43,6 +67,10 @@ class AssetError(LiberoGymError, ValueError):
 
 class SceneError(LiberoGymError, RuntimeError):
     """A task's scene could not be compiled."""
+
+
+class ObjectError(SceneError):
+    """An object of one's own whose file is missing, is no model, or that MuJoCo does not take."""
 
 
 class ResetNeededError(LiberoGymError, gymnasium.error.ResetNeeded):

@@ -18,6 +18,7 @@ from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknow
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.tasks.init_states import SPLITS
+from libero_gym.tasks.own import OWN_ENV_ID, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
 from libero_gym.time_limit import NO_LIMIT
 
@@ -93,6 +94,9 @@ def check_options(
     depth: bool = False,
     segmentation: bool = False,
     camera_parameters: bool = False,
+    task_file: str | Path | None = None,
+    task_spec: Any = None,
+    object_folder: str | Path | None = None,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
@@ -104,12 +108,14 @@ def check_options(
         raise OptionError(f"assets {shown(assets)}; allowed: 'auto', 'official', 'builtin' or a folder")
     if not isinstance(suite, str):
         raise unknown(SuiteError, "suite", suite, RUNNABLE)
-    scenes = scene_source(assets)
+    scenes = _scenes(suite, assets, task, task_file, task_spec, object_folder)
     chosen = scenes.suite(suite)
     place = chosen.env_id
     named = _cameras(cameras, place)
     tasks = scenes.select(chosen, _task_argument(task))
     if check_choice("engine", engine, ENGINES, place) == "robosuite":
+        if suite == OWN_SUITE:
+            raise OptionError(f"engine 'robosuite' in {place}; allowed: 'native'")
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
         if physics_quality in PHYSICS[1:]:
             raise OptionError(
@@ -159,6 +165,20 @@ def check_argument_names(names: Iterable[str], allowed: Iterable[str], place: st
             raise OptionError(
                 f"unexpected keyword argument {name!r} of {place}{hint}; allowed: {', '.join(sorted(known))}"
             )
+
+
+def _scenes(
+    suite: str, assets: str | Path, task: object, task_file: object, task_spec: object, object_folder: object
+) -> SceneSource:
+    """Return where the scenes come from."""
+    if suite == OWN_SUITE:
+        from libero_gym.own_task.source import own_scenes  # LIBERO's suites need none of it
+
+        return own_scenes(assets, task, task_file, task_spec, object_folder)
+    for name, value in (("task_file", task_file), ("task_spec", task_spec), ("object_folder", object_folder)):
+        if value is not None:
+            raise OptionError(f"{name} {shown(value)} in {suite}; it is an argument of {OWN_ENV_ID}")
+    return scene_source(assets)
 
 
 def _cameras(cameras: object, place: str) -> list[str]:

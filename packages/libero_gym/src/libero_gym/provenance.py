@@ -6,6 +6,7 @@ from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.options import EnvOptions
+from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.suites import SUITES
 
 #: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
@@ -17,12 +18,14 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
 
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
     not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
-    published benchmark's: empty where it is.
+    published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
     """
+    own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
     return {
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
+        **({"task_sha256": own[0]} if own else {}),
     }
 
 
@@ -38,9 +41,15 @@ def image_flip(options: EnvOptions) -> str | None:
 def caveats(options: EnvOptions) -> tuple[str, ...]:
     """List in what an environment differs from LIBERO's published evaluation."""
     found = []
+    own = [task for task in options.tasks if isinstance(task, OwnTask)]
+    found += [
+        f"{task.name!r} is a task of one's own (SHA-256 of its definition: {task.sha256}), none of LIBERO's; its "
+        "initial states were sampled here"
+        for task in own
+    ]
     if options.scenes.name.startswith(BUILTIN_PREFIX):
         found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and images than LIBERO's")
-    if options.split != "eval":
+    if options.split != "eval" and not own:
         found.append(f"split {options.split!r} has other initial states than the published ones")
     if options.reward == "staged":
         found.append("the staged reward is not LIBERO's")
@@ -57,7 +66,8 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
     published: dict[int, set[int]] = {}
     for task in options.tasks:
-        published.setdefault(options.limit(task), set()).add(SUITES[task.suite][1])
+        if task not in own:
+            published.setdefault(options.limit(task), set()).add(SUITES[task.suite][1])
     for limit, suites in sorted(published.items()):
         if others := sorted(suites - {limit}):
             found.append(f"the time limit is {limit}, not {' or '.join(map(str, others))} steps")

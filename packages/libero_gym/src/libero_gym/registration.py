@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
+from libero_gym.tasks.own import OWN_ENV_ID, OWN_LIMIT, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE
 from libero_gym.time_limit import SINGLE_ENV_WRAPPERS, with_time_limit
 
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def register_envs() -> None:
-    """Register one id for each suite and one for all of them, once; no environment is imported yet.
+    """Register an id for each suite, for all of them, and for a task of one's own, once, without their imports.
 
     A trainer sees from `split` among an id's arguments that the environment has splits.
     """
-    for suite, (env_id, max_episode_steps) in RUNNABLE.items():
+    for suite, (env_id, max_episode_steps) in {**RUNNABLE, OWN_SUITE: (OWN_ENV_ID, OWN_LIMIT)}.items():
         if env_id not in gymnasium.registry:
             gymnasium.register(
                 env_id,

@@ -26,6 +26,7 @@ from libero_gym.engine.world_state import WorldState
 from libero_gym.errors import SavedStateError, shown
 from libero_gym.options import EnvOptions
 from libero_gym.provenance import same_assets
+from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.suites import Task
 
 #: Raise it when the header or the arrays change.
@@ -43,6 +44,7 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "assets": (str,),
     "assets_version": (str, type(None)),
     "physics_quality": (str,),
+    "task_sha256": (str, type(None)),
     "suite": (str,),
     "task": (int,),
     "init_state_id": (int,),
@@ -168,6 +170,8 @@ def _circumstances(options: EnvOptions) -> dict[str, Any]:
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "physics_quality": options.physics_quality,
+        # of a task of one's own
+        "task_sha256": next((task.sha256 for task in options.tasks if isinstance(task, OwnTask)), None),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import multiprocessing
-import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,12 +15,11 @@ from libero_gym.engine import privileged
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import CAMERAS, depth_key, segmentation_key
+from libero_gym.tasks.definition import INSTRUCTION_CHARACTERS, INSTRUCTION_LENGTH
 
 STATE_SIZE = 8
 #: Upper bound of a segmentation; how many geoms there are is a matter of the task.
 MAX_GEOM_ID = np.iinfo(np.int32).max
-INSTRUCTION_LENGTH = 256
-INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
 
 def observation_space(options: EnvOptions) -> spaces.Dict:

@@ -118,6 +118,8 @@ def _plain(value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items()}
+    if hasattr(value, "to_json"):  # a TaskSpec
+        return value.to_json()
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(item) for item in value) if type(value) in (list, tuple) else value
     return value

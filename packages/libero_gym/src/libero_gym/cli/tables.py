@@ -57,6 +57,14 @@ def hanging(text: str, indent: int) -> str:
     return f"\n{' ' * indent}".join(lines)
 
 
+def grouped(categories: dict[str, str]) -> str:
+    """Return instances, a line for each category."""
+    lines: dict[str, list[str]] = {}
+    for instance, category in categories.items():
+        lines.setdefault(category, []).append(instance)
+    return "\n".join(", ".join(instances) for instances in lines.values())
+
+
 def _limits(headers: Sequence[str], rows: Sequence[Sequence[str]], wrapped: int) -> list[int | None]:
     """Return the greatest width of each column; None for all where nothing has to be broken."""
     columns, count = _columns(), len(headers)

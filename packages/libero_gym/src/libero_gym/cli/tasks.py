@@ -1,4 +1,4 @@
-"""`libero-gym tasks`: list tasks, and show a task's goal, objects and initial states."""
+"""`libero-gym tasks`: list tasks, and show a task's goal, objects and initial states; `cli.check_task` has `check`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from libero_gym.cli.check_task import check_task
 from libero_gym.cli.help import Group, examples
 from libero_gym.cli.task_options import json_option, suites_option
 from libero_gym.errors import LiberoGymError, OptionError, TaskError, unknown
@@ -41,6 +42,7 @@ def _filters(function: Callable[..., None]) -> Callable[..., None]:
         "libero-gym tasks --suite goal",
         "libero-gym tasks --object flat_stove --grep moka",
         "libero-gym tasks show spatial 3",
+        "libero-gym tasks check mine.bddl",
     ),
 )
 @_filters
@@ -48,11 +50,14 @@ def _filters(function: Callable[..., None]) -> Callable[..., None]:
 def tasks(
     context: click.Context, suites: tuple[str, ...], grep: str | None, objects: tuple[str, ...], as_json: bool
 ) -> None:
-    """List LIBERO's tasks, or show a task."""
+    """List LIBERO's tasks, show a task, or check a task of your own."""
     if context.invoked_subcommand is None:
         _list(suites, grep, objects, as_json)
     elif suites or grep or objects or as_json:
         raise OptionError(f"options before {context.invoked_subcommand!r} have no effect; put them after it")
+
+
+tasks.add_command(check_task)
 
 
 @tasks.command("list", epilog=examples("libero-gym tasks list --suite spatial --grep ramekin"))
@@ -163,7 +168,7 @@ def _find(words: Sequence[str]) -> Task:
 
 
 def _print(tree: dict[str, Any]) -> None:
-    from libero_gym.cli.tables import print_facts
+    from libero_gym.cli.tables import grouped, print_facts
 
     states, limit = tree["init_states"], tree["max_episode_steps"]
     print_facts(
@@ -173,8 +178,8 @@ def _print(tree: dict[str, Any]) -> None:
             ("instruction", tree["instruction"]),
             ("goal", "\nand ".join(tree["goal"])),
             ("scene", tree["scene"]),
-            ("objects", _grouped(tree["objects"])),
-            ("fixtures", _grouped(tree["fixtures"])),
+            ("objects", grouped(tree["objects"])),
+            ("fixtures", grouped(tree["fixtures"])),
             ("of interest", ", ".join(tree["objects_of_interest"])),
             ("initially", "\n".join(tree["initial_predicates"])),
             ("init states", f"{states['eval']} published (split eval), {states['train']} others (split train)"),
@@ -183,11 +188,3 @@ def _print(tree: dict[str, Any]) -> None:
             ("among all", f'gymnasium.make("libero_gym:{RUNNABLE[UNION][0]}", task={tree["index_of_all"]})'),
         ]
     )
-
-
-def _grouped(categories: dict[str, str]) -> str:
-    """Return instances, a line for each category."""
-    lines: dict[str, list[str]] = {}
-    for instance, category in categories.items():
-        lines.setdefault(category, []).append(instance)
-    return "\n".join(", ".join(instances) for instances in lines.values())

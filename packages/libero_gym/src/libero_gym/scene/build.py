@@ -10,6 +10,7 @@ LIBERO's classes are the oracle of the tests: names, order and all numbers are t
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -19,9 +20,10 @@ import mujoco
 from libero_gym.errors import SceneError
 from libero_gym.scene.mjcf import add_assets, numbers, section
 from libero_gym.scene.robot_look import show_coarse_meshes
-from libero_gym.scene.scene_object import SceneObject, read_object
+from libero_gym.scene.scene_object import SceneObject, own_object, read_object
 from libero_gym.scene.workspace import Workspace, add_region, read_arena, workspace_of
 from libero_gym.tasks.definition import TaskDefinition
+from libero_gym.tasks.own import OwnModel
 
 _BASE = """<mujoco model="base">
   <compiler angle="radian" inertiagrouprange="0 0"/>
@@ -77,7 +79,12 @@ class Scene:
             raise SceneError(f"MuJoCo does not take the scene: {error}") from error
 
 
-def build_scene(definition: TaskDefinition, folder: Path, robot_meshes: Path | None) -> Scene:
+def build_scene(
+    definition: TaskDefinition,
+    folder: Path,
+    robot_meshes: Path | None,
+    own_models: Mapping[str, OwnModel] | None = None,
+) -> Scene:
     """Build the scene of a task from an asset set.
 
     Args:
@@ -85,18 +92,25 @@ def build_scene(definition: TaskDefinition, folder: Path, robot_meshes: Path | N
         folder: of the asset set.
         robot_meshes: folder with the meshes that are seen of the robot, laid out as robosuite's `models/assets`;
             None for the coarse ones of the built-in assets.
+        own_models: category -> model, of objects of one's own.
 
     Raises:
         SceneError: an asset is missing or of another form, or the task names what there is not.
     """
     workspace = workspace_of(definition.problem)
     arena = read_arena(folder, workspace)
+
+    def read(name: str, category: str, *, movable: bool) -> SceneObject:
+        if own_models and category in own_models:
+            return own_object(own_models[category], name, category, movable=movable)
+        return read_object(folder, name, category, movable=movable)
+
     fixtures = {
-        name: read_object(folder, name, category, movable=False)
+        name: read(name, category, movable=False)
         for name, category in definition.fixtures.items()
         if category != workspace.category
     }
-    objects = {name: read_object(folder, name, category, movable=True) for name, category in _grouped(definition)}
+    objects = {name: read(name, category, movable=True) for name, category in _grouped(definition)}
     regions = _regions(definition, workspace, arena, {**objects, **fixtures})
     root = ET.fromstring(_BASE)
     _join(root, arena)

@@ -18,7 +18,8 @@ from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
 from libero_gym.scene.compiled import MODEL, CompiledScene, parts_folder
 from libero_gym.scene.model_parts import check_parts
-from libero_gym.tasks.init_states import SAMPLED_SUITES, SAMPLED_TRAIN_STATES
+from libero_gym.tasks.init_states import sampled_count
+from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.suites import Task
 from libero_gym.waiting import waiting_for
 
@@ -83,6 +84,7 @@ def scene_folder(task: Task, assets: AssetSet) -> Path:
         task.suite,
         task.name,
         repr(task.definition),
+        *((task.sha256,) if isinstance(task, OwnTask) else ()),
     ]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     return cache_folder() / "scenes" / f"{task.suite}-{task.index}-{assets.name}-{key}"
@@ -99,7 +101,7 @@ def _compile(task: Task, assets: AssetSet, out: Path, parts: Path) -> None:
     from libero_gym.scene.compile import compile_scene  # most processes find what they need compiled
 
     try:
-        compile_scene(task, assets, out, parts, SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0)
+        compile_scene(task, assets, out, parts, sampled_count(task))
     except SceneError as error:
         raise SceneError(
             f"{task.suite} task {task.index} ({task.name}) cannot be built from the assets in {assets.folder}: {error}"

@@ -15,10 +15,12 @@ from libero_gym.scene import robot_look
 from libero_gym.scene.build import build_scene
 from libero_gym.scene.compiled import MODEL
 from libero_gym.scene.decimation import decimate
+from libero_gym.scene.free_states import sample_free_states
 from libero_gym.scene.model_parts import share_model
 from libero_gym.scene.mujoco_log import route_warnings
 from libero_gym.scene.placement import sample_states
 from libero_gym.scene.tables import scene_table
+from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.suites import Task
 
 
@@ -38,7 +40,9 @@ def compile_scene(task: Task, assets: AssetSet, out: Path, parts: Path, sampled_
     """
     route_warnings()
     builtin = assets.name.startswith(BUILTIN_PREFIX)
-    scene = build_scene(task.definition, assets.folder, None if builtin else robot_meshes())
+    own = task if isinstance(task, OwnTask) else None
+    meshes = None if builtin else robot_meshes()
+    scene = build_scene(task.definition, assets.folder, meshes, own.own_models if own else None)
     try:
         model = scene.spec().compile()
     except ValueError as error:
@@ -48,7 +52,8 @@ def compile_scene(task: Task, assets: AssetSet, out: Path, parts: Path, sampled_
     table = scene_table(scene, model, task, assets.name)
     (out / MODEL).write_text(json.dumps(share_model(model, parts)))
     np.savez(out / "fast.npz", **decimate(model))  # type: ignore[arg-type]
-    np.save(out / "states.npy", sample_states(scene, model, table, sampled_states))
+    sample = sample_free_states if own else sample_states
+    np.save(out / "states.npy", sample(scene, model, table, sampled_states))
     (out / "scene.json").write_text(json.dumps(table.to_json(), indent=1))
 
 

@@ -109,6 +109,7 @@ class Sampler:
                     np.array(workspace.offset),
                     within=workspace.objects_within,
                     clearance=_CLEARANCE,
+                    yaw=region.yaw,
                 )
         # LIBERO places what is on a region before what is in one
         yield from ((name, region) for kind in ("on", "in") for found, name, region in inside if found == kind)
@@ -116,16 +117,15 @@ class Sampler:
     def _place_fixture(self, name: str, region: Region) -> None:
         workspace, item = self._scene.workspace, self._scene.fixtures[name]
         box = region.ranges[self._rng.randint(len(region.ranges))]
-        x, y, z = workspace.offset
+        x, y, _ = workspace.offset
         position = np.array(
             [
                 self._rng.uniform(box[0], box[2]) + x,
                 self._rng.uniform(box[1], box[3]) + y,
-                workspace.fixture_z + z - item.bottom,
+                workspace.fixture_height(item.bottom, own=item.own),
             ]
         )
-        angle = self._rng.uniform(min(region.yaw), max(region.yaw))
-        self._put(item, position, np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)]))
+        self._put(item, position, self._yaw(region.yaw))
 
     def _place_in_object(self, data: mujoco.MjData, name: str, region: str) -> None:
         """Place an object on or in a region of an object."""
@@ -170,6 +170,7 @@ class Sampler:
         within: bool,
         clearance: float,
         apart: bool = True,
+        yaw: tuple[float, ...] = (0.0, 0.0),
     ) -> None:
         """Try places in a region until one is free.
 
@@ -181,6 +182,8 @@ class Sampler:
             within: whether all of the object has to be in the rectangle, not only its middle.
             clearance: above the region, metres.
             apart: whether it may touch nothing that was placed before.
+            yaw: bounds of the rotation of an object of one's own about the vertical axis, radians; LIBERO's objects
+                have theirs by category.
         """
         margin = item.radius if within else 0.0
         for _ in range(_TRIES):
@@ -191,9 +194,14 @@ class Sampler:
             )
             position = np.array([x, y, clearance + base[2] - item.bottom])
             if not (apart and any(_overlap(item, position, other) for other in self.placed.values())):
-                self._put(item, position, self._rotation(item))
+                self._put(item, position, self._yaw(yaw) if item.own else self._rotation(item))
                 return
         raise SceneError(f"{item.name} finds no room in {_TRIES} tries; make its region larger")
+
+    def _yaw(self, bounds: tuple[float, ...]) -> np.ndarray:
+        """Sample a rotation about the vertical axis, (w, x, y, z)."""
+        angle = self._rng.uniform(min(bounds), max(bounds))
+        return np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
 
     def _rotation(self, item: SceneObject) -> np.ndarray:
         """Sample a rotation. LIBERO writes (x, y, z, w) where MuJoCo reads (w, x, y, z), and its files have it so."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from libero_gym.errors import SceneError, unknown
 from libero_gym.scene.mjcf import add_prefix, hide_sites, read_part, section
+from libero_gym.scene.own_object import own_geometry
+from libero_gym.tasks.own import OwnModel
 from libero_gym.tasks.tables import Threshold
 
 
@@ -74,6 +76,8 @@ class SceneObject:
     """Half of its width at least, for placing objects apart, metres."""
     regions: dict[str, ObjectRegion]
     """What a task can name as a region of it, by the site's name."""
+    own: bool = False
+    """Whether it is an object of one's own, not one of LIBERO's."""
 
     @property
     def root_body(self) -> str:
@@ -113,16 +117,9 @@ def read_object(folder: Path, name: str, category: str, *, movable: bool) -> Sce
     if container is None or inner is None:
         raise SceneError(f'{path} has no <body> with a <body name="object"> in it')
     body = copy.deepcopy(inner)
-    body.set("name", "main")
-    _name_geoms(body, path)
-    if movable:
-        ET.SubElement(body, "joint", type="free", damping="0.0005", name="joint0")
-    site = {"pos": "0 0 0", "size": "0.002 0.002 0.002", "rgba": "1 0 0 0", "type": "sphere", "group": "0"}
-    ET.SubElement(body, "site", site, name="default_site")
-    offsets = {key: _site(container, f"{key}_site", path) for key in ("bottom", "top", "horizontal_radius")}
     prefix = f"{name}_"
-    add_prefix(body, prefix)
-    hide_sites(body)
+    _prepare(body, prefix, path, movable=movable)
+    offsets = {key: _site(container, f"{key}_site", path) for key in ("bottom", "top", "horizontal_radius")}
     add_prefix(container, prefix)
     assets = section(root, "asset")
     add_prefix(assets, prefix)
@@ -139,12 +136,55 @@ def read_object(folder: Path, name: str, category: str, *, movable: bool) -> Sce
     )
 
 
-def _regions(container: ET.Element) -> dict[str, ObjectRegion]:
-    """Return the sites of an object's bodies; LIBERO looks no further at a body that has none."""
+def own_object(model: OwnModel, name: str, category: str, *, movable: bool) -> SceneObject:
+    """Return an instance of an object of one's own.
+
+    Args:
+        model: as it was read.
+        name: of the instance.
+        category: what the task calls such objects.
+        movable: with a free joint.
+    """
+    assets, body = own_geometry(model)
+    prefix = f"{name}_"
+    container = ET.Element("body")
+    container.append(copy.deepcopy(body))
+    _prepare(body, prefix, model.path, movable=movable)
+    add_prefix(container, prefix)
+    for asset in assets:
+        add_prefix(asset, prefix)
+    return SceneObject(
+        name,
+        Category(str(model.path), {}, {}, {}, ()),
+        assets,
+        body,
+        movable,
+        bottom=model.bottom,
+        top=model.top,
+        radius=model.radius,
+        regions={key: region for key, region in _regions(container, whole=True).items() if len(region.size) == 3},
+        own=True,
+    )
+
+
+def _prepare(body: ET.Element, prefix: str, path: Path, *, movable: bool) -> None:
+    """Make an object's body one that can stand in a scene beside others."""
+    body.set("name", "main")
+    _name_geoms(body, path)
+    if movable:
+        ET.SubElement(body, "joint", type="free", damping="0.0005", name="joint0")
+    site = {"pos": "0 0 0", "size": "0.002 0.002 0.002", "rgba": "1 0 0 0", "type": "sphere", "group": "0"}
+    ET.SubElement(body, "site", site, name="default_site")
+    add_prefix(body, prefix)
+    hide_sites(body)
+
+
+def _regions(container: ET.Element, *, whole: bool = False) -> dict[str, ObjectRegion]:
+    """Return the sites of an object's bodies; LIBERO looks no further, unless `whole`, at a body that has none."""
     found: dict[str, ObjectRegion] = {}
     for part in container.findall(".//body"):
         sites = list(part.iter("site"))
-        if not sites:
+        if not sites and not whole:
             break
         joints = [joint.attrib["name"] for joint in part.findall("joint")]
         for site in sites:

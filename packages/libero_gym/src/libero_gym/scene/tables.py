@@ -130,7 +130,7 @@ def _region(names: _Names, scene: Scene, name: str) -> Entity:
 def _fixture_ranges(names: _Names, scene: Scene) -> list[FixtureRange]:
     """Return where fixtures may stand, in the order of the task's initial conditions."""
     workspace, ranges = scene.workspace, []
-    x, y, z = workspace.offset
+    x, y, _ = workspace.offset
     for atom in scene.definition.init:
         region = scene.definition.regions.get(atom.arguments[-1])
         fixture = scene.fixtures.get(atom.arguments[0])
@@ -141,7 +141,7 @@ def _fixture_ranges(names: _Names, scene: Scene) -> list[FixtureRange]:
                     body=names.body(fixture.root_body),
                     x_ranges=[[rectangle[0] + x, rectangle[2] + x] for rectangle in region.ranges],
                     y_ranges=[[rectangle[1] + y, rectangle[3] + y] for rectangle in region.ranges],
-                    z=workspace.fixture_z + z - fixture.bottom,
+                    z=workspace.fixture_height(fixture.bottom, own=fixture.own),
                     angle=[min(region.yaw), max(region.yaw)],
                 )
             )

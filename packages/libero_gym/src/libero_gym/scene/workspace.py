@@ -37,6 +37,8 @@ class Workspace:
     """Middle of the workspace in the world: regions are given from there."""
     fixture_z: float
     """Height of fixtures' lowest points from there."""
+    surface: float
+    """Height of the table or floor in the world, on which fixtures of one's own stand; LIBERO's sink into it."""
     objects_within: bool
     """Whether objects, not only their middles, are placed inside their regions."""
     body: str
@@ -53,6 +55,15 @@ class Workspace:
     """Sizes of the table where the arena's is made to measure."""
     friction: tuple[float, float, float] = (1, 0.005, 0.0001)
     """Of that table."""
+
+    def fixture_height(self, bottom: float, *, own: bool) -> float:
+        """Return the height of a fixture's origin in the world.
+
+        Args:
+            bottom: height of its lowest point above the origin.
+            own: whether it is one's own, not one of LIBERO's.
+        """
+        return self.surface - bottom if own else self.fixture_z + self.offset[2] - bottom
 
 
 @functools.cache

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from libero_gym.errors import LiberoGymError, TaskError
+
+#: Of an instruction, which is part of the observation: the longest, and the characters that it may have.
+INSTRUCTION_LENGTH = 256
+INSTRUCTION_CHARACTERS = string.ascii_letters + string.digits + " _-,.'"
 
 #: How a predicate reads in a sentence, with the names of its arguments to be put in.
 _SENTENCES = {

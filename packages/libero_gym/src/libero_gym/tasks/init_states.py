@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 
 from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
+from libero_gym.tasks.own import OWN_ENV_ID, OWN_EVAL_STATES, OWN_TRAIN_STATES, OwnTask
 from libero_gym.tasks.suites import SUITES, Task
 
 SPLITS = ("eval", "train", "all")
@@ -20,7 +21,6 @@ SPLITS = ("eval", "train", "all")
 #: LIBERO publishes no states beside the 50 of "eval" for these; theirs are sampled when a scene is compiled.
 SAMPLED_SUITES = ("libero_object", "libero_goal")
 SAMPLED_TRAIN_STATES = 50
-
 
 #: Member of the file: SUITE/NAME/eval or SUITE/NAME/train, as `pack_states` packs them.
 PUBLISHED = "init_states.zip"
@@ -72,6 +72,18 @@ def unpack_states(packed: bytes) -> np.ndarray:
     return np.ascontiguousarray(np.frombuffer(values.tobytes(), "<f8").reshape(size, count).T)
 
 
+def sampled_count(task: Task) -> int:
+    """Return how many states are sampled when the scene of a task is compiled."""
+    if isinstance(task, OwnTask):
+        return OWN_EVAL_STATES + OWN_TRAIN_STATES
+    return SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0
+
+
+def own_states(sampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the sampled states of a task of one's own into those of "eval" and those of "train"."""
+    return sampled[:OWN_EVAL_STATES], sampled[OWN_EVAL_STATES:]
+
+
 def count_states(task: Task, split: str, published: tuple[np.ndarray, np.ndarray]) -> int:
     """Count the states that `InitStates` will have, without a compiled scene.
 
@@ -98,7 +110,8 @@ class InitStates:
             SplitError: an unknown split.
         """
         if split not in SPLITS:
-            raise unknown(SplitError, "split", split, SPLITS, SUITES[task.suite][0])
+            place = OWN_ENV_ID if isinstance(task, OwnTask) else SUITES[task.suite][0]
+            raise unknown(SplitError, "split", split, SPLITS, place)
         evaluation, others = published
         train = others if len(others) else sampled
         parts = {"eval": [evaluation], "train": [train], "all": [evaluation, train]}[split]
