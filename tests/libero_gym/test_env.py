@@ -18,6 +18,7 @@ from libero_gym.errors import (
     InitStateError,
     LiberoGymError,
     OptionError,
+    SavedStateError,
     SplitError,
     TaskError,
 )
@@ -100,6 +101,31 @@ def test_only_the_cameras_in_use_are_observed():
     assert "image" not in env.reset(seed=0)[0]
     assert set(env.observation_space.spaces) == {"wrist_image", "state", "instruction"}
     env.close()
+
+
+def test_the_instruction_may_be_left_out_of_observations_and_is_in_info():
+    sentence = "pick up the black bowl from table center and place it on the plate"
+    env = make(task=2, cameras=(), instruction=False)
+    observation, info = env.reset(seed=0)
+    assert list(observation) == list(env.observation_space.spaces) == ["state"]
+    assert info["instruction"] == sentence
+    assert env.step(np.zeros(7, dtype=np.float32))[4]["instruction"] == sentence
+    env.close()
+    for kind in ("thread", "process"):
+        envs = gymnasium.make_vec(
+            "libero_gym:libero/Spatial-v0",
+            num_envs=2,
+            vectorization_mode="vector_entry_point",
+            worker_kind=kind,
+            assets="builtin",
+            task=2,
+            cameras=(),
+            instruction=False,
+        )
+        observation, infos = envs.reset(seed=0)
+        assert list(observation) == ["state"]
+        assert list(infos["instruction"]) == [sentence] * 2
+        envs.close()
 
 
 def test_an_action_moves_the_hand_as_far_as_it_says(env):
@@ -286,7 +312,8 @@ def test_bad_options_are_named(kwargs, error, message):
         ({"init_state": 50}, InitStateError, r"allowed: 0\.\.49"),
         ({"task": 2}, TaskError, "not among this environment's tasks; allowed: 1"),
         ({"sim_state": np.zeros(3)}, InitStateError, r"has shape \(3,\).*takes \("),
-        ({"state": 1}, OptionError, "unknown reset option 'state'.*allowed: task, init_state, sim_state"),
+        ({"states": 1}, OptionError, "unknown reset option 'states'.*allowed: task, init_state, sim_state, state"),
+        ({"state": 1}, SavedStateError, "saved state 1; allowed: the bytes"),
     ],
 )
 def test_bad_reset_options_are_named(env, options, error, message):

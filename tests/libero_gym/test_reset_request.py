@@ -160,6 +160,8 @@ FINE = {
     "depth": (True,),
     "segmentation": (True,),
     "camera_parameters": (True,),
+    "privileged": (True,),
+    "instruction": (True,),
     "worker_timeout": (3.5, np.inf, 10**40),
 }
 

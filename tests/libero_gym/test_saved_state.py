@@ -139,6 +139,23 @@ def test_an_environment_with_other_cameras_tasks_and_limits_goes_on(env, saved):
     other.close()
 
 
+def test_a_task_of_ones_own_is_known_by_its_hash(tmp_path):
+    from own_task_files import PLATE  # another process imports this module without its folder's neighbours
+
+    files = [tmp_path / "first.bddl", tmp_path / "second.bddl"]
+    for path, text in zip(files, (PLATE, PLATE.replace("0.10 0.10 0.25", "0.11 0.10 0.25")), strict=True):
+        path.write_text(text)
+    envs = [make("Task", task_file=str(path), cameras=()) for path in files]
+    envs[0].reset(seed=0)
+    state = envs[0].unwrapped.save_state()
+    envs[0].reset(options={"state": state})
+    assert envs[0].unwrapped.save_state() == state
+    with pytest.raises(SavedStateError, match="task_sha256"):
+        envs[1].reset(options={"state": state})
+    for env in envs:
+        env.close()
+
+
 def test_fixtures_stand_where_they_stood():
     env = make("Goal", cameras=())
     for seed in (0, 1):  # the cabinet and the stove are placed by the seed

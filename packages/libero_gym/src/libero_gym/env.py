@@ -44,9 +44,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     Reward: `reward_scale` once, on success. `terminated` is success, `truncated` is the time limit.
 
-    `info`: `success`, `is_success`, `task_id`, `task_name`, `init_state_id`, `seed`, `elapsed_steps`, `assets`; of a
-    step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`. With `camera_parameters` also
-    `camera_parameters`, see `libero_gym.render.camera_parameters`.
+    `info`: `success`, `is_success`, `task_id`, `task_name`, `instruction`, `init_state_id`, `seed`, `elapsed_steps`,
+    `assets`; of a step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`. With
+    `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`.
 
     `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,
     `render_quality` and `physics_quality`.
@@ -74,6 +74,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "depth",
             "segmentation",
             "camera_parameters",
+            "instruction",
             "reward",
             "reward_scale",
         ),
@@ -103,6 +104,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         depth: bool = False,
         segmentation: bool = False,
         camera_parameters: bool = False,
+        instruction: bool = True,
         task_file: str | Path | None = None,
         task_spec: Any = None,
         object_folder: str | Path | None = None,
@@ -138,6 +140,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             segmentation: whether they have, for each pixel, the geom that is seen there; `segmentation_names()` names
                 them.
             camera_parameters: whether `info` has the intrinsics and extrinsics of each camera in use.
+            instruction: whether observations have the sentence; `info` always has it.
             task_file: of "libero_task" alone: a BDDL file of LIBERO's format.
             task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
             object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's
@@ -171,6 +174,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "depth": depth,
             "segmentation": segmentation,
             "camera_parameters": camera_parameters,
+            "instruction": instruction,
             "task_file": task_file,
             "task_spec": task_spec,
             "object_folder": object_folder,

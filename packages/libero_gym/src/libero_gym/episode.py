@@ -293,6 +293,7 @@ class Episode:
             "is_success": self.success,
             "task_id": self.task.id,
             "task_name": self.task.name,
+            "instruction": self.task.instruction,
             "init_state_id": self.init_state_id,
             "seed": self.seed,
             "elapsed_steps": self.elapsed_steps,

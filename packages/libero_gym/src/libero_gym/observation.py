@@ -60,7 +60,12 @@ def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray]
             episode.read_privileged(arrays["privileged_state"])
         if settled is not None:
             settled.arrays = {key: array.copy() for key, array in arrays.items()}
-    return {**arrays, "instruction": episode.task.instruction}
+    return with_instruction(arrays, episode, options)
+
+
+def with_instruction(arrays: Mapping[str, np.ndarray], episode: Episode, options: EnvOptions) -> dict[str, Any]:
+    """Return an observation of these arrays, with the task's sentence unless it is left out."""
+    return {**arrays, "instruction": episode.task.instruction} if options.instruction else dict(arrays)
 
 
 def render_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:

@@ -56,6 +56,7 @@ class EnvOptions:
     depth: bool
     segmentation: bool
     camera_parameters: bool
+    instruction: bool
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -94,6 +95,7 @@ def check_options(
     depth: bool = False,
     segmentation: bool = False,
     camera_parameters: bool = False,
+    instruction: bool = True,
     task_file: str | Path | None = None,
     task_spec: Any = None,
     object_folder: str | Path | None = None,
@@ -144,6 +146,7 @@ def check_options(
         depth=check_flag("depth", depth, place),
         segmentation=check_flag("segmentation", segmentation, place),
         camera_parameters=check_flag("camera_parameters", camera_parameters, place),
+        instruction=check_flag("instruction", instruction, place),
     )
 
 

@@ -26,10 +26,10 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     """Return the space of an environment's observations.
 
     `image` and `wrist_image` (H, W, 3) uint8, as far as their cameras are in use; `state` (8,) float32: eef position
-    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence. With `depth` also
-    `image_depth` and `wrist_image_depth` (H, W, 1) float32, metres; with `segmentation` `image_segmentation` and
-    `wrist_image_segmentation` (H, W, 1) int32, geom ids, -1 for none; with `privileged` `privileged_state` (P,)
-    float32, see `libero_gym.engine.privileged`.
+    (metres, world), eef axis-angle (radians), finger positions (metres); `instruction`, a sentence, unless it is left
+    out. With `depth` also `image_depth` and `wrist_image_depth` (H, W, 1) float32, metres; with `segmentation`
+    `image_segmentation` and `wrist_image_segmentation` (H, W, 1) int32, geom ids, -1 for none; with `privileged`
+    `privileged_state` (P,) float32, see `libero_gym.engine.privileged`.
     """
     size = options.image_size
     parts: dict[str, spaces.Space] = {
@@ -45,7 +45,8 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     parts["state"] = spaces.Box(-np.inf, np.inf, (STATE_SIZE,), np.float32)
     if options.privileged:
         parts["privileged_state"] = spaces.Box(-privileged.LIMIT, privileged.LIMIT, (privileged.SIZE,), np.float32)
-    parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
+    if options.instruction:
+        parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
     return spaces.Dict(parts)
 
 

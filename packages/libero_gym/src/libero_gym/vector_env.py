@@ -382,7 +382,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         """Remember rows, those of other environments too where one has failed."""
         for index, row in results.rows.items():
             self._rows[index] = row
-            self._batch.instructions[index] = row.observation["instruction"]
+            self._batch.instructions[index] = row.info["instruction"]
         if results.error is not None:
             raise results.error
         return results.rows

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from libero_gym.env import LiberoEnv
 from libero_gym.episode import Episode, SharedModels
 from libero_gym.errors import EnvAttributeError, ResetNeededError, unknown
-from libero_gym.observation import RENDER_SIZE, observe, render_view
+from libero_gym.observation import RENDER_SIZE, observe, render_view, with_instruction
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import ResetRequest
@@ -113,7 +113,7 @@ class Environments:
         """Return the row of a reset; where the caller has `seen` the state, the arrays are left to it."""
         episode, arrays = self._episodes[index], self._arrays[index]
         if seen:
-            observation = {**arrays, "instruction": episode.task.instruction}
+            observation = with_instruction(arrays, episode, self._options)
         else:
             observation = observe(episode, self._options, arrays)
         # A saved state may be one after the end of its episode.
