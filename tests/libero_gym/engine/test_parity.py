@@ -125,7 +125,7 @@ def check_task(assets, suite, index, expected, actions, every, *, may_part=False
     env = make(suite, index, assets, action_chunk=every)
     assert_returned(env.reset(seed=SEED, options={"init_state": 0})[0], expected, 0, where)
     settled = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][0]).max()
-    assert settled < SETTLED, f"{where}, settled: {settled}"
+    assert may_part or settled < SETTLED, f"{where}, settled: {settled}"
     for step in range(every, LONG + 1, every):
         observation, _, terminated, truncated, _ = env.step(actions[step - every : step])
         difference = np.abs(env.unwrapped.get_sim_state() - expected["sim_state"][step]).max()
