@@ -58,6 +58,9 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "arrays": (dict,),
 }
 
+#: Fields of a `SavedState` that stand in the header as they are.
+_PLAIN = ("suite", "task", "init_state_id", "seed", "elapsed_steps", "success", "diverged", "over")
+
 
 @dataclass(frozen=True)
 class SavedState:
@@ -91,14 +94,7 @@ def encode(state: SavedState, options: EnvOptions) -> bytes:
     header = {
         "format": FORMAT,
         **_circumstances(options),
-        "suite": state.suite,
-        "task": state.task,
-        "init_state_id": state.init_state_id,
-        "seed": state.seed,
-        "elapsed_steps": state.elapsed_steps,
-        "success": state.success,
-        "diverged": state.diverged,
-        "over": state.over,
+        **{key: getattr(state, key) for key in _PLAIN},
         "generator": state.generator.bit_generator.state,
         "progress": None if state.progress is None else list(state.progress),
         "arrays": {name: len(array) for name, array in arrays.items()},
@@ -134,14 +130,7 @@ def decode(content: object, options: EnvOptions) -> SavedState:
     if progress is not None and not all(type(number) is float and math.isfinite(number) for number in progress):
         raise SavedStateError(f"a saved state's header has progress {shown(progress)}")
     return SavedState(
-        suite=header["suite"],
-        task=header["task"],
-        init_state_id=header["init_state_id"],
-        seed=header["seed"],
-        elapsed_steps=header["elapsed_steps"],
-        success=header["success"],
-        diverged=header["diverged"],
-        over=header["over"],
+        **{key: header[key] for key in _PLAIN},
         generator=_generator(header["generator"]),
         progress=None if progress is None else tuple(progress),
         world=_world(header["arrays"], numbers),

@@ -234,15 +234,15 @@ class World:
         physics = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
         mujoco.mj_getState(self.model, self.data, physics, INTEGRATION)
         begun_qpos, begun_qvel, posed_qpos = (array.copy() for array in self._begun)
-        _, observed_qpos, observed_qvel, lit = self._observed.copy()
+        _, observed_qpos, observed_qvel = self._observed.sampled
         return WorldState(
             physics=physics,
             begun_qpos=begun_qpos,
             begun_qvel=begun_qvel,
             posed_qpos=posed_qpos,
-            observed_qpos=observed_qpos,
-            observed_qvel=observed_qvel,
-            lit=lit.astype(np.float64),
+            observed_qpos=observed_qpos.copy(),
+            observed_qvel=observed_qvel.copy(),
+            lit=self._observed.lit.astype(np.float64),
             fixtures=np.concatenate([self._poses.positions, self._poses.quaternions], axis=1).reshape(-1),
             goal_orientation=self._goal_ori.copy(),
             gripper_targets=self._gripper_targets.copy(),
