@@ -20,13 +20,13 @@ FAST := $(addprefix tests/,test_architecture.py test_contributing.py test_import
 	$(addprefix vla_policy/,test_action_tokenizer.py test_action_stats.py) \
 	$(addprefix vla_trainer/,advantage algorithms config loss placement planner test_metrics.py test_schedule.py))
 
-check: ## style, types and the fast tests, for the loop of a person who edits
+check: setup ## style, types and the fast tests, for the loop of a person who edits
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(MAKE) --no-print-directory -j2 types fast
 
 .PHONY: fast
-fast:
+fast: setup
 	@$(RUN) pytest -q -m "not slow" $(FAST)
 
 test: ## style, types and all tests, the slow ones too
@@ -36,11 +36,11 @@ test: ## style, types and all tests, the slow ones too
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
 	@$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-lint: ## find and mend style errors
+lint: setup ## find and fix style errors
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-types: ## check types
+types: setup ## check types
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
 
 gallery: ## draw docs/tasks.md anew, on LIBERO's own assets and the built-in ones

@@ -183,3 +183,16 @@ def test_the_lock_names_the_public_index() -> None:
     lock = (REPOSITORY / "uv.lock").read_text()
     assert set(re.findall(r'registry = "([^"]+)"', lock)) == {"https://pypi.org/simple"}
     assert {url.split("/")[2] for url in re.findall(r'url = "([^"]+)"', lock)} == {"files.pythonhosted.org"}
+
+
+def test_every_target_that_runs_something_sets_up_first():
+    """In a fresh clone uv and the packages are missing, whichever target comes first."""
+    rules = re.findall(
+        r"^([a-z]+):([^#\n]*)[^\n]*\n((?:\t[^\n]*\n)+)", (REPOSITORY / "Makefile").read_text(), flags=re.M
+    )
+    running = {name: (needs, recipe) for name, needs, recipe in rules if "$(RUN)" in recipe or "$(UV)" in recipe}
+    assert {"demo", "check", "fast", "test", "lint", "types", "wheels"} <= set(running)
+    prepared = {name for name, (needs, recipe) in running.items() if "setup" in needs.split() or "setup.sh" in recipe}
+    assert {
+        name for name, (needs, _) in running.items() if name not in prepared and not prepared & set(needs.split())
+    } == set()
