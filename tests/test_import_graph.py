@@ -25,6 +25,7 @@ LAYERS = {
         ("assets",),
         ("scene",),
         ("own_task",),
+        ("shifts",),
         ("engine",),
         ("render",),
         ("options",),

@@ -1,0 +1,4 @@
+"""Distribution shifts: what an evaluation or a training changes in LIBERO's tasks, in levels, reproducibly.
+
+shift= argument --request--> ShiftRequest --draw(task, state, seed)--> Variants --> what each axis changes
+"""
