@@ -1,4 +1,4 @@
-"""The `shift=` argument: what it takes, what it refuses, and which variants it draws."""
+"""The `shift=` argument: what it takes, what it refuses, and which variants it samples."""
 
 from __future__ import annotations
 
@@ -87,22 +87,22 @@ def test_100_000_mutated_texts_are_parsed_or_refused():
     assert parsed > 1000
 
 
-def draw(text, task=3, init_state=7, seed=5, training=False):
-    return parse_shift(text, "here").draw(task, init_state, seed, training=training)
+def sample_of(text, task=3, init_state=7, seed=5, training=False):
+    return parse_shift(text, "here").sample(task, init_state, seed, training=training)
 
 
 def test_one_level_gives_each_initial_state_its_variant():
-    assert draw("camera:2") == (Variant("camera", 2, 7),)
-    assert draw("camera:2", seed=6) == draw("camera:2")
-    assert draw("camera:2", training=True) == (Variant("camera", 2, 1007),)  # none of evaluation's
-    assert draw("camera:2", init_state=-1) == (Variant("camera", 2, 0),)
-    assert draw("camera:2:17") == (Variant("camera", 2, 17),)
-    assert draw("camera:0") == ()
+    assert sample_of("camera:2") == (Variant("camera", 2, 7),)
+    assert sample_of("camera:2", seed=6) == sample_of("camera:2")
+    assert sample_of("camera:2", training=True) == (Variant("camera", 2, 1007),)  # none of evaluation's
+    assert sample_of("camera:2", init_state=-1) == (Variant("camera", 2, 0),)
+    assert sample_of("camera:2:17") == (Variant("camera", 2, 17),)
+    assert sample_of("camera:0") == ()
 
 
 def test_a_range_draws_levels_evenly_and_of_each_axis_alone():
     levels = [
-        {variant.axis: variant.level for variant in draw("random", init_state=state, seed=seed)}
+        {variant.axis: variant.level for variant in sample_of("random", init_state=state, seed=seed)}
         for state in range(20)
         for seed in range(30)
     ]
@@ -110,23 +110,24 @@ def test_a_range_draws_levels_evenly_and_of_each_axis_alone():
         counts = np.bincount([found.get(axis, 0) for found in levels], minlength=6)
         # 600 draws of six levels: 100 each, with a standard deviation of sqrt(600 * 5 / 36) = 9.1
         assert (np.abs(counts - 100) < 5 * 9.1).all()
-    alone = {variant.axis: variant for variant in draw("camera:0-5") + draw("noise:0-5")}
-    together = {variant.axis: variant for variant in draw("random")}
+    alone = {variant.axis: variant for variant in sample_of("camera:0-5") + sample_of("noise:0-5")}
+    together = {variant.axis: variant for variant in sample_of("random")}
     assert all(together.get(axis) == alone.get(axis) for axis in ("camera", "noise"))
-    assert all(variant.seed >= 1000 for variant in draw("random"))
+    assert all(variant.seed >= 1000 for variant in sample_of("random"))
 
 
 def test_an_id_gives_the_variants_again():
-    variants = draw("random")
+    variants = sample_of("random")
     assert parse_variants(variants_id(variants)) == variants
-    assert parse_variants("") == () and variants_id(()) == ""
+    assert parse_variants("") == ()
+    assert variants_id(()) == ""
     for text in ("camera:2", "camera:0-1", "pro:swap", "nonsense"):
         with pytest.raises(OptionError):
             parse_variants(text)
 
 
-def test_may_draw():
-    (variant,) = draw("camera:2:17")
+def test_allows():
+    (variant,) = sample_of("camera:2:17")
     for text, may in [
         ("camera:2", True),
         ("camera:2:17", True),
@@ -137,6 +138,6 @@ def test_may_draw():
         ("camera:2+light:0-1", True),
         ("camera:2+light:1", False),
     ]:
-        assert parse_shift(text, "here").may_draw((variant,)) is may, text
-    assert parse_shift("camera:0-3", "here").may_draw(())
-    assert not parse_shift("camera:1", "here").may_draw(())
+        assert parse_shift(text, "here").allows((variant,)) is may, text
+    assert parse_shift("camera:0-3", "here").allows(())
+    assert not parse_shift("camera:1", "here").allows(())

@@ -45,8 +45,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     Reward: `reward_scale` once, on success. `terminated` is success, `truncated` is the time limit.
 
     `info`: `success`, `is_success`, `task_id`, `task_name`, `instruction`, `init_state_id`, `seed`, `elapsed_steps`,
-    `assets`; of a step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`. With
-    `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`.
+    `assets`; with a shift `shift`; of a step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
+    With `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`.
 
     `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,
     `render_quality` and `physics_quality`.
@@ -105,6 +105,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         segmentation: bool = False,
         camera_parameters: bool = False,
         instruction: bool = True,
+        shift: str | Mapping[str, Any] | None = None,
         task_file: str | Path | None = None,
         task_spec: Any = None,
         object_folder: str | Path | None = None,
@@ -141,6 +142,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 them.
             camera_parameters: whether `info` has the intrinsics and extrinsics of each camera in use.
             instruction: whether observations have the sentence; `info` always has it.
+            shift: what differs from LIBERO's tasks: "camera:2", {"light": 3, "layout": 1}, "random", "position_swap";
+                see `libero_gym.shifts.request`. `info["shift"]` has the id that makes an episode's variants again.
             task_file: of "libero_task" alone: a BDDL file of LIBERO's format.
             task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
             object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's
@@ -175,6 +178,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "segmentation": segmentation,
             "camera_parameters": camera_parameters,
             "instruction": instruction,
+            "shift": shift,
             "task_file": task_file,
             "task_spec": task_spec,
             "object_folder": object_folder,

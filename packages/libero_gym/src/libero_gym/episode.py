@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +17,19 @@ import numpy as np
 from libero_gym.engine.privileged import PrivilegedState
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import ACTION_SIZE, World, check_action
-from libero_gym.engine.world_state import Snapshot
-from libero_gym.errors import SavedStateError
+from libero_gym.engine.world_state import Setting, Snapshot
+from libero_gym.errors import InitStateError, SavedStateError
 from libero_gym.options import EnvOptions
 from libero_gym.render.camera_parameters import camera_parameters
 from libero_gym.reset_request import ResetRequest, check_reset
 from libero_gym.saved_state import SavedState, task_of
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
+from libero_gym.shifts.applied import NO_SHIFT, AppliedShift, TaskShifts
+from libero_gym.shifts.request import Variants, parse_variants
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task
+from libero_gym.tasks.tables import Predicate
 
 #: What LIBERO does while objects settle: keep still, gripper opening.
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
@@ -33,8 +37,10 @@ SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 #: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
 REMEMBERED_SCENES = 64
 
-#: (task, initial state, seed).
-SceneKey = tuple[int, int, int]
+#: (task, initial state, seed, id of the variants).
+SceneKey = tuple[int, int, int, str]
+#: (task, kind of shifted scene, goal in place of the task's).
+WorldKey = tuple[int, str, tuple[Predicate, ...] | None]
 
 
 @dataclass
@@ -51,28 +57,43 @@ class SharedModels:
 
     def __init__(self, options: EnvOptions) -> None:
         self._options = options
-        self._models: dict[int, SharedModel] = {}
+        self._models: dict[tuple[int, str], SharedModel] = {}
+        self._shifts: dict[int, TaskShifts] = {}
         self._settled: OrderedDict[SceneKey, SettledScene] = OrderedDict()
 
-    def of(self, task: Task) -> SharedModel:
-        """Return the model of a task."""
-        if task.id not in self._models:
-            scene = self._options.scenes.scene(task)
-            self._models[task.id] = SharedModel.load(
-                scene,
+    def of(self, task: Task, shifted: str = "") -> SharedModel:
+        """Return the model of a task, or of a shifted scene of it."""
+        key = task.id, shifted
+        if key not in self._models:
+            scenes = self._options.scenes
+            self._models[key] = SharedModel.load(
+                scenes.scene(task, shifted) if shifted else scenes.scene(task),
                 decimated=self._options.render_quality == "fast",
                 physics=self._options.physics_quality,
             )
-        return self._models[task.id]
+        return self._models[key]
 
-    def make_world(self, task: Task) -> World:
-        """Make a new world of a task, on the engine that the options name."""
+    def apply(self, task: Task, variants: Variants) -> AppliedShift:
+        """Return what an episode of some variants begins with.
+
+        Raises:
+            SceneError: the task does not allow a swap.
+        """
+        if not variants:
+            return NO_SHIFT
+        if task.id not in self._shifts:
+            states = self._options.scenes.published_states(task)[0]
+            self._shifts[task.id] = TaskShifts(task, states, functools.partial(self.of, task))
+        return self._shifts[task.id].apply(variants)
+
+    def make_world(self, task: Task, shift: AppliedShift) -> World:
+        """Make a new world of a task, on the engine that the options name, of a shift's scene and goal."""
         if self._options.engine == "robosuite":
             from libero_gym.engine.robosuite_world import RobosuiteWorld
 
             scenes = self._options.scenes
             return RobosuiteWorld(scenes.scene(task), task, scenes.assets)
-        return World(self.of(task))
+        return World(self.of(task, shift.scene), shift.goal)
 
     def recall(self, key: SceneKey) -> SettledScene | None:
         """Return the settled scene of a key, if it is remembered."""
@@ -109,13 +130,15 @@ class Episode:
     def __init__(self, options: EnvOptions, models: SharedModels) -> None:
         self._options = options
         self._models = models
-        self._worlds: dict[int, World] = {}
+        self._worlds: dict[WorldKey, World] = {}
         self._states: dict[int, InitStates] = {}
-        self._privileged: dict[int, PrivilegedState] = {}
+        self._privileged: dict[WorldKey, PrivilegedState] = {}
         #: Samples what a `begin` without a seed leaves open.
         self.rng = np.random.default_rng()
         self._progress: Progress | None = None
         self.task = options.tasks[0]
+        #: What its variants change.
+        self.shift = NO_SHIFT
         self.settled: SettledScene | None = None
         self.init_state_id = -1
         self.seed = 0
@@ -133,7 +156,12 @@ class Episode:
         Raises:
             SceneError, AssetError: the task's scene cannot be compiled, or its bundle is damaged.
         """
-        return self._world_of(self.task)
+        return self._world_of(self.task, self.shift)
+
+    @property
+    def instruction(self) -> str:
+        """The sentence that a policy is given."""
+        return self.task.instruction if self.shift.instruction is None else self.shift.instruction
 
     def begin(self, seed: int | None, options: Mapping[str, Any] | None) -> None:
         """Check a request and start an episode: pick a task and a state, place the fixtures, let objects settle.
@@ -161,19 +189,19 @@ class Episode:
         task_sample, state_sample, seed_sample = rng.random(), rng.random(), int(rng.integers(2**31))
         tasks = self._options.tasks
         task = tasks[int(task_sample * len(tasks))] if request.task is None else request.task
-        world = self._world_of(task)
-        states = self._init_states(task, world)
+        states = self._init_states(task)
         init_state = int(state_sample * len(states)) if request.init_state is None else request.init_state
-        state = states[init_state] if request.sim_state is None else request.sim_state
+        seed = seed_sample if request.seed is None else request.seed
+        shift = self._sample_shift(task, init_state if request.sim_state is None else -1, seed)
+        world = self._world_of(task, shift)
         # Nothing fails from here on, and nothing was changed up to here.
-        self.rng, self.task = rng, task
-        self.seed = seed_sample if request.seed is None else request.seed
+        self.rng, self.task, self.seed, self.shift = rng, task, seed, shift
         if request.sim_state is not None:
             self.init_state_id, self.settled = -1, None
-            world.reset(state, self._fixture_poses(world))
+            world.reset(request.sim_state, self._fixture_poses(world), Setting(shift.look, shift.home))
         else:
             self.init_state_id = init_state
-            self.settled = self._settle(world, state)
+            self.settled = self._settle(world, states[init_state])
         self.elapsed_steps = 0
         self.success = self.diverged = self.over = False
         self.begun = True
@@ -195,6 +223,7 @@ class Episode:
             success=self.success,
             diverged=self.diverged,
             over=self.over,
+            shift=self.shift.id,
             generator=self.rng,
             progress=None if self._progress is None else tuple(self._progress.initial),
             world=self.world.state(),
@@ -207,7 +236,8 @@ class Episode:
             SavedStateError: it does not fit the scene, or was saved without the staged reward.
         """
         task = task_of(state, self._options)
-        world, progress = self._world_of(task), None
+        shift = self._models.apply(task, parse_variants(state.shift))
+        world, progress = self._world_of(task, shift), None
         if self._options.reward == "staged":
             if state.progress is None:
                 raise SavedStateError("a saved state without reward='staged', in an environment with it")
@@ -215,25 +245,26 @@ class Episode:
                 progress = Progress(world.scene.table, world.goal, world.model, world.data, state.progress)
             except ValueError as error:
                 raise SavedStateError(f"a saved state's progress does not fit {task.name}: {error}") from None
-        world.go_on_from(state.world)
+        world.go_on_from(state.world, Setting(shift.look, shift.home))
         # Nothing fails from here on.
         if request.seed is not None:
             self.rng = np.random.default_rng(request.seed)
         elif not request.forked:
             self.rng = state.generator
-        self.task, self.settled, self._progress = task, None, progress
+        self.task, self.shift, self.settled, self._progress = task, shift, None, progress
         self.init_state_id, self.seed, self.elapsed_steps = state.init_state_id, state.seed, state.elapsed_steps
         self.success, self.diverged, self.over = state.success, state.diverged, state.over
         self.begun = True
 
     def _settle(self, world: World, state: np.ndarray) -> SettledScene | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
-        key = (self.task.id, self.init_state_id, self.seed)
+        key = (self.task.id, self.init_state_id, self.seed, self.shift.id)
         scene = self._models.recall(key)
         if scene is not None:
             world.restore(scene.snapshot)
             return scene
-        world.reset(state, self._fixture_poses(world))
+        first = state if self.shift.state is None else self.shift.state(state)
+        world.reset(first, self._fixture_poses(world), Setting(self.shift.look, self.shift.home))
         world.settle(SETTLE_ACTION, self._options.settle_steps)
         snapshot = world.snapshot()
         if snapshot is None:
@@ -277,10 +308,11 @@ class Episode:
     @property
     def privileged(self) -> PrivilegedState:
         """What reads the privileged state of the current task's world."""
-        if self.task.id not in self._privileged:
+        key = _world_key(self.task, self.shift)
+        if key not in self._privileged:
             world = self.world
-            self._privileged[self.task.id] = PrivilegedState(world.scene.table, world.goal, world.model, world.data)
-        return self._privileged[self.task.id]
+            self._privileged[key] = PrivilegedState(world.scene.table, world.goal, world.model, world.data)
+        return self._privileged[key]
 
     def read_privileged(self, out: np.ndarray) -> None:
         """Write the privileged state of now into `out`, (P,) float32."""
@@ -293,12 +325,14 @@ class Episode:
             "is_success": self.success,
             "task_id": self.task.id,
             "task_name": self.task.name,
-            "instruction": self.task.instruction,
+            "instruction": self.instruction,
             "init_state_id": self.init_state_id,
             "seed": self.seed,
             "elapsed_steps": self.elapsed_steps,
             "assets": self._options.scenes.name,
         }
+        if self._options.shift is not None:
+            info["shift"] = self.shift.id
         if outcome is not None:
             info["diverged"] = self.diverged
             if self._options.action_chunk is not None:
@@ -310,13 +344,39 @@ class Episode:
             )
         return info
 
-    def _world_of(self, task: Task) -> World:
-        if task.id not in self._worlds:
-            self._worlds[task.id] = self._models.make_world(task)
-        return self._worlds[task.id]
+    def _sample_shift(self, task: Task, init_state: int, seed: int) -> AppliedShift:
+        """Return the shift of an episode.
 
-    def _init_states(self, task: Task, world: World) -> InitStates:
+        Raises:
+            SceneError: the task does not allow a swap.
+            InitStateError: the state is given as numbers, and the shift would change it.
+        """
+        options = self._options
+        if options.shift is None or options.engine != "native":
+            return NO_SHIFT
+        evaluation = len(options.scenes.published_states(task)[0]) if options.split != "train" else 0
+        shift = self._models.apply(
+            task, options.shift.sample(task.index, init_state, seed, training=init_state >= evaluation)
+        )
+        if init_state < 0 and shift.state is not None:
+            raise InitStateError(
+                f"reset option sim_state with shift {shift.id!r}, which changes the first state; allowed: init_state"
+            )
+        return shift
+
+    def _world_of(self, task: Task, shift: AppliedShift) -> World:
+        key = _world_key(task, shift)
+        if key not in self._worlds:
+            self._worlds[key] = self._models.make_world(task, shift)
+        return self._worlds[key]
+
+    def _init_states(self, task: Task) -> InitStates:
         if task.id not in self._states:
-            published = self._options.scenes.published_states(task)
-            self._states[task.id] = InitStates(task, self._options.split, published, world.scene.sampled_states)
+            scenes = self._options.scenes
+            published, sampled = scenes.published_states(task), scenes.scene(task).sampled_states
+            self._states[task.id] = InitStates(task, self._options.split, published, sampled)
         return self._states[task.id]
+
+
+def _world_key(task: Task, shift: AppliedShift) -> WorldKey:
+    return task.id, shift.scene, shift.goal

@@ -51,7 +51,11 @@ def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray]
             array[...] = settled.arrays[key]
     else:
         for camera in options.cameras:
-            render_view(episode.world, camera, options, options.image_orientation, arrays[CAMERAS[camera][0]])
+            image = arrays[CAMERAS[camera][0]]
+            render_view(episode.world, camera, options, options.image_orientation, image)
+            if episode.shift.noise is not None:
+                number = list(CAMERAS).index(camera)
+                episode.shift.noise.spoil(image, number, episode.seed, episode.elapsed_steps)
             if options.depth or options.segmentation:
                 depth, segmentation = arrays.get(depth_key(camera)), arrays.get(segmentation_key(camera))
                 _render_geometry(episode.world, camera, options, depth, segmentation)
@@ -65,7 +69,7 @@ def observe(episode: Episode, options: EnvOptions, out: Mapping[str, np.ndarray]
 
 def with_instruction(arrays: Mapping[str, np.ndarray], episode: Episode, options: EnvOptions) -> dict[str, Any]:
     """Return an observation of these arrays, with the task's sentence unless it is left out."""
-    return {**arrays, "instruction": episode.task.instruction} if options.instruction else dict(arrays)
+    return {**arrays, "instruction": episode.instruction} if options.instruction else dict(arrays)
 
 
 def render_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:

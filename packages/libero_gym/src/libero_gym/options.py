@@ -17,6 +17,7 @@ from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
+from libero_gym.shifts.request import ShiftRequest, parse_shift
 from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.own import OWN_ENV_ID, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
@@ -57,6 +58,7 @@ class EnvOptions:
     segmentation: bool
     camera_parameters: bool
     instruction: bool
+    shift: ShiftRequest | None
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -96,6 +98,7 @@ def check_options(
     segmentation: bool = False,
     camera_parameters: bool = False,
     instruction: bool = True,
+    shift: str | Mapping[str, Any] | None = None,
     task_file: str | Path | None = None,
     task_spec: Any = None,
     object_folder: str | Path | None = None,
@@ -147,6 +150,7 @@ def check_options(
         segmentation=check_flag("segmentation", segmentation, place),
         camera_parameters=check_flag("camera_parameters", camera_parameters, place),
         instruction=check_flag("instruction", instruction, place),
+        shift=_shift(shift, engine, place),
     )
 
 
@@ -182,6 +186,13 @@ def _scenes(
         if value is not None:
             raise OptionError(f"{name} {shown(value)} in {suite}; it is an argument of {OWN_ENV_ID}")
     return scene_source(assets)
+
+
+def _shift(shift: object, engine: str, place: str) -> ShiftRequest | None:
+    request = parse_shift(shift, place)
+    if request is not None and engine != "native":
+        raise OptionError(f"shift {request.text!r} in {place} with engine {engine!r}; allowed: engine 'native'")
+    return request
 
 
 def _cameras(cameras: object, place: str) -> list[str]:

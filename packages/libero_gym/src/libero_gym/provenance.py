@@ -19,6 +19,8 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
     not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
     published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
+    With a shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
+    variants.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
     return {
@@ -26,6 +28,7 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
         **({"task_sha256": own[0]} if own else {}),
+        **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),
     }
 
 
@@ -49,6 +52,8 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
     ]
     if options.scenes.name.startswith(BUILTIN_PREFIX):
         found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and images than LIBERO's")
+    if options.shift is not None:
+        found.append(f"shift {options.shift.text!r} changes the tasks from what LIBERO has")
     if options.split != "eval" and not own:
         found.append(f"split {options.split!r} has other initial states than the published ones")
     if options.reward == "staged":

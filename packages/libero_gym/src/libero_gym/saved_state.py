@@ -23,14 +23,15 @@ import mujoco
 import numpy as np
 
 from libero_gym.engine.world_state import WorldState
-from libero_gym.errors import SavedStateError, shown
+from libero_gym.errors import OptionError, SavedStateError, shown
 from libero_gym.options import EnvOptions
 from libero_gym.provenance import same_assets
+from libero_gym.shifts.request import parse_variants
 from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.suites import Task
 
 #: Raise it when the header or the arrays change.
-FORMAT = 1
+FORMAT = 2
 _MAGIC = b"LIBEROST"
 _LENGTH = struct.Struct("<I")
 _DIGEST_SIZE = 16
@@ -53,13 +54,14 @@ _HEADER: dict[str, tuple[type, ...]] = {
     "success": (bool,),
     "diverged": (bool,),
     "over": (bool,),
+    "shift": (str,),
     "generator": (dict,),
     "progress": (list, type(None)),
     "arrays": (dict,),
 }
 
 #: Fields of a `SavedState` that stand in the header as they are.
-_PLAIN = ("suite", "task", "init_state_id", "seed", "elapsed_steps", "success", "diverged", "over")
+_PLAIN = ("suite", "task", "init_state_id", "seed", "elapsed_steps", "success", "diverged", "over", "shift")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class SavedState:
     success: bool
     diverged: bool
     over: bool
+    shift: str
+    """Id of its variants; empty where nothing is shifted."""
     generator: np.random.Generator
     """What later episodes are sampled from, a PCG64; of a state that was decoded, for one environment to take."""
     progress: tuple[float, ...] | None
@@ -126,6 +130,7 @@ def decode(content: object, options: EnvOptions) -> SavedState:
     for key, low in (("init_state_id", -1), ("seed", 0), ("elapsed_steps", 0)):
         if not low <= header[key] < 2**63:
             raise SavedStateError(f"a saved state's header has {key} {shown(header[key])}")
+    _check_shift(header["shift"], options)
     progress = header["progress"]
     if progress is not None and not all(type(number) is float and math.isfinite(number) for number in progress):
         raise SavedStateError(f"a saved state's header has progress {shown(progress)}")
@@ -195,6 +200,21 @@ def _check_circumstances(header: Mapping[str, Any], options: EnvOptions) -> None
         raise SavedStateError(
             f"a saved state of {key} {shown(header[key])} in {options.suite.env_id} with {shown(present)}; it goes on "
             "only where all versions, the assets and the physics are those that it was saved with"
+        )
+
+
+def _check_shift(text: str, options: EnvOptions) -> None:
+    """Check that a state's variants are some that an episode of this environment may have."""
+    try:
+        variants = parse_variants(text)
+    except OptionError as error:
+        raise SavedStateError(f"a saved state's header has shift {shown(text)}: {error}") from None
+    asked = options.shift
+    if not (not variants if asked is None else asked.pro is not None or asked.allows(variants)):
+        here = "without a shift" if asked is None else f"with shift {asked.text!r}"
+        raise SavedStateError(
+            f"a saved state of shift {shown(text)} in {options.suite.env_id} {here}; it goes on where an "
+            "environment's own episodes may be of that shift"
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from libero_gym.scene.shift_table import is_distractor
 from libero_gym.tasks.goals import UP_HEIGHT, Goal
 from libero_gym.tasks.tables import Entity, Predicate, SceneTable
 
@@ -170,10 +171,14 @@ class PrivilegedState:
         np.clip(values, -LIMIT, LIMIT, out=out, casting="same_kind")
 
     def _ordered(self, table: SceneTable) -> list[Entity]:
-        """Return the scene's objects and fixtures: those of the goal first, then objects, then fixtures."""
+        """Return the task's objects and fixtures: those of the goal first, then objects, then fixtures.
+
+        What a shifted layout added is left out, so that places are the same with it and without.
+        """
         named = [self._by_name[name] for atom in table.goal for name in atom.arguments]
         owners = [self._by_name.get(entity.parent) if entity.kind == "region" else entity for entity in named]
-        rest = [entity for kind in ("object", "fixture") for entity in table.entities if entity.kind == kind]
+        own = [entity for entity in table.entities if not is_distractor(entity.name)]
+        rest = [entity for kind in ("object", "fixture") for entity in own if entity.kind == kind]
         return list({entity.name: entity for entity in (*owners, *rest) if entity is not None}.values())
 
     def _put(self, name: str, row: int, a: Any, b: Any = None, scale: float = 1.0, shift: float = 0.0) -> None:

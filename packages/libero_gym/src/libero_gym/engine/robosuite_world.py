@@ -10,7 +10,7 @@ import numpy as np
 from libero_gym.assets.source import AssetSet
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import World
-from libero_gym.engine.world_state import Snapshot, WorldState
+from libero_gym.engine.world_state import Setting, Snapshot, WorldState
 from libero_gym.errors import OptionError
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.fixtures import FixturePoses
@@ -51,8 +51,8 @@ class RobosuiteWorld(World):
         data: mujoco.MjData = self._env.sim.data._data
         return data
 
-    def reset(self, state: np.ndarray, poses: FixturePoses) -> None:
-        """Do LIBERO's `reset`, then set these fixture poses and this state; see `World.reset`."""
+    def reset(self, state: np.ndarray, poses: FixturePoses, setting: Setting | None = None) -> None:
+        """Do LIBERO's `reset`, then set these fixture poses and this state; see `World.reset`. Shifts are refused."""
         self._env.reset()
         self._poses = poses
         self.shared.holder = None
@@ -84,7 +84,7 @@ class RobosuiteWorld(World):
             f"no state can be saved with engine 'robosuite' of {self.scene.table.task_name}; allowed: 'native'"
         )
 
-    def go_on_from(self, state: WorldState) -> None:
+    def go_on_from(self, state: WorldState, setting: Setting | None = None) -> None:
         """Raise OptionError, as `state` does."""
         raise OptionError(
             f"no state can be restored with engine 'robosuite' of {self.scene.table.task_name}; allowed: 'native'"

@@ -8,6 +8,7 @@ import mujoco
 
 from libero_gym.engine.contacts import keep_stiffness
 from libero_gym.scene.compiled import CompiledScene
+from libero_gym.shifts.look import Look
 
 #: Tolerance of the constraint solver. robosuite's model has 1e-8, but it solves three times a physics step, each time
 #: from the last solution; one run that goes on to here ends where its three do, at the price of an iteration.
@@ -30,6 +31,23 @@ class SharedModel:
     physics_steps: int
     holder: object | None = None
     """What stands for the world that wrote its poses last; not the world itself, which a cycle would keep alive."""
+    look: Look | None = None
+    """What a shift wrote last; None while the model is as its scene has it."""
+    _own_look: Look | None = None
+
+    def own_look(self) -> Look:
+        """Return the look that the scene has without a shift."""
+        if self._own_look is None:
+            assert self.look is None
+            self._own_look = Look(self.model)
+        return self._own_look
+
+    def show(self, look: Look | None) -> None:
+        """Write a look into the model, or, with None, the scene's own."""
+        if look is not self.look:
+            own = self.own_look()
+            (own if look is None else look).write(self.model)
+            self.look = look
 
     @classmethod
     def load(cls, scene: CompiledScene, *, decimated: bool = False, physics: str = "reference") -> SharedModel:

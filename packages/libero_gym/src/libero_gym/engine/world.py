@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import mujoco
@@ -16,10 +17,11 @@ from libero_gym.engine.mujoco_calls import copy_data
 from libero_gym.engine.observed import ObservedState, observed_step
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.stepper import scratch_arrays
-from libero_gym.engine.world_state import INTEGRATION, Snapshot, WorldState
+from libero_gym.engine.world_state import INTEGRATION, Setting, Snapshot, WorldState
 from libero_gym.errors import ActionError, InitStateError, SavedStateError
 from libero_gym.scene.fixtures import FixturePoses
 from libero_gym.tasks.goals import Goal
+from libero_gym.tasks.tables import Predicate
 
 ACTION_SIZE = 7
 #: robosuite's own, and how often it solves before the last time. While a scene settles, and only then, both are as
@@ -35,15 +37,23 @@ class World:
     All methods of worlds with the same `SharedModel` must be called from one thread at a time.
     """
 
-    def __init__(self, shared: SharedModel) -> None:
+    def __init__(self, shared: SharedModel, goal: Sequence[Predicate] | None = None) -> None:
+        """
+        Args:
+            shared: the model.
+            goal: in place of the task's.
+        """
         self.shared = shared
         self._as_holder = object()
         self.model = shared.model
         self.scene = shared.scene
+        if goal is not None:
+            self.scene = replace(self.scene, table=replace(self.scene.table, goal=list(goal)))
         self.data = self._make_data()
-        self.goal = Goal(shared.scene.table, self.model)
+        self.goal = Goal(self.scene.table, self.model)
         self._observed = ObservedState(self.data, len(shared.scene.table.indicators))
         self._poses: FixturePoses | None = None
+        self._setting = Setting()
         robot = shared.scene.table.robot
         self._eef_site = robot.eef_site
         self._gripper_qpos = np.array(robot.gripper_qpos)
@@ -62,7 +72,9 @@ class World:
         #: Positions and velocities at the beginning of the last physics step, and positions of the observed poses.
         self._begun = (self.data.qpos.copy(), self.data.qvel.copy(), self.data.qpos.copy())
         model, data = self.model, self.data
-        home_jacobian, home_mass = self._at_home()
+        self._rest, self._home_pose = np.array(robot.home_qpos), np.zeros(12)
+        self._home_jacobian, self._home_mass = np.zeros((6, 7)), np.zeros((7, 7))
+        self._take_home(None)
         begun_qpos, begun_qvel, posed_qpos = self._begun
         poses, (observed_poses, observed_qpos, observed_qvel) = self._observed.live[0], self._observed.sampled
         # Views of MuJoCo's memory and indices, looked up once.
@@ -87,13 +99,13 @@ class World:
             "arm_actuators": np.array(robot.arm_actuators, dtype=np.int64),
             "gripper_actuators": np.array(robot.gripper_actuators, dtype=np.int64),
             "eef_site": robot.eef_site,
-            "rest": np.array(robot.home_qpos),
+            "rest": self._rest,
             "goal_pos": self._goal_pos,
             "goal_ori": self._goal_ori,
             "gripper_targets": self._gripper_targets,
             "home_pose": self._home_pose,
-            "home_jacobian": home_jacobian,
-            "home_mass": home_mass,
+            "home_jacobian": self._home_jacobian,
+            "home_mass": self._home_mass,
             "unseen": self._unseen,
             "extra_solves": self._extra_solves,
             "observed_step": observed_step(shared.physics_steps, shared.scene.table.control_substeps),
@@ -111,32 +123,37 @@ class World:
     def _make_data(self) -> mujoco.MjData:
         return mujoco.MjData(self.model)
 
-    def _at_home(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the arm's Jacobian (6, 7) and mass matrix (7, 7) of the reset pose; keep the end effector's pose."""
+    def _take_home(self, home: tuple[float, ...] | None) -> None:
+        """Take a pose as the arm's at reset, which is also the controller's rest pose.
+
+        Args:
+            home: (7,) joint angles, radians; None for LIBERO's.
+        """
         model, robot = self.model, self.scene.table.robot
+        self._rest[:] = robot.home_qpos if home is None else home
         data = mujoco.MjData(model)
-        data.qpos[robot.arm_qpos] = robot.home_qpos
+        data.qpos[robot.arm_qpos] = self._rest
         mujoco.mj_forward(model, data)
         linear, angular, mass = np.zeros((3, model.nv)), np.zeros((3, model.nv)), np.zeros((model.nv, model.nv))
         mujoco.mj_jacSite(model, data, linear, angular, robot.eef_site)
         mujoco.mj_fullM(model, mass, data.qM)
-        self._home_pose = np.concatenate([data.site_xpos[robot.eef_site], data.site_xmat[robot.eef_site]])
-        jacobian = np.concatenate([linear, angular])[:, robot.arm_dof]
-        return np.ascontiguousarray(jacobian), mass[np.ix_(robot.arm_dof, robot.arm_dof)].copy()
+        self._home_pose[:] = np.concatenate([data.site_xpos[robot.eef_site], data.site_xmat[robot.eef_site]])
+        self._home_jacobian[:] = np.concatenate([linear, angular])[:, robot.arm_dof]
+        self._home_mass[:] = mass[np.ix_(robot.arm_dof, robot.arm_dof)]
 
     @property
     def state_size(self) -> int:
         """Length of `get_sim_state`: 1 + nq + nv."""
         return 1 + self.model.nq + self.model.nv
 
-    def reset(self, state: np.ndarray, poses: FixturePoses) -> None:
-        """Start an episode: a flat state (1 + nq + nv,), and where the fixtures stand.
+    def reset(self, state: np.ndarray, poses: FixturePoses, setting: Setting | None = None) -> None:
+        """Start an episode: a flat state (1 + nq + nv,), where the fixtures stand, and what a shift changes.
 
         As after LIBERO's `reset` and `set_init_state`, the controller still takes the arm to be at home in the first
         physics step, and keeps home's orientation until an action turns it.
         """
         self._poses = poses
-        self.shared.holder = None
+        self._take_setting(setting or Setting())
         mujoco.mj_resetData(self.model, self.data)
         self._goal_ori[:] = self._home_pose[3:]
         self._unseen[0] = 1
@@ -210,13 +227,14 @@ class World:
             int(self._unseen[0]),
             self._observed.copy(),
             tuple(array.copy() for array in self._begun),
+            self._setting,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of a world with the same model; takes some 30 microseconds."""
         copy_data(self.data._address, self.model._address, snapshot.data._address)
         self._poses = snapshot.poses
-        self.shared.holder = None
+        self._take_setting(snapshot.setting)
         self._goal_ori[:] = snapshot.goal
         self._gripper_targets[:] = snapshot.gripper_targets
         self._unseen[0] = snapshot.unseen
@@ -249,7 +267,7 @@ class World:
             unseen=self._unseen.astype(np.float64),
         )
 
-    def go_on_from(self, state: WorldState) -> None:
+    def go_on_from(self, state: WorldState, setting: Setting | None = None) -> None:
         """Bring back a state of a world of the same scene and physics; what follows is equal to the last bit.
 
         Poses, contacts and all else that MuJoCo computes before a step's forces are as they were, and so is what is
@@ -265,7 +283,7 @@ class World:
         bodies = np.array([fixture.body for fixture in table.fixtures], dtype=np.int64)
         fixtures = state.fixtures.reshape(-1, 7)
         self._poses = FixturePoses(bodies, fixtures[:, :3].copy(), fixtures[:, 3:].copy())
-        self.shared.holder = None
+        self._take_setting(setting or Setting())
         self._take_model()
         mujoco.mj_resetData(model, data)
         # Poses that were computed from positions then, computed from the same positions.
@@ -328,6 +346,7 @@ class World:
     def show_indicators(self) -> None:
         """Make the sites that depend on a joint, such as the stove's burner, visible or not in the model, as they are
         observed."""
+        self._take_model()
         for indicator, lit in zip(self.scene.table.indicators, self._observed.lit, strict=True):
             self.model.site_rgba[indicator.site, 3] = float(lit)
 
@@ -338,8 +357,16 @@ class World:
             for indicator in self.scene.table.indicators
         ]
 
+    def _take_setting(self, setting: Setting) -> None:
+        """Go on with another setting; the model is written when it is used next."""
+        if setting.home != self._setting.home:
+            self._take_home(setting.home)
+        self._setting = setting
+        self.shared.holder = None
+
     def _take_model(self) -> None:
         if self.shared.holder is not self._as_holder:
+            self.shared.show(self._setting.look)
             if self._poses is not None:
                 self._poses.write(self.model)
             self.shared.holder = self._as_holder

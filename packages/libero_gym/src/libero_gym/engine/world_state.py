@@ -8,10 +8,21 @@ import mujoco
 import numpy as np
 
 from libero_gym.scene.fixtures import FixturePoses
+from libero_gym.shifts.look import Look
 
 #: All that MuJoCo's next step depends on: time, positions, velocities, controls, applied forces, and the accelerations
 #: from which the constraint solver starts.
 INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a shift changes in a world for an episode, beside its first state."""
+
+    look: Look | None = None
+    """None: as the scene has it."""
+    home: tuple[float, ...] | None = None
+    """(7,) joint angles at which the arm begins, radians, in place of LIBERO's."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Snapshot:
     unseen: int
     observed: tuple[np.ndarray, ...]
     begun: tuple[np.ndarray, ...]
+    setting: Setting
 
 
 @dataclass(frozen=True)

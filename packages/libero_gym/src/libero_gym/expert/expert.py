@@ -59,7 +59,7 @@ class Expert:
         self.intended: np.ndarray | None = None
         """(7,), the latest of `actions` without action noise and disturbance: what to imitate."""
         self._world = world
-        self._copy = World(world.shared)
+        self._copy = World(world.shared, world.scene.table.goal)
         self._rng = rng
         self._variation = Variation(
             speed=float(rng.uniform(0.85, 1.0)), noise=noise, lift=float(rng.uniform(0.0, 0.03))

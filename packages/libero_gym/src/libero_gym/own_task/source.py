@@ -67,13 +67,13 @@ class OwnScenes:
         """Return what stands for published states: those of "eval" and those of "train", sampled here."""
         return own_states(self.scene(task).sampled_states)
 
-    def scene(self, task: Task) -> CompiledScene:
-        """Return the compiled scene, from the cache, or compiled into it.
+    def scene(self, task: Task, shifted: str = "") -> CompiledScene:
+        """Return the compiled scene, or a shifted one, from the cache, or compiled into it.
 
         Raises:
             SceneError: it cannot be compiled, or objects overlap in all samples of an initial state.
         """
-        return self.installed.scene(task)
+        return self.installed.scene(task, shifted)
 
 
 def own_scenes(

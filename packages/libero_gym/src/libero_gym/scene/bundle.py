@@ -171,12 +171,18 @@ class BundledScenes:
         """
         return self.scene(task).published_states
 
-    def scene(self, task: Task) -> BundledScene:
+    def scene(self, task: Task, shifted: str = "") -> BundledScene:
         """Return the compiled scene of a task.
 
         Raises:
             SceneError: the bundle is not whole.
+            AssetError: a shifted scene is asked for, which no bundle has.
         """
+        if shifted:
+            raise AssetError(
+                f"a {shifted} shift needs a scene that the bundle {self.folder} does not have; allowed with it: shifts "
+                "of camera, light, robot, language and noise, and swaps. assets='official' and 'builtin' have all"
+            )
         if task not in self._scenes:
             self._check_files(task, contents=True)
             place = scene_place(task)

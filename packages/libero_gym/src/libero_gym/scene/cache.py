@@ -16,6 +16,7 @@ from libero_gym.assets.manifest import file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
+from libero_gym.scene import shift_table
 from libero_gym.scene.compiled import MODEL, CompiledScene, parts_folder
 from libero_gym.scene.model_parts import check_parts
 from libero_gym.tasks.init_states import sampled_count
@@ -35,22 +36,28 @@ logger = logging.getLogger("libero_gym")
 
 
 @functools.lru_cache(maxsize=256)
-def compiled_scene(task: Task, assets: AssetSet) -> CompiledScene:
+def compiled_scene(task: Task, assets: AssetSet, shifted: str = "") -> CompiledScene:
     """Return the compiled scene of a task, from the cache, or compiled into it.
+
+    Args:
+        task: the task.
+        assets: what it is built from.
+        shifted: a kind of shifted scene, see `scene.shift_table`; empty for the task's own.
 
     Raises:
         SceneError: the task cannot be built from these assets, or a damaged entry cannot be replaced.
         AssetError: the robot's meshes are not here.
     """
-    folder = scene_folder(task, assets)
+    folder = scene_folder(task, assets, shifted)
     if folder.is_dir():
         try:
             return _load(folder)
         except UNREADABLE as error:
             logger.warning("the compiled scene %s is damaged (%s); compiling it again", folder, error)
             shutil.rmtree(folder, ignore_errors=True)
-    with waiting_for(f"compiling the scene of {task.suite} task {task.index} with {assets.name} assets (once)"):
-        publish_folder(folder, lambda out: _compile(task, assets, out, parts_folder(folder)))
+    kind = f" for {shifted} shifts" if shifted else ""
+    with waiting_for(f"compiling the scene of {task.suite} task {task.index} with {assets.name} assets{kind} (once)"):
+        publish_folder(folder, lambda out: _compile(task, assets, out, parts_folder(folder), shifted))
     try:
         return _load(folder)
     except UNREADABLE as error:
@@ -74,8 +81,8 @@ def _load(folder: Path) -> CompiledScene:
     return CompiledScene.load(folder)
 
 
-def scene_folder(task: Task, assets: AssetSet) -> Path:
-    """Return where the compiled scene of a task is or will be."""
+def scene_folder(task: Task, assets: AssetSet, shifted: str = "") -> Path:
+    """Return where the compiled scene of a task is or will be; see `compiled_scene`."""
     parts = [
         f"format {FORMAT}",
         f"mujoco {mujoco.__version__}",
@@ -85,9 +92,11 @@ def scene_folder(task: Task, assets: AssetSet) -> Path:
         task.name,
         repr(task.definition),
         *((task.sha256,) if isinstance(task, OwnTask) else ()),
+        *((f"shift {shift_table.FORMAT} {shifted}",) if shifted else ()),
     ]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return cache_folder() / "scenes" / f"{task.suite}-{task.index}-{assets.name}-{key}"
+    kind = f"-{shifted}" if shifted else ""
+    return cache_folder() / "scenes" / f"{task.suite}-{task.index}{kind}-{assets.name}-{key}"
 
 
 def _version(package: str) -> str:
@@ -97,11 +106,11 @@ def _version(package: str) -> str:
         return "absent"
 
 
-def _compile(task: Task, assets: AssetSet, out: Path, parts: Path) -> None:
+def _compile(task: Task, assets: AssetSet, out: Path, parts: Path, shifted: str) -> None:
     from libero_gym.scene.compile import compile_scene  # most processes find what they need compiled
 
     try:
-        compile_scene(task, assets, out, parts, sampled_count(task))
+        compile_scene(task, assets, out, parts, 0 if shifted else sampled_count(task), shifted)
     except SceneError as error:
         raise SceneError(
             f"{task.suite} task {task.index} ({task.name}) cannot be built from the assets in {assets.folder}: {error}"

@@ -20,10 +20,13 @@ import numpy as np
 from libero_gym.scene.decimation import apply
 from libero_gym.scene.model_parts import model_of, shared_model
 from libero_gym.scene.mujoco_log import route_warnings
+from libero_gym.scene.shift_table import ShiftTable
 from libero_gym.tasks.tables import SceneTable
 
 #: The names of a model's parts.
 MODEL = "model.json"
+#: Of a shifted scene alone: its `shift_table.ShiftTable`.
+SHIFT = "shift.json"
 
 
 def parts_folder(scene: Path) -> Path:
@@ -65,6 +68,15 @@ class CompiledScene:
         if decimated:
             apply(model, self.folder / "fast.npz")
         return model
+
+    @functools.cached_property
+    def shift_table(self) -> ShiftTable:
+        """What a shifted scene can show beside the task's own.
+
+        Raises:
+            OSError: the scene is no shifted one.
+        """
+        return ShiftTable.from_json(json.loads((self.folder / SHIFT).read_text()))
 
     def model_content(self) -> bytes:
         """Return the model as the content of a `.mjb` file.

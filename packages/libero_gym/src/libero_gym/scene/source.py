@@ -46,8 +46,8 @@ class SceneSource(Protocol):
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         """Return LIBERO's states of a task: for evaluation and others, (M, 1 + nq + nv) float64 each, read-only."""
 
-    def scene(self, task: Task) -> CompiledScene:
-        """Return the compiled scene of a task."""
+    def scene(self, task: Task, shifted: str = "") -> CompiledScene:
+        """Return the compiled scene of a task, or a shifted one, see `scene.shift_table`."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ class InstalledScenes:
         """Return LIBERO's states of a task."""
         return published_states(task)
 
-    def scene(self, task: Task) -> CompiledScene:
-        """Return the compiled scene of a task, from the cache, or compiled into it.
+    def scene(self, task: Task, shifted: str = "") -> CompiledScene:
+        """Return the compiled scene of a task, or a shifted one, from the cache, or compiled into it.
 
         Raises:
             SceneError, AssetError: it cannot be compiled.
         """
-        return compiled_scene(task, self.assets)
+        return compiled_scene(task, self.assets, shifted)
 
 
 def scene_source(assets: str | Path = "auto") -> SceneSource:

@@ -1,4 +1,4 @@
 """Distribution shifts: what an evaluation or a training changes in LIBERO's tasks, in levels, reproducibly.
 
-shift= argument --request--> ShiftRequest --draw(task, state, seed)--> Variants --> what each axis changes
+shift= argument --request--> ShiftRequest --sample(task, state, seed)--> Variants --> what each axis changes
 """

@@ -2,8 +2,8 @@
 
 "camera:2"              level 2, another variant for each initial state
 "camera:2:17"           variant 17 for all; `info["shift"]` has this form
-"camera:0-3+light:1"    a level from 0 to 3, drawn for each episode, and light at level 1
-"random", "random:0-3"  every axis, each at a level from 0 to 5 (to 3) that is drawn for each episode
+"camera:0-3+light:1"    a level from 0 to 3, sampled for each episode, and light at level 1
+"random", "random:0-3"  every axis, each at a level from 0 to 5 (to 3) that is sampled for each episode
 "position_swap"         a swap, which has one level
 "pro:swap"              LIBERO-PRO's own files instead of LIBERO's, see `libero_gym.shifts.pro`
 """
@@ -31,9 +31,17 @@ MAX_VARIANT = 2**31 - 1
 TRAINING_VARIANTS = 1000
 #: LIBERO-PRO's suites, by the ends of their names.
 PRO_KINDS = ("lan", "object", "swap", "task")
+#: What cannot be asked for together.
+_EXCLUSIVE = (
+    ("layout", "position_swap"),
+    ("language", "instruction_swap"),
+    ("language", "task_swap"),
+    ("instruction_swap", "task_swap"),
+    ("object_swap", "task_swap"),
+)
 RANDOM = "random"
 PRO = "pro"
-#: Keeps what is drawn here apart from all else that is drawn from an episode's seed.
+#: Keeps what is sampled here apart from all else that is sampled from an episode's seed.
 _SALT = 0x5F17
 
 _LEVELS = re.compile(r"([0-9])(?:-([0-9]))?(?::([0-9]{1,10}))?")
@@ -95,7 +103,7 @@ class ShiftRequest:
     """Axes and swaps, in the order of `AXES` and `SWAPS`."""
     pro: ProFiles | None = None
 
-    def draw(self, task: int, init_state: int, seed: int, *, training: bool) -> Variants:
+    def sample(self, task: int, init_state: int, seed: int, *, training: bool) -> Variants:
         """Return the variants of an episode: from these numbers alone.
 
         Args:
@@ -104,7 +112,7 @@ class ShiftRequest:
             seed: of the episode.
             training: whether the state is none of evaluation's.
         """
-        drawn = []
+        sampled = []
         for axis, levels in self.axes:
             # of its own, so that what one axis asks for does not change another
             rng = np.random.default_rng([_SALT, (*AXES, *SWAPS).index(axis), seed, task, init_state + 1])
@@ -116,10 +124,10 @@ class ShiftRequest:
             else:
                 variant = max(init_state, 0) + (TRAINING_VARIANTS if training else 0)
             if level:
-                drawn.append(Variant(axis, level, variant))
-        return tuple(drawn)
+                sampled.append(Variant(axis, level, variant))
+        return tuple(sampled)
 
-    def may_draw(self, variants: Variants) -> bool:
+    def allows(self, variants: Variants) -> bool:
         """Return whether an episode of these variants could be one of this request."""
         asked, found = dict(self.axes), {variant.axis: variant for variant in variants}
         if set(found) - set(asked):
@@ -185,12 +193,17 @@ def parse_shift(value: object, place: str) -> ShiftRequest | None:
     if RANDOM in parts:
         if len(parts) > 1:
             raise OptionError(f"shift {shown(value)} in {place}: 'random' is every axis; allowed: 'random', alone")
-        levels = _parse_levels(RANDOM, parts[RANDOM] or f"0-{MAX_LEVEL}", place)
-        text = RANDOM if levels == Levels(0, MAX_LEVEL) else f"{RANDOM}:{_text(levels)}"
-        return ShiftRequest(text, tuple((axis, levels) for axis in AXES))
+        every = _parse_levels(RANDOM, parts[RANDOM] or f"0-{MAX_LEVEL}", place)
+        text = RANDOM if every == Levels(0, MAX_LEVEL) else f"{RANDOM}:{_text(every)}"
+        return ShiftRequest(text, tuple((axis, every) for axis in AXES))
     for axis in parts:
         if axis not in (*AXES, *SWAPS):
             raise unknown(OptionError, "axis of a shift", axis, (*AXES, *SWAPS), place, (RANDOM, PRO))
+    for first, second in _EXCLUSIVE:
+        if first in parts and second in parts:
+            raise OptionError(
+                f"shift {shown(value)} in {place}: {first} and {second} change the same; allowed: one of them"
+            )
     axes = tuple((axis, _parse_levels(axis, parts[axis], place)) for axis in (*AXES, *SWAPS) if axis in parts)
     return ShiftRequest("+".join(f"{axis}:{_text(levels)}" for axis, levels in axes), axes)
 
@@ -203,7 +216,7 @@ def _pro(value: Mapping[object, object], place: str) -> ShiftRequest:
         raise unknown(OptionError, "kind of LIBERO-PRO's files", kind, PRO_KINDS, place)
     if folder is not None and (not isinstance(folder, (str, os.PathLike)) or isinstance(folder, bytes)):
         raise OptionError(f"shift's folder {shown(folder)} in {place}; allowed: a path, or None")
-    files = ProFiles(str(kind), None if folder is None else Path(folder).expanduser())  # type: ignore[arg-type]
+    files = ProFiles(str(kind), None if folder is None else Path(folder).expanduser())
     return ShiftRequest(f"{PRO}:{kind}", pro=files)
 
 

@@ -77,6 +77,10 @@ class Predicate:
     name: str
     arguments: list[str]
 
+    def __hash__(self) -> int:
+        """Return a hash, as arguments do not change."""
+        return hash((self.name, tuple(self.arguments)))
+
 
 @dataclass(frozen=True)
 class FixtureRange:

@@ -1,0 +1,92 @@
+"""Spoil images as sensors do: noise, blur, motion and exposure. Depth, segmentation and `state` stay exact."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from libero_gym.shifts.severity import severity
+
+KINDS = ("noise", "blur", "motion", "exposure")
+#: Largest changes, at level 5: standard deviation of the noise, of 255; radius of the blur and length of the motion,
+#: of the image's height; logarithm of the exposure.
+NOISE, BLUR, MOTION, EXPOSURE = 60.0, 1 / 64, 1 / 16, 1.2
+#: Samples of the noise that is added: so many are sampled once, and each image takes a run of them.
+_SAMPLES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ImageNoise:
+    """How a variant spoils images."""
+
+    kind: str
+    amount: float
+    """(0, 1], a share of the largest change."""
+    seed: int
+
+    @classmethod
+    def sample(cls, level: int, rng: np.random.Generator) -> ImageNoise:
+        """Sample what a variant does.
+
+        Args:
+            level: 1..5.
+            rng: of the variant.
+        """
+        return cls(str(rng.choice(KINDS)), severity(level, rng), int(rng.integers(2**31)))
+
+    def spoil(self, image: np.ndarray, camera: int, seed: int, step: int) -> None:
+        """Spoil an image in place, from these numbers alone.
+
+        Args:
+            image: (S, S, 3) uint8.
+            camera: its camera's number.
+            seed: of the episode.
+            step: control steps since the episode's beginning.
+        """
+        size = image.shape[0]
+        if self.kind == "noise":
+            rng = np.random.default_rng([self.seed, camera, seed, step])
+            noise = _noise(round(NOISE * self.amount * 4))
+            start = int(rng.integers(_SAMPLES - image.size)) if image.size < _SAMPLES else 0
+            run = noise[start : start + image.size] if image.size < _SAMPLES else np.resize(noise, image.size)
+            mixed = image.reshape(-1) + run
+            np.clip(mixed, 0, 255, out=mixed)
+            image.reshape(-1)[:] = mixed
+        elif self.kind == "blur":
+            radius = max(BLUR * self.amount * size, 0.3)
+            image[:] = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
+        elif self.kind == "motion":
+            length = max(round(MOTION * self.amount * size), 2)
+            image[:] = _moved(image, length, axis=self.seed % 2)
+        else:
+            gain = np.exp(EXPOSURE * self.amount * (1 if self.seed % 2 else -1))
+            image[:] = _exposed(float(gain))[image]
+
+
+@functools.lru_cache(maxsize=64)
+def _noise(quarters: int) -> np.ndarray:
+    """Return normal noise, (`_SAMPLES`,) int16, of a standard deviation in quarters of a grey level."""
+    sampled = np.random.default_rng(0).standard_normal(_SAMPLES, dtype=np.float32)
+    sampled *= quarters / 4
+    return np.rint(sampled, out=sampled).astype(np.int16)
+
+
+@functools.lru_cache(maxsize=256)
+def _exposed(gain: float) -> np.ndarray:
+    """Return the value of each of 256 grey levels after an exposure that is `gain` times as long."""
+    return np.clip(np.rint(np.arange(256) * gain), 0, 255).astype(np.uint8)
+
+
+def _moved(image: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Return the mean of an image and its copies moved by 1 to `length` - 1 pixels, edges repeated."""
+    before, after = (length - 1) // 2, length // 2
+    padding = [(0, 0)] * 3
+    padding[axis] = (before + 1, after)
+    sums = np.cumsum(np.pad(image, padding, mode="edge"), axis=axis, dtype=np.uint32)
+    size = image.shape[axis]
+    ends = np.take(sums, range(length, length + size), axis=axis)
+    before_them = np.take(sums, range(size), axis=axis)
+    return ((ends - before_them + length // 2) // length).astype(np.uint8)
