@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mujoco
@@ -11,7 +12,7 @@ from libero_gym.tasks.definition import TaskDefinition
 from libero_gym.tasks.tables import Entity, SceneTable
 
 #: Fixtures are sampled anew at every reset: how far they may be from where they are taken to be, metres.
-FIXTURE_MARGIN = 0.03
+FIXTURE_MARGIN = 0.02
 #: How far the free area goes beyond what stands on the table or floor, metres.
 _AROUND = 0.08
 _SIGNS = np.array(np.meshgrid((-1, 1), (-1, 1), (-1, 1))).reshape(3, 8).T
@@ -19,27 +20,36 @@ _SIGNS = np.array(np.meshgrid((-1, 1), (-1, 1), (-1, 1))).reshape(3, 8).T
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle, metres, world frame."""
+    """A rectangle in each of M initial states, metres, world frame; M = 1 of what does not move."""
 
     low: np.ndarray
-    """(2,), x and y."""
+    """(M, 2), x and y."""
     high: np.ndarray
 
     def moved(self, offset: np.ndarray) -> Box:
         """Return it moved by (2,) metres."""
         return Box(self.low + offset, self.high + offset)
 
-    def joined(self, other: Box) -> Box:
-        """Return the smallest box around both."""
-        return Box(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+    def wider(self, margin: float) -> Box:
+        """Return it with so many metres more on each side."""
+        return Box(self.low - margin, self.high + margin)
 
-    def gap(self, other: Box) -> float:
-        """Return how far another box is, metres; below 0 where they overlap."""
-        return float(np.maximum(self.low - other.high, other.low - self.high).max())
+    def within(self, other: Box) -> Box:
+        """Return the part of it that is in another box."""
+        return Box(np.maximum(self.low, other.low), np.minimum(self.high, other.high))
+
+    def around(self) -> Box:
+        """Return the smallest rectangle around it in all states."""
+        return Box(self.low.min(axis=0, keepdims=True), self.high.max(axis=0, keepdims=True))
+
+    def gaps(self, other: Box) -> np.ndarray:
+        """Return how far another box is in each state, (M,) metres; below 0 where they overlap."""
+        return np.asarray(np.maximum(self.low - other.high, other.low - self.high).max(axis=-1))
 
     def distance(self, point: np.ndarray) -> float:
-        """Return how far a point (2,) is, metres; 0 inside."""
-        return float(np.linalg.norm(np.maximum(0, np.maximum(self.low - point, point - self.high))))
+        """Return how far a point (2,) is in any state, metres; 0 inside."""
+        outside = np.maximum(0, np.maximum(self.low - point, point - self.high))
+        return float(np.linalg.norm(outside, axis=-1).min())
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,9 @@ class Footprints:
     """What the objects and fixtures of a task cover."""
 
     boxes: dict[str, Box]
-    """By name; of an object over all states, of a fixture with its drawers and doors shut and open."""
+    """By name; of an object in each of the states, of a fixture where it may be."""
+    opened: tuple[Box, ...]
+    """What fixtures cover with their drawers and doors open."""
     standing: tuple[str, ...]
     """Objects that begin on the table or floor itself."""
     loads: dict[str, tuple[str, ...]]
@@ -56,6 +68,8 @@ class Footprints:
     """Parts of the table or floor that the goal names."""
     area: Box
     """In which objects may be put."""
+    surface: Box
+    """The table; without end on a floor."""
 
     @classmethod
     def measure(
@@ -73,33 +87,38 @@ class Footprints:
         data = mujoco.MjData(model)
         entities = [entity for entity in table.entities if entity.kind != "region"]
         geoms = {entity.name: _geoms(model, entity.body) for entity in entities}
-        boxes: dict[str, Box] = {}
+        found: dict[str, list[Box]] = {entity.name: [] for entity in entities}
         for state in states:
             data.qpos[:] = state[1 : 1 + model.nq]
             mujoco.mj_kinematics(model, data)
             for entity in entities:
-                box = _box(model, data, geoms[entity.name])
-                boxes[entity.name] = box.joined(boxes.get(entity.name, box))
-        _open_and_shut(model, data, entities, geoms, boxes)
+                found[entity.name].append(_box(model, data, geoms[entity.name]))
+        boxes = {
+            name: Box(np.concatenate([box.low for box in of]), np.concatenate([box.high for box in of]))
+            for name, of in found.items()
+        }
         for entity in entities:
             if entity.kind == "fixture":
-                box = boxes[entity.name]
-                boxes[entity.name] = Box(box.low - FIXTURE_MARGIN, box.high + FIXTURE_MARGIN)
-        regions = [entity for entity in table.entities if entity.kind == "region" and not entity.parent]
+                boxes[entity.name] = boxes[entity.name].around().wider(FIXTURE_MARGIN)
+        opened = tuple(_opened(model, data, entities, geoms))
         sites = {
-            entity.name: Box(
-                data.site_xpos[entity.site, :2] - entity.size[:2], data.site_xpos[entity.site, :2] + entity.size[:2]
-            )
-            for entity in regions
+            entity.name: _site(data, entity)
+            for entity in table.entities
+            if entity.kind == "region" and not entity.parent
         }
         named = {argument for predicate in table.goal for argument in predicate.arguments}
         standing, loads = _supports(definition)
-        area = None
-        for box in [*(boxes[name] for name in standing), *sites.values()]:
-            area = box if area is None else area.joined(box)
-        assert area is not None
-        area = _on_surface(model, data, table, Box(area.low - _AROUND, area.high + _AROUND))
-        return cls(boxes, standing, loads, tuple(sites[name] for name in sites if name in named), area)
+        parts = [*(boxes[name].around() for name in standing), *sites.values()]
+        whole = Box(np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]))
+        surface = _surface(model, data, table)
+        area = surface.within(whole.around().wider(_AROUND))
+        goal = tuple(sites[name] for name in sites if name in named)
+        return cls(boxes, opened, standing, loads, goal, area, surface)
+
+
+def _site(data: mujoco.MjData, region: Entity) -> Box:
+    centre, half = data.site_xpos[region.site, :2], np.array(region.size[:2])
+    return Box((centre - half)[None], (centre + half)[None])
 
 
 def middle_fixtures(model: mujoco.MjModel, table: SceneTable) -> None:
@@ -140,30 +159,26 @@ def _box(model: mujoco.MjModel, data: mujoco.MjData, geoms: np.ndarray) -> Box:
     corners = model.geom_aabb[geoms, None, :3] + _SIGNS * model.geom_aabb[geoms, None, 3:]
     turned = np.einsum("gij,gcj->gci", data.geom_xmat[geoms].reshape(-1, 3, 3), corners)
     points = (data.geom_xpos[geoms, None] + turned)[..., :2].reshape(-1, 2)
-    return Box(points.min(axis=0), points.max(axis=0))
+    return Box(points.min(axis=0, keepdims=True), points.max(axis=0, keepdims=True))
 
 
-def _open_and_shut(
-    model: mujoco.MjModel,
-    data: mujoco.MjData,
-    entities: list[Entity],
-    geoms: dict[str, np.ndarray],
-    boxes: dict[str, Box],
-) -> None:
-    """Add what drawers and doors cover when they are open."""
+def _opened(
+    model: mujoco.MjModel, data: mujoco.MjData, entities: list[Entity], geoms: dict[str, np.ndarray]
+) -> Iterator[Box]:
+    """Yield what drawers and doors cover at both ends of their ranges."""
     for end in range(2):
         for entity in entities:
             for address in entity.joint_qpos:
                 joint = int(np.flatnonzero(model.jnt_qposadr == address)[0])
                 data.qpos[address] = model.jnt_range[joint, end]
         mujoco.mj_kinematics(model, data)
-        for entity in entities:
-            if entity.joint_qpos:
-                boxes[entity.name] = boxes[entity.name].joined(_box(model, data, geoms[entity.name]))
+        yield from (
+            _box(model, data, geoms[entity.name]).wider(FIXTURE_MARGIN) for entity in entities if entity.joint_qpos
+        )
 
 
-def _on_surface(model: mujoco.MjModel, data: mujoco.MjData, table: SceneTable, area: Box) -> Box:
-    """Return the part of an area that is on the table: the widest box that no object and no robot has."""
+def _surface(model: mujoco.MjModel, data: mujoco.MjData, table: SceneTable) -> Box:
+    """Return the table: the widest box that no object and no robot has."""
     owned = {int(geom) for entity in table.entities if entity.body >= 0 for geom in _geoms(model, entity.body)}
     robot = set(_geoms(model, int(model.body_rootid[table.robot.eef_body])).tolist())
     tops = [
@@ -172,6 +187,5 @@ def _on_surface(model: mujoco.MjModel, data: mujoco.MjData, table: SceneTable, a
         if int(geom) not in owned | robot and model.geom_bodyid[geom] != 0
     ]
     if not tops:
-        return area
-    widest = max(tops, key=lambda box: float(np.prod(box.high - box.low)))
-    return Box(np.maximum(area.low, widest.low), np.minimum(area.high, widest.high))
+        return Box(np.full((1, 2), -np.inf), np.full((1, 2), np.inf))
+    return max(tops, key=lambda box: float(np.prod(box.high - box.low)))

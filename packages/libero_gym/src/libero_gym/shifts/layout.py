@@ -19,6 +19,8 @@ LEVELS = {1: (1, 0, 0.0), 2: (2, 1, 0.02), 3: (2, 1, 0.04), 4: (3, 2, 0.06), 5: 
 #: What is left free around an added object, and around one that is moved, metres.
 _FREE, _GAP = 0.015, 0.01
 _TRIES = 500
+#: Where no room is left in the area, it is looked for so many metres around it, if the table is as wide.
+_WIDER = (0.0, 0.1, 0.2)
 #: How far from its middle an image's edge begins, as a share.
 _EDGE = 0.85
 #: Where objects that take no part are kept, metres: below everything that is seen.
@@ -48,20 +50,24 @@ def change(
         rng: of the variant.
     """
     number, moves, distance = LEVELS[level]
-    boxes = dict(prints.boxes)
-    for name in _to_move(prints, table, rng)[:moves]:
+    boxes, left = dict(prints.boxes), moves
+    for name in _to_move(prints, table, rng):
         moved = (name, *prints.loads[name])
-        offset = _offset(boxes, prints, moved, distance, rng)
-        for carried in moved:
-            changes.offsets[carried] = offset
-            boxes[carried] = boxes[carried].moved(offset)
-    taken = [*boxes.values(), *prints.goal]
+        offset = _offset(boxes, prints, moved, distance, rng) if left else None
+        if offset is not None:
+            left -= 1
+            for carried in moved:
+                changes.offsets[carried] = offset
+                boxes[carried] = boxes[carried].moved(offset)
+    taken = [*boxes.values(), *prints.opened, *prints.goal]
     discs: list[tuple[np.ndarray, float]] = []
     look = changes.change_look()
     order = rng.permutation(len(shifted.distractors))
     view = _View(model, own)
     for index, distractor in enumerate(shifted.distractors[found] for found in order):
-        place = _free_place(distractor, prints.area, view, taken, discs, rng) if index < number else None
+        place = (
+            _free_place(distractor, prints.area, prints.surface, view, taken, discs, rng) if index < number else None
+        )
         if place is None:
             look.geom_contype[distractor.geoms] = look.geom_conaffinity[distractor.geoms] = 0
             look.geom_group[distractor.geoms] = 0  # which is not seen
@@ -80,43 +86,45 @@ def _to_move(prints: Footprints, table: SceneTable, rng: np.random.Generator) ->
 
 def _offset(
     boxes: dict[str, Box], prints: Footprints, moved: tuple[str, ...], distance: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Return how far objects can be moved, (2,) metres, without coming nearer to others than they may."""
+) -> np.ndarray | None:
+    """Return how far objects can be moved, (2,) metres, without coming too near to others; None: nowhere."""
     others = [box for name, box in boxes.items() if name not in moved]
     for _ in range(_TRIES):
         angle, length = rng.uniform(0, 2 * math.pi), distance * rng.uniform(0.5, 1.0)
         offset = length * np.array([math.cos(angle), math.sin(angle)])
         if all(_may_move(boxes[name], boxes[name].moved(offset), others, prints.area) for name in moved):
             return offset
-    return np.zeros(2)
+    return None
 
 
 def _may_move(before: Box, after: Box, others: list[Box], area: Box) -> bool:
-    inside = (after.low >= np.minimum(area.low, before.low)).all() and (
-        after.high <= np.maximum(area.high, before.high)
-    ).all()
-    return bool(inside) and all(after.gap(other) >= min(before.gap(other), _GAP) for other in others)
+    inside = (after.low >= np.minimum(area.low, before.low)) & (after.high <= np.maximum(area.high, before.high))
+    return bool(inside.all()) and all(
+        (after.gaps(other) >= np.minimum(before.gaps(other), _GAP)).all() for other in others
+    )
 
 
 def _free_place(
     distractor: Distractor,
     area: Box,
+    surface: Box,
     view: _View,
     taken: list[Box],
     discs: list[tuple[np.ndarray, float]],
     rng: np.random.Generator,
 ) -> np.ndarray | None:
     """Return a free place that is seen, (3,): x, y and the turn about the vertical; None where there is none."""
-    low, high = area.low + distractor.radius, area.high - distractor.radius
-    for _ in range(_TRIES):
-        place = np.array([*(low + (high - low) * rng.random(2)), rng.uniform(0, 2 * math.pi)])
-        away = distractor.radius + _FREE
-        if (
-            view.shows(np.array([*place[:2], distractor.z]))
-            and all(box.distance(place[:2]) >= away for box in taken)
-            and all(np.linalg.norm(place[:2] - other) >= away + radius for other, radius in discs)
-        ):
-            return place
+    away = distractor.radius + _FREE
+    for margin in _WIDER:
+        room = surface.within(area.wider(margin)).wider(-distractor.radius)
+        for _ in range(_TRIES):
+            point = room.low[0] + (room.high[0] - room.low[0]) * rng.random(2)
+            if (
+                view.shows(np.array([*point, distractor.z]))
+                and all(box.distance(point) >= away for box in taken)
+                and all(np.linalg.norm(point - other) >= away + radius for other, radius in discs)
+            ):
+                return np.array([*point, rng.uniform(0, 2 * math.pi)])
     return None
 
 
