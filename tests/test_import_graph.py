@@ -39,7 +39,7 @@ LAYERS = {
         ("registration", "vector_env"),
         ("",),
         ("expert", "recording"),
-        ("demos", "doctor", "play", "task_check"),
+        ("demos", "doctor", "play", "shift_check", "task_check"),
         ("cli",),
     ),
     "vla_policy": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
@@ -20,6 +20,9 @@ from libero_gym.own_task.source import OwnScenes
 from libero_gym.provenance import SETTLE_STEPS
 from libero_gym.scene.build import Scene, build_scene
 from libero_gym.scene.free_states import Overlaps
+
+if TYPE_CHECKING:
+    from libero_gym.expert.attempt import ExpertResult
 
 #: How far an object may move, metres, and for how long it is watched, control steps (2.5 s).
 STILL, WATCHED_STEPS = 0.02, 50
@@ -40,17 +43,6 @@ class StateCheck:
     """Object -> how far it moved in 2.5 s of keeping still, metres: sideways; or in height, once the environment's own
     settling is over; or further down than `DROP`."""
     expert: ExpertResult | None = None
-
-
-@dataclass(frozen=True)
-class ExpertResult:
-    """What the scripted expert made of a state."""
-
-    success: bool
-    steps: int
-    """Control steps."""
-    notes: tuple[str, ...] = ()
-    """What failed on the way."""
 
 
 @dataclass(frozen=True)
@@ -152,18 +144,11 @@ def _check_state(env: LiberoEnv, scene: Scene, state: int, expert: ExpertResult 
 
 
 def _try_expert(arguments: dict[str, Any], state: int) -> ExpertResult:
-    from libero_gym.expert import Expert
+    from libero_gym.expert.attempt import attempt
 
     env = LiberoEnv("libero_task", **arguments, cameras=())
     try:
-        env.reset(seed=state, options={"init_state": state})
-        demonstrator, steps = Expert(env.world, np.random.default_rng(state)), 0
-        for action in demonstrator.actions():
-            _, _, success, truncated, _ = env.step(action.astype(np.float32))
-            steps += 1
-            if success or truncated:
-                return ExpertResult(success, steps, tuple(demonstrator.notes))
-        return ExpertResult(False, steps, tuple(demonstrator.notes))
+        return attempt(env, state)
     finally:
         env.close()
 

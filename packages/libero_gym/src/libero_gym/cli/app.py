@@ -16,6 +16,7 @@ from libero_gym.cli.demos import demos
 from libero_gym.cli.doctor import doctor
 from libero_gym.cli.help import Group
 from libero_gym.cli.play import play
+from libero_gym.cli.shifts import shifts
 from libero_gym.cli.snapshot import snapshot
 from libero_gym.cli.tasks import tasks
 from libero_gym.errors import LiberoGymError
@@ -47,7 +48,7 @@ def app(context: click.Context) -> None:
         context.color = False
 
 
-for command in (doctor, bundle, snapshot, play, tasks, assets, demos):
+for command in (doctor, bundle, snapshot, play, tasks, shifts, assets, demos):
     app.add_command(command)
 
 

@@ -25,6 +25,7 @@ from libero_gym.shifts.footprints import Footprints
 from libero_gym.shifts.look import Look
 from libero_gym.shifts.noise import ImageNoise
 from libero_gym.shifts.request import AXES, SWAPS, Variant, Variants, variants_id
+from libero_gym.shifts.resampled import resampled
 from libero_gym.tasks.suites import Task
 from libero_gym.tasks.tables import Predicate
 
@@ -194,10 +195,9 @@ class TaskShifts:
 
 def _generator(task: Task, variant: Variant) -> np.random.Generator:
     """Return a variant's random numbers: from the task, the axis, the level and the variant alone."""
-    axis = (*AXES, *SWAPS).index(variant.axis)
-    return np.random.default_rng(
-        [_SALT, zlib.crc32(f"{task.suite}/{task.name}".encode()), axis, variant.level, variant.seed]
-    )
+    name = zlib.crc32(f"{task.suite}/{task.name}".encode())
+    axis, again = (*AXES, *SWAPS).index(variant.axis), resampled(task, variant)
+    return np.random.default_rng([_SALT, name, axis, variant.level, variant.seed, again])
 
 
 def _pose(z: float, turn: list[float], place: np.ndarray | None, number: int) -> np.ndarray:
