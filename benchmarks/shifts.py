@@ -1,10 +1,10 @@
 """Distribution shifts: `python benchmarks/shifts.py cost` and `python benchmarks/shifts.py expert`.
 
-cost    time of a control step with a shift, as a ratio to the same task without, both measured in turn in one process:
-        with two 256 px images, and without images
-expert  the scripted expert on variants that change the first state or the goal: variant i in initial state i. It goes on
-        from what its file has. With --resample a variant that it does not solve is sampled again, up to three times, and
-        the package's table of such variants is written.
+cost    time of a control step with a shift, as a ratio to the same task without, both measured in turn in one
+        process: with two 256 px images, and without images
+expert  the scripted expert on variants that change the first state or the goal: variant i in initial state i. It goes
+        on from what its file has. With --resample a variant that it does not solve is sampled again, up to three
+        times, and the package's table of such variants is written.
 """
 
 from __future__ import annotations
