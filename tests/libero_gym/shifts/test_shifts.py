@@ -263,7 +263,7 @@ def overlaps(shared, applied, state):
 @pytest.mark.slow
 @pytest.mark.parametrize("suite", SUITES)
 def test_nothing_new_overlaps_in_any_task(suite):
-    """Each task, each level of the axes that move something: two variants in two initial states."""
+    """Each task, two levels of the axes that move something, in two initial states."""
     from libero_gym.episode import SharedModels
     from libero_gym.options import check_options
     from libero_gym.shifts.footprints import middle_fixtures
@@ -275,16 +275,15 @@ def test_nothing_new_overlaps_in_any_task(suite):
         states = options.scenes.published_states(task)[0]
         for kind in ("", "layout"):
             middle_fixtures(models.of(task, kind).model, models.of(task, kind).scene.table)
-        for level in range(1, 6):
-            for variant in (0, 1):
-                applied = models.apply(task, parse_variants(f"layout:{level}:{variant}"))
-                for state in states[[variant, 40]]:
-                    own = overlaps(models.of(task), models.apply(task, ()), state)
-                    new = overlaps(models.of(task, "layout"), applied, state) - own
-                    assert new == set(), (task.name, level, variant)
-                first = by_joint(models.of(task, "layout"), applied.state(states[0]))
-                if not any(is_distractor(name) and first[name][2] > 0 for name in first):
-                    missing.append((task.name, level, variant))
+        for variant, level in ((0, 2), (1, 5)):
+            applied = models.apply(task, parse_variants(f"layout:{level}:{variant}"))
+            for state in states[[variant, 40]]:
+                own = overlaps(models.of(task), models.apply(task, ()), state)
+                new = overlaps(models.of(task, "layout"), applied, state) - own
+                assert new == set(), (task.name, level, variant)
+            first = by_joint(models.of(task, "layout"), applied.state(states[0]))
+            if not any(is_distractor(name) and first[name][2] > 0 for name in first):
+                missing.append((task.name, level, variant))
             applied = models.apply(task, parse_variants(f"robot:{level}:0"))
             assert overlaps(models.of(task), applied, states[0]) <= overlaps(
                 models.of(task), models.apply(task, ()), states[0]

@@ -93,7 +93,8 @@ def show(
 ) -> None:
     """Render the agentview of some variants of each level, a row for each level; all axes and swaps without --axis.
 
-    Variant 0 is shown in initial state 0, variant 1 in initial state 1, as an evaluation has them.
+    Variant 0 is shown in initial state 0, variant 1 in initial state 1, as an evaluation has them. With --variants 1 the
+    five levels of an axis are a row.
     """
     from libero_gym.cli.progress import progress_bar
     from libero_gym.render.contact_sheet import contact_sheet
@@ -107,7 +108,7 @@ def show(
             for axis, level in wanted:
                 tiles += _row(task, f"{axis.name}:{level}", variants, size, assets)
                 advance(axis)
-    sheet = contact_sheet(tiles, variants)
+    sheet = contact_sheet(tiles, variants if variants > 1 else 5)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(out, **({"optimize": True} if out.suffix.lower() == ".png" else {"quality": JPEG_QUALITY}))
@@ -227,8 +228,8 @@ def _row(task: Task, shift: str, variants: int, size: int, assets: str) -> list[
     try:
         for state in range(variants):
             observation, info = env.reset(seed=state, options={"init_state": state})
-            told = info["instruction"] != task.instruction
-            caption = info["shift"] + (f": {info['instruction']}" if told else "")
+            changed = info["instruction"] != task.instruction
+            caption = info["shift"] + (f": {info['instruction']}" if changed else "")
             tiles.append(Tile((observation["image"],), caption))
     finally:
         env.close()

@@ -116,9 +116,9 @@ def _free_place(
     """Return a free place that is seen, (3,): x, y and the turn about the vertical; None where there is none."""
     away = distractor.radius + _FREE
     for margin in _WIDER:
-        room = surface.within(area.wider(margin)).wider(-distractor.radius)
+        free = surface.within(area.wider(margin)).wider(-distractor.radius)
         for _ in range(_TRIES):
-            point = room.low[0] + (room.high[0] - room.low[0]) * rng.random(2)
+            point = free.low[0] + (free.high[0] - free.low[0]) * rng.random(2)
             if (
                 view.shows(np.array([*point, distractor.z]))
                 and all(box.distance(point) >= away for box in taken)

@@ -1,0 +1,66 @@
+"""Spoiled images: what each kind does to them, and that it is the same every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from libero_gym.shifts.noise import ImageNoise
+
+GREY = np.full((64, 64, 3), 128, dtype=np.uint8)
+
+
+def spoiled(kind, amount, image=GREY, camera=0, seed=1, step=2, variant=3):
+    changed = image.copy()
+    ImageNoise(kind, amount, variant).spoil(changed, camera, seed, step)
+    return changed
+
+
+def test_noise_has_its_standard_deviation():
+    for amount in (0.1, 0.5):
+        difference = spoiled("noise", amount).astype(float) - 128
+        # 60 grey levels at 1; 12,288 samples: the error of a standard deviation is 1 / sqrt(2 * 12288) = 0.6%
+        assert difference.std() == pytest.approx(60 * amount, rel=0.04)
+        assert abs(difference.mean()) < 4 * 60 * amount / np.sqrt(difference.size)
+
+
+def test_noise_depends_on_camera_seed_and_step_alone():
+    first = spoiled("noise", 0.5)
+    np.testing.assert_array_equal(first, spoiled("noise", 0.5))
+    for other in ({"camera": 1}, {"seed": 2}, {"step": 3}, {"variant": 4}):
+        assert (spoiled("noise", 0.5, **other) != first).mean() > 0.9
+
+
+def test_exposure_multiplies_and_clips():
+    longer = spoiled("exposure", 0.5, variant=1)  # odd variants are exposed for longer: e^0.6 = 1.822
+    assert np.unique(longer).tolist() == [233]  # 128 * 1.822
+    shorter = spoiled("exposure", 0.5, variant=2)
+    assert np.unique(shorter).tolist() == [70]  # 128 / 1.822
+    assert np.unique(spoiled("exposure", 1.0, variant=1)).tolist() == [255]  # 128 * 3.32
+
+
+def test_motion_is_the_mean_of_moved_images():
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
+    image[:, 32] = 200
+    # 64 / 16 = 4 pixels at 1, along axis 1 for odd variants: a column of 200 becomes four of 50
+    changed = spoiled("motion", 1.0, image, variant=1)
+    columns = np.unique(np.nonzero(changed)[1])
+    assert len(columns) == 4
+    assert set(np.unique(changed[:, columns])) == {50}
+    # along axis 0 the column stays, to its ends
+    np.testing.assert_array_equal(spoiled("motion", 1.0, image, variant=2), image)
+
+
+def test_blur_keeps_the_mean_and_takes_the_edges():
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
+    image[:, 32:] = 200
+    changed = spoiled("blur", 1.0, image)
+    assert changed.mean() == pytest.approx(image.mean(), abs=1.0)
+    steps = np.abs(np.diff(changed[..., 0].astype(int), axis=1)).max()
+    assert steps < 120  # of a radius of 1 pixel: erf(0.5 / sqrt(2)) = 0.38 of 200, as boxes make it
+    np.testing.assert_array_equal(spoiled("blur", 1.0), GREY)
+
+
+def test_images_larger_than_the_table_of_noise():
+    large = np.full((700, 700, 3), 128, dtype=np.uint8)  # 1.47 M values, of a table of 1.05 M
+    assert (spoiled("noise", 0.5, large) != large).mean() > 0.9
