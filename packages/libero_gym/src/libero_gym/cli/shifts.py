@@ -93,8 +93,8 @@ def show(
 ) -> None:
     """Render the agentview of some variants of each level, a row for each level; all axes and swaps without --axis.
 
-    Variant 0 is shown in initial state 0, variant 1 in initial state 1, as an evaluation has them. With --variants 1 the
-    five levels of an axis are a row.
+    Variant 0 is shown in initial state 0, variant 1 in initial state 1, as an evaluation has them. With --variants 1
+    the five levels of an axis are a row.
     """
     from libero_gym.cli.progress import progress_bar
     from libero_gym.render.contact_sheet import contact_sheet
