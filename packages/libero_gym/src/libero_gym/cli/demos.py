@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from libero_gym.cli.help import Group, examples
 from libero_gym.cli.task_options import assets_option, json_option, quality_option, suite_option, tasks_option
 from libero_gym.errors import OptionError
+from libero_gym.tasks.own import OWN_SUITE
 
 if TYPE_CHECKING:
     from libero_gym.demos.dataset import DemoDataset
+    from libero_gym.scene.source import SceneSource
 
 name_argument = click.argument("name", metavar="NAME", help="Dataset: a Minari id or a folder.")
 workers_option = click.option(
@@ -27,6 +29,7 @@ workers_option = click.option(
     short_help="Record demonstrations; replay, inspect, export and import them.",
     epilog=examples(
         "libero-gym demos --suite spatial --per-task 5 --split train --out libero/spatial-builtin-v0",
+        "libero-gym demos --task-file mine.bddl --per-task 5 --out libero/mine-v0",
         "libero-gym demos replay libero/spatial-builtin-v0",
     ),
 )
@@ -37,6 +40,12 @@ workers_option = click.option(
     help="Dataset to write: a Minari id such as libero/spatial-builtin-v0, or a folder, which begins with / or ./",
 )
 @tasks_option
+@click.option(
+    "--task-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A task of your own, in LIBERO's BDDL format, in place of --suite.",
+)
 @click.option("--per-task", type=click.IntRange(min=1), default=10, help="Number of episodes per task.")
 @click.option(
     "--split",
@@ -82,6 +91,7 @@ def demos(
     suite: str | None,
     out: str | None,
     names: tuple[str, ...],
+    task_file: Path | None,
     per_task: int,
     split: str,
     seed: int,
@@ -102,11 +112,13 @@ def demos(
     The exit code is 1 if a task has fewer than --per-task episodes.
     """
     if context.invoked_subcommand is not None:
-        if suite or out:
+        if suite or out or task_file:
             raise OptionError(f"options before {context.invoked_subcommand!r} have no effect; put them after it")
         return
-    if suite is None or out is None:
-        raise OptionError("--suite and --out are required to record; see libero-gym demos --help")
+    if (suite is None) == (task_file is None) or out is None:
+        raise OptionError(
+            "--out and one of --suite and --task-file are required to record; see libero-gym demos --help"
+        )
     from libero_gym.cli.compile_scenes import compile_scenes
     from libero_gym.cli.demo_tables import print_reports
     from libero_gym.cli.progress import progress_bar
@@ -116,11 +128,21 @@ def demos(
     from libero_gym.scene.source import scene_source
 
     location = locate(out)
-    scenes = scene_source(assets)
-    chosen = scenes.suite(suite)
+    task_spec: dict[str, Any] | None = None
+    if task_file is not None:
+        from libero_gym.own_task.source import own_scenes
+        from libero_gym.own_task.spec import TaskSpec
+
+        task_spec = TaskSpec.from_bddl(task_file).to_json()
+        scenes: SceneSource = own_scenes(assets, None, None, task_spec, None)
+        chosen = scenes.suite(OWN_SUITE)
+    else:
+        scenes = scene_source(assets)
+        chosen = scenes.suite(suite or "")
     tasks = scenes.select(chosen, list(names) or None)
     schedule = DemoSchedule(
         suite=chosen.name,
+        task_spec=task_spec,
         tasks=tuple(selected.id for selected in tasks),
         per_task=per_task,
         split=split,

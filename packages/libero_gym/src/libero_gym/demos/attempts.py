@@ -20,6 +20,7 @@ from libero_gym.errors import LiberoGymError, OptionError
 from libero_gym.observation import observe
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
+from libero_gym.tasks.own import OwnTask
 
 
 class Demonstrator(Protocol):
@@ -196,6 +197,7 @@ def describe_episode(episode: Episode, options: EnvOptions) -> dict[str, Any]:
         "split": options.split,
         "success": episode.success,
         "settle_steps": options.settle_steps,
+        **({"task_sha256": task.sha256} if isinstance(task, OwnTask) else {}),
         "asset_set": options.scenes.name,
         "asset_version": options.scenes.version or "",
         "mujoco": mujoco.__version__,

@@ -43,6 +43,7 @@ from libero_gym.demos.statistics import FILE_NAME, dataset_statistics, write_sta
 from libero_gym.errors import DatasetError, LiberoGymError
 from libero_gym.options import EnvOptions
 from libero_gym.provenance import same_assets
+from libero_gym.tasks.own import OWN_ENV_ID, OWN_LIMIT, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE
 
 #: What h5py raises on a damaged file, DatasetError (a ValueError) apart.
@@ -157,7 +158,8 @@ class DemoDataset:
         """
         have, want = asdict(self.header), asdict(wanted)
         for name in have:
-            if name in ("assets", "assets_version") or have[name] == want[name]:
+            # a task is known by its hash: its file may have been moved
+            if name in ("assets", "assets_version", "task_spec") or have[name] == want[name]:
                 continue
             raise DatasetError(
                 f"the dataset {self.location.dataset_id} has {name} {have[name]!r}, requested is {want[name]!r}; name "
@@ -295,10 +297,12 @@ class DemoDataset:
 
 
 def _env_spec(header: Header, assets: str, **changes: Any) -> EnvSpec:
-    env_id, limit = RUNNABLE[header.suite]
+    env_id, limit = (OWN_ENV_ID, OWN_LIMIT) if header.suite == OWN_SUITE else RUNNABLE[header.suite]
     env_spec = EnvSpec.from_json(registered(env_id).to_json())
     keys = ("suite", "split", "cameras", "image_size", "image_orientation", "render_quality", "settle_steps")
     env_spec.kwargs = {key: getattr(header, key) for key in keys} | {"assets": assets} | changes
+    if header.task_spec is not None:
+        env_spec.kwargs["task_spec"] = header.task_spec
     if header.max_episode_steps != limit:
         env_spec.kwargs["max_episode_steps"] = env_spec.max_episode_steps = header.max_episode_steps
     return env_spec

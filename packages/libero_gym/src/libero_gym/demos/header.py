@@ -12,6 +12,7 @@ from libero_gym.demos.location import Location
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.errors import DatasetError
 from libero_gym.options import EnvOptions
+from libero_gym.tasks.own import OWN_ENV_ID, OwnTask
 from libero_gym.tasks.suites import RUNNABLE
 
 FORMAT = 1
@@ -40,6 +41,10 @@ class Header:
     """Origin of the episodes: "module:attribute" of an expert, or the format that they were imported from."""
     seed: int | None = None
     keep_failures: bool = False
+    task_spec: dict[str, Any] | None = None
+    """Of a task of one's own, as `TaskSpec.to_json` returns it."""
+    task_sha256: str = ""
+    """Of its definition and objects."""
     observed: str = "after the control step"
     """When observations are taken; a dataset without this field is of the time when the default was in force."""
     format: int = FORMAT
@@ -47,6 +52,7 @@ class Header:
     @classmethod
     def of(cls, options: EnvOptions, source: str, **kwargs: Any) -> Header:
         """Return the header of a dataset recorded with these options."""
+        own = [task for task in options.tasks if isinstance(task, OwnTask)]
         return cls(
             suite=options.suite.name,
             split=options.split,
@@ -61,6 +67,7 @@ class Header:
             mujoco=mujoco.__version__,
             source=source,
             observed=OBSERVED,
+            task_sha256=own[0].sha256 if own else "",
             **kwargs,
         )
 
@@ -72,7 +79,7 @@ def read_header(location: Location, metadata: dict[str, Any]) -> Header:
         DatasetError: it is of another environment or action size, or was not recorded by these commands.
     """
     name = location.dataset_id
-    allowed = [env_id for env_id, _ in RUNNABLE.values()]
+    allowed = [env_id for env_id, _ in (*RUNNABLE.values(), (OWN_ENV_ID, None))]
     try:
         env_id = json.loads(metadata.get("env_spec") or "{}").get("id")
         shape = json.loads(metadata["action_space"]).get("shape")

@@ -30,7 +30,7 @@ import numpy as np
 from libero_gym.demos.dataset import DemoDataset
 from libero_gym.demos.episode_file import Demonstration
 from libero_gym.demos.extra import extra_module
-from libero_gym.errors import LiberoGymError
+from libero_gym.errors import DatasetError, LiberoGymError
 from libero_gym.render.renderer import orient
 from libero_gym.tasks.bddl import write_definition
 from libero_gym.tasks.suites import Task, load_suite
@@ -53,9 +53,15 @@ def export_files(dataset: DemoDataset, folder: Path, advance: Callable[[object],
         advance: called for each episode.
 
     Raises:
+        DatasetError: it is of a task of one's own.
         LiberoGymError: they cannot be written.
     """
     h5py = extra_module("h5py")
+    if dataset.header.task_spec is not None:
+        raise DatasetError(
+            f"the dataset {dataset.location.dataset_id} is of a task of one's own, which LIBERO's files cannot name; "
+            "Minari reads it as it is"
+        )
     tasks = {task.id: task for task in load_suite(dataset.header.suite).tasks}
     files = []
     for number in sorted({int(record.attributes["task_id"]) for record in dataset.records}):

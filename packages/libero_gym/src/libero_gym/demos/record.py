@@ -50,7 +50,13 @@ def open_or_create(schedule: DemoSchedule, location: Location) -> DemoDataset:
     """
     options = schedule.options()
     load_expert(schedule.expert)  # fails early
-    header = Header.of(options, schedule.expert, seed=schedule.seed, keep_failures=schedule.keep_failures)
+    header = Header.of(
+        options,
+        schedule.expert,
+        seed=schedule.seed,
+        keep_failures=schedule.keep_failures,
+        task_spec=None if schedule.task_spec is None else dict(schedule.task_spec),
+    )
     if not location.data.exists():
         return DemoDataset.create(location, header, options, assets_argument(schedule.assets))
     dataset = DemoDataset.open(location)

@@ -62,6 +62,7 @@ class Replayer:
             assets=assets,
             settle_steps=header.settle_steps,
             max_episode_steps=-1,
+            task_spec=header.task_spec,
         )
         self._dataset.check_assets(options.scenes.name, options.scenes.version)
         self._runner = EpisodeRunner(options)
@@ -125,7 +126,8 @@ def replay(
     Raises:
         DatasetError: another asset set, or an episode that does not fit its scene.
     """
-    scenes = check_options(dataset.header.suite, cameras=(), assets=assets).scenes
+    header = dataset.header
+    scenes = check_options(header.suite, cameras=(), assets=assets, task_spec=header.task_spec).scenes
     dataset.check_assets(scenes.name, scenes.version)
     pool = WorkerPool(workers, Replayer, dataset.location, assets)
     remaining = [record.id for record in reversed(dataset.records)]

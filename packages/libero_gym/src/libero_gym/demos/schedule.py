@@ -5,8 +5,10 @@ Both are functions of the command line alone, so that the same command gives the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,8 @@ class DemoSchedule:
     """Attempts at a task at most; None for 3 per_task + 10."""
     expert: str = EXPERT
     """Expert as "module:attribute": a callable of (world, rng), with `actions()`."""
+    task_spec: Mapping[str, Any] | None = None
+    """Of a task of one's own, as `TaskSpec.to_json` returns it; `suite` is "libero_task" then."""
 
     def options(self) -> EnvOptions:
         """Return the options of the environment.
@@ -53,7 +57,7 @@ class DemoSchedule:
         """
         return check_options(
             self.suite,
-            task=self.tasks,
+            task=None if self.task_spec is not None else self.tasks,
             split=self.split,
             cameras=self.cameras,
             image_size=self.image_size,
@@ -62,6 +66,7 @@ class DemoSchedule:
             assets=self.assets,
             max_episode_steps=self.max_episode_steps,
             settle_steps=self.settle_steps,
+            task_spec=self.task_spec,
         )
 
     @property

@@ -189,10 +189,15 @@ def _check_observations(name: str, dataset: Any, envs: VectorEnv) -> None:
 
 
 def _check_assets(name: str, metadata: list[dict[str, Any]], envs: VectorEnv) -> None:
-    env = provenance_of(envs)
+    env, task = provenance_of(envs), envs.metadata.get("task_sha256")
     if env.assets is None:
         return
     for episode in metadata:
+        if (recorded := _plain(episode.get("task_sha256"))) != task:
+            raise DatasetError(
+                f"{name} is of another task (SHA-256 {recorded or 'none'}) than the environment (SHA-256 "
+                f"{task or 'none'}): choose the same task file"
+            )
         assets, version = _plain(episode.get("asset_set")), _plain(episode.get("asset_version"))
         if assets is None:
             continue
