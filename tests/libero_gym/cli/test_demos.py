@@ -105,7 +105,7 @@ def test_too_few_is_exit_code_1(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--suite", "spatial"], "OptionError: --suite and --out are required to record"),
+        (["--suite", "spatial"], "OptionError: --out and one of --suite and --task-file are required"),
         (["--suite", "spatail", "--out", "./x"], "SuiteError: unknown suite 'spatail' (did you mean"),
         (["--suite", "spatial", "--out", "x"], "DatasetError: 'x' is no name of a dataset; allowed: a Minari id with"),
         (["--suite", "spatial", "--out", "./x", "--split", "test"], "SplitError: unknown split 'test'"),

@@ -141,6 +141,10 @@ def test_the_error_of_a_missing_dataset_names_the_command_that_records_it(datase
             r'asset set "toy-1" \(version 1\); the environment has "photographed" \(version 9\)',
         ),
         (Acting(metadata={"assets": "toy-1", "assets_version": "2"}), r"version 1.*version 2"),
+        (
+            Acting(metadata={"assets": "toy-1", "assets_version": "1", "task_sha256": "1a2b"}),
+            r"of another task \(SHA-256 none\) than the environment \(SHA-256 1a2b\)",
+        ),
         (Acting(metadata={"image_orientation": "rot180"}), "image_orientation='upright'; the environment has 'rot180'"),
         (
             Acting(single_observation_space=spaces.Dict({**OBSERVATION.spaces, "wrist_image": OBSERVATION["image"]})),
@@ -155,7 +159,7 @@ def test_the_error_of_a_missing_dataset_names_the_command_that_records_it(datase
             r'observations\["image"\] of shape \(8, 8, 3\); the environment gives \(16, 16, 3\).*env.image_size',
         ),
     ],
-    ids=["environment", "action size", "asset set", "asset version", "orientation", "camera", "image size"],
+    ids=["environment", "action size", "asset set", "asset version", "task", "orientation", "camera", "image size"],
 )
 def test_another_dataset_than_the_environment_needs_is_refused(datasets, acting, message):
     with pytest.raises(DatasetError, match=message):

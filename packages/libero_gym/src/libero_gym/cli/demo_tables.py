@@ -78,7 +78,9 @@ def print_replay(episodes: list[ReplayResult]) -> None:
 
 def print_info(tree: dict[str, Any]) -> None:
     """Print the description of a dataset."""
-    facts = {name: value for name, value in tree.items() if name not in ("tasks", "statistics")}
+    facts = {name: value for name, value in tree.items() if name not in ("tasks", "statistics", "task_spec")}
+    if not facts["task_sha256"]:
+        del facts["task_sha256"]
     print_facts([(name, ", ".join(value) if isinstance(value, list) else str(value)) for name, value in facts.items()])
     rows = []
     for row in tree["tasks"]:
