@@ -52,7 +52,8 @@ class Evaluation:
     deterministic: bool
     notices: list[str]
     states: list[dict[str, Any]]
-    """One entry an episode: task, init state, seed, success, steps, return."""
+    """One entry an episode: task, init state, seed, success, steps, return; its variant where the environment names
+    one."""
     available: int | None = None
     """Number of initial states; more than `episodes` where a subset was run; None where they are not listed."""
     weights: str | None = None
