@@ -65,6 +65,7 @@ LAYERS = {
         ("train_loop",),
         ("run",),
         ("eval_command",),
+        ("sweep_command",),
         ("cli",),
     ),
 }

@@ -56,6 +56,7 @@ class EnvWorker:
         self._beats = 0
         self._collector: Collector | None = None
         self._evaluation: Collector | None = None
+        self._evaluation_env: Env | None = None
         self._env_indices: PerEnvQueue | None = None
 
     def open(self, per_env_seed: int) -> EnvSpec:
