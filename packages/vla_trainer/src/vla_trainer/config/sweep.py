@@ -1,7 +1,7 @@
 """Read `--sweep env.KEY=V1,V2,...`: the arguments of the environment that an evaluation goes through.
 
-    texts --parse_axes--> axes, a key and its values --check_axes--> keys that can be swept
-                          axes --points_of--> points, the overrides of a single evaluation
+texts --parse_axes--> axes, a key and its values --check_axes--> keys that can be swept
+                      axes --points_of--> points, the overrides of a single evaluation
 """
 
 import itertools

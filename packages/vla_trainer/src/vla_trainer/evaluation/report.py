@@ -36,7 +36,8 @@ class EvaluationProgress(_Bar):
 
     def __init__(self, console: Console, name: str = "") -> None:
         self._name = f"{name}: " if name else ""
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        described = TextColumn("{task.description}", markup=False)  # a name may hold brackets
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), described)
         super().__init__(console, f"{self._name}episodes", None, *columns)
         self._printed = 0
 
@@ -102,9 +103,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     total = comparison.all
     print_line(console, f"A: {total.rate_a:.1%} [{interval_text(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
     print_line(console, f"[{interval_text(total.interval_b)}] (95%, Wilson)")
-    print_line(
-        console, f"A - B: {total.difference:+.1%} [{interval_text(total.difference_interval, '+')}] (95%, Newcombe, paired)"
-    )
+    difference = interval_text(total.difference_interval, "+")
+    print_line(console, f"A - B: {total.difference:+.1%} [{difference}] (95%, Newcombe, paired)")
     print_line(console, f"exact McNemar test: p = {total.p_value:.3g}")
 
 

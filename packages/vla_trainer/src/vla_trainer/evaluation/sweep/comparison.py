@@ -63,9 +63,7 @@ def compare_sweeps(a: SweepResult, b: SweepResult, name_a: str, name_b: str) -> 
         at = f" at {point.name}"
         comparison = compare(point.evaluation, second[key].evaluation, name_a + at, name_b + at)
         points.append(PointComparison(point.name, point.values, comparison))
-    pairs = [
-        (state["success_a"], state["success_b"]) for point in points for state in point.comparison.states
-    ]
+    pairs = [(state["success_a"], state["success_b"]) for point in points for state in point.comparison.states]
     if a.versions != b.versions:
         versions = [f"not equal: versions: {a.versions} and {b.versions}"]
     else:

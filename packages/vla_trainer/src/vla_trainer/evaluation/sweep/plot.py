@@ -18,9 +18,11 @@ from vla_trainer.evaluation.sweep.result import PointResult, SweepResult
 from vla_trainer.metrics import mean, wilson_interval
 
 _LEVELLED = re.compile(r"(?P<name>[^:]+):(?P<level>-?\d+(?:\.\d+)?)")
-_DPI = 120
+DPI = 120
 _COLUMNS = 4
 """Panels in a row."""
+RATES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Ticks of an axis of success rates."""
 _LABEL = 44
 """Characters of a line of a label."""
 
@@ -80,7 +82,7 @@ def plot_sweep(result: SweepResult, file: Path) -> None:
     figure.suptitle(_title(result, figure.get_figwidth()), fontsize=9)
     temporary = atomic_files.temporary_path(file)
     try:
-        figure.savefig(temporary, format="png", dpi=_DPI)
+        figure.savefig(temporary, format="png", dpi=DPI)
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
@@ -93,7 +95,7 @@ def _title(result: SweepResult, width: float) -> str:
     assets = f", assets {', '.join(result.asset_sets)}" if result.asset_sets else ""
     parts = [
         f"{result.recipe}, policy {result.policy}, weights {Path(result.weights).name}",
-        f"{result.env_id}{assets}; {of_point} episodes a point, {result.episodes} in all; bars: 95% intervals",
+        f"{result.env_id}{assets}; {of_point} episodes a point, {result.episodes} in all; whiskers: 95% intervals",
         *([result.heading] if result.heading else []),
     ]
     characters = int(width * 15)
@@ -115,9 +117,10 @@ def _bars(figure: Any, result: SweepResult) -> None:
             counted, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=8, annotation_clip=False
         )
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="success rate")
+    axes.set(xlim=(0, 1), ylim=(len(labels) - 0.4, -0.6))  # the first point on top
+    axes.set_xlabel("success rate", fontsize=9)
     axes.set_ylabel(result.keys[0] if len(result.keys) == 1 else "", fontsize=9)
+    axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
 
@@ -127,19 +130,20 @@ def _panels(figure: Any, levels: Levels, key: str) -> None:
     columns = min(len(names), _COLUMNS)
     rows = math.ceil(len(names) / columns)
     panel = 2.3
-    side = 4.4  # of the last panel, which stands to the right of all others
+    side = 4.8  # of the last panel, which stands to the right of all others
     figure.set_size_inches(max(panel * columns + side, 9.0), max(panel * rows + 1.3, 4.8))
     left, right = figure.subfigures(1, 2, width_ratios=(panel * columns, side))
     grid = left.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     every = sorted({level for points in levels.names.values() for level, _ in points})
+    margin = 0.06 * (every[-1] - every[0])
     for number, name in enumerate(names):
         axes = grid.flat[number]
         _line(axes, levels.names[name], f"C{number % 10}")
         _baseline(axes, levels.baseline)
         axes.set_title(textwrap.shorten(name, 26, placeholder="..."), fontsize=9)
-        axes.set(ylim=(-0.04, 1.04))
+        axes.set(xlim=(every[0] - margin, every[-1] + margin), ylim=(-0.04, 1.04), yticks=RATES)
         axes.grid(alpha=0.3)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(labelsize=8, labelbottom=number + columns >= len(names))
         # where more than about six would run into one another, a few are left out
         axes.set_xticks(every[:: math.ceil(len(every) / 6)])
     for axes in grid.flat[len(names) :]:
@@ -172,9 +176,11 @@ def _mean_bars(figure: Any, names: Sequence[str], means: Sequence[float], baseli
     axes.bar(range(len(names)), means, color=[f"C{number % 10}" for number in range(len(names))], alpha=0.75)
     axes.set_xticks(range(len(names)), [textwrap.fill(name, 14) for name in names], fontsize=8)
     _baseline(axes, baseline)
-    axes.set(ylim=(-0.04, 1.04))
+    axes.set(ylim=(0, 1.04), yticks=RATES)
     axes.set_title("mean over the levels", fontsize=9)
+    axes.tick_params(axis="y", labelsize=8)
     axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
 
 
 def _radar(figure: Any, names: Sequence[str], means: Sequence[float], baseline: PointResult | None) -> None:
@@ -194,7 +200,10 @@ def _radar(figure: Any, names: Sequence[str], means: Sequence[float], baseline: 
     axes.set_yticks([0.25, 0.5, 0.75, 1.0], ["25%", "50%", "75%", "100%"], fontsize=7, color="gray")
     axes.set_rlabel_position(180 / len(names))
     axes.set_xticks(angles, [textwrap.fill(name, 14) for name in names], fontsize=8)
-    axes.tick_params(axis="x", pad=10)
+    axes.tick_params(axis="x", pad=4)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        across = math.sin(angle)  # clockwise from the top: labels stand outside of the circle
+        label.set_horizontalalignment("center" if abs(across) < 0.2 else "left" if across > 0 else "right")
     axes.set_title("mean over the levels", fontsize=9, pad=18)
 
 

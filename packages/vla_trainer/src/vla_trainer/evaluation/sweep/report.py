@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.text import Text
 
 from vla_trainer.evaluation.report import as_words, interval_text, make_table, pair_row, print_line
 from vla_trainer.evaluation.result import Evaluation, TaskCount
 from vla_trainer.evaluation.sweep.comparison import SweepComparison
-from vla_trainer.evaluation.sweep.result import PointResult, SweepResult
+from vla_trainer.evaluation.sweep.result import SweepResult
 
 
 def print_sweep(result: SweepResult, console: Console, *, per_task: bool = False) -> None:
-    """Print what was evaluated, what has to be said with it, and a row for each point, or each point and task."""
+    """Print what was evaluated, what has to be said with it, and a row for each point; `per_task`: for tasks, too."""
     first = result.points[0].evaluation
     head = [result.env_id]
     head += [f"split {first.split}"] if first.split is not None else []
@@ -27,17 +28,14 @@ def print_sweep(result: SweepResult, console: Console, *, per_task: bool = False
         for point in result.points:
             evaluation = point.evaluation
             steps = f"{evaluation.mean_env_steps:.1f}"
-            table.add_row(point.name, str(evaluation.episodes), f"{evaluation.reward_mean:.4g}", steps)
+            table.add_row(Text(point.name), str(evaluation.episodes), f"{evaluation.reward_mean:.4g}", steps)
         console.print(table)
         return
-    columns = ("successes", "rate", "95% interval", "mean steps")
-    table = make_table(_head(result), *(("task",) if per_task else ()), *columns)
-    if per_task:
-        table.columns[1].justify = "left"
-        table.columns[1].no_wrap = False
+    table = make_table(_head(result), "successes", "rate", "95% interval", "mean steps")
     for point in result.points:
-        for row in _rows(point, per_task):
-            table.add_row(*row)
+        table.add_row(Text(point.name), *_numbers(point.evaluation))
+        for task in point.evaluation.tasks if per_task else ():
+            table.add_row(Text(f"  {as_words(task.task)}"), *_numbers(task))
         if per_task:
             table.add_section()
     console.print(table)
@@ -52,11 +50,13 @@ def print_sweep_comparison(comparison: SweepComparison, console: Console) -> Non
     for notice in comparison.notices:
         print_line(console, f"note: {notice}")
     keys = list(comparison.points[0].values)
-    table = make_table(keys[0] if len(keys) == 1 else "point", "both", "only A", "only B", "neither", "A - B", "95%", "p")
+    table = make_table(
+        keys[0] if len(keys) == 1 else "point", "both", "only A", "only B", "neither", "A - B", "95%", "p"
+    )
     for point in comparison.points:
         pairs = point.comparison.all
         *counts, difference, p_value = pair_row(pairs)[1:]
-        table.add_row(point.name, *counts, difference, interval_text(pairs.difference_interval, "+"), p_value)
+        table.add_row(Text(point.name), *counts, difference, interval_text(pairs.difference_interval, "+"), p_value)
     table.add_section()
     total = comparison.all
     *counts, difference, p_value = pair_row(total)[1:]
@@ -83,20 +83,6 @@ def _notices(result: SweepResult) -> Iterator[str]:
     for notice, names in of_points.items():
         if len(names) < len(result.points):
             yield f"{'; '.join(names)}: {notice}"
-    headings = {point.evaluation.heading for point in result.points}
-    if len(headings) > 1:
-        for point in result.points:
-            yield f"{point.name}: {point.evaluation.heading or 'nothing speaks against a benchmark result'}"
-
-
-def _rows(point: PointResult, per_task: bool) -> Iterator[list[str]]:
-    evaluation = point.evaluation
-    if not per_task:
-        yield [point.name, *_numbers(evaluation)]
-        return
-    for task in evaluation.tasks:
-        yield [point.name, as_words(task.task), *_numbers(task)]
-    yield [point.name, "all", *_numbers(evaluation)]
 
 
 def _numbers(counts: Evaluation | TaskCount) -> list[str]:

@@ -54,7 +54,7 @@ class SweepResult:
     """The contents of `sweep.json`."""
 
     heading: str | None
-    """That of the first point that has one; see `Evaluation.heading`."""
+    """What every point has in its heading, and whether some have more; see `Evaluation.heading`."""
     recipe: str
     policy: str
     """What the policy is made by."""
@@ -100,7 +100,7 @@ def sweep_result(
 ) -> SweepResult:
     """Put the evaluations of at least one point together and count successes by variant."""
     return SweepResult(
-        heading=next((point.evaluation.heading for point in points if point.evaluation.heading), None),
+        heading=_heading([point.evaluation.heading for point in points]),
         recipe=recipe,
         policy=policy,
         weights=weights,
@@ -118,6 +118,19 @@ def variant_of(state: Mapping[str, Any]) -> str | None:
     if state.get("variant") is not None:
         return str(state["variant"])
     return None if state["init_state_id"] is None else f"state {state['init_state_id']}"
+
+
+def _heading(headings: Sequence[str | None]) -> str | None:
+    """Return the heading of a sweep from those of its points, "what: reason; reason", or None."""
+    parts = [heading.partition(": ") for heading in headings if heading is not None]
+    if not parts:
+        return None
+    what, reasons = parts[0][0], [reasons.split("; ") for _, _, reasons in parts]
+    if len(parts) < len(headings):
+        return f"{what} at {len(parts)} of {len(headings)} points; {SWEEP_FILE} says why"
+    common = [reason for reason in reasons[0] if all(reason in others for others in reasons)]
+    more = [f"of single points {SWEEP_FILE} names more"] if any(len(others) > len(common) for others in reasons) else []
+    return f"{what}: {'; '.join([*common, *more])}"
 
 
 def _rows(point: PointResult) -> list[VariantCount]:

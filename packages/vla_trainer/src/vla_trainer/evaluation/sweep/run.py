@@ -1,13 +1,14 @@
 """Evaluate one point of a sweep, block by block, so that a kill costs one block."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
+from gymnasium import spaces
 
 from vla_trainer.algorithms.queues import ListOrder
-from vla_trainer.config.schema import Config
-from vla_trainer.errors import EnvError
+from vla_trainer.config.schema import Config, Env
+from vla_trainer.errors import EnvError, TrainerError
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.parts import SweepParts
@@ -22,11 +23,16 @@ ROUNDS = 4
 """A block has at least this many episodes for each environment, so that few environments wait at its end."""
 
 
-def check_environment(config: Config, point: str) -> None:
+def check_environment(config: Config, point: str, action_space: spaces.Space[Any]) -> None:
     """Make one environment of a point and close it again, so that a value that it refuses is known before any episode.
 
+    Args:
+        config: that of the point.
+        point: its name, which messages begin with.
+        action_space: that the policy is made for.
+
     Raises:
-        EnvError: it cannot be made; the message names the point.
+        EnvError: it cannot be made, or takes other actions than the policy's.
         ConfigError: `eval.episodes` is missing, or more than there are.
     """
     env = evaluation_env(config.env, config.eval)
@@ -35,7 +41,10 @@ def check_environment(config: Config, point: str) -> None:
     except (ValueError, gymnasium.error.Error) as error:
         raise EnvError(f"{point}: {error}") from error
     try:
+        _check_actions(env, envs.single_action_space, action_space)
         evaluation_states(init_state_counts(envs), config.eval.episodes)
+    except TrainerError as error:
+        raise type(error)(f"{point}: {error}") from error
     finally:
         envs.close()
 
@@ -63,11 +72,7 @@ def evaluate_point(
     settings = config.eval
     env = evaluation_env(config.env, settings)
     env_spec = runtime.open_evaluation(env)
-    if env_spec.action_space != runtime.env_spec.action_space:
-        raise EnvError(
-            f"{env.name}: its action space is {env_spec.action_space}; the policy is made for "
-            f"{runtime.env_spec.action_space}"
-        )
+    _check_actions(env, env_spec.action_space, runtime.env_spec.action_space)
     initial_states = evaluation_states(env_spec.init_states, settings.episodes)
     done = parts.episodes(point, initial_states, env_spec.provenance)
     missing = [number for number in range(len(initial_states)) if number not in done]
@@ -101,6 +106,11 @@ def blocks(initial_states: Sequence[InitialState], missing: Sequence[int], size:
             block = []
     if block:
         yield sorted(block)
+
+
+def _check_actions(env: Env, found: spaces.Space[Any], wanted: spaces.Space[Any]) -> None:
+    if found != wanted:
+        raise EnvError(f"{env.name}: its action space is {found}; the policy is made for {wanted}")
 
 
 def _behind(on_episode: OnEpisode | None, ended: int, total: int, successes: int) -> OnEpisode | None:
