@@ -54,7 +54,7 @@ class SweepParts:
         try:
             atomic_files.remove_stale(self._folder)
             file = self._folder / IDENTITY_FILE
-            if file.exists():
+            if self.any():  # a sweep that was killed before its first part left nothing to mix with
                 remedy = f"remove {self._folder}, or write elsewhere with output_dir="
                 check_identity(_read(file), identity, str(self._folder), remedy)
             else:
