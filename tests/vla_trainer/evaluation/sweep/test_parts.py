@@ -120,8 +120,8 @@ def test_the_identity_is_of_what_decides_the_numbers(tmp_path: Path) -> None:
     [
         ([None, None], None),
         (["not: a; b", "not: a; b"], "not: a; b"),
-        (["not: a; b", "not: c; a"], "not: a; of single points sweep.json names more"),
-        (["not: b", "not: c"], "not: of single points sweep.json names more"),
+        (["not: a; b", "not: c; a"], "not: a; more at single points, see sweep.json"),
+        (["not: b", "not: c"], "not: more at single points, see sweep.json"),
         ([None, "not: c", "not: c"], "not at 2 of 3 points; sweep.json says why"),
     ],
 )

@@ -129,7 +129,7 @@ def _heading(headings: Sequence[str | None]) -> str | None:
     if len(parts) < len(headings):
         return f"{what} at {len(parts)} of {len(headings)} points; {SWEEP_FILE} says why"
     common = [reason for reason in reasons[0] if all(reason in others for others in reasons)]
-    more = [f"of single points {SWEEP_FILE} names more"] if any(len(others) > len(common) for others in reasons) else []
+    more = [f"more at single points, see {SWEEP_FILE}"] if any(len(others) > len(common) for others in reasons) else []
     return f"{what}: {'; '.join([*common, *more])}"
 
 
