@@ -48,6 +48,11 @@ def test_values_that_the_environment_refuses_are_one_line(tmp_path, quick_comman
         ("env.task=0,77", "EnvError: 77: unknown task 77"),
         ("env.render_quality=fast,best", 'ConfigError: --sweep: env.render_quality="best"; did you mean "fast"?'),
         ("env.action_chunk=8,4", "EnvError: 4: libero/Spatial-v0: its action space is Box("),
+        (
+            "env.depth=false,true",
+            "EnvError: true: libero/Spatial-v0: its observations have the keys image, image_depth, instruction, state, "
+            "wrist_image, wrist_image_depth; the policy is made for the keys image, instruction, state, wrist_image",
+        ),
     ):
         done = quick_command("vla-eval", "tiny_spatial_ppo", "--sweep", sweep, *SHORT, "output_dir=out")
         assert done.returncode == 2

@@ -235,7 +235,7 @@ def _evaluate_points(
             stack.callback(trainer.close)
             for point, config, evaluation in zip(planned.points, planned.configs, done, strict=True):
                 if evaluation is None and config.cluster.backend == "local":
-                    check_environment(config, point.name, trainer.env_spec.action_space)
+                    check_environment(config, point.name, trainer.env_spec)
             if planned.plan.checkpoint is not None:
                 trainer.load(planned.plan.checkpoint)
         for index, (point, config) in enumerate(zip(planned.points, planned.configs, strict=True)):

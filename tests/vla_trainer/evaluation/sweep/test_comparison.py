@@ -74,7 +74,12 @@ def test_pairs_by_point_and_in_all(quick_command: Command, swept: Path) -> None:
     assert total["p_value"] == 2 / 2**14
     assert total["difference"] == pytest.approx(14 / 72)
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert next(line for line in lines if line[1:2] == ["light:1"])[3:11:2] == ["9", "6", "0", "9"]
+    # 6 of 24 more with A, p = 2 / 2^6; p of all is 2 / 2^14
+    assert next(line for line in lines if line[1:2] == ["light:1"])[3:8:2] == ["6", "0", "+25.0%"]
+    assert next(line for line in lines if line[1:2] == ["light:1"])[-2] == "0.0312"
+    assert next(line for line in lines if line[1:2] == ["all"])[3:14:2][:2] == ["14", "0"]
+    assert next(line for line in lines if line[1:2] == ["all"])[-2] == "0.000122"
+    assert max(len(line) for line in done.stdout.splitlines() if line[:1] in ("\u2502", "\u2503")) <= 80
     # the other way round, and with the points in another order
     tree = read(swept / "worse/sweep.json")
     tree["points"].reverse()

@@ -96,9 +96,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         print_line(console, f"note: {notice}")
     table = make_table("task", "both", "only A", "only B", "neither", "A - B", "p")
     for task in comparison.tasks:
-        table.add_row(*pair_row(task))
+        table.add_row(*_pair_row(task))
     table.add_section()
-    table.add_row(*pair_row(comparison.all))
+    table.add_row(*_pair_row(comparison.all))
     console.print(table)
     total = comparison.all
     print_line(console, f"A: {total.rate_a:.1%} [{interval_text(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
@@ -108,8 +108,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     print_line(console, f"exact McNemar test: p = {total.p_value:.3g}")
 
 
-def pair_row(pairs: Paired) -> list[str]:
-    """Return a row of the table of pairs."""
+def _pair_row(pairs: Paired) -> list[str]:
     counts = [str(count) for count in (pairs.both, pairs.only_a, pairs.only_b, pairs.neither)]
     return [as_words(pairs.name), *counts, f"{pairs.difference:+.1%}", f"{pairs.p_value:.3g}"]
 

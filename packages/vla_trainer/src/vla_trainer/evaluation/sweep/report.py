@@ -1,11 +1,12 @@
 """Print a sweep or the comparison of two as tables, in the form of `vla_trainer.evaluation.report`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from vla_trainer.evaluation.report import as_words, interval_text, make_table, pair_row, print_line
+from vla_trainer.evaluation.comparison import Paired
+from vla_trainer.evaluation.report import as_words, interval_text, make_table, print_line
 from vla_trainer.evaluation.result import Evaluation, TaskCount
 from vla_trainer.evaluation.sweep.comparison import SweepComparison
 from vla_trainer.evaluation.sweep.result import SweepResult
@@ -24,14 +25,14 @@ def print_sweep(result: SweepResult, console: Console, *, per_task: bool = False
         print_line(console, f"note: {notice}")
     if any(point.evaluation.success_rate is None for point in result.points):
         print_line(console, "success is not reported")
-        table = make_table(_head(result), "episodes", "mean return", "mean steps")
+        table = make_table(_head(result.keys), "episodes", "mean return", "mean steps")
         for point in result.points:
             evaluation = point.evaluation
             steps = f"{evaluation.mean_env_steps:.1f}"
             table.add_row(Text(point.name), str(evaluation.episodes), f"{evaluation.reward_mean:.4g}", steps)
         console.print(table)
         return
-    table = make_table(_head(result), "successes", "rate", "95% interval", "mean steps")
+    table = make_table(_head(result.keys), "successes", "rate", "95% interval", "mean steps")
     for point in result.points:
         table.add_row(Text(point.name), *_numbers(point.evaluation))
         for task in point.evaluation.tasks if per_task else ():
@@ -49,26 +50,27 @@ def print_sweep_comparison(comparison: SweepComparison, console: Console) -> Non
     print_line(console, f"B = {comparison.b}")
     for notice in comparison.notices:
         print_line(console, f"note: {notice}")
-    keys = list(comparison.points[0].values)
-    table = make_table(
-        keys[0] if len(keys) == 1 else "point", "both", "only A", "only B", "neither", "A - B", "95%", "p"
-    )
+    table = make_table(_head(list(comparison.points[0].values)), "only A", "only B", "A - B", "95% interval", "p")
     for point in comparison.points:
-        pairs = point.comparison.all
-        *counts, difference, p_value = pair_row(pairs)[1:]
-        table.add_row(Text(point.name), *counts, difference, interval_text(pairs.difference_interval, "+"), p_value)
+        table.add_row(Text(point.name), *_pair_columns(point.comparison.all))
     table.add_section()
     total = comparison.all
-    *counts, difference, p_value = pair_row(total)[1:]
-    table.add_row("all", *counts, difference, interval_text(total.difference_interval, "+"), p_value)
+    table.add_row("all", *_pair_columns(total))
     console.print(table)
-    print_line(console, "A - B: 95%, Newcombe, paired; p: exact McNemar test, not corrected for the number of rows")
+    print_line(console, f"both: {total.both}, neither: {total.neither}, of {total.episodes} over all points")
+    print_line(console, "interval: Newcombe, paired; p: exact McNemar test, not corrected for the number of rows")
     print_line(console, f"A: {total.rate_a:.1%} [{interval_text(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
     print_line(console, f"[{interval_text(total.interval_b)}] (95%, Wilson), over all points")
 
 
-def _head(result: SweepResult) -> str:
-    return result.keys[0] if len(result.keys) == 1 else "point"
+def _head(keys: Sequence[str]) -> str:
+    return keys[0] if len(keys) == 1 else "point"
+
+
+def _pair_columns(pairs: Paired) -> list[str]:
+    """Return what fits into 80 characters beside a point's name; sweep_comparison.json has the rest."""
+    interval = interval_text(pairs.difference_interval, "+")
+    return [str(pairs.only_a), str(pairs.only_b), f"{pairs.difference:+.1%}", interval, f"{pairs.p_value:.3g}"]
 
 
 def _notices(result: SweepResult) -> Iterator[str]:

@@ -13,6 +13,8 @@ from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.parts import SweepParts
 from vla_trainer.initial_states import evaluation_states, init_state_counts
+from vla_trainer.policy.make import Spaces
+from vla_trainer.rollout.env_spec import env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs
 from vla_trainer.types import EvaluationRollout, InitialState
 
@@ -23,16 +25,16 @@ ROUNDS = 4
 """A block has at least this many episodes for each environment, so that few environments wait at its end."""
 
 
-def check_environment(config: Config, point: str, action_space: spaces.Space[Any]) -> None:
+def check_environment(config: Config, point: str, made_for: Spaces) -> None:
     """Make one environment of a point and close it again, so that a value that it refuses is known before any episode.
 
     Args:
         config: that of the point.
         point: its name, which messages begin with.
-        action_space: that the policy is made for.
+        made_for: what the policy is made for.
 
     Raises:
-        EnvError: it cannot be made, or takes other actions than the policy's.
+        EnvError: it cannot be made, takes other actions than the policy's, or has other observations.
         ConfigError: `eval.episodes` is missing, or more than there are.
     """
     env = evaluation_env(config.env, config.eval)
@@ -41,7 +43,7 @@ def check_environment(config: Config, point: str, action_space: spaces.Space[Any
     except (ValueError, gymnasium.error.Error) as error:
         raise EnvError(f"{point}: {error}") from error
     try:
-        _check_actions(env, envs.single_action_space, action_space)
+        _check_spaces(env, env_spec_of(envs), made_for)
         evaluation_states(init_state_counts(envs), config.eval.episodes)
     except TrainerError as error:
         raise type(error)(f"{point}: {error}") from error
@@ -66,13 +68,13 @@ def evaluate_point(
     Raises:
         ConfigError: `eval.episodes` is missing, or more than there are.
         SweepError: what is done already is of other episodes.
-        EnvError: the environment at this point takes other actions than the policy's.
+        EnvError: the environment at this point takes other actions than the policy's, or has other observations.
         PolicyError, TrainingDivergedError: as `vla_trainer.rollout.collector.Collector`.
     """
     settings = config.eval
     env = evaluation_env(config.env, settings)
     env_spec = runtime.open_evaluation(env)
-    _check_actions(env, env_spec.action_space, runtime.env_spec.action_space)
+    _check_spaces(env, env_spec, runtime.env_spec)
     initial_states = evaluation_states(env_spec.init_states, settings.episodes)
     done = parts.episodes(point, initial_states, env_spec.provenance)
     missing = [number for number in range(len(initial_states)) if number not in done]
@@ -108,9 +110,19 @@ def blocks(initial_states: Sequence[InitialState], missing: Sequence[int], size:
         yield sorted(block)
 
 
-def _check_actions(env: Env, found: spaces.Space[Any], wanted: spaces.Space[Any]) -> None:
-    if found != wanted:
-        raise EnvError(f"{env.name}: its action space is {found}; the policy is made for {wanted}")
+def _check_spaces(env: Env, found: Spaces, made_for: Spaces) -> None:
+    if found.action_space != made_for.action_space:
+        raise EnvError(
+            f"{env.name}: its action space is {found.action_space}; the policy is made for {made_for.action_space}"
+        )
+    there, wanted = (_keys_or_shape(of.observation_space) for of in (found, made_for))
+    if there != wanted:
+        raise EnvError(f"{env.name}: its observations have {there}; the policy is made for {wanted}")
+
+
+def _keys_or_shape(space: spaces.Space[Any]) -> str:
+    """Return what may not differ in observations; images may have another size, as far as the policy takes it."""
+    return f"the keys {', '.join(sorted(space.spaces))}" if isinstance(space, spaces.Dict) else f"shape {space.shape}"
 
 
 def _behind(on_episode: OnEpisode | None, ended: int, total: int, successes: int) -> OnEpisode | None:
