@@ -13,8 +13,7 @@ from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.parts import SweepParts
 from vla_trainer.initial_states import evaluation_states, init_state_counts
-from vla_trainer.policy.make import Spaces
-from vla_trainer.rollout.env_spec import env_spec_of
+from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs
 from vla_trainer.types import EvaluationRollout, InitialState
 
@@ -25,7 +24,7 @@ ROUNDS = 4
 """A block has at least this many episodes for each environment, so that few environments wait at its end."""
 
 
-def check_environment(config: Config, point: str, made_for: Spaces) -> None:
+def check_environment(config: Config, point: str, made_for: EnvSpec) -> None:
     """Make one environment of a point and close it again, so that a value that it refuses is known before any episode.
 
     Args:
@@ -110,7 +109,7 @@ def blocks(initial_states: Sequence[InitialState], missing: Sequence[int], size:
         yield sorted(block)
 
 
-def _check_spaces(env: Env, found: Spaces, made_for: Spaces) -> None:
+def _check_spaces(env: Env, found: EnvSpec, made_for: EnvSpec) -> None:
     if found.action_space != made_for.action_space:
         raise EnvError(
             f"{env.name}: its action space is {found.action_space}; the policy is made for {made_for.action_space}"
