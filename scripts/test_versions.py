@@ -92,8 +92,11 @@ PACKAGES = {
         left_out=("checkpoint/test_processes.py", "checkpoint/test_dtypes.py"),
     ),
     "vla_trainer": Package(
-        extras="demos,ray,wandb",
-        shown=("numpy", "gymnasium", "torch", "pydantic", "omegaconf", "typer", "rich", "tensorboard", "ray", "wandb"),
+        extras="demos,plot,ray,wandb",
+        shown=(
+            *("numpy", "gymnasium", "torch", "pydantic", "omegaconf", "typer", "rich", "tensorboard", "ray", "wandb"),
+            "matplotlib",
+        ),
         tools=("safetensors", "psutil", "scipy"),
         tests=(
             *(

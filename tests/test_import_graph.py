@@ -66,6 +66,7 @@ LAYERS = {
         ("train_loop",),
         ("run",),
         ("eval_command",),
+        ("sweep_command",),
         ("cli",),
     ),
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from vla_trainer.advantage.grpo import has_variance
-from vla_trainer.algorithms.queues import GroupOrder, GroupQueue, ListQueue, PerEnvQueue
+from vla_trainer.algorithms.queues import GroupOrder, GroupQueue, ListOrder, ListQueue, PerEnvQueue
 from vla_trainer.initial_states import sample_initial_state
 from vla_trainer.types import Episode, InitialState
 
@@ -105,3 +105,10 @@ def test_a_columns_episodes_do_not_depend_on_the_other_columns() -> None:
     resumed = env_indices()
     resumed.begun = [1, 3, 0, 1]
     assert resumed.take(1) == after
+
+
+def test_a_part_of_a_list_keeps_the_numbers_and_seeds_of_the_whole() -> None:
+    whole = [InitialState(seed) for seed in range(5)]
+    queue, rest = ListOrder(whole, 7).queue(), ListOrder([whole[1], whole[4]], 7, (1, 4)).queue()
+    specs = [queue.take(0) for _ in whole]
+    assert [rest.take(0), rest.take(0), rest.take(0)] == [specs[1], specs[4], None]

@@ -100,23 +100,46 @@ def _evaluate(
             metavar="OTHER",
             show_default=False,
             help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be "
-            "an eval.json, too.",
+            "an eval.json, too. With --sweep: point by point, with another run or sweep.json.",
         ),
     ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="env.KEY=V1,V2,...",
+            show_default=False,
+            help="Evaluate at each of these values of an argument of the environment; written to sweep.json and "
+            "sweep.png. A value is written as in KEY=VALUE, null is the default, and commas inside [...], {...} and "
+            "quotes belong to it. May be given more than once: then all combinations. The same command again goes on "
+            "where it was interrupted.",
+        ),
+    ] = None,
+    per_task: Annotated[
+        bool, typer.Option("--per-task", help="With --sweep: print a row for each task, too.", show_default=False)
+    ] = False,
     version: Version = False,
 ) -> None:
     """Evaluate a policy: success per task and in all, with 95% Wilson intervals; written to eval.json."""
-    with _one_line(), _interruptible():
+    kept = "; what is done is kept, and the same command goes on from there" if sweeps else ": no result is written"
+    with _one_line(), _interruptible(kept):
         from rich.console import Console
 
-        from vla_trainer import eval_command as command
+        from vla_trainer import eval_command, sweep_command
 
         recipe, overrides = _split(arguments or [])
-        console, make = Console(), partial(_make, training=False)
-        if compare is None:
-            command.evaluate_one(_required(recipe), overrides, console, make)
+        target, console, make = _required(recipe), Console(), partial(_make, training=False)
+        if per_task and (not sweeps or compare is not None):
+            raise ConfigError("--per-task is read with --sweep and without --compare only")
+        if sweeps or (compare is not None and sweep_command.is_sweep(target)):
+            if compare is None:
+                sweep_command.evaluate_sweep(target, sweeps or [], overrides, console, make, per_task=per_task)
+            else:
+                sweep_command.compare_two_sweeps(target, compare, sweeps or [], overrides, console, make)
+        elif compare is None:
+            eval_command.evaluate_one(target, overrides, console, make)
         else:
-            command.evaluate_pair(_required(recipe), compare, overrides, console, make)
+            eval_command.evaluate_pair(target, compare, overrides, console, make)
 
 
 def _make(config: "Config", *, training: bool = True) -> "Trainer":
@@ -206,10 +229,10 @@ def _one_line(*also: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn Ctrl-C into one line and exit code 130, as shells do."""
+def _interruptible(consequence: str) -> Iterator[None]:
+    """Turn Ctrl-C into one line, "interrupted" and the consequence, and exit code 130, as shells do."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("interrupted: no result is written", err=True)
+        typer.echo(f"interrupted{consequence}", err=True)
         raise typer.Exit(130) from None

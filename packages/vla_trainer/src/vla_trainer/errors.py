@@ -66,6 +66,10 @@ class ComparisonError(TrainerError):
     """Two results are not of the same episodes."""
 
 
+class SweepError(TrainerError):
+    """A sweep cannot go on where another one was, or what it has done already is damaged."""
+
+
 class BackendError(TrainerError):
     """The backend is unknown or not available here."""
 

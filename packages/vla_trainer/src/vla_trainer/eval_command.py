@@ -15,7 +15,7 @@ from rich.console import Console
 from vla_trainer import run
 from vla_trainer.errors import ComparisonError, ConfigError
 from vla_trainer.evaluation.comparison import compare
-from vla_trainer.evaluation.report import EvaluationProgress, print_comparison, print_evaluation
+from vla_trainer.evaluation.report import EvaluationProgress, print_comparison, print_evaluation, print_line
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.run_folder import RunFolder, check_writable, errors_of
 
@@ -32,17 +32,17 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_train
     Raises:
         TrainerError: `target` or `overrides` is wrong.
     """
-    if _is_result(target):
+    if is_result(target):
         raise ConfigError(f"{target} is a result already; compare it with --compare")
-    plan = _plan(target, overrides)
+    plan = plan_target(target, overrides)
     begin = time.perf_counter()
     evaluation, folder = _evaluated(plan, console, make_trainer)
     assert folder is not None
     for notice in evaluation.notices:
-        console.print(f"note: {notice}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"note: {notice}")
     print_evaluation(evaluation, console)
     seconds = time.perf_counter() - begin
-    _print(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
+    print_line(console, f"{evaluation.episodes} episodes in {seconds:.0f} s, written: {folder / 'eval.json'}")
 
 
 def evaluate_pair(target: str, other: str, overrides: list[str], console: Console, make_trainer: MakeTrainer) -> None:
@@ -54,12 +54,12 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
         ComparisonError: not the same episodes; before any is run where the configs show it.
         TrainerError: one of the two or `overrides` is wrong.
     """
-    sides = [_read(name) if _is_result(name) else _plan(name, overrides) for name in (target, other)]
+    sides = [_read(name) if is_result(name) else plan_target(name, overrides) for name in (target, other)]
     if overrides and all(isinstance(side, Evaluation) for side in sides):
         raise ConfigError(f"{overrides[0]} is not read: both are results already")
-    _check_same_episodes(sides, (target, other))
+    check_same_episodes(sides, (target, other))
     folder = Path(target).expanduser().parent
-    if _is_result(target):
+    if is_result(target):
         check_writable(folder)
     found: list[Evaluation] = []
     for number, (side, name) in enumerate(zip(sides, (target, other), strict=True)):
@@ -74,7 +74,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
     print_comparison(comparison, console)
     with errors_of(folder):
         comparison.write(folder / "comparison.json")
-    _print(console, f"written: {folder / 'comparison.json'}")
+    print_line(console, f"written: {folder / 'comparison.json'}")
 
 
 def _evaluated(
@@ -83,7 +83,7 @@ def _evaluated(
     """Evaluate; return the result, and the folder that it was written to."""
 
     def say(line: str) -> None:
-        _print(console, line)
+        print_line(console, line)
 
     with ExitStack() as stack:
         # before the evaluation, which takes minutes
@@ -96,7 +96,7 @@ def _evaluated(
     return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 
-def _check_same_episodes(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
+def check_same_episodes(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
     """Raise ComparisonError where configs and results already show that the episodes will differ."""
     first, second = (_episode_keys(side) for side in sides)
     for key in first.keys() & second.keys():
@@ -120,18 +120,16 @@ def _episode_keys(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
     return values if config.eval.split is None else {**values, "eval.split": [config.eval.split]}
 
 
-def _plan(target: str, overrides: list[str]) -> run.RunPlan:
+def plan_target(target: str, overrides: list[str]) -> run.RunPlan:
+    """Plan the evaluation of a run, a checkpoint or a recipe; see `run.plan_existing` and `run.plan_new`."""
     path = Path(target)
     return run.plan_existing(path, overrides) if run.is_existing(path) else run.plan_new(target, overrides)
 
 
-def _is_result(target: str) -> bool:
+def is_result(target: str) -> bool:
+    """Return whether a target is a result that was written before."""
     return target.endswith(".json")
 
 
 def _read(target: str) -> Evaluation:
     return Evaluation.read(Path(target).expanduser())
-
-
-def _print(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)

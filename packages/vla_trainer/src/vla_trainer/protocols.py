@@ -47,6 +47,9 @@ class EnvMetadata(TypedDict, total=False):
     """How images of the observation are flipped to be shown to people."""
     render_fps: float
     """Steps in a second of the robot's time."""
+    variant_info: str
+    """Key of `info`, of a reset or of an episode's last step, that holds the id of the variant (text) of an episode,
+    where episodes differ in more than their initial states; evaluations count successes by it."""
 
 
 class ActOutput(Protocol):

@@ -40,6 +40,11 @@ class RunPlan:
     chosen: bool = False
     """The checkpoint was named, and is not just the newest."""
 
+    @property
+    def weights(self) -> str:
+        """Return what results call the weights: the checkpoint's name or path, or "untrained"."""
+        return self.checkpoint.name if self.checkpoint is not None else self.config.policy.checkpoint or "untrained"
+
     def claim(self) -> RunFolder:
         """Claim its folder, new or not; see `run_folder.claim`."""
         return claim(self.recipe, self.config.output_dir, self.folder)
@@ -294,10 +299,7 @@ def run_evaluation(
     request = VideoRequest(video.episodes, video.max_frames, video.failures)
     recording = video.save_video and folder is not None
     evaluation, videos = trainer.evaluate(request if recording else None, on_episode)
-    weights = plan.checkpoint.name if plan.checkpoint is not None else config.policy.checkpoint or "untrained"
-    notices = all_notices(config, evaluation.asset_set, plan.checkpoint)
-    notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
-    evaluation = replace(evaluation, weights=weights, notices=notices)
+    evaluation = labelled(evaluation, plan)
     if folder is None:
         return evaluation
     path = folder if isinstance(folder, Path) else folder.path
@@ -306,8 +308,15 @@ def run_evaluation(
     if isinstance(folder, RunFolder):
         folder.keep()
     with writer_of(video, path, trainer.env_spec.fps) as writer:
-        writer.write(videos, f"eval/{Path(weights).name}")
+        writer.write(videos, f"eval/{Path(plan.weights).name}")
     return evaluation
+
+
+def labelled(evaluation: "Evaluation", plan: RunPlan) -> "Evaluation":
+    """Return an evaluation with the name of the weights and with all notices of the plan."""
+    notices = all_notices(plan.config, evaluation.asset_set, plan.checkpoint)
+    notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
+    return replace(evaluation, weights=plan.weights, notices=notices)
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:

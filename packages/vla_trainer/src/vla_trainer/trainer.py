@@ -46,6 +46,10 @@ class Trainer(Protocol):
     def env_spec(self) -> EnvSpec:
         """The environments that the policy is made for."""
 
+    @property
+    def runtime(self) -> Runtime:
+        """What carries out its stages."""
+
     def prepare(self) -> str | None:
         """Read what is learned from, after `load`; returns a line about it."""
 

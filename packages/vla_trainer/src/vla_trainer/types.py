@@ -60,6 +60,8 @@ class Episode:
     init_state_id: int | None = None
     group: int | None = None
     """As in its `EpisodeSpec`."""
+    variant: str | None = None
+    """What the environment calls the variant of itself that the episode ran in; see `protocols.EnvMetadata`."""
 
 
 @dataclass(frozen=True)

@@ -71,10 +71,12 @@ class ListOrder:
     initial_states: Sequence[InitialState]
     seed: int = 0
     """Of what is sampled."""
+    numbers: Sequence[int] | None = None
+    """Of the episodes, where the list is a part of a longer one; None: their index."""
 
-    def queue(self) -> "ListQueue":
+    def queue(self, on_episode: Callable[[Episode], None] | None = None) -> "ListQueue":
         """Return the queue that hands them out."""
-        return ListQueue(self.initial_states, seed=self.seed)
+        return ListQueue(self.initial_states, on_episode, seed=self.seed, numbers=self.numbers)
 
 
 class PerEnvQueue:
@@ -117,7 +119,7 @@ class PerEnvQueue:
 
 
 class ListQueue:
-    """Hand out each initial state of a list once; an episode's number is its index in the list."""
+    """Hand out each initial state of a list once; an episode's number is its index in the list, or is given."""
 
     resampled = 0
 
@@ -127,9 +129,11 @@ class ListQueue:
         on_episode: Callable[[Episode], None] | None = None,
         *,
         seed: int = 0,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """`on_episode` is called with each episode that ends, for progress; `seed` is of what is sampled."""
-        self._waiting = deque(enumerate(initial_states))
+        numbers = range(len(initial_states)) if numbers is None else numbers
+        self._waiting = deque(zip(numbers, initial_states, strict=True))
         self._on_episode = on_episode
         self._seed = seed
 

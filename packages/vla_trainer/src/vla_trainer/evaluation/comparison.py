@@ -16,8 +16,8 @@ from vla_trainer.errors import ComparisonError
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.metrics import wilson_interval
 
-_Key: TypeAlias = tuple[int | None, int | None, int]
-"""Task, init state, seed."""
+_Key: TypeAlias = tuple[int | None, int | None, int, str | None]
+"""Task, init state, seed, variant."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Comparison:
     all: Paired
     tasks: list[Paired]
     states: list[dict[str, Any]]
-    """One entry an episode: task, init state, seed, success of a and of b."""
+    """One entry an episode: task, init state, seed, its variant if it has one, success of a and of b."""
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
@@ -79,10 +79,11 @@ def compare(a: Evaluation, b: Evaluation, name_a: str, name_b: str) -> Compariso
     first, second = _by_key(a, name_a), _by_key(b, name_b)
     for mine, others, name, other_name in ((first, second, name_a, name_b), (second, first, name_b, name_a)):
         if missing := [key for key in mine if key not in others]:
-            task_id, init_state, seed = missing[0]
+            task_id, init_state, seed, variant = missing[0]
+            named = "" if variant is None else f", variant {variant}"
             raise ComparisonError(
                 f"not the same episodes: {len(missing)} of the {len(mine)} of {name} are not among the {len(others)} "
-                f"of {other_name}, e.g. task {task_id}, init state {init_state}, seed {seed}"
+                f"of {other_name}, e.g. task {task_id}, init state {init_state}, seed {seed}{named}"
             )
     by_task: dict[str, list[tuple[bool, bool]]] = {}
     states = []
@@ -91,7 +92,8 @@ def compare(a: Evaluation, b: Evaluation, name_a: str, name_b: str) -> Compariso
         task = state["task_name"] if state["task_name"] is not None else state["task_id"]
         if task is not None:
             by_task.setdefault(str(task), []).append(pair)
-        kept = {part: state[part] for part in ("task_id", "task_name", "init_state_id", "seed")}
+        parts = ("task_id", "task_name", "init_state_id", "seed", "variant")
+        kept = {part: state[part] for part in parts if part != "variant" or part in state}
         states.append({**kept, "success_a": pair[0], "success_b": pair[1]})
     return Comparison(
         heading=a.heading or b.heading,
@@ -99,8 +101,8 @@ def compare(a: Evaluation, b: Evaluation, name_a: str, name_b: str) -> Compariso
         b=name_b,
         env_id=a.env_id,
         notices=_differences(a, b),
-        all=_paired("all", [(state["success_a"], state["success_b"]) for state in states]),
-        tasks=[_paired(task, pairs) for task, pairs in by_task.items()],
+        all=paired("all", [(state["success_a"], state["success_b"]) for state in states]),
+        tasks=[paired(task, pairs) for task, pairs in by_task.items()],
         states=states,
     )
 
@@ -141,7 +143,8 @@ def newcombe_paired_interval(both: int, only_a: int, only_b: int, neither: int) 
     return rate_a - rate_b - below, rate_a - rate_b + above
 
 
-def _paired(name: str, pairs: Sequence[tuple[bool, bool]]) -> Paired:
+def paired(name: str, pairs: Sequence[tuple[bool, bool]]) -> Paired:
+    """Return the 2x2 table of the successes (of a, of b) of at least one episode, and its statistics."""
     n = len(pairs)
     both, only_a = pairs.count((True, True)), pairs.count((True, False))
     only_b, neither = pairs.count((False, True)), pairs.count((False, False))
@@ -166,7 +169,7 @@ def _by_key(evaluation: Evaluation, name: str) -> Mapping[_Key, dict[str, Any]]:
     states: dict[_Key, dict[str, Any]] = {}
     try:
         for state in evaluation.states:
-            states[state["task_id"], state["init_state_id"], state["seed"]] = state
+            states[state["task_id"], state["init_state_id"], state["seed"], state.get("variant")] = state
             if state["success"] is None:
                 raise ComparisonError(f"{name}: the environment does not report success, so that there is no rate")
     except (KeyError, TypeError) as error:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from gymnasium.vector import VectorEnv
 
-from vla_trainer.algorithms.queues import ListOrder, ListQueue
+from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.evaluation.result import Evaluation, TaskCount
 from vla_trainer.metrics import mean, wilson_interval
 from vla_trainer.protocols import Policy
@@ -84,7 +84,7 @@ def run_list(
     collector = Collector(envs, sampler, record=False)
     collector.video(videos)
     counting = _counting(on_episode, len(order.initial_states))
-    rollout = collector.episodes(ListQueue(order.initial_states, counting, seed=order.seed))
+    rollout = collector.episodes(order.queue(counting))
     return EvaluationRollout(rollout.episodes, rollout.videos)
 
 
@@ -163,6 +163,8 @@ def _per_task(episodes: Sequence[Episode]) -> list[TaskCount]:
 
 
 def _state(episode: Episode) -> dict[str, Any]:
+    # only where an environment has variants
+    variant = {} if episode.variant is None else {"variant": episode.variant}
     return {
         "task_id": episode.task_id,
         "task_name": episode.task_name,
@@ -171,4 +173,5 @@ def _state(episode: Episode) -> dict[str, Any]:
         "success": episode.success,
         "env_steps": episode.env_steps,
         "return": episode.episode_return,
+        **variant,
     }

@@ -36,7 +36,8 @@ class EvaluationProgress(_Bar):
 
     def __init__(self, console: Console, name: str = "") -> None:
         self._name = f"{name}: " if name else ""
-        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        described = TextColumn("{task.description}", markup=False)  # a name may hold brackets
+        columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), described)
         super().__init__(console, f"{self._name}episodes", None, *columns)
         self._printed = 0
 
@@ -67,53 +68,53 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     head += [f"split {evaluation.split}"] if evaluation.split is not None else []
     head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
     head += [f"weights {evaluation.weights}"] if evaluation.weights is not None else []
-    _print(console, evaluation.heading)
-    _print(console, ", ".join(head))
+    print_line(console, evaluation.heading)
+    print_line(console, ", ".join(head))
     if evaluation.success_rate is None:
         line = f"{evaluation.episodes} episodes, mean return {evaluation.reward_mean:.4g}; success is not reported"
-        _print(console, line)
+        print_line(console, line)
         return
-    table = _table("task", "successes", "rate", "95% interval", "mean steps")
+    table = make_table("task", "successes", "rate", "95% interval", "mean steps")
     for task in evaluation.tasks:
         steps = "-" if task.mean_env_steps is None else f"{task.mean_env_steps:.1f}"
         counted = f"{task.successes}/{task.episodes}"
-        table.add_row(_words(task.task), counted, f"{task.success_rate:.1%}", _interval(task.interval), steps)
+        table.add_row(as_words(task.task), counted, f"{task.success_rate:.1%}", interval_text(task.interval), steps)
     table.add_section()
     counted = f"{evaluation.successes}/{evaluation.episodes}"
     steps = f"{evaluation.mean_env_steps:.1f}" if evaluation.states else "-"
-    table.add_row("all", counted, f"{evaluation.success_rate:.1%}", _interval(evaluation.interval), steps)
+    table.add_row("all", counted, f"{evaluation.success_rate:.1%}", interval_text(evaluation.interval), steps)
     console.print(table)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the table of pairs, the two rates, their difference and its interval."""
-    _print(console, comparison.heading)
-    _print(console, f"{comparison.env_id}, {comparison.all.episodes} episodes of each")
-    _print(console, f"A = {comparison.a}")
-    _print(console, f"B = {comparison.b}")
+    print_line(console, comparison.heading)
+    print_line(console, f"{comparison.env_id}, {comparison.all.episodes} episodes of each")
+    print_line(console, f"A = {comparison.a}")
+    print_line(console, f"B = {comparison.b}")
     for notice in comparison.notices:
-        _print(console, f"note: {notice}")
-    table = _table("task", "both", "only A", "only B", "neither", "A - B", "p")
+        print_line(console, f"note: {notice}")
+    table = make_table("task", "both", "only A", "only B", "neither", "A - B", "p")
     for task in comparison.tasks:
         table.add_row(*_pair_row(task))
     table.add_section()
     table.add_row(*_pair_row(comparison.all))
     console.print(table)
     total = comparison.all
-    _print(console, f"A: {total.rate_a:.1%} [{_interval(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
-    _print(console, f"[{_interval(total.interval_b)}] (95%, Wilson)")
-    _print(
-        console, f"A - B: {total.difference:+.1%} [{_interval(total.difference_interval, '+')}] (95%, Newcombe, paired)"
-    )
-    _print(console, f"exact McNemar test: p = {total.p_value:.3g}")
+    print_line(console, f"A: {total.rate_a:.1%} [{interval_text(total.interval_a)}], B: {total.rate_b:.1%} ", end="")
+    print_line(console, f"[{interval_text(total.interval_b)}] (95%, Wilson)")
+    difference = interval_text(total.difference_interval, "+")
+    print_line(console, f"A - B: {total.difference:+.1%} [{difference}] (95%, Newcombe, paired)")
+    print_line(console, f"exact McNemar test: p = {total.p_value:.3g}")
 
 
 def _pair_row(pairs: Paired) -> list[str]:
     counts = [str(count) for count in (pairs.both, pairs.only_a, pairs.only_b, pairs.neither)]
-    return [_words(pairs.name), *counts, f"{pairs.difference:+.1%}", f"{pairs.p_value:.3g}"]
+    return [as_words(pairs.name), *counts, f"{pairs.difference:+.1%}", f"{pairs.p_value:.3g}"]
 
 
-def _table(first: str, *others: str) -> Table:
+def make_table(first: str, *others: str) -> Table:
+    """Return a table whose first column may be wrapped; the others hold numbers."""
     table = Table(first, *others)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -123,16 +124,18 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _words(name: str) -> str:
+def as_words(name: str) -> str:
     """Return a task's name as words, which a table can wrap."""
     return name.replace("_", " ")
 
 
-def _interval(ends: tuple[float, float], sign: str = "") -> str:
+def interval_text(ends: tuple[float, float], sign: str = "") -> str:
+    """Return the ends of an interval of a rate in percent; with `sign` "+" those of a difference."""
     return f"{ends[0]:{sign}.1%}, {ends[1]:{sign}.1%}"
 
 
-def _print(console: Console, line: str | None, end: str = "\n") -> None:
+def print_line(console: Console, line: str | None, end: str = "\n") -> None:
+    """Print a line as it is; None: nothing."""
     # without markup: a name may hold brackets
     if line is not None:
         console.print(line, end=end, markup=False, highlight=False, soft_wrap=True)

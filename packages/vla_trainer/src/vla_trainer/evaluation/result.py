@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,6 +11,8 @@ from vla_trainer import atomic_files
 from vla_trainer.errors import ComparisonError
 from vla_trainer.metrics import PER_TASK, mean
 from vla_trainer.provenance import Provenance
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Evaluation:
     deterministic: bool
     notices: list[str]
     states: list[dict[str, Any]]
-    """One entry an episode: task, init state, seed, success, steps, return."""
+    """One entry an episode: task, init state, seed, success, steps, return; its variant where the environment names
+    one."""
     available: int | None = None
     """Number of initial states; more than `episodes` where a subset was run; None where they are not listed."""
     weights: str | None = None
@@ -92,13 +95,20 @@ class Evaluation:
         Raises:
             ComparisonError: the file does not hold a result.
         """
-        try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ComparisonError(
-                f"{path} is not an eval.json: {where}{': ' if where else ''}{first['msg']}"
-            ) from error
-        except OSError as error:
-            raise ComparisonError(f"{path} is not an eval.json: {error.strerror or error}") from error
+        return read_result(cls, path, "an eval.json")
+
+
+def read_result(kind: type[Result], path: Path, name: str) -> Result:
+    """Read a file as a dataclass, whose types are checked; `name` is what a message calls it, "an eval.json".
+
+    Raises:
+        ComparisonError: the file does not hold one.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ComparisonError(f"{path} is not {name}: {where}{': ' if where else ''}{first['msg']}") from error
+    except OSError as error:
+        raise ComparisonError(f"{path} is not {name}: {error.strerror or error}") from error

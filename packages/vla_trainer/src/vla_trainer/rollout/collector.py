@@ -300,6 +300,7 @@ class _Collection:
             task_name=info_of(infos, "task_name", n),
             init_state_id=info_of(infos, "init_state_id", n),
             group=running.group,
+            variant=stage.variant_of(infos, n) or running.variant,
         )
         self._episodes[running.number] = episode
         self._videos.ends(stage.first + int(n), episode)

@@ -13,7 +13,7 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 
 from vla_trainer.protocols import Observation
-from vla_trainer.rollout.envs import neutral_action
+from vla_trainer.rollout.envs import info_of, neutral_action
 from vla_trainer.types import EpisodeSpec, InitialState
 
 
@@ -30,6 +30,8 @@ class Running:
     env_steps: int = 0
     group: int | None = None
     """As in its `EpisodeSpec`."""
+    variant: str | None = None
+    """What the info of the reset says; see `protocols.EnvMetadata`."""
 
 
 class Stage:
@@ -94,8 +96,18 @@ class Stage:
             options |= {"init_state": np.array([initial_state.init_state for initial_state in every])}
         # a list, which Gymnasium's signature does not mention
         seeds: Any = [initial_state.seed for initial_state in every]
-        self.obs, _ = self.envs.reset(seed=seeds, options=options)
+        self.obs, infos = self.envs.reset(seed=seeds, options=options)
         self._done[mask] = False
+        for n in begin:
+            running = self.running[n]
+            assert running is not None
+            running.variant = self.variant_of(infos, n)
+
+    def variant_of(self, infos: Mapping[str, Any], n: int) -> str | None:
+        """Return the variant that environment `n` names in its info; None where it names none."""
+        key = self.envs.metadata.get("variant_info")
+        variant = None if key is None else info_of(infos, key, n)
+        return None if variant is None else str(variant)
 
     def launch(self, rows: NDArray[np.intp], actions: NDArray[Any]) -> None:
         """Start to step all environments: those of `rows` (n,) with `actions` (n, ...), the others neutrally."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vla_trainer.algorithms.queues import PerEnvQueue
-from vla_trainer.config.schema import Config
+from vla_trainer.config.schema import Config, Env
 from vla_trainer.protocols import Observation
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
@@ -56,6 +56,7 @@ class EnvWorker:
         self._beats = 0
         self._collector: Collector | None = None
         self._evaluation: Collector | None = None
+        self._evaluation_env: Env | None = None
         self._env_indices: PerEnvQueue | None = None
 
     def open(self, per_env_seed: int) -> EnvSpec:
@@ -86,11 +87,12 @@ class EnvWorker:
         self._env_indices.begin_rollout()
         return self._collector.horizon(policy_steps, self._env_indices)
 
-    def open_evaluation(self, num_envs: int) -> EnvSpec:
-        """Make the environments of evaluations, if there are none yet."""
-        env = evaluation_env(self._config.env, self._config.eval)
-        if self._evaluation is None:
-            self._evaluation_envs = make_envs(env, num_envs)
+    def open_evaluation(self, num_envs: int, env: Env | None = None) -> EnvSpec:
+        """Make the environments of evaluations, if there are none of `env` yet; None: of the run's."""
+        env = env if env is not None else evaluation_env(self._config.env, self._config.eval)
+        if self._evaluation is None or env != self._evaluation_env:
+            self._close_evaluation()
+            self._evaluation_envs, self._evaluation_env = make_envs(env, num_envs), env
             self._evaluation = Collector(self._evaluation_envs, self._sampler(evaluation=True), record=False)
         return env_spec_of(self._evaluation_envs)
 
@@ -128,9 +130,13 @@ class EnvWorker:
             self._collector.close()
             for envs in self._envs:
                 envs.close()
+        self._close_evaluation()
+
+    def _close_evaluation(self) -> None:
         if self._evaluation is not None:
             self._evaluation.close()
             self._evaluation_envs.close()
+            self._evaluation = None
 
     def _keep(self, number: int, rows: EpisodeSteps) -> None:
         # before `finished`, which comes from here, too: Ray keeps the order

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
+from vla_trainer.config.schema import Env
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 
@@ -24,8 +25,11 @@ class Runtime(Protocol):
     def env_spec(self) -> EnvSpec:
         """The environments that the policy is made for."""
 
-    def open_evaluation(self) -> EnvSpec:
-        """Make the environments of evaluations, if there are none yet."""
+    def open_evaluation(self, env: Env | None = None) -> EnvSpec:
+        """Make the environments of evaluations, if there are none of `env` yet; others are closed.
+
+        `env`: what `rollout.envs.evaluation_env` gives for another section `env`; None: for that of the run.
+        """
 
     def evaluate(
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None

@@ -8,7 +8,7 @@ from gymnasium.vector import VectorEnv
 
 from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import ListOrder
-from vla_trainer.config.schema import Config
+from vla_trainer.config.schema import Config, Env
 from vla_trainer.evaluation.evaluate import OnEpisode, run_list
 from vla_trainer.policy.make import autocast_of, make_policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
@@ -24,6 +24,8 @@ class LocalPolicy:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._evaluation_envs: VectorEnv | None = None
+        self._evaluation_env: Env | None = None
+        """What they were made of."""
         if config.trainer.threads is not None:
             torch.set_num_threads(config.trainer.threads)
         # weights are sampled from torch's global generator, which is all that torch.nn offers
@@ -37,11 +39,16 @@ class LocalPolicy:
         self.policy = make_policy(self._config.policy, env_spec)
         self.autocast = autocast_of(self._config.policy)
 
-    def open_evaluation(self) -> EnvSpec:
-        """Make the environments of `config.eval`, if there are none yet."""
-        if self._evaluation_envs is None:
-            env, settings = self._config.env, self._config.eval
-            self._evaluation_envs = make_envs(evaluation_env(env, settings), settings.num_envs or env.num_envs)
+    def open_evaluation(self, env: Env | None = None) -> EnvSpec:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        settings = self._config.eval
+        env = env if env is not None else evaluation_env(self._config.env, settings)
+        if self._evaluation_envs is None or env != self._evaluation_env:
+            if self._evaluation_envs is not None:
+                self._evaluation_envs.close()
+                self._evaluation_envs = None  # also where the next ones cannot be made
+            self._evaluation_envs = make_envs(env, settings.num_envs or self._config.env.num_envs)
+            self._evaluation_env = env
         return env_spec_of(self._evaluation_envs)
 
     def evaluate(

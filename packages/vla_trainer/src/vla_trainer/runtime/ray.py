@@ -22,7 +22,7 @@ from torch import Tensor
 from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
 from vla_trainer.config.environment import class_metadata
-from vla_trainer.config.schema import Config
+from vla_trainer.config.schema import Config, Env
 from vla_trainer.errors import CheckpointError
 from vla_trainer.evaluation.evaluate import OnEpisode
 from vla_trainer.initial_states import run_seeds
@@ -104,10 +104,10 @@ class RayRuntime:
     def sync(self, version: int) -> None:
         self.sync_bytes = sum(self._call([policy.sync.remote(version) for policy in self._policies]))
 
-    def open_evaluation(self) -> EnvSpec:
+    def open_evaluation(self, env: Env | None = None) -> EnvSpec:
         config = self._config
         per_process = max((config.eval.num_envs or config.env.num_envs) // len(self._layout.envs), 1)
-        return self._envs.open_evaluation(per_process)
+        return self._envs.open_evaluation(per_process, env)
 
     def evaluate(
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: OnEpisode | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import ray
 from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from vla_trainer.config.schema import Config
+from vla_trainer.config.schema import Config, Env
 from vla_trainer.errors import ProcessLostError, TrainerError
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.runtime.connect import Machines
@@ -55,7 +55,8 @@ class EnvProcesses:
         self._names = names
         self._config, self._places, self._machines = config, places, machines
         self._acting, self._queue, self._per_env_seed = acting, queue, per_env_seed
-        self._evaluation_envs: int | None = None
+        self._evaluation: tuple[int, Env | None] | None = None
+        """How many environments of evaluations there are in each of them, and of what."""
         self._states: list[Mapping[str, Any] | None] = [None] * len(places)
         self._closed = False
         self.restarts = 0
@@ -67,10 +68,10 @@ class EnvProcesses:
         env_spec: list[EnvSpec] = self._all([handle.open.remote(self._per_env_seed) for handle in self.handles])
         return env_spec[0]
 
-    def open_evaluation(self, num_envs: int) -> EnvSpec:
-        """Make `num_envs` environments of evaluations in each of them, if there are none yet."""
-        self._evaluation_envs = num_envs
-        env_spec: list[EnvSpec] = self._all([handle.open_evaluation.remote(num_envs) for handle in self.handles])
+    def open_evaluation(self, num_envs: int, env: Env | None = None) -> EnvSpec:
+        """Make `num_envs` environments of evaluations in each of them, if there are none of `env` yet."""
+        self._evaluation = num_envs, env
+        env_spec: list[EnvSpec] = self._all([handle.open_evaluation.remote(num_envs, env) for handle in self.handles])
         return env_spec[0]
 
     def run(
@@ -178,8 +179,8 @@ class EnvProcesses:
         if not ray.wait(opened, timeout=self._config.cluster.wait_seconds)[0]:
             raise ProcessLostError(f"env process {rank} could not be started again: is its node lost?")
         self._all(opened)
-        if self._evaluation_envs is not None:
-            self._all([handle.open_evaluation.remote(self._evaluation_envs)])
+        if self._evaluation is not None:
+            self._all([handle.open_evaluation.remote(*self._evaluation)])
         if self._states[rank] is not None:
             self._all([handle.restore.remote(self._states[rank])])
         episodes: int = self._all([self._queue.lost.remote(rank)])[0]

@@ -1,0 +1,298 @@
+"""The command `vla-eval --sweep`: evaluate a policy over values of the environment's arguments, or compare two so.
+
+RECIPE, RUN, CHECKPOINT --plan_sweep--> points --evaluate, kept part by part--> SweepResult --.
+                                                           sweep.json --read---------------->+--> table, plot,
+                                                                                                  sweep_comparison.json
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from vla_trainer import run
+from vla_trainer.config.schema import Config
+from vla_trainer.config.sweep import OPTION, Point, check_axes, parse_axes, points_of
+from vla_trainer.errors import ComparisonError, ConfigError, MissingExtraError
+from vla_trainer.eval_command import MakeTrainer, check_same_episodes, is_result, plan_target
+from vla_trainer.evaluation.report import EvaluationProgress, print_line
+from vla_trainer.evaluation.result import Evaluation
+from vla_trainer.evaluation.sweep.comparison import COMPARISON_FILE, compare_sweeps
+from vla_trainer.evaluation.sweep.identity import check_identity, fingerprint, identity_of
+from vla_trainer.evaluation.sweep.parts import SweepParts
+from vla_trainer.evaluation.sweep.report import print_sweep, print_sweep_comparison
+from vla_trainer.evaluation.sweep.result import PLOT_FILE, SWEEP_FILE, Identity, PointResult, SweepResult, sweep_result
+from vla_trainer.run_folder import check_writable, claim, errors_of
+from vla_trainer.versions import describe_versions
+
+if TYPE_CHECKING:
+    from vla_trainer.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What is to be evaluated, before anything is made."""
+
+    plan: run.RunPlan
+    """Without the values that are swept."""
+    points: Sequence[Point]
+    configs: Sequence[Config]
+    """Of the points, in their order."""
+    identity: Identity
+    folder: Path
+    """Where `sweep.json` is written; may not exist yet."""
+
+
+def evaluate_sweep(
+    target: str,
+    sweeps: Sequence[str],
+    overrides: list[str],
+    console: Console,
+    make_trainer: MakeTrainer,
+    *,
+    per_task: bool = False,
+) -> None:
+    """Evaluate a recipe, run or checkpoint at each point, print the table and write sweep.json and sweep.png.
+
+    What was done before under the same command is read and not done again.
+
+    Args:
+        target, overrides: see `eval_command.evaluate_one`.
+        sweeps: arguments of `--sweep`.
+        per_task: print a row for each task of a point.
+
+    Raises:
+        TrainerError: an argument is wrong; another sweep is in the folder.
+    """
+    if is_result(target):
+        raise ConfigError(f"{target} is a result already; compare it with --compare")
+    planned = plan_sweep(target, sweeps, overrides)
+    file, begin = planned.folder / SWEEP_FILE, time.perf_counter()
+    result = _finished(planned)
+    done_before = result is not None
+    if result is None:
+        result = _evaluated(planned, console, make_trainer)
+    print_sweep(result, console, per_task=per_task)
+    if done_before:
+        print_line(console, f"this sweep was finished before; nothing was run: {file}")
+    else:
+        seconds = time.perf_counter() - begin
+        print_line(console, f"{result.episodes} episodes, written after {seconds:.0f} s: {file}")
+    if not done_before or not (planned.folder / PLOT_FILE).exists():
+        _plot(result, planned.folder / PLOT_FILE, console)
+
+
+def compare_two_sweeps(
+    target: str, other: str, sweeps: Sequence[str], overrides: list[str], console: Console, make_trainer: MakeTrainer
+) -> None:
+    """Compare two on the same episodes of each point and write sweep_comparison.json beside the first's sweep.json.
+
+    A sweep.json is read, anything else is swept. The second's sweep.json stands in its own folder if it was there
+    before, else in a folder `compared_...` of the first's. The overrides hold for both.
+
+    Raises:
+        ComparisonError: not the same points or episodes; before any is run where the configs show it.
+        TrainerError: as `evaluate_sweep`.
+    """
+    names = (target, other)
+    if not sweeps and not all(map(is_result, names)):
+        missing = next(name for name in names if not is_result(name))
+        raise ConfigError(f"{OPTION} is missing: {missing} is to be swept as the other was")
+    if (sweeps or overrides) and all(map(is_result, names)):
+        raise ConfigError(f"{[*sweeps, *overrides][0]} is not read: both are results already")
+    sides = [
+        SweepResult.read(Path(name).expanduser()) if is_result(name) else plan_sweep(name, sweeps, overrides)
+        for name in names
+    ]
+    _check_same_points(sides, names)
+    first = sides[0]
+    folder = first.folder if isinstance(first, SweepPlan) else Path(target).expanduser().parent
+    if isinstance(first, SweepResult):
+        check_writable(folder)
+    found: list[SweepResult] = []
+    for number, (side, name) in enumerate(zip(sides, names, strict=True)):
+        if isinstance(side, SweepPlan):
+            beside = folder / f"compared_{fingerprint(side.identity)}"
+            found.append(_evaluated_for(side, beside if number else None, console, make_trainer, name))
+        else:
+            found.append(side)
+    comparison = compare_sweeps(found[0], found[1], target, other)
+    print_sweep_comparison(comparison, console)
+    with errors_of(folder):
+        comparison.write(folder / COMPARISON_FILE)
+    print_line(console, f"written: {folder / COMPARISON_FILE}")
+
+
+def is_sweep(target: str) -> bool:
+    """Return whether a target is the sweep.json of a sweep that is finished."""
+    if not is_result(target):
+        return False
+    try:
+        tree = json.loads(Path(target).expanduser().read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(tree, dict) and "points" in tree
+
+
+def plan_sweep(target: str, sweeps: Sequence[str], overrides: list[str]) -> SweepPlan:
+    """Read and check everything that a sweep is given; makes nothing.
+
+    Raises:
+        ConfigError: `sweeps`, or a value of them, is wrong.
+        TrainerError: `target` or `overrides` is wrong.
+    """
+    axes = parse_axes(sweeps)
+    plan = plan_target(target, overrides)
+    check_axes(axes, plan.config)
+    points = points_of(axes)
+    configs = []
+    for point in points:
+        try:
+            configs.append(plan_target(target, [*overrides, *point.overrides]).config)
+        except ConfigError as error:
+            raise ConfigError(f"{OPTION}: {error}") from error
+    values = [point.values(config) for point, config in zip(points, configs, strict=True)]
+    try:
+        identity = identity_of(plan.config, plan.checkpoint, values)
+    except OSError as error:
+        raise ConfigError(f"{error.filename} cannot be read: {error.strerror}") from error
+    chosen = any(override.partition("=")[0].strip() == "output_dir" for override in overrides)
+    if plan.folder is not None and not chosen:
+        folder = plan.folder
+    elif plan.config.output_dir is not None:
+        folder = Path(plan.config.output_dir).expanduser()
+    else:
+        # not by time: the same command finds what it has done
+        folder = Path("logs") / plan.recipe / f"sweep_{fingerprint(identity)}"
+    return SweepPlan(plan, points, configs, identity, folder)
+
+
+def _evaluated_for(
+    side: SweepPlan, beside: Path | None, console: Console, make_trainer: MakeTrainer, name: str
+) -> SweepResult:
+    """Return a side's sweep: of its own folder where that is finished; else, with `beside`, of that folder."""
+    if beside is not None:
+        own = side.folder / SWEEP_FILE
+        if own.exists() and (result := SweepResult.read(own)).identity == side.identity:
+            return result
+        side = replace(side, folder=beside)
+    result_before = _finished(side)
+    return result_before if result_before is not None else _evaluated(side, console, make_trainer, name)
+
+
+def _finished(planned: SweepPlan) -> SweepResult | None:
+    """Return the sweep if it is finished; None if there is none.
+
+    Raises:
+        SweepError, ComparisonError: the file there is of another sweep, or of none.
+    """
+    file = planned.folder / SWEEP_FILE
+    if not file.exists():
+        return None
+    result = SweepResult.read(file)
+    check_identity(result.identity, planned.identity, str(file), "move it away, or write elsewhere with output_dir=")
+    return result
+
+
+def _evaluated(planned: SweepPlan, console: Console, make_trainer: MakeTrainer, name: str = "") -> SweepResult:
+    """Evaluate what is not done yet, and write sweep.json."""
+    run.check_evaluation(planned.plan)
+    with _claimed(planned) as keep, errors_of(planned.folder), SweepParts(planned.folder, planned.identity) as parts:
+        try:
+            points = _evaluate_points(planned, parts, console, make_trainer, name)
+        finally:
+            if parts.any():
+                keep()
+        result = sweep_result(
+            points,
+            recipe=planned.plan.recipe,
+            policy=planned.plan.config.policy.factory,
+            weights=planned.plan.weights,
+            versions=describe_versions(),
+            identity=planned.identity,
+        )
+        result.write(planned.folder / SWEEP_FILE)
+        parts.remove()
+    return result
+
+
+def _evaluate_points(
+    planned: SweepPlan, parts: SweepParts, console: Console, make_trainer: MakeTrainer, name: str
+) -> list[PointResult]:
+    from vla_trainer.evaluation.sweep.run import check_environment, evaluate_point
+
+    done = [parts.evaluation(index) for index in range(len(planned.points))]
+    results: list[PointResult] = []
+    with ExitStack() as stack:
+        trainer: Trainer | None = None
+        if None in done:
+            trainer = make_trainer(planned.plan.config)
+            stack.callback(trainer.close)
+            for point, config, evaluation in zip(planned.points, planned.configs, done, strict=True):
+                if evaluation is None and config.cluster.backend == "local":
+                    check_environment(config, point.name, trainer.env_spec)
+            if planned.plan.checkpoint is not None:
+                trainer.load(planned.plan.checkpoint)
+        for index, (point, config) in enumerate(zip(planned.points, planned.configs, strict=True)):
+            called = f"{name}{' ' if name else ''}{index + 1} of {len(planned.points)}, {point.name}"
+            evaluation = done[index]
+            if evaluation is None:
+                assert trainer is not None
+                with EvaluationProgress(console, called) as progress:
+                    evaluation = evaluate_point(config, trainer.runtime, parts, index, progress)
+                evaluation = run.labelled(evaluation, replace(planned.plan, config=config))
+                parts.finish(index, evaluation)
+            else:
+                print_line(console, f"{called}: done before")
+            results.append(PointResult(point.name, point.values(config), evaluation))
+    return results
+
+
+@contextmanager
+def _claimed(planned: SweepPlan) -> Iterator[Callable[[], None]]:
+    """Make sure that the folder can be written; gives what keeps it from being removed, if it was made here."""
+    if planned.folder == planned.plan.folder:
+        check_writable(planned.folder)
+        yield lambda: None
+        return
+    with claim(planned.plan.recipe, str(planned.folder)) as claimed:
+        yield claimed.keep
+
+
+def _check_same_points(sides: Sequence[SweepPlan | SweepResult], names: tuple[str, str]) -> None:
+    """Raise ComparisonError where configs and results already show that points or episodes will differ."""
+    first, second = (_points(side) for side in sides)
+    for mine, others, name, other in ((first, second, *names), (second, first, *names[::-1])):
+        if missing := [values for values in mine if values not in others]:
+            raise ComparisonError(f"not the same values: {missing[0]} is of {name} and not of {other}")
+    for values, side in first.items():
+        check_same_episodes([side, second[values]], names)
+
+
+def _points(side: SweepPlan | SweepResult) -> dict[str, "run.RunPlan | Evaluation"]:
+    """Return by its values each point's evaluation, or the plan of it."""
+    if isinstance(side, SweepResult):
+        return {json.dumps(point.values, sort_keys=True): point.evaluation for point in side.points}
+    return {
+        json.dumps(point.values(config), sort_keys=True): replace(side.plan, config=config)
+        for point, config in zip(side.points, side.configs, strict=True)
+    }
+
+
+def _plot(result: SweepResult, file: Path, console: Console) -> None:
+    """Draw the plot; a note says why there is none."""
+    from vla_trainer.evaluation.sweep.plot import plot_sweep
+
+    try:
+        plot_sweep(result, file)
+    except MissingExtraError as error:
+        print_line(console, f"note: no {file.name}: {error}")
+    except Exception as error:  # the numbers are written; no failure of a plot is worth an error
+        print_line(console, f"note: no {file.name}: {type(error).__name__}: {' '.join(str(error).split())}")
+    else:
+        print_line(console, f"plotted: {file}")
