@@ -46,7 +46,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
 
     `info`: `success`, `is_success`, `task_id`, `task_name`, `instruction`, `init_state_id`, `seed`, `elapsed_steps`,
     `assets`; of a step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`. With
-    `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`.
+    `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`; with a shift `shift`.
 
     `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,
     `render_quality` and `physics_quality`.
@@ -108,6 +108,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         task_file: str | Path | None = None,
         task_spec: Any = None,
         object_folder: str | Path | None = None,
+        shift: str | Mapping[str, Any] | None = None,
     ) -> None:
         """
         Args:
@@ -145,6 +146,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
             object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's
                 folder.
+            shift: "pro:KIND", LIBERO-PRO's tasks and initial states in place of LIBERO's, of the kind "lan", "object",
+                "swap" or "task"; {"pro": KIND, "folder": PATH} says where its files are. See `libero_gym.shifts`.
 
         Raises:
             OptionError: a value that is not allowed; SuiteError, TaskError, SplitError are kinds of it, and so is
@@ -178,6 +181,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "task_file": task_file,
             "task_spec": task_spec,
             "object_folder": object_folder,
+            "shift": shift,
         }
         self._arguments = copy.deepcopy(arguments)
         self._build(check_options(**arguments))

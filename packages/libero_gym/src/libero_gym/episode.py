@@ -304,6 +304,8 @@ class Episode:
             if self._options.action_chunk is not None:
                 info["chunk_rewards"] = outcome.rewards
                 info["chunk_length"] = outcome.length
+        if self._options.shift is not None:
+            info["shift"] = self._options.shift.text
         if self._options.camera_parameters:
             info["camera_parameters"] = camera_parameters(
                 self.world, self._options.cameras, self._options.image_size, self._options.image_orientation

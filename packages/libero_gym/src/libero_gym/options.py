@@ -17,6 +17,7 @@ from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.scene.source import SceneSource, scene_source
+from libero_gym.shifts.request import PRO_KINDS, ShiftRequest, parse_shift
 from libero_gym.tasks.init_states import SPLITS
 from libero_gym.tasks.own import OWN_ENV_ID, OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE, Suite, Task
@@ -57,6 +58,7 @@ class EnvOptions:
     segmentation: bool
     camera_parameters: bool
     instruction: bool
+    shift: ShiftRequest | None
 
     def limit(self, task: Task) -> int:
         """Return the control steps of an episode of a task."""
@@ -99,6 +101,7 @@ def check_options(
     task_file: str | Path | None = None,
     task_spec: Any = None,
     object_folder: str | Path | None = None,
+    shift: str | Mapping[str, Any] | None = None,
 ) -> EnvOptions:
     """Check the keyword arguments of an environment; `LiberoEnv` says what each means.
 
@@ -110,7 +113,8 @@ def check_options(
         raise OptionError(f"assets {shown(assets)}; allowed: 'auto', 'official', 'builtin' or a folder")
     if not isinstance(suite, str):
         raise unknown(SuiteError, "suite", suite, RUNNABLE)
-    scenes = _scenes(suite, assets, task, task_file, task_spec, object_folder)
+    request = _shift(shift, suite, split)
+    scenes = _scenes(suite, assets, task, task_file, task_spec, object_folder, request)
     chosen = scenes.suite(suite)
     place = chosen.env_id
     named = _cameras(cameras, place)
@@ -118,6 +122,8 @@ def check_options(
     if check_choice("engine", engine, ENGINES, place) == "robosuite":
         if suite == OWN_SUITE:
             raise OptionError(f"engine 'robosuite' in {place}; allowed: 'native'")
+        if request is not None:
+            raise OptionError(f"engine 'robosuite' with shift {request.text!r} in {place}; allowed: 'native'")
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
         if physics_quality in PHYSICS[1:]:
             raise OptionError(
@@ -147,6 +153,7 @@ def check_options(
         segmentation=check_flag("segmentation", segmentation, place),
         camera_parameters=check_flag("camera_parameters", camera_parameters, place),
         instruction=check_flag("instruction", instruction, place),
+        shift=request,
     )
 
 
@@ -170,8 +177,33 @@ def check_argument_names(names: Iterable[str], allowed: Iterable[str], place: st
             )
 
 
+def _shift(shift: object, suite: str, split: object) -> ShiftRequest | None:
+    """Check the `shift=` argument, as far as no scene is needed."""
+    place = RUNNABLE[suite][0] if suite in RUNNABLE else suite
+    request = parse_shift(shift, place)
+    if request is None:
+        return None
+    if request.pro is None:
+        allowed = ", ".join(f"'pro:{kind}'" for kind in PRO_KINDS)
+        raise OptionError(f"shift {request.text!r} in {place}; allowed: {allowed}")
+    if suite == OWN_SUITE:
+        raise OptionError(f"shift {request.text!r} in {OWN_ENV_ID}, whose task is your own; allowed: None")
+    if split != "eval" and split in SPLITS:
+        raise SplitError(
+            f"split {split!r} with shift {request.text!r} in {place}: LIBERO-PRO has no initial states beside those of "
+            "evaluation; allowed: 'eval'"
+        )
+    return request
+
+
 def _scenes(
-    suite: str, assets: str | Path, task: object, task_file: object, task_spec: object, object_folder: object
+    suite: str,
+    assets: str | Path,
+    task: object,
+    task_file: object,
+    task_spec: object,
+    object_folder: object,
+    shift: ShiftRequest | None,
 ) -> SceneSource:
     """Return where the scenes come from."""
     if suite == OWN_SUITE:
@@ -181,6 +213,10 @@ def _scenes(
     for name, value in (("task_file", task_file), ("task_spec", task_spec), ("object_folder", object_folder)):
         if value is not None:
             raise OptionError(f"{name} {shown(value)} in {suite}; it is an argument of {OWN_ENV_ID}")
+    if shift is not None and shift.pro is not None:
+        from libero_gym.shifts.pro import pro_scenes  # LIBERO's own tasks need none of it
+
+        return pro_scenes(assets, suite, shift.pro)
     return scene_source(assets)
 
 

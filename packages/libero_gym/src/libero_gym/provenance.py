@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.options import EnvOptions
 from libero_gym.tasks.own import OwnTask
+from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
 
 #: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
@@ -18,7 +20,8 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
 
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
     not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
-    published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
+    published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects;
+    with a shift also `shift`, the argument as one string.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
     return {
@@ -26,6 +29,7 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
         **({"task_sha256": own[0]} if own else {}),
+        **({"shift": options.shift.text} if options.shift is not None else {}),
     }
 
 
@@ -47,6 +51,13 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
         "initial states were sampled here"
         for task in own
     ]
+    pro = [task.sha256 for task in options.tasks if isinstance(task, ProTask)]
+    if options.shift is not None and pro:
+        digest = hashlib.sha256("\n".join(pro).encode()).hexdigest()
+        found.append(
+            f"shift {options.shift.text!r}: the tasks and initial states are LIBERO-PRO's (SHA-256 of them: {digest}), "
+            "not LIBERO's"
+        )
     if options.scenes.name.startswith(BUILTIN_PREFIX):
         found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and images than LIBERO's")
     if options.split != "eval" and not own:
