@@ -3,14 +3,17 @@
 Request: {"assets": folder, "image_size": pixels, "out": file.npz, "episodes": [...]}, each episode {"suite", "index",
 "sim_state": flat state, or null for the published state 0, "poses": {fixture's body: [x, y, z, w, x, y, z]}, "settle":
 count of dummy actions, "steps": count of random ones, "every": of so many steps, images of the last, "model": true
-for the compiled model too, as `k_model` (MuJoCo's file, bytes)}.
+for the compiled model too, as `k_model` (MuJoCo's file, bytes)}. With "benchmark", e.g. "libero_spatial_swap", file and
+states are those of that task list, which LIBERO-PRO's `libero` has: `benchmarks/pro_parity.py` runs this with an
+interpreter that has it.
 
 Each is `OffScreenRenderEnv.reset`, fixtures put where `poses` has them, `set_init_state`, dummy actions while objects
 settle, random actions afterwards. Of episode k, what `set_init_state` or the last dummy action returned and then what
 each `step` returned is stored: `k_image` and `k_wrist_image` (T+1, S, S, 3) as robosuite has them, `k_state` (T+1, 8)
 float64 as published policies get it; besides the simulator's flat state `k_sim_state` (T+1, ...) and LIBERO's `done`,
-`k_done` (T,). Nothing is rendered or computed for it after a step. Images that are not asked for are blank: robosuite
-samples them all the same, and at the same moments, from a camera that renders nothing.
+`k_done` (T,), the sentence `k_instruction` and all published states `k_published` (M, ...). Nothing is rendered or
+computed for it after a step. Images that are not asked for are blank: robosuite samples them all the same, and at the
+same moments, from a camera that renders nothing.
 """
 
 from __future__ import annotations
@@ -65,12 +68,23 @@ def cameras(env: Any, size: int) -> Callable[[bool], None]:
     return show
 
 
+def task_files(episode: dict[str, Any]) -> tuple[Path, np.ndarray]:
+    """The BDDL file of an episode's task, and its published states (M, D)."""
+    if "benchmark" not in episode:
+        task = load_suite(episode["suite"]).tasks[episode["index"]]
+        return bddl_file(task), published_states(task)[0]
+    from libero.libero.benchmark import get_benchmark
+
+    tasks = get_benchmark(episode["benchmark"])()
+    return Path(tasks.get_task_bddl_file_path(episode["index"])), np.array(tasks.get_task_init_states(episode["index"]))
+
+
 def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     """One episode; the keys of the result are without its number."""
     from libero.libero.envs import OffScreenRenderEnv
 
-    task = load_suite(episode["suite"]).tasks[episode["index"]]
-    env = OffScreenRenderEnv(bddl_file_name=str(bddl_file(task)), camera_heights=size, camera_widths=size)
+    file, published = task_files(episode)
+    env = OffScreenRenderEnv(bddl_file_name=str(file), camera_heights=size, camera_widths=size)
     env.seed(0)
     env.env.hard_reset = False  # it was built a moment ago, and its state is replaced below
     env.reset()
@@ -83,7 +97,7 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
     state = episode["sim_state"]
     show = cameras(env, size)
     show(episode["settle"] == 0)
-    observation = env.set_init_state(published_states(task)[0][0] if state is None else np.array(state))
+    observation = env.set_init_state(published[0] if state is None else np.array(state))
     for number in range(1, episode["settle"] + 1):
         show(number == episode["settle"])
         observation = env.step(SETTLE)[0]
@@ -96,7 +110,8 @@ def run(episode: dict[str, Any], size: int) -> dict[str, np.ndarray]:
         done.append(success)
     stacked = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     env.close()
-    return {**stacked, "sim_state": np.array(states), "done": np.array(done, dtype=bool), "model": compiled}
+    facts = {"instruction": np.array(env.language_instruction), "published": published, "model": compiled}
+    return {**stacked, "sim_state": np.array(states), "done": np.array(done, dtype=bool), **facts}
 
 
 def main() -> None:
