@@ -212,6 +212,7 @@ def test_an_asset_set_without_an_object_is_named(tmp_path):
         make(tmp_path, "object")
 
 
+@pytest.mark.slow
 def test_official_assets_have_libero_pro_s_objects(tmp_path, official_assets):
     if official_assets != package_folder():
         pytest.skip("a folder of LIBERO's assets alone")
