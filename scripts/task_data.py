@@ -84,6 +84,31 @@ def conditions(item: Any, bounds: set[float]) -> dict[str, tuple[str, float]]:
     return found
 
 
+def category_entry(item: Any, folder: Path) -> dict[str, Any]:
+    """Return what LIBERO's class of a category says, of one made of it.
+
+    Args:
+        item: an object of the class.
+        folder: of the asset set that it was read from.
+    """
+    properties, rotation = item.object_properties, item.rotation
+    articulation = properties.get("articulation", {})
+    ranges = {key.split("_")[1]: list(bounds) for key, bounds in articulation.items() if bounds}
+    return {
+        "file": str(Path(item.file).relative_to(folder)),
+        "rotation": rotation if isinstance(rotation, dict) else {item.rotation_axis: rotation},
+        "conditions": conditions(item, {bound for bounds in ranges.values() for bound in bounds}),
+        "ranges": ranges,
+        "indicators": list(properties["vis_site_names"]),
+    }
+
+
+def write_table(name: str, entries: dict[str, Any]) -> None:
+    """Write a table of categories, a line each."""
+    lines = [f"{json.dumps(category)}: {json.dumps(entry)}" for category, entry in entries.items()]
+    (DATA / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 def write_categories() -> None:
     """Write what LIBERO's class of each category says: its file, its rotation at first, and its conditions."""
     folder = resolve_assets("builtin").folder
@@ -98,19 +123,8 @@ def write_categories() -> None:
             item = made(name="item")
         except FileNotFoundError:
             continue  # of no task, and in no asset set
-        properties, rotation = item.object_properties, item.rotation
-        articulation = properties.get("articulation", {})
-        ranges = {key.split("_")[1]: list(bounds) for key, bounds in articulation.items() if bounds}
-        entry: dict[str, Any] = {
-            "file": str(Path(item.file).relative_to(folder)),
-            "rotation": rotation if isinstance(rotation, dict) else {item.rotation_axis: rotation},
-            "conditions": conditions(item, {bound for bounds in ranges.values() for bound in bounds}),
-            "ranges": ranges,
-            "indicators": list(properties["vis_site_names"]),
-        }
-        categories[category] = entry
-    lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in categories.items()]
-    (DATA / "categories.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+        categories[category] = category_entry(item, folder)
+    write_table("categories.json", categories)
 
 
 if __name__ == "__main__":

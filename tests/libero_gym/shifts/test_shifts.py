@@ -408,7 +408,7 @@ def test_what_an_environment_says_of_it():
 
 
 def test_what_it_refuses():
-    with pytest.raises(OptionError, match="engine 'robosuite'; allowed: engine 'native'"):
+    with pytest.raises(OptionError, match="engine 'robosuite' with shift 'camera:2'"):
         make("camera:2", engine="robosuite")
     env = make("robot:2")
     env.reset(seed=0)

@@ -142,8 +142,9 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 them.
             camera_parameters: whether `info` has the intrinsics and extrinsics of each camera in use.
             instruction: whether observations have the sentence; `info` always has it.
-            shift: what differs from LIBERO's tasks: "camera:2", {"light": 3, "layout": 1}, "random", "position_swap";
-                see `libero_gym.shifts.request`. `info["shift"]` has the id that makes an episode's variants again.
+            shift: what differs from LIBERO's tasks: "camera:2", {"light": 3, "layout": 1}, "random", "position_swap",
+                or "pro:swap", LIBERO-PRO's own files; see `libero_gym.shifts.request`. `info["shift"]` has the id that
+                makes an episode's variants again.
             task_file: of "libero_task" alone: a BDDL file of LIBERO's format.
             task_spec: of "libero_task" alone: a `libero_gym.TaskSpec`, or a mapping of its fields.
             object_folder: of "libero_task" alone: where the models of your own objects are; None for the task file's

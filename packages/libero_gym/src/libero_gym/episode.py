@@ -332,7 +332,7 @@ class Episode:
             "assets": self._options.scenes.name,
         }
         if self._options.shift is not None:
-            info["shift"] = self.shift.id
+            info["shift"] = self._options.shift.text if self._options.shift.pro is not None else self.shift.id
         if outcome is not None:
             info["diverged"] = self.diverged
             if self._options.action_chunk is not None:

@@ -113,7 +113,8 @@ def check_options(
         raise OptionError(f"assets {shown(assets)}; allowed: 'auto', 'official', 'builtin' or a folder")
     if not isinstance(suite, str):
         raise unknown(SuiteError, "suite", suite, RUNNABLE)
-    scenes = _scenes(suite, assets, task, task_file, task_spec, object_folder)
+    request = _shift(shift, suite, split)
+    scenes = _scenes(suite, assets, task, task_file, task_spec, object_folder, request)
     chosen = scenes.suite(suite)
     place = chosen.env_id
     named = _cameras(cameras, place)
@@ -121,6 +122,8 @@ def check_options(
     if check_choice("engine", engine, ENGINES, place) == "robosuite":
         if suite == OWN_SUITE:
             raise OptionError(f"engine 'robosuite' in {place}; allowed: 'native'")
+        if request is not None:
+            raise OptionError(f"engine 'robosuite' with shift {request.text!r} in {place}; allowed: 'native'")
         _ = scenes.assets  # LIBERO builds its environment from them; a bundle refuses
         if physics_quality in PHYSICS[1:]:
             raise OptionError(
@@ -150,7 +153,7 @@ def check_options(
         segmentation=check_flag("segmentation", segmentation, place),
         camera_parameters=check_flag("camera_parameters", camera_parameters, place),
         instruction=check_flag("instruction", instruction, place),
-        shift=_shift(shift, engine, place),
+        shift=request,
     )
 
 
@@ -174,8 +177,33 @@ def check_argument_names(names: Iterable[str], allowed: Iterable[str], place: st
             )
 
 
+def _shift(shift: object, suite: str, split: object) -> ShiftRequest | None:
+    """Check the `shift=` argument, as far as no scene is needed."""
+    place = OWN_ENV_ID if suite == OWN_SUITE else RUNNABLE[suite][0] if suite in RUNNABLE else suite
+    request = parse_shift(shift, place)
+    if request is None:
+        return None
+    if suite == OWN_SUITE and (request.pro is not None or {"instruction_swap", "task_swap"} & {*dict(request.axes)}):
+        raise OptionError(
+            f"shift {request.text!r} in {place}, whose task is your own; allowed: all but 'pro', 'instruction_swap' "
+            "and 'task_swap'"
+        )
+    if request.pro is not None and split != "eval" and split in SPLITS:
+        raise SplitError(
+            f"split {split!r} with shift {request.text!r} in {place}: LIBERO-PRO has no initial states beside those of "
+            "evaluation; allowed: 'eval'"
+        )
+    return request
+
+
 def _scenes(
-    suite: str, assets: str | Path, task: object, task_file: object, task_spec: object, object_folder: object
+    suite: str,
+    assets: str | Path,
+    task: object,
+    task_file: object,
+    task_spec: object,
+    object_folder: object,
+    shift: ShiftRequest | None,
 ) -> SceneSource:
     """Return where the scenes come from."""
     if suite == OWN_SUITE:
@@ -185,14 +213,11 @@ def _scenes(
     for name, value in (("task_file", task_file), ("task_spec", task_spec), ("object_folder", object_folder)):
         if value is not None:
             raise OptionError(f"{name} {shown(value)} in {suite}; it is an argument of {OWN_ENV_ID}")
+    if shift is not None and shift.pro is not None:
+        from libero_gym.shifts.pro import pro_scenes  # LIBERO's own tasks need none of it
+
+        return pro_scenes(assets, suite, shift.pro)
     return scene_source(assets)
-
-
-def _shift(shift: object, engine: str, place: str) -> ShiftRequest | None:
-    request = parse_shift(shift, place)
-    if request is not None and engine != "native":
-        raise OptionError(f"shift {request.text!r} in {place} with engine {engine!r}; allowed: engine 'native'")
-    return request
 
 
 def _cameras(cameras: object, place: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.options import EnvOptions
 from libero_gym.tasks.own import OwnTask
+from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
 
 #: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
@@ -50,9 +52,16 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
         "initial states were sampled here"
         for task in own
     ]
+    pro = [task.sha256 for task in options.tasks if isinstance(task, ProTask)]
+    if options.shift is not None and options.shift.pro is not None:
+        digest = hashlib.sha256("\n".join(pro).encode()).hexdigest()
+        found.append(
+            f"shift {options.shift.text!r}: the tasks and initial states are LIBERO-PRO's (SHA-256 of them: {digest}), "
+            "not LIBERO's"
+        )
     if options.scenes.name.startswith(BUILTIN_PREFIX):
         found.append(f"the built-in asset set {options.scenes.name!r} has other shapes and images than LIBERO's")
-    if options.shift is not None:
+    if options.shift is not None and options.shift.pro is None:
         found.append(f"shift {options.shift.text!r} changes the tasks from what LIBERO has")
     if options.split != "eval" and not own:
         found.append(f"split {options.split!r} has other initial states than the published ones")

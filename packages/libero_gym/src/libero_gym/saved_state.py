@@ -28,6 +28,7 @@ from libero_gym.options import EnvOptions
 from libero_gym.provenance import same_assets
 from libero_gym.shifts.request import parse_variants
 from libero_gym.tasks.own import OwnTask
+from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import Task
 
 #: Raise it when the header or the arrays change.
@@ -97,7 +98,7 @@ def encode(state: SavedState, options: EnvOptions) -> bytes:
     arrays = state.world.arrays()
     header = {
         "format": FORMAT,
-        **_circumstances(options),
+        **_circumstances(options, state.suite, state.task),
         **{key: getattr(state, key) for key in _PLAIN},
         "generator": state.generator.bit_generator.state,
         "progress": None if state.progress is None else list(state.progress),
@@ -156,16 +157,20 @@ def _version() -> str:
     return version("libero-gym")
 
 
-def _circumstances(options: EnvOptions) -> dict[str, Any]:
-    """Return what must be the same for the same to follow."""
+def _circumstances(options: EnvOptions, suite: str, index: int) -> dict[str, Any]:
+    """Return what must be the same for the same to follow, with this task."""
+    sha256 = next((task.sha256 for task in options.tasks if isinstance(task, OwnTask)), None)
+    for task in options.tasks:
+        if isinstance(task, ProTask) and (task.suite, task.index) == (suite, index):
+            sha256 = task.sha256
     return {
         "libero_gym": _version(),
         "mujoco": mujoco.__version__,
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "physics_quality": options.physics_quality,
-        # of a task of one's own
-        "task_sha256": next((task.sha256 for task in options.tasks if isinstance(task, OwnTask)), None),
+        # of a task that is none of LIBERO's
+        "task_sha256": sha256,
     }
 
 
@@ -192,7 +197,7 @@ def _read(content: object) -> tuple[dict[str, Any], memoryview]:
 
 
 def _check_circumstances(header: Mapping[str, Any], options: EnvOptions) -> None:
-    here = _circumstances(options)
+    here = _circumstances(options, header["suite"], header["task"])
     sets = [(made["assets"], made["assets_version"]) for made in (header, here)]
     for key, present in here.items():
         if header[key] == present or (key in ("assets", "assets_version") and same_assets(*sets)):

@@ -46,7 +46,10 @@ def observation_space(options: EnvOptions) -> spaces.Dict:
     if options.privileged:
         parts["privileged_state"] = spaces.Box(-privileged.LIMIT, privileged.LIMIT, (privileged.SIZE,), np.float32)
     if options.instruction:
-        parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=INSTRUCTION_CHARACTERS)
+        # sentences of LIBERO-PRO's files have characters that LIBERO's do not
+        others = sorted({*"".join(task.instruction for task in options.tasks)} - {*INSTRUCTION_CHARACTERS})
+        charset = INSTRUCTION_CHARACTERS + "".join(others)
+        parts["instruction"] = InstructionSpace(INSTRUCTION_LENGTH, min_length=1, charset=charset)
     return spaces.Dict(parts)
 
 

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import mujoco
 
-from libero_gym.assets.manifest import file_sha256
+from libero_gym.assets.manifest import content_digest, file_sha256
 from libero_gym.assets.source import AssetSet
 from libero_gym.cache_folder import CACHE_VARIABLE, cache_folder, publish_folder
 from libero_gym.errors import SceneError
 from libero_gym.scene import shift_table
 from libero_gym.scene.compiled import MODEL, CompiledScene, parts_folder
 from libero_gym.scene.model_parts import check_parts
+from libero_gym.scene.scene_object import pro_categories
 from libero_gym.tasks.init_states import sampled_count
 from libero_gym.tasks.own import OwnTask
+from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import Task
 from libero_gym.waiting import waiting_for
 
@@ -93,10 +95,17 @@ def scene_folder(task: Task, assets: AssetSet, shifted: str = "") -> Path:
         repr(task.definition),
         *((task.sha256,) if isinstance(task, OwnTask) else ()),
         *((f"shift {shift_table.FORMAT} {shifted}",) if shifted else ()),
+        *((content_digest(assets.folder),) if isinstance(task, ProTask) and _has_pro_objects(task) else ()),
     ]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     kind = f"-{shifted}" if shifted else ""
     return cache_folder() / "scenes" / f"{task.suite}-{task.index}{kind}-{assets.name}-{key}"
+
+
+def _has_pro_objects(task: ProTask) -> bool:
+    """Return whether a task has objects whose files are not among LIBERO's own, which alone a set's digest is of."""
+    definition = task.definition
+    return not pro_categories().keys().isdisjoint({*definition.objects.values(), *definition.fixtures.values()})
 
 
 def _version(package: str) -> str:

@@ -6,9 +6,11 @@ import copy
 import functools
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from libero_gym.errors import SceneError, unknown
 from libero_gym.scene.mjcf import add_prefix, hide_sites, read_part, section
@@ -35,18 +37,33 @@ class Category:
 
 @functools.cache
 def categories() -> dict[str, Category]:
-    """Return all categories that LIBERO has; `scripts/task_data.py` wrote the file from its classes."""
-    tree = json.loads((files("libero_gym.tasks") / "data" / "categories.json").read_text())
-    return {
-        name: Category(
-            entry["file"],
-            {axis: (low, high) for axis, (low, high) in entry["rotation"].items()},
-            {condition: Threshold(*threshold) for condition, threshold in entry["conditions"].items()},
-            {condition: (low, high) for condition, (low, high) in entry["ranges"].items()},
-            tuple(entry["indicators"]),
-        )
-        for name, entry in tree.items()
-    }
+    """Return all categories that LIBERO's tasks have; `scripts/task_data.py` wrote the file from its classes."""
+    return _read_categories("categories.json")
+
+
+@functools.cache
+def pro_categories() -> dict[str, Category]:
+    """Return the categories that LIBERO-PRO's tasks may have beside those; `scripts/pro_categories.py` wrote the file.
+
+    They are not among `categories()`, whose names an object of one's own cannot have.
+    """
+    return _read_categories("pro_categories.json")
+
+
+def _read_categories(name: str) -> dict[str, Category]:
+    tree = json.loads((files("libero_gym.tasks") / "data" / name).read_text())
+    return {category: read_category(entry) for category, entry in tree.items()}
+
+
+def read_category(entry: Mapping[str, Any]) -> Category:
+    """Return a category from its entry in a table."""
+    return Category(
+        entry["file"],
+        {axis: (low, high) for axis, (low, high) in entry["rotation"].items()},
+        {condition: Threshold(*threshold) for condition, threshold in entry["conditions"].items()},
+        {condition: (low, high) for condition, (low, high) in entry["ranges"].items()},
+        tuple(entry["indicators"]),
+    )
 
 
 @dataclass(frozen=True)
@@ -101,16 +118,16 @@ def read_object(folder: Path, name: str, category: str, *, movable: bool) -> Sce
     Args:
         folder: of the asset set.
         name: of the instance.
-        category: what it is; see `categories`.
+        category: what it is; see `categories` and `pro_categories`.
         movable: with a free joint, as objects are; fixtures are not.
 
     Raises:
         SceneError: there is no such category, or its asset file is missing or not of LIBERO's form.
     """
-    kinds = categories()
-    if category not in kinds:
-        raise unknown(SceneError, "category", category, list(kinds), f"the instance {name!r}")
-    path = folder / kinds[category].file
+    kind = categories().get(category) or pro_categories().get(category)
+    if kind is None:
+        raise unknown(SceneError, "category", category, list(categories()), f"the instance {name!r}")
+    path = folder / kind.file
     root = read_part(path)
     container = section(root, "worldbody").find("./body")
     inner = container.find("./body[@name='object']") if container is not None else None
@@ -125,7 +142,7 @@ def read_object(folder: Path, name: str, category: str, *, movable: bool) -> Sce
     add_prefix(assets, prefix)
     return SceneObject(
         name,
-        kinds[category],
+        kind,
         list(assets),
         body,
         movable,

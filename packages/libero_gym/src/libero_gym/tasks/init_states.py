@@ -14,6 +14,7 @@ import numpy as np
 
 from libero_gym.errors import InitStateError, LiberoGymError, SplitError, unknown
 from libero_gym.tasks.own import OWN_ENV_ID, OWN_EVAL_STATES, OWN_TRAIN_STATES, OwnTask
+from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES, Task
 
 SPLITS = ("eval", "train", "all")
@@ -74,6 +75,8 @@ def unpack_states(packed: bytes) -> np.ndarray:
 
 def sampled_count(task: Task) -> int:
     """Return how many states are sampled when the scene of a task is compiled."""
+    if isinstance(task, ProTask):
+        return 0
     if isinstance(task, OwnTask):
         return OWN_EVAL_STATES + OWN_TRAIN_STATES
     return SAMPLED_TRAIN_STATES if task.suite in SAMPLED_SUITES else 0
