@@ -55,6 +55,21 @@ def test_repeating_it_ends_in_the_same_state_to_the_last_bit(path):
     np.testing.assert_array_equal(env.get_sim_state(), read.final_state)
 
 
+def test_a_shifted_episode_is_repeated_with_its_variants(tmp_path):
+    options = {"split": "train", "assets": "builtin", "cameras": (), "max_episode_steps": -1, "settle_steps": 3}
+    env = LiberoEnv("spatial", task=1, shift="layout:1-5+robot:1-5", **options)
+    recorder = Recorder(env, split="train", settle_steps=3)
+    _, info = env.reset(seed=5, options={"init_state": 9})
+    recorder.begin(info)
+    for action in np.random.default_rng(0).uniform(-1, 1, (10, 7)):
+        *_, info = env.step(action)
+        recorder.add(action, info)
+    recorder.finish().save(tmp_path / "episode.npz")
+    read = Recording.load(tmp_path / "episode.npz")
+    assert read.shift == info["shift"] != ""
+    assert repeat(read, open_env(read, "builtin", cameras=()), lambda _: True).difference == 0.0
+
+
 def test_a_changed_action_is_noticed(recording):
     actions = recording.actions.copy()
     actions[10] *= 0.5

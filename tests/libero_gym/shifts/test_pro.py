@@ -249,12 +249,6 @@ def test_a_category_of_libero_pro_is_no_category_of_one_s_own_task(tmp_path):
         ("libero/Spatial-v0", {"split": "all"}, SplitError, "split 'all' with shift 'pro:swap' .* allowed: 'eval'"),
         ("libero/Spatial-v0", {"split": "evil"}, SplitError, "unknown split 'evil'"),
         ("libero/Spatial-v0", {"engine": "robosuite"}, OptionError, "engine 'robosuite' with shift 'pro:swap'"),
-        (
-            "libero/Spatial-v0",
-            {"shift": "camera:2"},
-            OptionError,
-            "shift 'camera:2' .* allowed: 'pro:lan', 'pro:object'",
-        ),
         ("libero/Spatial-v0", {"shift": "pro:wap"}, OptionError, "unknown kind of LIBERO-PRO's files 'wap'"),
         ("libero/Spatial-v0", {"task": 10}, OptionError, "unknown task 10"),
         ("libero/Goal-v0", {}, AssetError, "lacks bddl_files/libero_goal_swap, init_files/libero_goal_swap"),

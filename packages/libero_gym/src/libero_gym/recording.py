@@ -6,6 +6,7 @@ init_state seed  as `LiberoEnv.reset` takes them           settle_steps before t
 assets           the asset set's name and version          mujoco       the version that computed it
 actions          (T, 7) float64                            success      whether it ended in success
 final_state      (1 + nq + nv,) float64: [time, qpos, qvel] after the last action
+shift            id of the episode's variants; empty, or absent in older files, where nothing is shifted
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Recording:
     final_state: np.ndarray
     """(1 + nq + nv,) float64: [time, qpos, qvel]."""
     success: bool
+    shift: str = ""
+    """As `info["shift"]` has it."""
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
@@ -92,6 +95,7 @@ class Recording:
                     actions=np.asarray(stored["actions"], dtype=np.float64),
                     final_state=np.asarray(stored["final_state"], dtype=np.float64),
                     success=bool(stored["success"]),
+                    shift=str(stored["shift"]) if "shift" in stored else "",
                 )
         except FileNotFoundError as error:
             raise RecordingError(f"{path} does not exist; record one with: libero-gym play --record FILE") from error
@@ -168,6 +172,7 @@ class Recorder:
             actions=np.array(self._actions).reshape(-1, ACTION_SIZE),
             final_state=env.get_sim_state(),
             success=bool(info["success"]),
+            shift=str(info.get("shift", "")),
         )
 
 
@@ -199,6 +204,7 @@ def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> Libe
         assets=assets,
         settle_steps=recording.settle_steps,
         max_episode_steps=-1,
+        shift=recording.shift or None,
         **kwargs,  # type: ignore[arg-type]
     )
     try:
