@@ -32,6 +32,7 @@ LAYERS = {
         ("spaces", "provenance"),
         ("saved_state",),
         ("reset_request",),
+        ("shared_models",),
         ("episode",),
         ("observation",),
         ("env",),

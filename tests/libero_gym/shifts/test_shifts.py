@@ -192,8 +192,8 @@ def test_the_arm_begins_elsewhere_and_stays_there(level):
 
 def first_states(shift, task, suite="libero_spatial", init_state=0):
     """The own and the shifted first state of a task, each with its world's table."""
-    from libero_gym.episode import SharedModels
     from libero_gym.options import check_options
+    from libero_gym.shared_models import SharedModels
 
     options = check_options(suite, task=task, assets="builtin", shift=shift)
     models, (chosen,) = SharedModels(options), options.tasks
@@ -264,8 +264,8 @@ def overlaps(shared, applied, state):
 @pytest.mark.parametrize("suite", SUITES)
 def test_nothing_new_overlaps_in_any_task(suite):
     """Each task, two levels of the axes that move something, in two initial states."""
-    from libero_gym.episode import SharedModels
     from libero_gym.options import check_options
+    from libero_gym.shared_models import SharedModels
     from libero_gym.shifts.footprints import middle_fixtures
 
     missing = []

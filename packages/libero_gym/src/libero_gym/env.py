@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from libero_gym import spaces
 from libero_gym.engine.world import World
-from libero_gym.episode import Episode, SharedModels
+from libero_gym.episode import Episode
 from libero_gym.errors import ClosedError, ResetNeededError
 from libero_gym.observation import RENDER_SIZE, observe, render_view
 from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
@@ -24,6 +24,7 @@ from libero_gym.render.segmentation_names import segmentation_names
 from libero_gym.reset_request import check_reset
 from libero_gym.saved_state import encode
 from libero_gym.scene.source import SceneSource
+from libero_gym.shared_models import SharedModels
 from libero_gym.time_limit import NO_LIMIT, with_limit
 
 

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import copy
-import functools
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from libero_gym.engine.privileged import PrivilegedState
-from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import ACTION_SIZE, World, check_action
-from libero_gym.engine.world_state import Setting, Snapshot
+from libero_gym.engine.world_state import Setting
 from libero_gym.errors import InitStateError, SavedStateError
 from libero_gym.options import EnvOptions
 from libero_gym.render.camera_parameters import camera_parameters
 from libero_gym.reset_request import ResetRequest, check_reset
 from libero_gym.saved_state import SavedState, task_of
 from libero_gym.scene.fixtures import FixturePoses, sample_fixture_poses
-from libero_gym.shifts.applied import NO_SHIFT, AppliedShift, TaskShifts
-from libero_gym.shifts.request import Variants, parse_variants
+from libero_gym.shared_models import SettledScene, SharedModels
+from libero_gym.shifts.applied import NO_SHIFT, AppliedShift
+from libero_gym.shifts.request import parse_variants
 from libero_gym.tasks.init_states import InitStates
 from libero_gym.tasks.progress import Progress
 from libero_gym.tasks.suites import Task
@@ -34,82 +32,8 @@ from libero_gym.tasks.tables import Predicate
 #: What LIBERO does while objects settle: keep still, gripper opening.
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
 
-#: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
-REMEMBERED_SCENES = 64
-
-#: (task, initial state, seed, id of the variants).
-SceneKey = tuple[int, int, int, str]
 #: (task, kind of shifted scene, goal in place of the task's).
 WorldKey = tuple[int, str, tuple[Predicate, ...] | None]
-
-
-@dataclass
-class SettledScene:
-    """A settled scene, from which a later episode with the same task, initial state and seed starts at once."""
-
-    snapshot: Snapshot
-    arrays: dict[str, np.ndarray] | None = None
-    """The first observation's arrays, once they were rendered."""
-
-
-class SharedModels:
-    """What the environments of one thread share: models, loaded when first used, and settled scenes."""
-
-    def __init__(self, options: EnvOptions) -> None:
-        self._options = options
-        self._models: dict[tuple[int, str], SharedModel] = {}
-        self._shifts: dict[int, TaskShifts] = {}
-        self._settled: OrderedDict[SceneKey, SettledScene] = OrderedDict()
-
-    def of(self, task: Task, shifted: str = "") -> SharedModel:
-        """Return the model of a task, or of a shifted scene of it."""
-        key = task.id, shifted
-        if key not in self._models:
-            scenes = self._options.scenes
-            self._models[key] = SharedModel.load(
-                scenes.scene(task, shifted) if shifted else scenes.scene(task),
-                decimated=self._options.render_quality == "fast",
-                physics=self._options.physics_quality,
-            )
-        return self._models[key]
-
-    def apply(self, task: Task, variants: Variants) -> AppliedShift:
-        """Return what an episode of some variants begins with.
-
-        Raises:
-            SceneError: the task does not allow a swap.
-        """
-        if not variants:
-            return NO_SHIFT
-        if task.id not in self._shifts:
-            states = self._options.scenes.published_states(task)[0]
-            self._shifts[task.id] = TaskShifts(task, states, functools.partial(self.of, task))
-        return self._shifts[task.id].apply(variants)
-
-    def make_world(self, task: Task, shift: AppliedShift) -> World:
-        """Make a new world of a task, on the engine that the options name, of a shift's scene and goal."""
-        if self._options.engine == "robosuite":
-            from libero_gym.engine.robosuite_world import RobosuiteWorld
-
-            scenes = self._options.scenes
-            return RobosuiteWorld(scenes.scene(task), task, scenes.assets)
-        return World(self.of(task, shift.scene), shift.goal)
-
-    def recall(self, key: SceneKey) -> SettledScene | None:
-        """Return the settled scene of a key, if it is remembered."""
-        if key in self._settled:
-            self._settled.move_to_end(key)
-        return self._settled.get(key)
-
-    def remember(self, key: SceneKey, scene: SettledScene) -> None:
-        """Keep a settled scene, in place of the least recently used one."""
-        self._settled[key] = scene
-        if len(self._settled) > REMEMBERED_SCENES:
-            self._settled.popitem(last=False)
-
-    def loaded(self) -> list[SharedModel]:
-        """Return all models so far."""
-        return list(self._models.values())
 
 
 @dataclass(frozen=True)
@@ -368,6 +292,12 @@ class Episode:
         key = _world_key(task, shift)
         if key not in self._worlds:
             self._worlds[key] = self._models.make_world(task, shift)
+            present = _world_key(self.task, self.shift)
+            for other in [other for other in self._worlds if other not in (key, present)]:
+                if self._models.is_evicted(self._worlds[other].shared):
+                    del self._worlds[other]
+                    self._privileged.pop(other, None)
+        self._models.used(self._worlds[key].shared)
         return self._worlds[key]
 
     def _init_states(self, task: Task) -> InitStates:

@@ -15,11 +15,12 @@ import numpy as np
 from libero_gym.demos.episode_file import Demonstration, warn_renamed, write_episode
 from libero_gym.demos.schedule import EXPERT, Attempt, DemoSchedule, expert_rng
 from libero_gym.engine.world import ACTION_SIZE, World, check_action
-from libero_gym.episode import Episode, SharedModels
+from libero_gym.episode import Episode
 from libero_gym.errors import LiberoGymError, OptionError
 from libero_gym.observation import observe
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
+from libero_gym.shared_models import SharedModels
 from libero_gym.tasks.own import OwnTask
 
 

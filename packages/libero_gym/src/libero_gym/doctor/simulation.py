@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.episode import Episode, SharedModels
+from libero_gym.episode import Episode
 from libero_gym.errors import AssetError, RenderError
 from libero_gym.options import EnvOptions, check_options
+from libero_gym.shared_models import SharedModels
 from libero_gym.tasks.suites import SUITES
 
 #: Height and width of the images, pixels.

@@ -172,9 +172,10 @@ class TaskShifts:
             exchanged = [*first, *second], [*second, *first]
         arm, home = table.robot.arm_qpos, np.array(table.robot.home_qpos)
         added = shifted.shift_table.distractors if any(is_distractor(e.name) for e in shifted.table.entities) else []
+        # numbers alone: what is made here must keep no model alive
+        nq, shifted_nq, shifted_nv = base.model.nq, loaded.model.nq, loaded.model.nv
 
         def made(state: np.ndarray) -> np.ndarray:
-            nq = base.model.nq
             own_qpos, own_qvel = state[1 : 1 + nq].copy(), state[1 + nq :]
             for x, y, offset in offsets:
                 own_qpos[[x, y]] += offset
@@ -182,7 +183,7 @@ class TaskShifts:
                 own_qpos[exchanged[0]] = own_qpos[exchanged[1]]
             if changes.home is not None:
                 own_qpos[arm] += changes.home - home
-            qpos, qvel = np.zeros(loaded.model.nq), np.zeros(loaded.model.nv)
+            qpos, qvel = np.zeros(shifted_nq), np.zeros(shifted_nv)
             qpos[qpos_from[1]], qvel[qvel_from[1]] = own_qpos[qpos_from[0]], own_qvel[qvel_from[0]]
             for number, distractor in enumerate(added):
                 qpos[distractor.qpos : distractor.qpos + 7] = _pose(

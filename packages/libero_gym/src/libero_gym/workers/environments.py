@@ -9,12 +9,13 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from libero_gym.env import LiberoEnv
-from libero_gym.episode import Episode, SharedModels
+from libero_gym.episode import Episode
 from libero_gym.errors import EnvAttributeError, ResetNeededError, unknown
 from libero_gym.observation import RENDER_SIZE, observe, render_view, with_instruction
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
 from libero_gym.reset_request import ResetRequest
+from libero_gym.shared_models import SharedModels
 from libero_gym.workers.protocol import Arguments
 from libero_gym.workers.rows import Row, followed_by
 
