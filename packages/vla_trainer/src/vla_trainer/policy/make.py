@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
@@ -15,6 +16,9 @@ from vla_trainer import checkpoint
 from vla_trainer.config.schema import PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import Policy
+
+#: Where the kernel's module says its version.
+DRIVER = Path("/proc/driver/nvidia/version")
 
 
 class Spaces(Protocol):
@@ -74,12 +78,24 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
 def device_of(policy: PolicyConfig) -> torch.device:
     """The device that `policy.device` names.
 
+    "auto" is the GPU where there is one. A process that was given GPUs and cannot use them stops: a network of billions
+    of weights would go on for days on the processor, without a word.
+
     Raises:
         PolicyError: torch does not know it, or it is not there.
     """
     name = policy.device
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.is_available():
+            name = "cuda"
+        elif (given := _given_gpus()) is not None:
+            raise PolicyError(
+                f'policy.device="auto": {given}, but torch {torch.__version__} sees no GPU. {_driver()} torch is built for '
+                f"CUDA {torch.version.cuda or '(none: a build for the processor alone)'}: install a driver that is new "
+                "enough for it, or a torch for the CUDA of the driver; policy.device=cpu computes on the processor"
+            )
+        else:
+            name = "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -87,6 +103,24 @@ def device_of(policy: PolicyConfig) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise PolicyError(f'policy.device="{name}": torch finds no GPU here')
     return device
+
+
+def _given_gpus() -> str | None:
+    """Return what says that this process has GPUs; None where nothing does."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return (
+            None if visible.strip() in ("", "-1") else f"this process was given GPUs (CUDA_VISIBLE_DEVICES={visible})"
+        )
+    return f"this machine has an NVIDIA driver ({DRIVER})" if DRIVER.is_file() else None
+
+
+def _driver() -> str:
+    """Return a sentence on the machine's driver."""
+    try:
+        return f"The driver is: {' '.join(DRIVER.read_text().split(maxsplit=8)[:8])};"
+    except OSError:
+        return f"There is no NVIDIA driver here (no {DRIVER});"
 
 
 def autocast_of(policy: PolicyConfig) -> Callable[[], AbstractContextManager[object]]:
