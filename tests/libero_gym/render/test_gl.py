@@ -77,3 +77,29 @@ def test_triton_may_be_imported_after_an_image_was_rendered():
     done = subprocess.run([sys.executable, "-c", TRITON_AFTERWARDS], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout) > 10
+
+
+def test_what_renders_has_a_name():
+    backend = gl.choose_backend()
+    context = gl.open_context(backend)
+    context.make_current()
+    name = gl.renderer_name(context)
+    context.free()
+    assert len(name) > 3
+    assert name != "unknown"
+    assert gl.attempt(backend).renderer == name
+
+
+def test_software_beside_a_gpu_is_said_once(tmp_path, caplog):
+    gl.warn_of_software("llvmpipe (LLVM 15.0.6, 256 bits)", tmp_path)
+    assert not caplog.records  # no GPU here
+    (tmp_path / "gpu").mkdir()
+    (tmp_path / "gpu" / "nvidia0").touch()
+    (tmp_path / "gpu" / "nvidiactl").touch()
+    for _ in range(3):
+        gl.warn_of_software("llvmpipe (LLVM 15.0.6, 256 bits)", tmp_path / "gpu")
+        gl.warn_of_software("NVIDIA H100 80GB HBM3/PCIe/SSE2", tmp_path / "gpu")
+    (record,) = caplog.records
+    assert "rendered in software (llvmpipe" in record.getMessage()
+    assert f"{tmp_path}/gpu/nvidia0" in record.getMessage()
+    assert "nvidiactl" not in record.getMessage()

@@ -20,7 +20,8 @@ def check_opengl() -> Iterator[CheckResult]:
     for backend, outcome in attempts.items():
         name = f"opengl {backend}"
         if outcome.failure is None:
-            yield CheckResult(name, "ok", f"rendered an image of brightness {outcome.brightness:.0f} of 255")
+            found = f"rendered an image of brightness {outcome.brightness:.0f} of 255 with {outcome.renderer}"
+            yield CheckResult(name, "ok", found)
         elif usable and requested != backend:
             yield CheckResult(name, "note", f"{outcome.failure}; not needed, since {usable[0]} works")
         else:

@@ -39,6 +39,8 @@ _EXTENSIONS: dict[str, tuple[Any, ...]] = {
 }
 _SUCCESS, _OPENGL_API, _PLATFORM_DEVICE = 0x3000, 0x30A2, 0x313F
 _MOST_DEVICES = 10
+#: GL_RENDERER
+_RENDERER = 0x1F01
 #: What `mujoco.egl` asks for: colours of 8 bits (red, green, blue, alpha), a depth of 24 and a stencil of 8 bits, a
 #: colour buffer of RGB, surfaces in memory (PBUFFER), OpenGL.
 _ATTRIBUTES = (
@@ -82,6 +84,17 @@ class EglContext:
         """Make it the calling thread's context."""
         if not self._egl.eglMakeCurrent(self._display, None, None, self._context):
             raise EglError("the EGL context cannot be made current")
+
+    def renderer_name(self) -> str:
+        """Return what OpenGL calls what it renders with, e.g. "llvmpipe (LLVM 15.0.6, 256 bits)".
+
+        Make the context current first.
+        """
+        address = self._egl.eglGetProcAddress(b"glGetString")
+        if not address:
+            return "unknown"
+        name = ctypes.CFUNCTYPE(ctypes.c_char_p, _UINT)(address)(_RENDERER)
+        return name.decode(errors="replace") if name else "unknown"
 
     def free(self) -> None:
         """Give its memory back."""

@@ -12,6 +12,7 @@ import functools
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import platform
 import subprocess
@@ -36,6 +37,11 @@ PROBE_SECONDS = 60.0
 PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
 #: The program that renders an image with a backend.
 _PROBE = Path(__file__).with_name("probe.py")
+
+#: In the names of what renders without a GPU.
+SOFTWARE = ("llvmpipe", "softpipe", "swrast", "osmesa")
+
+logger = logging.getLogger("libero_gym")
 
 #: Contexts are made one at a time: several EGL initializations at once have hung.
 _creating = threading.Lock()
@@ -78,6 +84,30 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
         module: Any = importlib.import_module(f"mujoco.{backend}")
         context: GLContext = module.GLContext(16, 16)
     return context
+
+
+def renderer_name(context: GLContext) -> str:
+    """Return what renders in a context that is current, e.g. "NVIDIA H100 80GB HBM3/PCIe/SSE2"."""
+    return context.renderer_name() if isinstance(context, EglContext) else "OSMesa"
+
+
+@functools.cache
+def warn_of_software(name: str, devices: Path = Path("/dev")) -> None:
+    """Say once in a process that images are rendered in software although there is a GPU.
+
+    Args:
+        name: of `renderer_name`.
+        devices: where the kernel shows its devices.
+    """
+    gpus = sorted(str(found) for found in devices.glob("nvidia[0-9]*"))
+    if gpus and any(word in name.lower() for word in SOFTWARE):
+        logger.warning(
+            "images are rendered in software (%s), although there is a GPU (%s): the driver's EGL library is missing. "
+            "In a container set NVIDIA_DRIVER_CAPABILITIES=all; on Debian or Ubuntu: apt-get install "
+            "libnvidia-gl-VERSION",
+            name,
+            ", ".join(gpus),
+        )
 
 
 @functools.cache
@@ -137,6 +167,8 @@ class Attempt:
     """Mean of the image, 0 to 255; None if there was none."""
     failure: str | None
     """Why the backend cannot be used, in a line; None if it can."""
+    renderer: str = ""
+    """What OpenGL calls what has rendered, e.g. "llvmpipe (LLVM 15.0.6, 256 bits)"."""
 
 
 def probe(backend: str, device: int | None = None) -> str | None:
@@ -162,7 +194,8 @@ def attempt(backend: str, device: int | None = None) -> Attempt:
     except subprocess.TimeoutExpired:
         return Attempt(None, f"gave no image within {PROBE_SECONDS:.0f} s")
     if result.returncode == 0:
-        return Attempt(float(result.stdout.split()[-1]), None)
+        *_, name, brightness = result.stdout.splitlines()
+        return Attempt(float(brightness), None, name)
     if result.returncode == 3:
         return Attempt(0.0, "rendered a black image")
     lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("Exception ignored")]

@@ -1,4 +1,6 @@
-"""Render an image with a backend, and print its mean brightness: a program of its own, which may hang or crash.
+"""Render an image with a backend, and print what has rendered and the mean brightness.
+
+It is a program of its own, which may hang or crash.
 
 `python probe.py BACKEND DEVICE LIBRARY`, where DEVICE is an index or None, and LIBRARY is MuJoCo's. It ends with status
 3 after a black image, and with a reason as the last line of its errors where there is none.
@@ -76,11 +78,12 @@ def _fail(message: bytes) -> None:
 
 
 def main(backend: str, device: str, library: str) -> int:
-    """Render, print the brightness, 0 to 255, and return the status to end with."""
+    """Render, print what has rendered and the brightness, 0 to 255, and return the status to end with."""
     context = open_context(backend, None if device == "None" else int(device))
     context.make_current()
     pixels = render(library)
-    sys.stdout.write(f"{sum(pixels) / len(pixels)}\n")
+    name = context.renderer_name() if backend == "egl" else "OSMesa"
+    sys.stdout.write(f"{name}\n{sum(pixels) / len(pixels)}\n")
     return 0 if any(pixels) else 3
 
 

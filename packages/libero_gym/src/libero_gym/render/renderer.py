@@ -20,7 +20,7 @@ import numpy as np
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import World
 from libero_gym.render.geometry import SHOWN_GROUPS, clipping_planes, geom_ids, metres
-from libero_gym.render.gl import choose_backend, open_context
+from libero_gym.render.gl import choose_backend, open_context, renderer_name, warn_of_software
 
 #: "reference" renders what LIBERO does; "fast" decimated meshes, without multisampling, reflections and shadows.
 QUALITIES = ("reference", "fast")
@@ -65,6 +65,7 @@ class Renderer:
         self._close_at_exit = weakref.WeakMethod(self.close)
         atexit.register(_close_if_alive, self._close_at_exit)
         self._thread = threading.get_ident()
+        self._name: str | None = None
         #: By the model's `id` and the quality; a finalizer takes them out before another model can have that `id`.
         self._uploads: dict[tuple[int, str], _Uploaded] = {}
         #: Of models that are gone, to be freed in the renderer's own thread.
@@ -148,6 +149,9 @@ class Renderer:
         self._busy = True
         try:
             self._gl.make_current()  # another library may have made its own current since
+            if self._name is None:
+                self._name = renderer_name(self._gl)
+                warn_of_software(self._name)
             self._free_orphans()
             yield self._upload_of(world.shared, quality, size)
         finally:

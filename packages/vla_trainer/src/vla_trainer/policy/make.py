@@ -91,8 +91,8 @@ def device_of(policy: PolicyConfig) -> torch.device:
         elif (given := _given_gpus()) is not None:
             raise PolicyError(
                 f'policy.device="auto": {given}, but torch {torch.__version__} sees no GPU. {_driver()} torch is built '
-                f"for CUDA {torch.version.cuda or '(none: a build for the processor alone)'}: install a driver that is new "
-                "enough for it, or a torch for the CUDA of the driver; policy.device=cpu computes on the processor"
+                f"for CUDA {torch.version.cuda or '(none: a build for the processor alone)'}: install a driver that is "
+                "new enough for it, or a torch for the CUDA of the driver; policy.device=cpu computes on the processor"
             )
         else:
             name = "cpu"
