@@ -68,6 +68,7 @@ def test_it_refuses_by_name(given, message):
         parse_shift(given, "here")
 
 
+@pytest.mark.slow
 def test_100_000_mutated_texts_are_parsed_or_refused():
     rng = np.random.default_rng(0)
     letters = list("camerlightpo:+-0123456789 _sw\x00é")
