@@ -42,6 +42,8 @@ class Case:
     bf16: bool = False
     """Compute in bfloat16; frozen weights are bfloat16, too."""
     gradient_checkpointing: bool = False
+    float32_base: bool = False
+    """Frozen weights stay float32."""
 
 
 CASES = {
@@ -49,6 +51,10 @@ CASES = {
     "adapters": Case(GRPO(epochs=2), lora=2, gradient_checkpointing=True),
     "bf16": Case(PPO(epochs=2), bf16=True),
     "bf16 adapters": Case(GRPO(epochs=2), lora=2, bf16=True),
+    "bf16, checkpointing": Case(PPO(epochs=2), bf16=True, gradient_checkpointing=True),
+    "bf16 adapters over float32, checkpointing": Case(
+        GRPO(epochs=2), lora=2, bf16=True, gradient_checkpointing=True, float32_base=True
+    ),
 }
 
 
@@ -58,7 +64,7 @@ def make(case: Case) -> OpenVLAOFTPolicy:
     )
     if case.gradient_checkpointing:
         policy.gradient_checkpointing_enable()
-    if case.lora is not None and case.bf16:
+    if case.lora is not None and case.bf16 and not case.float32_base:
         for weight in policy.parameters():
             if not weight.requires_grad:
                 weight.data = weight.data.bfloat16()

@@ -86,7 +86,12 @@ class PolicyWorker:
         )
         if self._learns:
             reference = frozen_copy(self._policy) if config.policy_gradient.kl_coef > 0 else None
-            self._sync.shard(reference, precision=config.policy.precision, offload=config.actor.offload)
+            self._sync.shard(
+                reference,
+                precision=config.policy.precision,
+                offload=config.actor.offload,
+                gradient_checkpointing=config.policy.gradient_checkpointing,
+            )
             self._learner = Learner(
                 config,
                 self._policy,

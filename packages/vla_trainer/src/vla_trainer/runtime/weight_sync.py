@@ -88,12 +88,20 @@ class WeightSync:
         self._policy, self._group = policy, group
         self._learns, self._acts = learns, acts
 
-    def shard(self, reference: Policy | None, *, precision: str, offload: bool) -> None:
+    def shard(
+        self, reference: Policy | None, *, precision: str, offload: bool, gradient_checkpointing: bool = False
+    ) -> None:
         """Spread the policy and `reference` over the processes that learn, where there are several."""
         if (sharding := self._sharding()) is not None:
             for policy in (reference, self._policy):
                 if policy is not None:
-                    sharding.shard(policy, self._group.ranks, precision=precision, offload=offload)
+                    sharding.shard(
+                        policy,
+                        self._group.ranks,
+                        precision=precision,
+                        offload=offload,
+                        gradient_checkpointing=gradient_checkpointing,
+                    )
 
     def run(self) -> int:
         """Send or receive the weights, on all policy processes at once; returns the bytes that were sent."""

@@ -24,6 +24,7 @@ from torch.distributed.fsdp import (
     register_fsdp_forward_method,
 )
 from torch.distributed.tensor import DTensor
+from torch.torch_version import TorchVersion
 
 from vla_trainer.errors import BackendError, PolicyError
 from vla_trainer.protocols import Policy
@@ -42,7 +43,18 @@ class Scores:
     """(B,)."""
 
 
-def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = "fp32", offload: bool = False) -> None:
+#: The first torch whose sharded blocks cast their inputs when a block is computed again for the backward pass, too.
+RECOMPUTES_IN_BF16 = "2.13"
+
+
+def shard(
+    policy: Policy,
+    ranks: Ranks,
+    *,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    offload: bool = False,
+    gradient_checkpointing: bool = False,
+) -> None:
     """Shard `policy` in place: its blocks (see `blocks_of`) one by one, and what is left as one more group.
 
     Every rank calls it with the same weights, before `make_optimizer`. Frozen weights stay frozen, and gradients are
@@ -54,6 +66,7 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
             autocast is still needed. Unlike under autocast alone, as on one rank, norms and sums inside blocks are
             bfloat16, too: log-probabilities of the toy VLA differ by 0.01, as much as either differs from float32. For
             ratios that begin at 1, the policy that acted must have been sharded, too.
+        gradient_checkpointing: whether the policy computes blocks again in the backward pass.
         offload: keep shards, gradients and the optimizer's moments in host memory, where the optimizer's step then
             runs. Changes nothing where the policy computes on the CPU.
 
@@ -64,6 +77,12 @@ def shard(policy: Policy, ranks: Ranks, *, precision: Literal["fp32", "bf16"] = 
     offload = offload and ranks.device.type != "cpu"
     if ranks.size == 1 and not offload:
         return
+    if precision == "bf16" and gradient_checkpointing and TorchVersion(torch.__version__) < RECOMPUTES_IN_BF16:
+        raise BackendError(
+            f"policy.gradient_checkpointing with policy.precision=bf16 over several processes needs torch "
+            f"{RECOMPUTES_IN_BF16}; this is {torch.__version__}, which computes blocks again from inputs of another "
+            "type; install a newer torch, or set policy.gradient_checkpointing=false"
+        )
     if not hasattr(FSDPModule, "set_force_sum_reduction_for_comms"):
         raise BackendError(f"torch {torch.__version__} cannot add gradients up over ranks; torch 2.9 and later can")
     assert isinstance(policy, nn.Module)
