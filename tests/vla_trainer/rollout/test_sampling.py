@@ -9,6 +9,7 @@ import torch
 from gymnasium import spaces
 
 from vla_trainer.config.schema import Env
+from vla_trainer.errors import PolicyError
 from vla_trainer.policy.gaussian import GaussianPolicy
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.envs import make_envs
@@ -75,3 +76,22 @@ def test_a_horizon_that_was_begun_by_older_weights() -> None:
         versions.append(collector.horizon(policy_steps, stream).version[:, 0].tolist())
         sampler.version += 1
     assert versions == [[0, 0], [1, 1, 1]]
+
+
+def test_what_a_policy_refuses_is_an_error_of_one_line_and_a_mistake_of_its_own_is_not_hidden() -> None:
+    class TooLongError(ValueError):
+        pass
+
+    class Refusing(count_toy.CountPolicy):
+        def act(self, obs: np.ndarray, **kwargs: Any) -> Any:
+            raise TooLongError("a sentence of 53 tokens; max_prompt_length is 48")
+
+    class Mistaken(count_toy.CountPolicy):
+        def act(self, obs: np.ndarray, **kwargs: Any) -> Any:
+            raise ValueError("shapes (2,3) and (2,2) not aligned")
+
+    with pytest.raises(PolicyError, match="the policy does not take an observation: a sentence of 53 tokens"):
+        PolicySampler(Refusing()).act(np.zeros((2, 2)), [3, 4])
+    with pytest.raises(ValueError, match="not aligned") as raised:
+        PolicySampler(Mistaken()).act(np.zeros((2, 2)), [3, 4])
+    assert type(raised.value) is ValueError

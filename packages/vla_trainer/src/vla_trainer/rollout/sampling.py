@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from vla_trainer.errors import PolicyNumbersError, TrainerError, TrainingDivergedError
+from vla_trainer.errors import PolicyError, PolicyNumbersError, TrainerError, TrainingDivergedError
 from vla_trainer.protocols import ActOutput, Observation, Policy
 
 
@@ -28,6 +28,7 @@ class Sampler(Protocol):
 
         Raises:
             PolicyNumbersError, TrainingDivergedError: see `not_finite`.
+            PolicyError: the policy refuses the observations.
         """
 
 
@@ -76,6 +77,11 @@ class PolicySampler:
                 )
         except FloatingPointError as error:
             raise not_finite(f"the policy cannot act: {error}", self.version) from error
+        except ValueError as error:
+            # of a class that somebody made for it, and so meant for people
+            if isinstance(error, TrainerError) or type(error).__module__ == "builtins":
+                raise
+            raise PolicyError(f"the policy does not take an observation: {error}") from error
 
     def _seeded(self, seeds: Sequence[int]) -> torch.Generator | list[torch.Generator]:
         """On the CPU wherever the policy is: a run does not depend on the device that samples."""
