@@ -78,7 +78,7 @@ class PolicySampler:
         except FloatingPointError as error:
             raise not_finite(f"the policy cannot act: {error}", self.version) from error
         except ValueError as error:
-            # of a class that somebody made for it, and so meant for people
+            # of a class that somebody made for it, and so a message for people
             if isinstance(error, TrainerError) or type(error).__module__ == "builtins":
                 raise
             raise PolicyError(f"the policy does not take an observation: {error}") from error
