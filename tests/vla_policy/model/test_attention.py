@@ -1,30 +1,23 @@
-"""Attention over padded batches: packed for variable-length kernels, it is what the mask gives."""
+"""Attention over padded batches: each row is what it is by itself."""
 
 import torch
-import torch.nn.functional as F
 
-from vla_policy.model.attention import attend, attend_packed
-
-
-def one_by_one(q, k, v, ends_q, ends_k, longest_q, longest_k):
-    """What a variable-length kernel computes: (total, heads, width) packed, one sequence after the other."""
-    assert longest_q >= ends_q.diff().max()
-    assert longest_k >= ends_k.diff().max()
-    rows = []
-    for first, last in zip(ends_q[:-1].tolist(), ends_q[1:].tolist(), strict=True):
-        a, b, c = (x[first:last].transpose(0, 1)[None] for x in (q, k, v))
-        rows.append(F.scaled_dot_product_attention(a, b, c, enable_gqa=q.shape[1] != k.shape[1])[0].transpose(0, 1))
-    return torch.cat(rows)
+from vla_policy.model.attention import attend
 
 
-def test_packed_equals_masked():
+def test_padded_rows_are_the_formula_of_their_real_positions():
     random = torch.Generator().manual_seed(0)
     q = torch.randn(3, 4, 7, 8, generator=random)
     k, v = (torch.randn(3, 2, 7, 8, generator=random) for _ in "kv")
-    valid = torch.arange(7) < torch.tensor([7, 3, 5])[:, None]
-    masked, packed = attend(q, k, v, valid), attend_packed(q, k, v, valid, one_by_one)
-    torch.testing.assert_close(packed.transpose(1, 2)[valid], masked.transpose(1, 2)[valid])
-    assert not packed.transpose(1, 2)[~valid].any()
+    lengths = [7, 3, 5]
+    valid = torch.arange(7) < torch.tensor(lengths)[:, None]
+    found = attend(q, k, v, valid)
+    for row, length in enumerate(lengths):
+        for head in range(4):
+            # two heads of queries share a head of keys and values
+            mine, keys, values = q[row, head, :length], k[row, head // 2, :length], v[row, head // 2, :length]
+            weights = torch.softmax(mine.double() @ keys.double().T / 8**0.5, dim=-1)
+            torch.testing.assert_close(found[row, head, :length].double(), weights @ values.double(), atol=1e-5, rtol=0)
 
 
 def test_padding_is_never_attended_to():
