@@ -9,6 +9,7 @@ import functools
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +18,12 @@ from libero_gym.engine.world import World
 from libero_gym.engine.world_state import Snapshot
 from libero_gym.options import EnvOptions
 from libero_gym.render.renderer import Renderer
-from libero_gym.shifts.applied import NO_SHIFT, AppliedShift, TaskShifts
+from libero_gym.shifts.applied import NO_SHIFT, AppliedShift
 from libero_gym.shifts.request import Variants
 from libero_gym.tasks.suites import Task
+
+if TYPE_CHECKING:
+    from libero_gym.shifts.task_shifts import TaskShifts
 
 #: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
 REMEMBERED_SCENES = 64
@@ -96,6 +100,8 @@ class SharedModels:
         """
         if not variants:
             return NO_SHIFT
+        from libero_gym.shifts.task_shifts import TaskShifts  # most environments need none of it
+
         if task.id not in self._shifts:
             states = self._options.scenes.published_states(task)[0]
             self._shifts[task.id] = TaskShifts(task, states, functools.partial(self.of, task))

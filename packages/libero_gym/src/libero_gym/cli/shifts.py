@@ -35,6 +35,7 @@ _levels = click.option(
 @click.group(
     cls=Group,
     invoke_without_command=True,
+    short_help="List distribution shifts; show and check a task's variants.",
     epilog=examples(
         "libero-gym shifts",
         "libero-gym shifts show --suite spatial --task 0 --axis camera --out camera.png",

@@ -6,7 +6,6 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from libero_gym.shifts.severity import severity
 
@@ -56,6 +55,8 @@ class ImageNoise:
             np.clip(mixed, 0, 255, out=mixed)
             image.reshape(-1)[:] = mixed
         elif self.kind == "blur":
+            from PIL import Image, ImageFilter
+
             radius = max(BLUR * self.amount * size, 0.3)
             image[:] = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
         elif self.kind == "motion":
