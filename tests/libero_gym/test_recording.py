@@ -6,8 +6,9 @@ import random
 import numpy as np
 import pytest
 
+from libero_gym import Region, TaskSpec
 from libero_gym.env import LiberoEnv
-from libero_gym.errors import LiberoGymError, RecordingError
+from libero_gym.errors import LiberoGymError, RecordingError, TaskSpecError
 from libero_gym.recording import Recorder, Recording, open_env, repeat
 
 
@@ -68,6 +69,49 @@ def test_a_shifted_episode_is_repeated_with_its_variants(tmp_path):
     read = Recording.load(tmp_path / "episode.npz")
     assert read.shift == info["shift"] != ""
     assert repeat(read, open_env(read, "builtin", cameras=()), lambda _: True).difference == 0.0
+
+
+def test_an_episode_of_a_task_of_ones_own_is_repeated_from_its_file_alone(tmp_path):
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    block = objects / "block.xml"
+    body = '<mujoco><worldbody><body name="block"><geom type="box" size="{}"/></body></worldbody></mujoco>'
+    block.write_text(body.format("0.03 0.02 0.02"))
+    spec = TaskSpec(
+        problem="LIBERO_Tabletop_Manipulation",
+        language="put the block on the plate",
+        objects={"block_1": "block", "plate_1": "plate"},
+        regions={
+            "main_table_left": Region("main_table", ((-0.15, -0.20, -0.05, -0.05),)),
+            "main_table_right": Region("main_table", ((-0.10, 0.10, 0.10, 0.25),)),
+        },
+        init=[("on", "block_1", "main_table_left"), ("on", "plate_1", "main_table_right")],
+        goal=[("on", "block_1", "plate_1")],
+    )
+    env = LiberoEnv("libero_task", task_spec=spec, object_folder=objects, assets="builtin", cameras=())
+    recorder = Recorder(env, split="eval", settle_steps=10)
+    recorder.begin(env.reset(seed=5, options={"init_state": 9})[1])
+    for action in np.random.default_rng(0).uniform(-1, 1, (5, 7)):
+        recorder.add(action, env.step(action)[4])
+    path = tmp_path / "episode.npz"
+    recorder.finish().save(path)
+    read = Recording.load(path)
+    again = open_env(read, "builtin", cameras=())
+    assert repeat(read, again, lambda _: True).difference == 0.0
+    assert again.metadata["task_sha256"] == read.task_sha256 == env.metadata["task_sha256"]
+
+    block.write_text(body.format("0.03 0.02 0.021"))
+    with pytest.raises(RecordingError, match="a file of an object has changed since"):
+        open_env(read, "builtin", cameras=())
+    block.unlink()
+    with pytest.raises(TaskSpecError, match=r"unknown category 'block'.*there is no .*block\.xml"):
+        open_env(read, "builtin", cameras=())
+    rewritten(path, task_spec="{")
+    with pytest.raises(RecordingError, match="task_spec is no JSON"):
+        open_env(Recording.load(path), "builtin", cameras=())
+    rewritten(path, suite="libero_spatial")
+    with pytest.raises(RecordingError, match="of suite 'libero_spatial' with task_spec"):
+        Recording.load(path)
 
 
 def test_a_changed_action_is_noticed(recording):

@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 from window import press_in_window
 
+from libero_gym import Region, TaskSpec
 from libero_gym.cli import app
 from libero_gym.env import LiberoEnv
+from libero_gym.errors import OptionError
 from libero_gym.recording import Recorder, Recording
 from libero_gym.tasks import load_suite
 
@@ -65,6 +67,37 @@ def test_a_number_of_the_union_is_driven_and_recorded_as_the_task_of_its_suite(m
     CliRunner().invoke(app, arguments, catch_exceptions=False)
     recording = Recording.load(path)
     assert (recording.suite, recording.task) == ("libero_goal", load_suite("goal").tasks[0].name)
+
+
+def test_a_task_of_ones_own_is_driven(monkeypatch, tmp_path):
+    def drive(env, keyboard, recorder, report, *, seed, init_state):
+        recorder.begin(env.reset(seed=seed, options={"init_state": init_state})[1])
+        recorder.add(keyboard.action(), env.step(keyboard.action())[4])
+
+    monkeypatch.setattr("libero_gym.play.window.check_display", lambda: None)
+    monkeypatch.setattr("libero_gym.play.window.drive", drive)
+    file, path = tmp_path / "mine.bddl", tmp_path / "episode.npz"
+    file.write_text(TaskSpec(language="take the plate there", **load_plate()).to_bddl())
+    arguments = ["play", "--task-file", str(file), "--assets", "builtin", "--record", str(path)]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.output.startswith("take the plate there\n")
+    assert Recording.load(path).task == "mine"
+    with pytest.raises(OptionError, match=r"--task-file .*mine\.bddl with --suite or --task; name one task"):
+        CliRunner().invoke(app, [*arguments, "--suite", "spatial"], catch_exceptions=False)
+
+
+def load_plate():
+    """Return a task with one plate and two regions."""
+    return {
+        "problem": "LIBERO_Tabletop_Manipulation",
+        "objects": {"plate_1": "plate"},
+        "regions": {
+            "main_table_left": Region("main_table", ((-0.15, -0.20, -0.05, -0.05),)),
+            "main_table_right": Region("main_table", ((-0.10, 0.10, 0.10, 0.25),)),
+        },
+        "init": [("on", "plate_1", "main_table_left")],
+        "goal": [("on", "plate_1", "main_table_right")],
+    }
 
 
 def test_a_display_that_is_not_there_does_not_hang(run, episode):

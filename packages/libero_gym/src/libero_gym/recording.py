@@ -7,11 +7,14 @@ assets           the asset set's name and version          mujoco       the vers
 actions          (T, 7) float64                            success      whether it ended in success
 final_state      (1 + nq + nv,) float64: [time, qpos, qvel] after the last action
 shift            id of the episode's variants; empty, or absent in older files, where nothing is shifted
+task_spec        definition of a task of your own, as JSON; empty, or absent in older files, for LIBERO's tasks
+task_sha256      hash of that task and its own objects, as metadata has it; empty or absent as task_spec
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,11 +25,15 @@ import numpy as np
 
 from libero_gym.engine.world import ACTION_SIZE
 from libero_gym.env import LiberoEnv
-from libero_gym.errors import LiberoGymError, RecordingError
+from libero_gym.errors import LiberoGymError, RecordingError, shown
+from libero_gym.own_task.source import OwnScenes
 from libero_gym.provenance import same_assets
+from libero_gym.tasks.own import OWN_SUITE
 from libero_gym.tasks.suites import RUNNABLE
 
 RECORDING_FORMAT = 1
+#: Fields that older files lack.
+_OPTIONAL = ("shift", "task_spec", "task_sha256")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,10 @@ class Recording:
     success: bool
     shift: str = ""
     """As `info["shift"]` has it."""
+    task_spec: str = ""
+    """`TaskSpec.to_json()` as text, of a task of your own."""
+    task_sha256: str = ""
+    """Hash of that task and its own objects."""
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all.
@@ -95,7 +106,7 @@ class Recording:
                     actions=np.asarray(stored["actions"], dtype=np.float64),
                     final_state=np.asarray(stored["final_state"], dtype=np.float64),
                     success=bool(stored["success"]),
-                    shift=str(stored["shift"]) if "shift" in stored else "",
+                    **{name: str(stored[name]) for name in _OPTIONAL if name in stored},
                 )
         except FileNotFoundError as error:
             raise RecordingError(f"{path} does not exist; record one with: libero-gym play --record FILE") from error
@@ -104,8 +115,10 @@ class Recording:
         except Exception as error:  # zip, zlib and NumPy raise a dozen unrelated classes on a damaged file
             reason = f"{type(error).__name__}: {error}"[:200]
             raise RecordingError(f"{path} is not a whole recording of an episode ({reason})") from error
-        if read.suite not in RUNNABLE:
-            raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join(RUNNABLE)}")
+        if read.suite not in (*RUNNABLE, OWN_SUITE):
+            raise RecordingError(f"{path} is of suite {read.suite!r}; allowed: {', '.join((*RUNNABLE, OWN_SUITE))}")
+        if (read.suite == OWN_SUITE) != bool(read.task_spec):
+            raise RecordingError(f"{path} is of suite {read.suite!r} with task_spec {shown(read.task_spec)}")
         if read.actions.ndim != 2 or read.actions.shape[1] != ACTION_SIZE or not np.isfinite(read.actions).all():
             raise RecordingError(f"{path} has actions of shape {read.actions.shape}; expected (T, 7), all finite")
         if read.final_state.ndim != 1 or not np.isfinite(read.final_state).all():
@@ -116,11 +129,17 @@ class Recording:
         return read
 
     def check_assets(self, env: LiberoEnv) -> None:
-        """Refuse to repeat it on another asset set.
+        """Refuse to repeat it on another asset set, or with other objects of one's own.
 
         Raises:
-            RecordingError: the sets differ.
+            RecordingError: they differ.
         """
+        task_sha256 = env.metadata.get("task_sha256", "")
+        if self.task_sha256 != task_sha256:
+            raise RecordingError(
+                f"it was recorded in the task {self.task!r} of SHA-256 {self.task_sha256!r}, this one has "
+                f"{task_sha256!r}: a file of an object has changed since"
+            )
         name, version = env.asset_set, env.metadata["assets_version"] or ""
         if same_assets((self.assets, self.assets_version), (name, version)):
             return
@@ -159,6 +178,7 @@ class Recorder:
     def finish(self) -> Recording:
         """Return the recording up to now."""
         info, env = self._info, self._env
+        own = env.scenes if isinstance(env.scenes, OwnScenes) else None
         return Recording(
             suite=env.suite,
             task=str(info["task_name"]),
@@ -173,6 +193,8 @@ class Recorder:
             final_state=env.get_sim_state(),
             success=bool(info["success"]),
             shift=str(info.get("shift", "")),
+            task_spec="" if own is None else json.dumps(own.to_json()),
+            task_sha256="" if own is None else own.task.sha256,
         )
 
 
@@ -195,11 +217,13 @@ def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> Libe
         kwargs: what else `LiberoEnv` takes and the recording leaves open, such as `cameras`.
 
     Raises:
-        RecordingError: `assets` is another set than the recorded one.
+        RecordingError: `assets` is another set than the recorded one, or an object of one's own has changed.
+        TaskSpecError: a file of such an object is gone.
     """
     env = LiberoEnv(
         recording.suite,
-        task=recording.task,
+        task=None if recording.task_spec else recording.task,
+        task_spec=_parsed(recording.task_spec) if recording.task_spec else None,
         split=recording.split,  # type: ignore[arg-type]  # LiberoEnv checks it
         assets=assets,
         settle_steps=recording.settle_steps,
@@ -213,6 +237,13 @@ def open_env(recording: Recording, assets: str | Path, **kwargs: object) -> Libe
         env.close()
         raise
     return env
+
+
+def _parsed(task_spec: str) -> object:
+    try:
+        return json.loads(task_spec)
+    except ValueError as error:
+        raise RecordingError(f"its task_spec is no JSON ({error}): {shown(task_spec)}") from error
 
 
 def repeat(recording: Recording, env: LiberoEnv, show: Callable[[dict[str, object]], bool]) -> Repetition:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from libero_gym.cli.help import Group, examples
-from libero_gym.cli.task_options import assets_option, json_option, quality_option, suite_option, tasks_option
+from libero_gym.cli.task_options import (
+    assets_option,
+    json_option,
+    quality_option,
+    suite_option,
+    task_file_option,
+    tasks_option,
+)
 from libero_gym.errors import OptionError
 from libero_gym.tasks.own import OWN_SUITE
 
@@ -40,12 +47,7 @@ workers_option = click.option(
     help="Dataset to write: a Minari id such as libero/spatial-builtin-v0, or a folder, which begins with / or ./",
 )
 @tasks_option
-@click.option(
-    "--task-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="A task of your own, in LIBERO's BDDL format, in place of --suite.",
-)
+@task_file_option
 @click.option("--per-task", type=click.IntRange(min=1), default=10, help="Number of episodes per task.")
 @click.option(
     "--split",
@@ -131,10 +133,9 @@ def demos(
     task_spec: dict[str, Any] | None = None
     if task_file is not None:
         from libero_gym.own_task.source import own_scenes
-        from libero_gym.own_task.spec import TaskSpec
 
-        task_spec = TaskSpec.from_bddl(task_file).to_json()
-        scenes: SceneSource = own_scenes(assets, None, None, task_spec, None)
+        own = own_scenes(assets, None, task_file, None, None)
+        task_spec, scenes = own.to_json(), cast("SceneSource", own)
         chosen = scenes.suite(OWN_SUITE)
     else:
         scenes = scene_source(assets)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from libero_gym.cli.help import examples
-from libero_gym.cli.task_options import assets_option, init_state_option, suite_option
+from libero_gym.cli.task_options import assets_option, init_state_option, suite_option, task_file_option
 from libero_gym.errors import OptionError
+from libero_gym.tasks.own import OWN_SUITE
+from libero_gym.tasks.suites import load_suite
 
 if TYPE_CHECKING:
     from libero_gym.recording import Repetition
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     short_help="Drive a task from the keyboard, or replay a recorded episode.",
     epilog=examples(
         "libero-gym play --suite spatial --task 0 --record episode.npz",
+        "libero-gym play --task-file mine.bddl",
         "libero-gym play episode.npz",
         "libero-gym play episode.npz --out episode.mp4",
     ),
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 )
 @suite_option
 @click.option("--task", metavar="INDEX|NAME", help="Task to drive.")
+@task_file_option
 @init_state_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the fixtures' poses.")
 @assets_option
@@ -52,6 +56,7 @@ def play(
     episode: Path | None,
     suite: str | None,
     task: str | None,
+    task_file: Path | None,
     init_state: int,
     seed: int,
     assets: str,
@@ -65,32 +70,38 @@ def play(
     Enter closes and opens the gripper; N restarts the episode.
     """
     if episode is not None:
-        for value, name in ((suite, "--suite"), (task, "--task"), (record, "--record")):
+        for value, name in ((suite, "--suite"), (task, "--task"), (task_file, "--task-file"), (record, "--record")):
             if value is not None:
                 raise OptionError(f"{name} with a recorded episode, which has its own task; leave {name} out")
         _replay(episode, assets, out, size)
         return
     if out is not None:
         raise OptionError("--out without EPISODE; first record one: libero-gym play --suite S --task T --record FILE")
-    if suite is None or task is None:
-        raise OptionError("name a task to drive with --suite and --task, or a recorded EPISODE")
-    _drive(suite, task, assets, record, seed=seed, init_state=init_state)
+    if task_file is not None:
+        if suite is not None or task is not None:
+            raise OptionError(f"--task-file {task_file} with --suite or --task; name one task")
+        which: dict[str, Any] = {"suite": OWN_SUITE, "task_file": task_file}
+    elif suite is None or task is None:
+        raise OptionError("name a task to drive with --suite and --task, or with --task-file, or a recorded EPISODE")
+    else:
+        chosen = load_suite(suite).select(task)[0]
+        which = {"suite": chosen.suite, "task": chosen.index}
+    _drive(which, assets, record, seed=seed, init_state=init_state)
 
 
-def _drive(suite: str, task: str, assets: str, record: Path | None, *, seed: int, init_state: int) -> None:
+def _drive(which: dict[str, Any], assets: str, record: Path | None, *, seed: int, init_state: int) -> None:
     from libero_gym.env import LiberoEnv
     from libero_gym.play.keyboard import KEYS, Keyboard
     from libero_gym.play.window import check_display, drive
     from libero_gym.recording import Recorder
-    from libero_gym.tasks.suites import load_suite
 
-    chosen = load_suite(suite).select(task)[0]
     if record is not None and record.suffix != ".npz":
         raise OptionError(f"--record {record} ends in {record.suffix!r}; allowed: .npz")
     check_display()
-    env = LiberoEnv(chosen.suite, task=chosen.index, assets=assets, cameras=(), max_episode_steps=-1)
+    env = LiberoEnv(**which, assets=assets, cameras=(), max_episode_steps=-1)
     recorder = Recorder(env, split="eval", settle_steps=10)
-    click.echo(f"{chosen.instruction}\n\n{KEYS}\n")
+    (task,) = env.scenes.select(env.scenes.suite(env.suite), which.get("task"))
+    click.echo(f"{task.instruction}\n\n{KEYS}\n")
     drive(env, Keyboard(), recorder, click.echo, seed=seed, init_state=init_state)
     if record is not None and len(recorder):
         recorder.finish().save(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,6 +25,12 @@ tasks_option = click.option(
     metavar="INDEX|NAME",
     multiple=True,
     help="Task of the suite; repeat for several. All tasks by default.",
+)
+task_file_option = click.option(
+    "--task-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A task of your own, in LIBERO's BDDL format, in place of --suite.",
 )
 assets_option = click.option(
     "--assets",

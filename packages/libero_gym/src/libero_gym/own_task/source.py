@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class OwnScenes:
     spec: TaskSpec
     task: OwnTask
     installed: InstalledScenes
+    object_folder: Path | None
+    """Where models of one's own objects were read."""
 
     @property
     def assets(self) -> AssetSet:
@@ -47,6 +50,11 @@ class OwnScenes:
     def version(self) -> str:
         """The asset set's version."""
         return self.installed.version
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `task_spec` makes the same task from, as a tree of JSON values."""
+        folder = None if self.object_folder is None else str(self.object_folder.absolute())
+        return {**self.spec.to_json(), "object_folder": folder}
 
     def suite(self, name: str) -> Suite:
         """Return the suite of this task alone."""
@@ -115,8 +123,9 @@ def own_scenes(
             f"assets {str(assets)!r} in {OWN_ENV_ID} is a bundle, which has scenes of LIBERO's tasks only; allowed: "
             "'auto', 'official', 'builtin' or a folder of assets"
         )
-    folder = spec.object_folder if object_folder is None else object_folder
-    return OwnScenes(spec, own_task(spec, None if folder is None else Path(folder).expanduser()), installed)
+    named = spec.object_folder if object_folder is None else object_folder
+    folder = None if named is None else Path(named).expanduser()
+    return OwnScenes(spec, own_task(spec, folder), installed, folder)
 
 
 def own_task(spec: TaskSpec, object_folder: Path | None) -> OwnTask:

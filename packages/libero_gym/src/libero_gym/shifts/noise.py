@@ -55,10 +55,7 @@ class ImageNoise:
             np.clip(mixed, 0, 255, out=mixed)
             image.reshape(-1)[:] = mixed
         elif self.kind == "blur":
-            from PIL import Image, ImageFilter
-
-            radius = max(BLUR * self.amount * size, 0.3)
-            image[:] = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
+            image[:] = _blurred(image, max(BLUR * self.amount * size, 0.3))
         elif self.kind == "motion":
             length = max(round(MOTION * self.amount * size), 2)
             image[:] = _moved(image, length, axis=self.seed % 2)
@@ -79,6 +76,46 @@ def _noise(quarters: int) -> np.ndarray:
 def _exposed(gain: float) -> np.ndarray:
     """Return the value of each of 256 grey levels after an exposure that is `gain` times as long."""
     return np.clip(np.rint(np.arange(256) * gain), 0, 255).astype(np.uint8)
+
+
+def _blurred(image: np.ndarray, radius: float) -> np.ndarray:
+    """Return an image convolved with a smooth kernel of a standard deviation, edges repeated.
+
+    The kernels [w, 1 - 2 w, w] with w <= 1/4 are applied at distances 1, 2, 4, ..., as in the a trous wavelet transform
+    (Holschneider et al. 1989). Each adds 2 w distance^2 to the variance. This takes a third of Pillow's time.
+
+    Args:
+        image: (S, S, 3) uint8.
+        radius: standard deviation in pixels.
+    """
+    values = image.astype(np.uint16) << 6  # 14 bits, so that four of them add up to 16
+    missing, distance = radius**2, 1
+    while missing > 1e-6:
+        whole = distance**2 / 2
+        share = min(missing / whole, 1.0)
+        for axis in (0, 1):
+            values = _smoothed(values, distance, axis, share)
+        missing -= share * whole
+        if missing > whole:
+            distance *= 2
+    return ((values + 32) >> 6).astype(np.uint8)
+
+
+def _smoothed(values: np.ndarray, distance: int, axis: int, share: float) -> np.ndarray:
+    """Return 14-bit values mixed with those on both sides along an axis, of which each has weight `share` / 4."""
+    size = values.shape[axis]
+    padding = [(0, 0)] * 3
+    padding[axis] = (distance, distance)
+    padded = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0)
+    mixed = padded[:size] + padded[2 * distance :]
+    mixed += padded[distance : distance + size]
+    mixed += padded[distance : distance + size]
+    mixed += 2
+    mixed >>= 2
+    mixed = np.moveaxis(mixed, 0, axis)
+    if share < 1:
+        mixed = np.rint(values + share * (mixed.astype(np.float32) - values)).astype(np.uint16)
+    return mixed
 
 
 def _moved(image: np.ndarray, length: int, axis: int) -> np.ndarray:
