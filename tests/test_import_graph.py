@@ -60,7 +60,7 @@ LAYERS = {
         ("config",),
         ("collapse", "notes", "planner", "schedule", "sizes", "update", "video"),
         ("checkpoint", "rollout"),
-        ("evaluation", "policy", "resume", "rollback", "run_folder"),
+        ("critic", "evaluation", "policy", "resume", "rollback", "run_folder"),
         ("loggers", "runtime"),
         ("sft",),
         ("trainer",),

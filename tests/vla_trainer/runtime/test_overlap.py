@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hidden_state_toy
 import pytest
 import slow_toy
 import torch
@@ -63,6 +64,15 @@ def test_groups_that_end_first_are_learned_from_first_with_the_same_result(clust
         # the first groups, and with them a step of 32 policy steps, end long before the last have begun
         assert measured.pop("actor/eager_steps") >= 1
         assert measured == pytest.approx(as_measured, abs=1e-5)
+
+
+def test_a_critic_of_the_trainers_own_is_fitted_to_what_all_processes_saw(cluster: Any, tmp_path: Path) -> None:
+    few = ("trainer.iterations=3",)
+    train(hidden_state_toy.RECIPE, tmp_path / "local", [*few])
+    train(hidden_state_toy.RECIPE, tmp_path / "ray", [*few, *on(cluster)])
+    for mine, theirs in zip(rows_of(tmp_path / "ray"), rows_of(tmp_path / "local"), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+        assert mine["critic/loss"] > 0
 
 
 def one_step_off(of: Config) -> list[tuple[list[float], dict[str, float]]]:

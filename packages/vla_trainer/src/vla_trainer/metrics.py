@@ -30,6 +30,9 @@ METRICS: dict[str, str] = {
     "actor/importance_weight": "Probability under the proximal policy over that under the behavior policy, "
     "before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
     "actor/importance_capped": "Share of these weights above importance_cap.",
+    "critic/loss": "Squared difference of the value from the return, in units of the returns' deviation; mean over the "
+    "critic's optimizer steps; with algorithm.critic only.",
+    "critic/policy_steps": "Policy steps that the critic was fitted to: those of the iteration and of the ones before.",
     "data/epochs": "Passes over the demonstrations since the run began; SFT only.",
     "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
     "rollout/reward_std": "Its deviation over the same episodes.",
@@ -60,6 +63,7 @@ METRICS: dict[str, str] = {
     "time/rollout": "Seconds of collecting.",
     "time/advantage": "Seconds of making the batch.",
     "time/update": "Seconds of optimizing.",
+    "time/critic": "Seconds of fitting the critic; with algorithm.critic only.",
     "time/data": "Seconds that the update waited for batches of demonstrations; SFT only.",
     "time/eval": "Seconds of evaluating.",
     "time/checkpoint": "Seconds of writing a checkpoint.",

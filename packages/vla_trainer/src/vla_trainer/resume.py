@@ -73,6 +73,8 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     """Raise CheckpointError if the state lacks something that a resume under `config` reads."""
     is_sft = not config.algorithm.uses_rollouts
     kinds = _COMMON if is_sft else _COMMON | _RL
+    if config.algorithm.critic_key is not None:
+        kinds = kinds | {"critic": _is(dict)}
     trained = "running" not in state
     if is_sft != trained and "iteration" in state:
         was, now = ("sft", config.algorithm.name) if trained else ("reinforcement learning", "sft")

@@ -17,6 +17,7 @@ import torch
 from vla_trainer import checkpoint, resume
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
+from vla_trainer.critic import Critic
 from vla_trainer.evaluation.run import evaluate_run
 from vla_trainer.initial_states import run_seeds
 from vla_trainer.rollout.env_spec import EnvSpec
@@ -160,6 +161,12 @@ class RLTrainer(_RuntimeTrainer):
         except BaseException:
             runtime.close()
             raise
+        settings = self._algorithm.own_critic
+        try:
+            self._critic = None if settings is None else Critic(settings, runtime.env_spec, config.trainer.seed)
+        except BaseException:
+            runtime.close()
+            raise
         self._version = 0
         """How often the weights have been updated."""
         self.env_steps = 0
@@ -189,7 +196,11 @@ class RLTrainer(_RuntimeTrainer):
             metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)
         with timed(times, "update"):
             # without a group whose returns differ there is nothing to learn from
-            metrics |= self.update(batch, number) if len(batch) else {}
+            learns = len(batch) and number > self._algorithm.critic_only_iterations
+            metrics |= self.update(batch, number) if learns else {}
+        if self._critic is not None:
+            with timed(times, "critic"):
+                metrics |= self._critic.fit(rollout, batch)
         if rollout.videos:
             with timed(times, "video"):
                 videos.write(rollout.videos, f"train/iteration_{number:06d}")
@@ -211,7 +222,7 @@ class RLTrainer(_RuntimeTrainer):
         self._behavior_version = int(rollout.version[rollout.mask].max())
         self._tasks.note(rollout.episodes)
         self.env_steps += rollout.env_steps
-        return rollout
+        return rollout if self._critic is None else self._critic.judge(rollout)
 
     def _collect(self, videos: VideoRequest | None, iteration: int | None) -> Rollout:
         config = self._config
@@ -248,6 +259,8 @@ class RLTrainer(_RuntimeTrainer):
             "version": self._version,
             "shuffles": self._shuffles,
         }
+        if self._critic is not None:
+            state["critic"] = self._critic.state()
         return self._save(folder, iteration, state, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
@@ -257,12 +270,16 @@ class RLTrainer(_RuntimeTrainer):
         self._shuffles = state["shuffles"]
         self.env_steps, self._version = int(state["env_steps"]), int(state["version"])
         self._recent.extend(state["progress"].get("recent_successes", []))
+        if self._critic is not None:
+            self._critic.load(state["critic"])
         self.runtime.sync(self._version)
         self.runtime.continue_episodes(*resume.running_episodes(state, self._config))
         return int(state["iteration"]), state["progress"]
 
     def restore_weights(self, path: Path) -> None:
         super().restore_weights(path)
+        if self._critic is not None:
+            self._critic.load(checkpoint.read_state(checkpoint.follow(path))["critic"])
         self._ahead = None  # it was collected with weights that are given up
         self._new_weights()
 

@@ -159,6 +159,10 @@ class Rollout:
     """Episodes that were recorded and have finished."""
     resampled_groups: int = 0
     """GRPO: groups that were collected in the place of ones without variance."""
+    states: NDArray[np.float32] | None = None
+    """(T, N, P): what the critic alone was given; None without such a critic. Meaningless where the mask is False."""
+    next_states: NDArray[np.float32] | None = None
+    """(T, N, P): of the observation that follows the policy step, before any reset."""
 
     def counted_lengths(self, reward_type: str) -> "Tensor":
         """Return (B,) int64: how many actions of each chunk count, its first ones: those that were carried out, or all

@@ -14,6 +14,7 @@ from vla_trainer.section import Section
 if TYPE_CHECKING:
     import numpy as np
 
+    from vla_trainer.algorithms.critic import CriticSettings
     from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder
     from vla_trainer.config.schema import Config
     from vla_trainer.rollout.priorities import TaskSampler
@@ -41,6 +42,11 @@ class AlgorithmSection(Section):
     """Whether it trains a value head."""
     has_groups: ClassVar[bool] = False
     """Whether it compares the episodes of a group, which begin in the same state."""
+
+    @property
+    def critic_key(self) -> str | None:
+        """Key of an observation that the critic alone is given; None where all that is seen is the policy's."""
+        return None
 
     def check(self, config: "Config") -> None:
         """Check the other sections for keys that this algorithm needs or does not read.
@@ -94,7 +100,17 @@ class PolicyGradient(AlgorithmSection):
 
     @property
     def warmup_iterations(self) -> int:
-        """First iterations in which only the critic learns."""
+        """First iterations in which of the policy only the value head learns."""
+        return 0
+
+    @property
+    def own_critic(self) -> "CriticSettings | None":
+        """The keys of a critic of the trainer's own; None where there is none."""
+        return None
+
+    @property
+    def critic_only_iterations(self) -> int:
+        """First iterations in which a critic of the trainer's own learns, and the policy does not."""
         return 0
 
     @property

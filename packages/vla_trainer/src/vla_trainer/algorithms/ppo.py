@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
 from vla_trainer.algorithms.algorithm import PolicyGradient, ValueLossSettings
+from vla_trainer.algorithms.critic import CriticSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,19 +45,36 @@ class PPO(PolicyGradient):
     """Where the value loss turns from a square to a line; null: never."""
     critic_warmup_iterations: NonNegativeInt = 0
     """First iterations in which only the critic learns."""
+    critic: CriticSettings | None = None
+    """A critic of the trainer's own in place of the policy's value head, whose keys value_coef, value_clip and
+    huber_delta are not read then; null: the value head."""
 
     has_critic: ClassVar[bool] = True
 
     @property
+    def critic_key(self) -> str | None:
+        return None if self.critic is None else self.critic.key
+
+    @property
     def warmup_iterations(self) -> int:
-        return self.critic_warmup_iterations
+        return self.critic_warmup_iterations if self.critic is None else 0
+
+    @property
+    def own_critic(self) -> CriticSettings | None:
+        return self.critic
+
+    @property
+    def critic_only_iterations(self) -> int:
+        return 0 if self.critic is None else self.critic_warmup_iterations
 
     @property
     def scales_advantages(self) -> bool:
         return self.normalize_advantages
 
     @property
-    def value_loss(self) -> ValueLossSettings:
+    def value_loss(self) -> ValueLossSettings | None:
+        if self.critic is not None:
+            return None
         return ValueLossSettings(self.value_coef, self.value_clip, self.huber_delta)
 
     def check(self, config: "Config") -> None:

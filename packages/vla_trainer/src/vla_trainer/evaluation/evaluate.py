@@ -77,11 +77,12 @@ def run_list(
     on_episode: OnEpisode | None,
     autocast: Callable[[], AbstractContextManager[object]],
     version: int,
+    critic_key: str | None = None,
 ) -> EvaluationRollout:
-    """Run the episodes of `order`; see `evaluate`."""
+    """Run the episodes of `order`; see `evaluate`. The policy is not given the observation `critic_key`."""
     sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
     sampler.version = version
-    collector = Collector(envs, sampler, record=False)
+    collector = Collector(envs, sampler, record=False, critic_key=critic_key)
     collector.video(videos)
     counting = _counting(on_episode, len(order.initial_states))
     rollout = collector.episodes(order.queue(counting))

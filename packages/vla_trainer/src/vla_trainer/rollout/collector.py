@@ -28,8 +28,9 @@ from vla_trainer.algorithms.queues import EpisodeQueue, ListQueue
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import ActOutput
 from vla_trainer.rollout.envs import info_of, success_of, take
-from vla_trainer.rollout.finite import check_observations, check_output, check_rewards
+from vla_trainer.rollout.finite import check_observations, check_output, check_rewards, check_states
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
+from vla_trainer.rollout.replay import replay
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
 from vla_trainer.rollout.video_recorder import VideoRecorder
@@ -47,6 +48,8 @@ class _StageCollection:
     steps: Steps
     pending: tuple[NDArray[np.intp], ActOutput, NDArray[Any]] | None = None
     """Of the step under way: its environments, the policy's output for them, and the actions (active, ...)."""
+    states: NDArray[np.float32] | None = None
+    """(N, P), of the observation that the step began with."""
 
 
 class Collector:
@@ -67,12 +70,14 @@ class Collector:
         *,
         record: bool = True,
         first_env_indices: Sequence[int] | None = None,
+        critic_key: str | None = None,
     ) -> None:
         """
         Args:
             envs: with `AutoresetMode.DISABLED`, see `make_envs`; several are the stages of a pipeline.
             sampler: what acts.
             record: keep inputs, tokens and log-probabilities, which an update needs and an evaluation does not.
+            critic_key: of an observation that `sampler` is not given, and the rollout keeps for the critic.
             first_env_indices: where each stage's environments stand in the run's grid, if there are others; None: one
                 stage after the other.
         """
@@ -82,7 +87,7 @@ class Collector:
             Stage(stage, first, background=len(stages) > 1) for stage, first in zip(stages, firsts, strict=False)
         ]
         self._sampler = sampler
-        self._record = record
+        self._record, self._critic_key = record, critic_key
         self._videos = VideoRecorder()
 
     def video(self, request: VideoRequest | None) -> None:
@@ -94,13 +99,13 @@ class Collector:
         in the run's grid as theirs; `queue` gives the next ones.
 
         Raises:
-            PolicyError: the policy has no values, which `next_values` needs.
+            PolicyError: the policy has no values, which `next_values` needs where there is no other critic.
         """
         for stage in self._stages:
             for n, running in enumerate(stage.running):
                 if running is not None:
                     running.number = stage.first + n
-        collection = _Collection(self, queue, bootstrap=True)
+        collection = _Collection(self, queue, bootstrap=self._critic_key is None)
         collection.begin()
         for _ in range(policy_steps):
             for part in collection.parts:
@@ -148,17 +153,33 @@ class Collector:
         """Bring the environments to where `snapshot` was taken, by the same actions from the same starts."""
         rows = iter(snapshot)
         for stage in self._stages:
-            _replay(stage, [next(rows) for _ in range(stage.num_envs)])
+            replay(stage, [next(rows) for _ in range(stage.num_envs)])
 
     def close(self) -> None:
         """End the threads of a pipeline; the environments are the caller's."""
         for stage in self._stages:
             stage.close()
 
+    def states(self, stage: Stage) -> NDArray[np.float32] | None:
+        """What the critic alone is given of a stage's environments, (N, P); None where that is nothing.
+
+        Raises:
+            EnvError: it is not finite where an episode runs.
+        """
+        if self._critic_key is None or not self._record:
+            return None
+        assert isinstance(stage.obs, Mapping)
+        states = np.array(stage.obs[self._critic_key], dtype=np.float32).reshape(stage.num_envs, -1)
+        check_states(stage, self._critic_key, states)
+        return states
+
     def act(self, stage: Stage, rows: NDArray[np.intp], *, sample: bool = True) -> ActOutput:
         """What the policy gives for some environments of a stage, in which episodes run if it is to sample."""
         seeds = [_policy_step_seed(stage.running[n]) for n in rows] if sample else None
-        obs = take(stage.obs, rows)
+        shown = stage.obs
+        if self._critic_key is not None and isinstance(shown, Mapping):
+            shown = {key: value for key, value in shown.items() if key != self._critic_key}
+        obs = take(shown, rows)
         check_observations(stage, rows, obs)
         out = self._sampler.act(obs, seeds)
         check_output(stage, rows, out, self._sampler.version, sampled=sample and self._record)
@@ -207,7 +228,7 @@ class _Collection:
         values = None if out.values is None else out.values.tolist()
         for row, n in enumerate(active):
             self._videos.acts(stage.first + int(n), None if values is None else values[row])
-        part.pending = (active, out, chosen)
+        part.pending, part.states = (active, out, chosen), self._collector.states(stage)
         stage.launch(active, chosen)
 
     def finish(self, part: _StageCollection) -> None:
@@ -238,6 +259,7 @@ class _Collection:
             lengths=lengths,
             version=np.where(mask, self._collector._sampler.version, 0),
             **ends,
+            **({} if part.states is None else {"states": part.states, "next_states": self._next_states(stage)}),
             **(self._state_values(stage, active, out, **ends) if self._bootstrap else {}),
         )
         if self._collector._record:
@@ -246,6 +268,11 @@ class _Collection:
             if stage.is_done(n):
                 self._end(stage, int(n), bool(terminated[n]), infos)
         self._fill(stage)
+
+    def _next_states(self, stage: Stage) -> NDArray[np.float32]:
+        states = self._collector.states(stage)
+        assert states is not None
+        return states
 
     def rollout(self, resampled_groups: int = 0) -> Rollout:
         """All that was written down."""
@@ -335,37 +362,6 @@ class _Collection:
             next_values[-1][alive] = _values(self._collector.act(part.stage, alive, sample=False))
         for t in range(len(values) - 1):
             next_values[t] = np.where(np.isnan(next_values[t]), values[t + 1], next_values[t])
-
-
-def _replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
-    episodes = {
-        n: Running(
-            InitialState(**saved["start"]),
-            n,
-            saved["seed"],
-            [action.numpy() for action in saved["actions"]],
-            saved["episode_return"],
-            saved["env_steps"],
-        )
-        for n, saved in enumerate(snapshot)
-        if saved
-    }
-    stage.forget()
-    # the longest episode begins first, so that all arrive at the present together
-    for left in range(max((len(running.actions) for running in episodes.values()), default=-1), -1, -1):
-        stage.begin(
-            {
-                n: EpisodeSpec(n, episode.initial_state, episode.seed)
-                for n, episode in episodes.items()
-                if len(episode.actions) == left
-            }
-        )
-        if left > 0:
-            under_way = {n: episode.actions[-left] for n, episode in episodes.items() if len(episode.actions) >= left}
-            stage.launch(np.array(list(under_way)), np.stack(list(under_way.values())))
-            stage.wait()
-    for n, episode in episodes.items():
-        stage.running[n] = episode
 
 
 def _policy_step_seed(running: Running | None) -> int:

@@ -18,12 +18,15 @@ class EnvSpec:
     """Spaces and metadata of one environment of a vector environment."""
 
     observation_space: spaces.Space[Any]
+    """What the policy is given."""
     action_space: spaces.Space[Any]
     init_states: Mapping[int, int] | None
     """See `vla_trainer.initial_states.init_state_counts`."""
     provenance: Provenance
     fps: float
     """Policy steps a second at the robot's own speed, for videos."""
+    critic_space: spaces.Space[Any] | None = None
+    """Of what the critic alone is given; None where there is no such observation."""
 
     @property
     def action_dim(self) -> int:
@@ -39,12 +42,22 @@ class EnvSpec:
         return self.action_space.shape[-1] if self.action_space.shape else 1
 
 
-def env_spec_of(envs: VectorEnv) -> EnvSpec:
-    """Return the spec of the environments of `envs`."""
+def env_spec_of(envs: VectorEnv, critic_key: str | None = None) -> EnvSpec:
+    """Return the spec of the environments of `envs`.
+
+    Args:
+        envs: of `make_envs`.
+        critic_key: of an observation that the policy is not given; see `PolicyGradient.critic_key`.
+    """
+    space, critic_space = envs.single_observation_space, None
+    if critic_key is not None and isinstance(space, spaces.Dict) and critic_key in space.spaces:
+        critic_space = space[critic_key]
+        space = spaces.Dict({key: value for key, value in space.items() if key != critic_key})
     return EnvSpec(
-        envs.single_observation_space,
+        space,
         envs.single_action_space,
         init_state_counts(envs),
         provenance_of(envs),
         fps_of(envs),
+        critic_space,
     )

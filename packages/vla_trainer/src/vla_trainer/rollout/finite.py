@@ -29,6 +29,19 @@ def check_observations(stage: Stage, rows: NDArray[np.intp], obs: Observation) -
             raise EnvError(f"{name}{index_text(bad[1:])} is {values[bad]} {place}; observations must be finite")
 
 
+def check_states(stage: Stage, key: str, states: NDArray[np.float32]) -> None:
+    """Raise EnvError unless what the critic is given is finite where an episode runs.
+
+    Args:
+        key: of the observation.
+        states: (N, P) of all environments of the stage.
+    """
+    rows = stage.active
+    if (bad := first_bad(states[rows])) is not None:
+        place = _place(stage, int(rows[bad[0]]))
+        raise EnvError(f"{key}{index_text(bad[1:])} is {states[rows][bad]} {place}; observations must be finite")
+
+
 def check_rewards(
     stage: Stage,
     active: NDArray[np.intp],

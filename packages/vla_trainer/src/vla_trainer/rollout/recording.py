@@ -103,6 +103,8 @@ def join(
         slots=sum(stage.policy_steps * stage.num_envs for stage in stages),
         videos=videos,
         resampled_groups=resampled_groups,
+        states=grid.get("states"),
+        next_states=grid.get("next_states"),
     )
 
 

@@ -64,10 +64,14 @@ class EnvWorker:
         config, place = self._config, self._place
         torch.set_num_threads(1)
         self._envs = [make_envs(config.env, place.envs_per_stage) for _ in place.first_env_indices]
+        critic_key = config.algorithm.critic_key
         self._collector = Collector(
-            self._envs, self._sampler(evaluation=False), first_env_indices=place.first_env_indices
+            self._envs,
+            self._sampler(evaluation=False),
+            first_env_indices=place.first_env_indices,
+            critic_key=critic_key,
         )
-        env_spec = env_spec_of(self._envs[0])
+        env_spec = env_spec_of(self._envs[0], critic_key)
         self._env_indices = PerEnvQueue(per_env_seed, env_spec.init_states, config.env.num_envs)
         return env_spec
 
@@ -93,8 +97,13 @@ class EnvWorker:
         if self._evaluation is None or env != self._evaluation_env:
             self._close_evaluation()
             self._evaluation_envs, self._evaluation_env = make_envs(env, num_envs), env
-            self._evaluation = Collector(self._evaluation_envs, self._sampler(evaluation=True), record=False)
-        return env_spec_of(self._evaluation_envs)
+            self._evaluation = Collector(
+                self._evaluation_envs,
+                self._sampler(evaluation=True),
+                record=False,
+                critic_key=self._config.algorithm.critic_key,
+            )
+        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key)
 
     def evaluate(self, videos: VideoRequest | None) -> Rollout | None:
         """As `collect_episodes`, in the environments of evaluations."""

@@ -29,7 +29,7 @@ class LocalRuntime(LocalPolicy):
         try:
             for _ in range(stages):
                 self._envs.append(make_envs(config.env, config.env.num_envs // stages))
-            self.make_policy(env_spec_of(self._envs[0]))
+            self.make_policy(env_spec_of(self._envs[0], config.algorithm.critic_key))
             self._learner = Learner(
                 config,
                 self.policy,
@@ -44,7 +44,7 @@ class LocalRuntime(LocalPolicy):
         self.optimizer = self._learner.optimizer
         self.scale_lr = self._learner.scale_lr
         self._sampler = PolicySampler(self.policy, temperature=config.rollout.temperature, autocast=self.autocast)
-        self._collector = Collector(self._envs, self._sampler)
+        self._collector = Collector(self._envs, self._sampler, critic_key=config.algorithm.critic_key)
         self._per_env_queue = PerEnvQueue(
             run_seeds(config.trainer.seed)[0], self.env_spec.init_states, config.env.num_envs
         )

@@ -49,7 +49,7 @@ class LocalPolicy:
                 self._evaluation_envs = None  # also where the next ones cannot be made
             self._evaluation_envs = make_envs(env, settings.num_envs or self._config.env.num_envs)
             self._evaluation_env = env
-        return env_spec_of(self._evaluation_envs)
+        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key)
 
     def evaluate(
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: OnEpisode | None = None
@@ -66,6 +66,7 @@ class LocalPolicy:
             on_episode=on_episode,
             autocast=self.autocast,
             version=self.version,
+            critic_key=self._config.algorithm.critic_key,
         )
 
     def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:

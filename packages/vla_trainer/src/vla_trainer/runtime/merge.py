@@ -72,6 +72,8 @@ def merge(
         slots=sum(part.slots for part in parts),
         videos=[video for part in parts for video in part.videos],
         resampled_groups=resampled,
+        states=None if parts[0].states is None else grid("states"),
+        next_states=None if parts[0].next_states is None else grid("next_states"),
         **grids,
     )
 

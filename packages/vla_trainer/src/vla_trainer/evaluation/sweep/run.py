@@ -42,7 +42,7 @@ def check_environment(config: Config, point: str, made_for: EnvSpec) -> None:
     except (ValueError, gymnasium.error.Error) as error:
         raise EnvError(f"{point}: {error}") from error
     try:
-        _check_spaces(env, env_spec_of(envs), made_for)
+        _check_spaces(env, env_spec_of(envs, config.algorithm.critic_key), made_for)
         evaluation_states(init_state_counts(envs), config.eval.episodes)
     except TrainerError as error:
         raise type(error)(f"{point}: {error}") from error
