@@ -136,7 +136,7 @@ def run(case: Case, ranks: Ranks) -> Result:
         from vla_trainer.update.sharding import shard
 
         for network in (policy, reference):
-            shard(network, ranks, precision="bf16" if case.bf16 else "fp32")
+            shard(network, ranks, blocks_in=torch.bfloat16 if case.bf16 else None)
     inputs = Fetched(batch.inputs)
     metrics = update(
         policy,

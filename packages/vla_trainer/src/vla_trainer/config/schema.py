@@ -74,7 +74,8 @@ class PolicyConfig(Section):
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them; needs a policy that can."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: compute under autocast, both when acting and when learning; weights and optimizer stay as they are."""
+    """bf16: compute under autocast, both when acting and when learning; in several processes also with a network's blocks
+    in bfloat16. Weights that learn and the optimizer stay as they are."""
     device: str = "auto"
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
 

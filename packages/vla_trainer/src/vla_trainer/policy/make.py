@@ -33,8 +33,10 @@ class Spaces(Protocol):
         """Of what it does."""
 
 
-def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
+def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None] | None = None) -> Policy:
     """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.checkpoint`.
+
+    `prepare` is called with the policy when its weights are complete, before they are moved to `policy.device`.
 
     Raises:
         PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
@@ -68,10 +70,13 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
                 f"{policy.factory} makes, has no gradient_checkpointing_enable()"
             )
         made.gradient_checkpointing_enable()
-    made.to(device_of(policy))
+    device = device_of(policy)
     made.eval()
     if policy.checkpoint is not None:
         checkpoint.load(Path(policy.checkpoint).expanduser(), made)
+    if prepare is not None:
+        prepare(made)
+    made.to(device)
     return made
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from vla_trainer.runtime.object_store import Chunk, ObservationRefs, Observation
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
 from vla_trainer.types import Batch
+from vla_trainer.update.blocks import block_dtype, hold_blocks
 from vla_trainer.update.optimizer import move_moments
 
 
@@ -63,7 +65,13 @@ class PolicyWorker:
         """
         config, self._env_spec = self._config, env_spec
         torch.manual_seed(config.trainer.seed)
-        self._policy = make_policy(config.policy, env_spec)
+        blocks_in = block_dtype(config.policy.precision, processes=size)
+        self._policy = make_policy(
+            config.policy,
+            env_spec,
+            # before it is moved to a GPU, which then need not hold all of it in float32
+            prepare=None if self._learns or blocks_in is None else partial(hold_blocks, dtype=blocks_in),
+        )
         if getattr(self._policy, "moments", None) is not None:
             raise PolicyError(
                 "a policy that changes while it acts cannot act in several processes; with GaussianPolicy: "
@@ -80,15 +88,19 @@ class PolicyWorker:
             size=size,
             acts=self._place.rollout_rank is not None,
             device=device,
+            shards=blocks_in is not None or config.actor.offload,
         )
         self._sync = WeightSync(
-            self._policy, self._group, learns=self._learns, acts=self._place.rollout_rank is not None
+            self._policy,
+            self._group,
+            learns=self._learns,
+            acts=self._place.rollout_rank is not None,
+            blocks_in=blocks_in,
         )
         if self._learns:
             reference = frozen_copy(self._policy) if config.policy_gradient.kl_coef > 0 else None
             self._sync.shard(
                 reference,
-                precision=config.policy.precision,
                 offload=config.actor.offload,
                 gradient_checkpointing=config.policy.gradient_checkpointing,
             )
@@ -192,7 +204,12 @@ class PolicyWorker:
 
     def load_whole(self, path: str) -> None:
         """Read a checkpoint that one process wrote."""
-        checkpoint.load(Path(path), self._policy, self._learner.optimizer)
+        state, optimizer = checkpoint.read_state(Path(path)), self._learner.optimizer
+        if self._group.ranks.group is not None:
+            from vla_trainer.checkpoint import sharded
+
+            sharded.spread(self._policy, optimizer, state)
+        checkpoint.put(Path(path), state, self._policy, optimizer)
 
     def pid(self) -> int:
         """The operating system's number of this process."""
