@@ -59,6 +59,24 @@ def test_all_ranks_return_the_same_numbers(results: list[dict[str, Any]], size: 
         assert all(other == first for other in others)
 
 
+def test_gathers_and_sums_of_gradients_are_as_the_keys_say(results: list[dict[str, Any]]) -> None:
+    # 2 epochs of 3 steps in 2 micro-batches each on 4 ranks; 6 blocks and the deviations beside them, which stay
+    # gathered until their backward pass: a micro-batch gathers 7, then 6 blocks again, and sums 7
+    gather, scatter = "_allgather_base_", "_reduce_scatter_base_"
+    steps, micro_batches = 6, 12
+    for rank in range(4):
+        sent = {name: results[rank][f"{name}, 4 ranks"].sent for name in CASES}
+        assert sent["gradients once a step"][gather] == micro_batches * 13
+        assert sent["gradients once a step"][scatter] == steps * 7
+        assert sent["gathered in a step"][gather] == steps * 7
+        assert sent["gathered in a step"][scatter] == micro_batches * 7
+        # over nodes: within a node as without the key, between nodes one sum a step
+        assert sent["over nodes"][gather] == micro_batches * 13
+        assert sent["over nodes"][scatter] == micro_batches * 7
+        assert sent["over nodes"]["allreduce_"] == steps * 7
+        assert sent["over nodes, both"][gather] == sent["over nodes, both"][scatter] == steps * 7
+
+
 def test_the_stop_is_somewhere_in_between(alone: dict[str, Result]) -> None:
     # or it would not show that ranks stop at the same step: 9 epochs of 3 steps
     assert 1 < alone["stopped"].metrics["actor/optimizer_steps"] < 27

@@ -54,13 +54,13 @@ class PolicyWorker:
         self._meeting, port = host_meeting(here, size)
         return here, port
 
-    def open(self, env_spec: EnvSpec, address: tuple[str, int] | None, learning: int, size: int) -> None:
+    def open(self, env_spec: EnvSpec, address: tuple[str, int] | None, nodes: Sequence[int], size: int) -> None:
         """Make the policy and join the others.
 
         Args:
             env_spec: of the environments.
             address: what `address` of the first process gave; None where there is only one.
-            learning: how many processes learn.
+            nodes: of the processes that learn, by actor rank.
             size: how many policy processes there are.
         """
         config, self._env_spec = self._config, env_spec
@@ -84,11 +84,12 @@ class PolicyWorker:
         self._group = join(
             None if address is None else getattr(self, "_meeting", None) or visit_meeting(address, size),
             rank=self._rank,
-            learning=learning,
+            learning=len(nodes),
             size=size,
             acts=self._place.rollout_rank is not None,
             device=device,
             shards=blocks_in is not None or config.actor.offload,
+            nodes=nodes if config.actor.shard_over == "node" else (),
         )
         self._sync = WeightSync(
             self._policy,

@@ -201,9 +201,9 @@ class RayRuntime:
         )
         self.env_spec = self._envs.open()
         assert self.env_spec.action_dim
-        size, learning = len(self._policies), len(layout.learning())
+        size, nodes = len(self._policies), [layout.policies[index].node for index in layout.learning()]
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
-        self._call([policy.open.remote(self.env_spec, address, learning, size) for policy in self._policies])
+        self._call([policy.open.remote(self.env_spec, address, nodes, size) for policy in self._policies])
 
     def _acting(self) -> list[Any]:
         """Those that act, by rollout rank."""

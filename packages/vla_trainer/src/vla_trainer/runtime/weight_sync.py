@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vla_trainer.protocols import Policy
 from vla_trainer.update.blocks import sent_dtypes
-from vla_trainer.update.ranks import Ranks, backend_of
+from vla_trainer.update.ranks import Ranks, backend_of, hybrid_groups
 
 MEETING = timedelta(minutes=5)
 """How long processes wait for each other at the start."""
@@ -59,7 +59,15 @@ def visit_meeting(address: tuple[str, int], size: int) -> Any:
 
 
 def join(
-    meeting: Any, *, rank: int, learning: int, size: int, acts: bool, device: torch.device, shards: bool = False
+    meeting: Any,
+    *,
+    rank: int,
+    learning: int,
+    size: int,
+    acts: bool,
+    device: torch.device,
+    shards: bool = False,
+    nodes: Sequence[int] = (),
 ) -> PolicyGroup:
     """Make the process groups of a run; every policy process calls it at once.
 
@@ -71,6 +79,7 @@ def join(
         acts: whether this process acts.
         device: where the policy computes.
         shards: whether one process that learns alone is sharded, too: to compute as those that only act, or to offload.
+        nodes: of those that learn, where each of several nodes has a copy of the weights, see `hybrid_groups`.
     """
     if meeting is None:
         return PolicyGroup(rank=rank, receivers=size - learning, device=device)
@@ -82,9 +91,10 @@ def join(
     # every process makes every group, in the same order, whether it is in it or not
     learners = dist.new_group(list(range(learning))) if learning > 1 or shards else None
     sync_group = dist.new_group([0, *range(learning, size)]) if size > learning else None
+    hybrid = hybrid_groups(nodes) if len(set(nodes)) > 1 else None
     if rank >= learning or learners is None:
         return PolicyGroup(rank=rank, receivers=size - learning, sync_group=sync_group, device=device)
-    ranks = Ranks(learners, device)
+    ranks = Ranks(learners, device, hybrid)
     learners_act = ranks.sum({"acts": float(acts)})["acts"] > 0
     return PolicyGroup(ranks, rank, size - learning, sync_group, learners_act, device)
 

@@ -27,6 +27,7 @@ from torch.distributed.fsdp import (
 from torch.distributed.tensor import DTensor
 from torch.torch_version import TorchVersion
 
+from vla_trainer.config.schema import Actor
 from vla_trainer.errors import BackendError, PolicyError
 from vla_trainer.protocols import Policy
 from vla_trainer.update.blocks import blocks_of
@@ -125,6 +126,25 @@ def reshard(policy: Policy) -> None:
         # the root's are needed again at once, when the backward pass begins
         module.set_reshard_after_forward(id(module) != id(policy), recurse=False)
         module.reshard()
+
+
+def before_pass(policy: Policy, actor: Actor, *, last: bool) -> None:
+    """Set what the next forward and backward pass exchanges with other ranks; before each micro-batch of a step.
+
+    Over nodes, gradients are summed once a step in any case: until then they are added up in their shards.
+
+    Args:
+        policy: sharded.
+        actor: `gradient_sync` and `keep_gathered`.
+        last: whether it is the last micro-batch of the step. After its backward pass nothing is gathered any more.
+    """
+    for module in _groups(policy):
+        module.set_requires_gradient_sync(last or actor.gradient_sync == "micro_batch", recurse=False)
+        module.set_requires_all_reduce(last, recurse=False)
+        # the root's are needed again at once, when the backward pass begins
+        frees = not actor.keep_gathered and id(module) != id(policy)
+        module.set_reshard_after_forward(frees, recurse=False)
+        module.set_reshard_after_backward(last or not actor.keep_gathered, recurse=False)
 
 
 def prepare(policy: Policy, ranks: Ranks) -> None:
