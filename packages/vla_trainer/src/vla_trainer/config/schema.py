@@ -220,7 +220,7 @@ class Config(Section):
         """A key that the chosen algorithm does not read is an error."""
         self.algorithm.check(self)
         self._check_overlap()
-        for key in ("offload", "keep_gathered", "gradient_sync", "shard_over"):
+        for key in ("offload", "keep_gathered", "shard_over"):
             default = Actor.model_fields[key].default
             if getattr(self.actor, key) != default and self.cluster.backend == "local":
                 raise ValueError(f'actor.{key} is not read by cluster.backend="local", which does not shard the policy')
