@@ -5,6 +5,8 @@ Axes: B policy steps, K tokens a policy step.
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,6 +65,7 @@ def run(name: str, learning: int) -> Scores:
         size=size,
         acts=not learns,
         device=torch.device("cpu"),
+        seconds=60.0,
         shards=blocks_in is not None,
     )
     sync = WeightSync(policy, group, learns=learns, acts=not learns, blocks_in=blocks_in)
@@ -88,6 +91,24 @@ def run(name: str, learning: int) -> Scores:
     after = scores()
     held = sum(weight.nbytes for weight in policy.parameters())
     return Scores((before[0], after[0]), (before[1], after[1]), held, sent)
+
+
+def wait_for_nobody(seconds: float) -> float:
+    """Return how long the first process waits in a weight sync that the second one does not come to."""
+    rank = dist.get_rank()
+    device = torch.device("cpu")
+    group = join(meet(), rank=rank, learning=1, size=2, acts=rank == 1, device=device, seconds=seconds)
+    began = time.monotonic()
+    if rank == 0:
+        with contextlib.suppress(RuntimeError):
+            dist.all_reduce(torch.zeros(1), group=group.sync_group)
+    else:
+        time.sleep(3 * seconds)
+    waited = time.monotonic() - began
+    dist.destroy_process_group()
+    # of which the caller takes leave
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    return waited
 
 
 def run_all(learning: int) -> dict[str, Scores]:

@@ -54,5 +54,11 @@ def test_blocks_are_held_and_sent_in_bfloat16(results: list[dict[str, Scores]]) 
     assert [scores.sent for scores in whole[1:]] == [0] * (len(results) - 1)
 
 
+def test_how_long_processes_wait_for_one_another_is_a_key(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("waiting")
+    waited, _ = rank_processes.run(synced_vla.wait_for_nobody, folder, 2, 2.0, preload=forks.POLICY)
+    assert 1.0 < waited < 5.0  # 2 seconds; torch's own limit is 30 minutes
+
+
 def _nbytes(weights: list[torch.Tensor], in_blocks: set[int], block_bytes: int) -> int:
     return sum(weight.numel() * (block_bytes if id(weight) in in_blocks else 4) for weight in weights)

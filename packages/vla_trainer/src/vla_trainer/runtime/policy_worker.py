@@ -88,6 +88,7 @@ class PolicyWorker:
             size=size,
             acts=self._place.rollout_rank is not None,
             device=device,
+            seconds=config.cluster.collective_seconds,
             shards=blocks_in is not None or config.actor.offload,
             nodes=nodes if config.actor.shard_over == "node" else (),
         )

@@ -66,6 +66,7 @@ def join(
     size: int,
     acts: bool,
     device: torch.device,
+    seconds: float,
     shards: bool = False,
     nodes: Sequence[int] = (),
 ) -> PolicyGroup:
@@ -78,6 +79,7 @@ def join(
         size: how many there are.
         acts: whether this process acts.
         device: where the policy computes.
+        seconds: `cluster.collective_seconds`.
         shards: whether one process that learns alone is sharded, too: to compute as those that only act, or to offload.
         nodes: of those that learn, where each of several nodes has a copy of the weights, see `hybrid_groups`.
     """
@@ -85,13 +87,18 @@ def join(
         return PolicyGroup(rank=rank, receivers=size - learning, device=device)
     import torch.distributed as dist
 
+    bound: dict[str, Any] = {}
     if device.type == "cuda":
-        torch.cuda.set_device(0)  # the only one that this process sees
-    dist.init_process_group(backend_of(device), store=meeting, rank=rank, world_size=size)
+        # the first that this process sees; torch would guess one from the rank, which counts all machines' processes
+        gpu = torch.device("cuda", device.index or 0)
+        torch.cuda.set_device(gpu)
+        bound["device_id"] = gpu
+    timeout = timedelta(seconds=seconds)
+    dist.init_process_group(backend_of(device), store=meeting, rank=rank, world_size=size, timeout=timeout, **bound)
     # every process makes every group, in the same order, whether it is in it or not
-    learners = dist.new_group(list(range(learning))) if learning > 1 or shards else None
-    sync_group = dist.new_group([0, *range(learning, size)]) if size > learning else None
-    hybrid = hybrid_groups(nodes) if len(set(nodes)) > 1 else None
+    learners = dist.new_group(list(range(learning)), timeout) if learning > 1 or shards else None
+    sync_group = dist.new_group([0, *range(learning, size)], timeout) if size > learning else None
+    hybrid = hybrid_groups(nodes, timeout) if len(set(nodes)) > 1 else None
     if rank >= learning or learners is None:
         return PolicyGroup(rank=rank, receivers=size - learning, sync_group=sync_group, device=device)
     ranks = Ranks(learners, device, hybrid)

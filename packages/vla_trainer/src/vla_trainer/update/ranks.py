@@ -4,6 +4,7 @@ Every process of the group calls the same methods in the same order, or all of t
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
@@ -85,11 +86,14 @@ class Ranks:
         return total.to(tensor.device)
 
 
-def hybrid_groups(nodes: Sequence[int]) -> tuple[dist.ProcessGroup, dist.ProcessGroup] | None:
+def hybrid_groups(
+    nodes: Sequence[int], timeout: timedelta | None = None
+) -> tuple[dist.ProcessGroup, dist.ProcessGroup] | None:
     """Make the process groups of hybrid sharding; all processes of the default group call it.
 
     Args:
         nodes: of the first processes of the default group, in ascending order, each as often as the others.
+        timeout: of the groups; None: torch's.
 
     Returns:
         The processes with this one's place on all nodes, and those of its node; None for a process that has no node.
@@ -97,8 +101,8 @@ def hybrid_groups(nodes: Sequence[int]) -> tuple[dist.ProcessGroup, dist.Process
     per_node = nodes.count(nodes[0])
     grid = torch.arange(len(nodes)).view(-1, per_node)
     # every process makes every group, in the same order, whether it is in it or not
-    on_node = [dist.new_group(row.tolist()) for row in grid]
-    across = [dist.new_group(row.tolist()) for row in grid.T]
+    on_node = [dist.new_group(row.tolist(), timeout) for row in grid]
+    across = [dist.new_group(row.tolist(), timeout) for row in grid.T]
     rank = dist.get_rank()
     return (across[rank % per_node], on_node[rank // per_node]) if rank < len(nodes) else None
 
