@@ -6,10 +6,8 @@ Axes: N observations.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
 import torch
@@ -24,10 +22,9 @@ from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.env_worker import RemoteActOutput
 from vla_trainer.runtime.learner import Learner
-from vla_trainer.runtime.object_store import Chunk, ObservationRefs, ObservationStore
+from vla_trainer.runtime.object_store import Chunk, ObservationStore, PackedBatch
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
-from vla_trainer.types import Batch
 from vla_trainer.update.blocks import block_dtype, hold_blocks
 from vla_trainer.update.optimizer import move_moments
 
@@ -151,20 +148,20 @@ class PolicyWorker:
 
     # learning
 
-    def begin(self, batch: Batch, iteration: int) -> None:
+    def begin(self, batch: PackedBatch, iteration: int) -> None:
         """Take an iteration's next step before the rest of its batch is there; see `Update.begin`."""
         self._unpark()
-        self._learner.begin(_opened(batch), iteration)
+        self._learner.begin(batch.open(ray.get), iteration)
 
     def update(
-        self, batch: Batch, iteration: int, shuffles: Tensor, importance_cap: float | None = None
+        self, batch: PackedBatch, iteration: int, shuffles: Tensor, importance_cap: float | None = None
     ) -> tuple[dict[str, float], Tensor]:
-        """Take one iteration's update, on all processes that learn at once; `batch.inputs` are `ObservationRefs`.
+        """Take one iteration's update, on all processes that learn at once; `batch` is opened here.
 
         See `vla_trainer.runtime.interface.RLRuntime.update`.
         """
         self._unpark()
-        metrics, shuffles = self._learner.run(_opened(batch), iteration, shuffles, importance_cap)
+        metrics, shuffles = self._learner.run(batch.open(ray.get), iteration, shuffles, importance_cap)
         self._park()
         return metrics, shuffles
 
@@ -250,12 +247,3 @@ class PolicyWorker:
     def _unpark(self) -> None:
         if self._parks:
             move_moments(self._learner.optimizer, self._device)
-
-
-def _opened(batch: Batch) -> Batch:
-    """With rows that can be read here."""
-    inputs: dict[str, Any] = {}
-    for key, refs in batch.inputs.items():
-        assert isinstance(refs, ObservationRefs)
-        inputs[key] = refs.open(ray.get)
-    return replace(batch, inputs=inputs)

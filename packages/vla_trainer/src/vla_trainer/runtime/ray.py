@@ -32,6 +32,7 @@ from vla_trainer.runtime.connect import Machines
 from vla_trainer.runtime.eager_update import POLL_SECONDS, EagerUpdate
 from vla_trainer.runtime.episode_queue import EpisodeQueueActor
 from vla_trainer.runtime.merge import merge
+from vla_trainer.runtime.object_store import PackedBatch
 from vla_trainer.runtime.process_layout import layout_of
 from vla_trainer.runtime.supervisor import EnvProcesses, unwrapped
 from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
@@ -93,10 +94,14 @@ class RayRuntime:
     def update(
         self, batch: Batch, iteration: int, shuffles: Tensor, importance_cap: float | None
     ) -> tuple[dict[str, float], Tensor]:
+        import ray
+
         if self._eager is not None:
             self._call(self._eager.under_way)
+        # once, not for each process
+        shared = ray.put(PackedBatch.of(batch))
         answers = self._call(
-            [policy.update.remote(batch, iteration, shuffles, importance_cap) for policy in self._learning()]
+            [policy.update.remote(shared, iteration, shuffles, importance_cap) for policy in self._learning()]
         )
         metrics, shuffles = answers[0]
         return dict(metrics), shuffles
