@@ -76,6 +76,9 @@ class PolicyConfig(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: compute under autocast, both when acting and when learning; in several processes also with a network's
     blocks in bfloat16. Weights that learn and the optimizer stay as they are."""
+    export_dtype: Literal["fp32", "bf16"] | None = None
+    """The type that checkpoints hold the policy in as others load it, where its `save_pretrained` takes `dtype`; null:
+    that of its weights. A resume reads the exact weights beside it."""
     device: str = "auto"
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
 

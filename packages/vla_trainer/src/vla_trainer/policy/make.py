@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +64,11 @@ def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None
     missing = [name for name in ("act", "evaluate", "save_pretrained", "state_dict") if not hasattr(made, name)]
     if missing:
         raise PolicyError(f"policy.factory={policy.factory}: the policy has no {', '.join(missing)}")
+    if policy.export_dtype is not None and "dtype" not in signature(made.save_pretrained).parameters:
+        raise PolicyError(
+            f"policy.export_dtype is set, but save_pretrained of a {type(made).__name__}, which {policy.factory} "
+            "makes, takes no dtype"
+        )
     if policy.gradient_checkpointing:
         if not hasattr(made, "gradient_checkpointing_enable"):
             raise PolicyError(
@@ -136,6 +142,25 @@ def autocast_of(policy: PolicyConfig) -> Callable[[], AbstractContextManager[obj
     if policy.precision == "fp32":
         return nullcontext
     return partial(torch.autocast, device_of(policy).type, torch.bfloat16)
+
+
+def export_policy(policy: Policy, folder: Path, config: PolicyConfig) -> None:
+    """Write the policy into `folder` as others load it, in the type of `export_dtype`."""
+    if config.export_dtype is None:
+        policy.save_pretrained(folder)
+    else:
+        to_type: Any = policy.save_pretrained
+        to_type(folder, dtype=torch.bfloat16 if config.export_dtype == "bf16" else torch.float32)
+
+
+def empty_copy(policy: Policy) -> Any:
+    """Return a copy without the numbers of its weights, which takes no memory: `load_state_dict(..., assign=True)`
+    gives it others. What else the policy has, such as a tokenizer, is there."""
+    weights = {
+        id(weight): torch.nn.Parameter(weight.detach().to("meta"), requires_grad=weight.requires_grad)
+        for weight in policy.parameters()
+    }
+    return copy.deepcopy(policy, dict(weights))
 
 
 def frozen_copy(policy: Policy) -> Policy:

@@ -16,7 +16,7 @@ from torch import Tensor
 from vla_trainer import checkpoint
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PolicyError
-from vla_trainer.policy.make import autocast_of, device_of, frozen_copy, make_policy
+from vla_trainer.policy.make import autocast_of, device_of, empty_copy, export_policy, frozen_copy, make_policy
 from vla_trainer.protocols import Observation
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.sampling import PolicySampler
@@ -97,6 +97,8 @@ class PolicyWorker:
             blocks_in=blocks_in,
         )
         if self._learns:
+            if self._rank == 0 and self._group.ranks.group is not None:
+                self._exporter = empty_copy(self._policy)
             reference = frozen_copy(self._policy) if config.policy_gradient.kl_coef > 0 else None
             self._sync.shard(
                 reference,
@@ -179,8 +181,10 @@ class PolicyWorker:
 
     # checkpoints
 
-    def save(self, folder: str, shards: str) -> None:
+    def save(self, folder: str | None, shards: str) -> None:
         """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`.
+
+        `folder`: None: only the exact state is written.
 
         Raises:
             TrainingDivergedError: weights are not finite.
@@ -191,7 +195,8 @@ class PolicyWorker:
         self._unpark()
         # first, because it finds weights that are not finite
         sharded.save(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
-        self._save_pretrained(Path(folder))
+        if folder is not None:
+            self._export(Path(folder))
         self._park()
         self._sync.gather()
 
@@ -224,16 +229,15 @@ class PolicyWorker:
             with suppress(RuntimeError):
                 torch.distributed.destroy_process_group()
 
-    def _save_pretrained(self, folder: Path) -> None:
+    def _export(self, folder: Path) -> None:
         whole = self._sync.full_state_dict()
         if whole is None:
-            self._policy.save_pretrained(folder)
+            export_policy(self._policy, folder, self._config.policy)
         elif self._rank == 0:
             # what is spread over processes cannot write itself
-            on_cpu = self._config.policy.model_copy(update={"device": "cpu", "path": None})
-            here = make_policy(on_cpu, self._env_spec)
-            here.load_state_dict(whole)
-            here.save_pretrained(folder)
+            self._exporter.load_state_dict(whole, assign=True)
+            export_policy(self._exporter, folder, self._config.policy)
+            self._exporter = empty_copy(self._exporter)
 
     @property
     def _learns(self) -> bool:

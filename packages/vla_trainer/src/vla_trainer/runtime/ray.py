@@ -144,8 +144,8 @@ class RayRuntime:
     def continue_episodes(self, running: Sequence[Mapping[str, Any]], begun: Sequence[int]) -> None:
         self._envs.go_on(running, begun)
 
-    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
-        whole, shards = str(folder.absolute()), str(folder.absolute() / checkpoint.SHARDS)
+    def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
+        whole, shards = str(folder.absolute()) if export else None, str(folder.absolute() / checkpoint.SHARDS)
         self._call([policy.save.remote(whole, shards) for policy in self._learning()])
         return {"policy": None}
 
