@@ -10,7 +10,7 @@ import pytest
 import rank_cases
 import rank_processes
 import torch
-from rank_cases import CASES, Result
+from rank_cases import CASES, IN_BF16, Result
 
 from vla_trainer.update.ranks import Ranks, backend_of
 
@@ -57,6 +57,15 @@ def test_all_ranks_return_the_same_numbers(results: list[dict[str, Any]], size: 
     for name in CASES:
         first, *others = (result.metrics for result in of(results, name, size))
         assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_gradients_of_bfloat16_blocks_are_summed_in_float32(results: list[dict[str, Any]], size: int) -> None:
+    often, once = (of(results, name, size)[0] for name in IN_BF16)
+    assert once.metrics == pytest.approx(often.metrics, rel=1e-5, abs=1e-5)
+    for key, weight in often.weights.items():
+        # sums of float32 in another order; sums of bfloat16 would differ by 4e-3 of their size
+        torch.testing.assert_close(once.weights[key], weight, rtol=0, atol=1e-5)
 
 
 def test_gathers_and_sums_of_gradients_are_as_the_keys_say(results: list[dict[str, Any]]) -> None:

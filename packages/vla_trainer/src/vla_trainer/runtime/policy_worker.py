@@ -60,7 +60,7 @@ class PolicyWorker:
             nodes: of the processes that learn, by actor rank.
             size: how many policy processes there are.
         """
-        config, self._env_spec = self._config, env_spec
+        config = self._config
         torch.manual_seed(config.trainer.seed)
         blocks_in = block_dtype(config.policy.precision, processes=size)
         self._policy = make_policy(
