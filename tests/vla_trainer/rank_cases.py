@@ -380,6 +380,34 @@ def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
     return seen
 
 
+def go_on_from_one_process(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Load a checkpoint of one process into a policy that is sharded on a group of one; return weights and moments
+    then, and after another update."""
+    from vla_trainer import checkpoint
+    from vla_trainer.checkpoint.sharded import spread
+    from vla_trainer.update.sharding import is_sharded, shard
+
+    ranks = Ranks(dist.group.WORLD)
+    policy, batch = make(8)
+    shard(policy, ranks)
+    assert is_sharded(policy)
+    optimizer = make_optimizer(policy, ACTOR)
+    state = checkpoint.read_state(path)
+    spread(policy, optimizer, state)
+    checkpoint.put(path, state, policy, optimizer)
+    loaded = {name: tensor.clone() for name, tensor in whole(policy, optimizer).items()}
+    take_update(policy, optimizer, batch, ranks)
+    return loaded, whole(policy, optimizer)
+
+
+def take_update(
+    policy: GaussianPolicy, optimizer: torch.optim.Optimizer, batch: Batch, ranks: Ranks | None = None
+) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(2)
+    arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": generator, "ranks": ranks}
+    return update(policy, optimizer, batch, GRPO(epochs=3), ACTOR, **arguments)
+
+
 def whole(policy: GaussianPolicy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return whole weights and moments by name; where they are sharded, all ranks call it."""
     found = {}
