@@ -52,6 +52,10 @@ def test_memory() -> None:
     # one process: 7.54e9 x 16 / 2^30
     output = plan("libero_10_grpo_openvlaoft", "cluster.backend=local")
     assert "actor 112.4 GiB a process" in output
+    # two nodes, each with a copy over its 8
+    nodes = "cluster.num_nodes=2"
+    assert "actor 7.0 GiB a process" in plan("libero_10_grpo_openvlaoft", nodes)
+    assert "actor 14.0 GiB a process" in plan("libero_10_grpo_openvlaoft", nodes, "actor.shard_over=node")
     # adapters: 4 bytes of each frozen weight
     assert "actor 3.5 GiB a process (frozen" in plan("libero_10_ppo_openvlaoft")
 

@@ -207,6 +207,21 @@ def test_variables_that_reach_all_machines(fake: FakeRay, monkeypatch: pytest.Mo
     assert "TOY_ASSETS" not in variables
 
 
+def test_variables_of_torch_and_cuda_reach_all_machines(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {
+        "NCCL_SOCKET_IFNAME": "eth0",
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "CUDA_LAUNCH_BLOCKING": "1",
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")  # of this process
+    variables = Machines(cluster()).options(0, (), {})["runtime_env"]["env_vars"]
+    assert chosen.items() <= variables.items()
+    assert variables["CUDA_VISIBLE_DEVICES"] == ""  # the placement's
+
+
 def test_secrets_are_not_forwarded_by_any_pattern(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "X_SECRET"]
     for name in kept:

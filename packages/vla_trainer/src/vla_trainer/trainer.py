@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -107,6 +108,9 @@ class _RuntimeTrainer:
 
     def _save(self, folder: Path, iteration: int, state: dict[str, Any], score: float | None) -> Unpublished:
         settings = self._config.trainer
+        scored = checkpoint.Score(settings.best_metric, score)
+        last = iteration == settings.iterations
+        export = settings.export == "every" or last or checkpoint.is_best(folder, scored)
         state = {
             resume.CONFIG_KEY: resume.written_under(self._config),
             "iteration": iteration,
@@ -116,11 +120,11 @@ class _RuntimeTrainer:
         return checkpoint.write(
             folder,
             iteration,
-            self.runtime.write_weights,
+            partial(self.runtime.write_weights, export=export),
             state,
             settings.keep_checkpoints,
             self.env_spec.provenance,
-            checkpoint.Score(settings.best_metric, score),
+            scored,
         )
 
     def _load(self, path: Path) -> dict[str, Any]:

@@ -132,7 +132,9 @@ def _memory(config: Config) -> Iterator[str]:
     plan, cluster = config.plan, config.cluster
     if plan.parameters is not None:
         placed = placement.place(config)
-        shards = len(placed["actor"].processes) if "actor" in placed and cluster.backend != "local" else 1
+        nodes = [process.node for process in placed["actor"].processes] if "actor" in placed else []
+        over_nodes = config.actor.shard_over == "node"
+        shards = (nodes.count(nodes[0]) if over_nodes else len(nodes)) if nodes and cluster.backend != "local" else 1
         if config.policy.lora is None:
             # weight, gradient and AdamW's two moments, 4 bytes each
             actor, what = 16.0, "float32 weights, gradients and AdamW's moments"

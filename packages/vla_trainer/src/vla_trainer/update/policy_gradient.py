@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,10 +98,12 @@ class Update:
             BackendError: there are several ranks, and `policy` is not sharded over them.
         """
         self._ranks = ranks or Ranks()
+        self._before_pass: Callable[..., None] | None = None
         if self._ranks.group is not None:
-            from vla_trainer.update.sharding import prepare  # 5 seconds of imports that one process does not need
+            from vla_trainer.update import sharding  # 5 seconds of imports that one process does not need
 
-            prepare(policy, self._ranks)
+            sharding.prepare(policy, self._ranks)
+            self._before_pass = partial(sharding.before_pass, policy, actor)
         policy.eval()
         self._policy, self._optimizer, self._reference = policy, optimizer, reference
         self._algorithm, self._actor = algorithm, actor
@@ -215,7 +218,10 @@ class Update:
         initial = not self._steps and not self._skipped and data.proximal is None
         step = self._losses.prepare(data.batch, rows, initial=initial)
         ranks, errors = self._ranks, [0.0]
-        for part, counted in micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
+        passes = list(micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size))
+        for number, (part, counted) in enumerate(passes, start=1):
+            if self._before_pass is not None:
+                self._before_pass(last=number == len(passes))
             with self._autocast():
                 loss, measured = self._losses.compute(data, step, part, counted)
             loss.backward()  # type: ignore[no-untyped-call]
