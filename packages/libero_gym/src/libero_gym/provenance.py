@@ -21,7 +21,8 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
     not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
     published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
-    With a shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
+    With cameras also `renderer_attribute`, the name of an attribute of each environment that says what renders. With a
+    shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
     variants.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
@@ -30,6 +31,7 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
         **({"task_sha256": own[0]} if own else {}),
+        **({"renderer_attribute": "renderer"} if options.cameras else {}),
         **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),
     }
 
