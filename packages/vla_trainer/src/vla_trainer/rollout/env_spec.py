@@ -1,7 +1,7 @@
 """What the trainer has to know of a run's environments, wherever they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gymnasium import spaces
@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 
 from vla_trainer.errors import EnvError
 from vla_trainer.initial_states import init_state_counts
-from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.provenance import Provenance, provenance_of, renderer_of
 from vla_trainer.video import fps_of
 
 
@@ -38,13 +38,18 @@ class EnvSpec:
             )
         return self.action_space.shape[-1] if self.action_space.shape else 1
 
+    def rendered_by(self, renderer: str | None) -> "EnvSpec":
+        """Return the same with the name of what renders."""
+        return replace(self, provenance=replace(self.provenance, renderer=renderer))
 
-def env_spec_of(envs: VectorEnv) -> EnvSpec:
-    """Return the spec of the environments of `envs`."""
-    return EnvSpec(
+
+def env_spec_of(envs: VectorEnv, *, rendering: bool = False) -> EnvSpec:
+    """Return the spec of the environments of `envs`; with `rendering` what renders is named, and begins to."""
+    spec = EnvSpec(
         envs.single_observation_space,
         envs.single_action_space,
         init_state_counts(envs),
         provenance_of(envs),
         fps_of(envs),
     )
+    return spec.rendered_by(renderer_of(envs)) if rendering else spec

@@ -61,6 +61,11 @@ class RayRuntime:
             self.close()
             raise
 
+    def name_renderer(self) -> str | None:
+        renderer = self._envs.renderer()
+        self.env_spec = self.env_spec.rendered_by(renderer)
+        return renderer
+
     def collect(
         self,
         order: HorizonOrder | GroupOrder,
@@ -199,7 +204,7 @@ class RayRuntime:
         self._envs = EnvProcesses(
             config, layout.envs, self._machines, self._acting(), self._queue, per_env_seed, self._names()
         )
-        self.env_spec = self._envs.open()
+        self.env_spec: EnvSpec = self._envs.open()
         assert self.env_spec.action_dim
         size, learning = len(self._policies), len(layout.learning())
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
