@@ -1,6 +1,7 @@
 """What environments say about themselves stays with checkpoints and stands over evaluations."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,9 @@ def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
         "Env-v0, split eval, assets official (version 0123)",
     ]
     assert lines[-2].split() == ["│", "all", "│", "1/4", "│", "25.0%", "│", "5.0%,", "70.0%", "│", "-", "│"]
+    shown.truncate(0)
+    print_evaluation(replace(evaluation, renderer="NVIDIA H100"), Console(file=shown, width=120))
+    assert "Env-v0, split eval, assets official (version 0123), rendered by NVIDIA H100\n" in shown.getvalue()
     evaluation.write(tmp_path / "eval.json")
     assert next(iter(json.loads((tmp_path / "eval.json").read_text()))) == "heading"
 

@@ -13,13 +13,12 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from libero_gym import spaces
-from libero_gym.class_metadata import CLASS_METADATA
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode
 from libero_gym.errors import ClosedError, ResetNeededError
 from libero_gym.observation import RENDER_SIZE, observe, render_view, renderer_of
 from libero_gym.options import EnvOptions, check_options
-from libero_gym.provenance import image_flip, provenance
+from libero_gym.provenance import CLASS_METADATA, image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.render.segmentation_names import segmentation_names
 from libero_gym.reset_request import check_reset

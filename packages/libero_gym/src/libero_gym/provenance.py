@@ -1,4 +1,4 @@
-"""What a result must say about the environment that it was made in."""
+"""What an environment says of itself: to trainers that know none, and in results that were made in it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,47 @@ import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.options import EnvOptions
+from libero_gym.options import CONTROL_HZ, EnvOptions
 from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
 
 #: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
 SETTLE_STEPS = 10
+
+#: What the class says before an environment is made.
+CLASS_METADATA: dict[str, Any] = {
+    "render_modes": ["rgb_array"],
+    "render_fps": CONTROL_HZ,
+    # What a result must say, by argument and value.
+    "notices": {
+        "reward": {
+            "staged": "staged reward: progress is rewarded, not only success, because a policy from nothing never "
+            "meets a sparse reward. This is not a benchmark result."
+        }
+    },
+    # The variables that are read.
+    "environment_variables": ("LIBERO_*",),
+    # The argument that takes the GPU that images are rendered on, as "cuda:0".
+    "device_argument": "render_device",
+    # The arguments that do not change where the same actions lead.
+    "arguments_without_effect_on_states": (
+        "workers",
+        "cameras",
+        "image_size",
+        "image_orientation",
+        "render_quality",
+        "render_device",
+        "software_rendering",
+        "privileged",
+        "depth",
+        "segmentation",
+        "camera_parameters",
+        "instruction",
+        "reward",
+        "reward_scale",
+    ),
+}
 
 
 def provenance(options: EnvOptions) -> dict[str, Any]:
