@@ -40,6 +40,8 @@ from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 class RayRuntime:
     """See `vla_trainer.runtime.interface.RLRuntime`."""
 
+    env_spec: EnvSpec
+
     def __init__(self, config: Config) -> None:
         """
         Raises:
@@ -204,7 +206,7 @@ class RayRuntime:
         self._envs = EnvProcesses(
             config, layout.envs, self._machines, self._acting(), self._queue, per_env_seed, self._names()
         )
-        self.env_spec: EnvSpec = self._envs.open()
+        self.env_spec = self._envs.open()
         assert self.env_spec.action_dim
         size, learning = len(self._policies), len(layout.learning())
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
