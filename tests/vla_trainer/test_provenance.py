@@ -20,6 +20,11 @@ from vla_trainer.run import all_notices
 from vla_trainer.trainer import make_trainer
 
 
+@pytest.fixture(autouse=True)
+def no_gpus_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
 def envs(**metadata: Any) -> SyncVectorEnv:
     made = SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")])
     made.metadata = {**made.metadata, **metadata}

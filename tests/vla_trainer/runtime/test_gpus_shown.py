@@ -20,6 +20,11 @@ RENDERS, PLAIN = "device_toy:toy/DeviceReach-v0", "reach_toy:toy/Reach-v0"
 NODES = {"node_group": "node", "placement": "0:0-5"}
 
 
+@pytest.fixture(autouse=True)
+def no_gpus_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
 def envs(env: object, gpus: int = 4) -> tuple[EnvProcess, ...]:
     return layout_of(placement.parse({"env": env, "rollout,actor": "0"}, 1, gpus), 12, 1).envs
 
