@@ -59,7 +59,6 @@ class FakeEgl:
         return 1
 
     def _eglGetPlatformDisplayEXT(self, platform: int, device: int, _attributes: int | None) -> int | None:
-        # as Mesa does, an error of before stays until it is read
         if platform != 0x313F:
             return None
         self.displays.append(device - DEVICE)

@@ -173,7 +173,6 @@ def cuda_numbers() -> list[int | None]:
         query = egl.eglQueryDeviceAttribEXT
         known = query is not None and query(device, _CUDA_DEVICE, ctypes.byref(number))
         numbers.append(number.value if known and number.value >= 0 else None)
-    egl.eglGetError()  # of devices that have no such attribute
     return numbers
 
 
