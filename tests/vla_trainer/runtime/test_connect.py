@@ -177,14 +177,13 @@ def test_gpus_that_are_there_are_shown_to_their_process(fake: FakeRay) -> None:
     assert fake.reserved == [([{"CPU": 1, "GPU": 8}], "STRICT_PACK")]
     told = machines.options(0, (6, 7), {"OMP_NUM_THREADS": "1"})
     variables = told["runtime_env"]["env_vars"]
-    assert (variables["CUDA_VISIBLE_DEVICES"], variables["MUJOCO_EGL_DEVICE_ID"]) == ("6,7", "6")
+    assert variables["CUDA_VISIBLE_DEVICES"] == "6,7"
     assert variables["OMP_NUM_THREADS"] == "1"
     assert told["max_restarts"] == 0
     assert told["scheduling_strategy"].placement_group_bundle_index == 0
     # a process on processors sees none
     variables = machines.options(0, (), {})["runtime_env"]["env_vars"]
     assert variables["CUDA_VISIBLE_DEVICES"] == ""
-    assert "MUJOCO_EGL_DEVICE_ID" not in variables
 
 
 def test_gpus_that_are_not_there_are_names(fake: FakeRay) -> None:

@@ -54,7 +54,7 @@ class Trainer(Protocol):
         """What carries out its stages."""
 
     def prepare(self) -> str | None:
-        """Read what is learned from, after `load`; returns a line about it."""
+        """Read or open what is learned from, after `load`; returns a line about it."""
 
     def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         """Learn once; returns metrics, and puts the seconds of its stages into `times`."""
@@ -190,7 +190,8 @@ class RLTrainer(_RuntimeTrainer):
         self._videos: VideoRequest | None = None
 
     def prepare(self) -> str | None:
-        return None
+        renderer = self.runtime.name_renderer()
+        return None if renderer is None else f"images are rendered by {renderer}"
 
     def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         config = self._config

@@ -64,6 +64,13 @@ class Runtime(Protocol):
 class RLRuntime(Runtime, Protocol):
     """Environments that train, too."""
 
+    def name_renderer(self) -> str | None:
+        """Return what renders the images of the environments that train, and keep it in `env_spec`; None: unknown.
+
+        Raises:
+            EnvError, gymnasium.error.Error, ValueError: what the environments raise that cannot render.
+        """
+
     def collect(
         self,
         order: HorizonOrder | GroupOrder,

@@ -50,7 +50,7 @@ class LocalPolicy:
                 self._evaluation_envs = None  # also where the next ones cannot be made
             self._evaluation_envs = make_envs(env, settings.num_envs or self._config.env.num_envs)
             self._evaluation_env = env
-        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key)
+        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key, rendering=True)
 
     def evaluate(
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: OnEpisode | None = None

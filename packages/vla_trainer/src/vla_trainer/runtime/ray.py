@@ -41,6 +41,8 @@ from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 class RayRuntime:
     """See `vla_trainer.runtime.interface.RLRuntime`."""
 
+    env_spec: EnvSpec
+
     def __init__(self, config: Config) -> None:
         """
         Raises:
@@ -61,6 +63,11 @@ class RayRuntime:
         except BaseException:
             self.close()
             raise
+
+    def name_renderer(self) -> str | None:
+        renderer = self._envs.renderer()
+        self.env_spec = self.env_spec.rendered_by(renderer)
+        return renderer
 
     def collect(
         self,
