@@ -34,7 +34,7 @@ class ObservationReader:
     prompts: PromptTokenizer
     stats: ActionStats
     proprio_dim: int | None
-    device: torch.device = torch.device("cpu")
+    device: torch.device | str = "cpu"
     """Where images are resized and cropped, and where they are in the result; the rest is on the CPU."""
 
     def __call__(self, observation: Mapping[str, Any]) -> Inputs:

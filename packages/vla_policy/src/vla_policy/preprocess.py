@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import simplejpeg
@@ -30,6 +31,8 @@ from torch import Tensor
 from vla_policy.errors import ConfigError, ObservationError
 from vla_policy.precision import without_autocast
 from vla_policy.validation import check_fields, check_sizes
+
+T = TypeVar("T")
 
 TRUNK_MEAN = ((0.484375, 0.455078125, 0.40625), (0.5, 0.5, 0.5))
 """Per trunk: DINOv2 (ImageNet's mean, rounded to bfloat16 as in the published processor), then SigLIP."""
@@ -83,16 +86,10 @@ class ImagePipeline:
             images = np.stack([jpeg_round_trip(image, self.jpeg_quality) for image in images])
         result = torch.from_numpy(np.array(images, copy=True, order="C")).to(device)
         with without_autocast(result.device):  # the filters are float32's, not those of a network in bfloat16
-            if result.device.type != "cpu":
-                return self._resize_and_crop(result)
-            rows = max(1, CACHED_VALUES // result[0].numel())
-            return torch.cat([self._resize_and_crop(images) for images in result.split(rows)])
-
-    def _resize_and_crop(self, images: Tensor) -> Tensor:
-        if tuple(images.shape[1:3]) != (self.size, self.size):
-            resize = resize_lanczos3 if self.resize == "lanczos3" else _bilinear
-            images = resize(images, self.size)
-        return images if self.crop_area is None else centre_crop(images, self.crop_area)
+            if tuple(result.shape[1:3]) != (self.size, self.size):
+                lanczos3 = self.resize == "lanczos3"
+                result = _in_parts(resize_lanczos3, result, self.size) if lanczos3 else _bilinear(result, self.size)
+            return result if self.crop_area is None else _in_parts(centre_crop, result, self.crop_area)
 
 
 def normalize(images: Tensor, trunks: int = 2) -> Tensor:
@@ -172,6 +169,14 @@ def _sample_axis(x: Tensor, axis: int, area: float) -> Tensor:
     low_values = x.index_select(axis, below)
     # low + (high - low) weight
     return x.index_select(axis, above).sub_(low_values).mul_(weight).add_(low_values)
+
+
+def _in_parts(function: Callable[[Tensor, T], Tensor], images: Tensor, argument: T) -> Tensor:
+    """Apply a function of images to a few of them at a time on a processor, and to all at once elsewhere."""
+    if images.device.type != "cpu":
+        return function(images, argument)
+    rows = max(1, CACHED_VALUES // images[0].numel())
+    return torch.cat([function(part, argument) for part in images.split(rows)])
 
 
 def _channels_first(images: Tensor) -> Tensor:
