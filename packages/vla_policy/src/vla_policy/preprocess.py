@@ -176,7 +176,7 @@ def _in_parts(function: Callable[[Tensor, T], Tensor], images: Tensor, argument:
     if images.device.type != "cpu":
         return function(images, argument)
     rows = max(1, CACHED_VALUES // images[0].numel())
-    return torch.cat([function(part, argument) for part in images.split(rows)])
+    return torch.cat([function(part, argument) for part in torch.split(images, rows)])
 
 
 def _channels_first(images: Tensor) -> Tensor:
