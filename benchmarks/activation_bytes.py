@@ -48,7 +48,7 @@ def measure(rows: int) -> dict[str, Any]:
     with torch.device("meta"):
         model = OpenVLAOFTModel(policy_benchmark.published()).to(torch.bfloat16)
         add_lora(model, RANK, torch.Generator().manual_seed(0))
-    with FakeTensorMode():
+    with FakeTensorMode(allow_non_fake_inputs=True):
         model = model.to_empty(device="cpu").eval()
         weights = [*model.parameters(), *model.buffers()]
         ids, pixels = torch.zeros(rows, PROMPT, dtype=torch.long), torch.zeros(rows, 6, 224, 224)

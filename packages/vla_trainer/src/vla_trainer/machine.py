@@ -222,9 +222,9 @@ def checkpoint_bytes(config: Config) -> float | None:
     parameters = config.plan.parameters
     if parameters is None:
         return None
-    each = 2 if str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16") else 4
+    weight = 2 if str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16") else 4
     moments = 0 if config.policy.lora is not None else 8
-    return parameters * (2 * each + moments)
+    return parameters * (2 * weight + moments)
 
 
 def checkpoints_at_once(config: Config) -> int:
