@@ -162,11 +162,18 @@ def test_the_order_of_axes_changes_no_bit(shape, size):
     tensor = torch.from_numpy(images)
     assert torch.equal(resize_lanczos3(tensor, size), resized_by_einsum(tensor, size))
     assert torch.equal(centre_crop(tensor, 0.9), cropped_by_interpolation(tensor, 0.9))
-    # images one at a time, in a pipeline that skips the resize at the right size
+    # one at a time or together, in a pipeline that skips the resize at the right size
     resized = tensor if shape[1:] == (size, size) else resized_by_einsum(tensor, size)
-    prepared = ImagePipeline(size, jpeg_quality=None).prepare(images)
-    assert torch.equal(prepared, cropped_by_interpolation(resized, 0.9))
-    assert prepared.is_contiguous()
+    expected = cropped_by_interpolation(resized, 0.9)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            prepared = ImagePipeline(size, jpeg_quality=None).prepare(images)
+            assert torch.equal(prepared, expected)
+            assert prepared.is_contiguous()
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

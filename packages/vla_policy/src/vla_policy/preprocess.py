@@ -41,7 +41,7 @@ TRUNK_STD = ((0.228515625, 0.2236328125, 0.224609375), (0.5, 0.5, 0.5))
 LANCZOS_RADIUS = 3
 
 CACHED_VALUES = 2**18
-"""Values of the images that a processor resizes and crops together: 1 MiB of float32 stays in its cache."""
+"""Values of the images that one thread resizes and crops together: 1 MiB of float32 stays in its cache."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,11 @@ def _sample_axis(x: Tensor, axis: int, area: float) -> Tensor:
 
 
 def _in_parts(function: Callable[[Tensor, T], Tensor], images: Tensor, argument: T) -> Tensor:
-    """Apply a function of images to a few of them at a time on a processor, and to all at once elsewhere."""
-    if images.device.type != "cpu":
+    """Apply a function to all images at once; where one thread of a processor works, to a few of them at a time.
+
+    With several threads each of many small steps would wait for the slowest: eight times as long on busy cores.
+    """
+    if images.device.type != "cpu" or torch.get_num_threads() > 1:
         return function(images, argument)
     rows = max(1, CACHED_VALUES // images[0].numel())
     return torch.cat([function(part, argument) for part in torch.split(images, rows)])
