@@ -62,17 +62,33 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
     if missing:
         raise PolicyError(f"policy.factory={policy.factory}: the policy has no {', '.join(missing)}")
     if policy.gradient_checkpointing:
-        if not hasattr(made, "gradient_checkpointing_enable"):
-            raise PolicyError(
-                f"policy.gradient_checkpointing is set, but a {type(made).__name__}, which "
-                f"{policy.factory} makes, has no gradient_checkpointing_enable()"
-            )
-        made.gradient_checkpointing_enable()
+        enable = _method(made, policy, "gradient_checkpointing", "gradient_checkpointing_enable")
+        if policy.gradient_checkpointing == "selective":
+            enable("selective")
+        else:
+            enable()
     made.to(device_of(policy))
     made.eval()
     if policy.checkpoint is not None:
         checkpoint.load(Path(policy.checkpoint).expanduser(), made)
+    if policy.compile == "blocks":
+        # before blocks are sharded; torch compiles when a block is first called
+        _method(made, policy, "compile", "compile_blocks")()
     return made
+
+
+def _method(made: Any, policy: PolicyConfig, key: str, name: str) -> Callable[..., None]:
+    """Return the method of a policy that a key needs.
+
+    Raises:
+        PolicyError: it has none.
+    """
+    if not hasattr(made, name):
+        raise PolicyError(
+            f"policy.{key} is set, but a {type(made).__name__}, which {policy.factory} makes, has no {name}()"
+        )
+    method: Callable[..., None] = getattr(made, name)
+    return method
 
 
 def device_of(policy: PolicyConfig) -> torch.device:

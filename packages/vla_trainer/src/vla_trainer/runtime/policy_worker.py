@@ -90,7 +90,7 @@ class PolicyWorker:
                 reference,
                 precision=config.policy.precision,
                 offload=config.actor.offload,
-                gradient_checkpointing=config.policy.gradient_checkpointing,
+                gradient_checkpointing=bool(config.policy.gradient_checkpointing),
             )
             self._learner = Learner(
                 config,
