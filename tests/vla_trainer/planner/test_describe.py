@@ -67,7 +67,11 @@ def test_memory() -> None:
     assert "disk: 121 GB a checkpoint, every 10 iterations; at most 483 GB at once" in output
     # all on one: 4 bytes, 4 and 8 of each weight
     output = plan("libero_10_grpo_openvlaoft", "cluster.backend=local")
-    assert [row(output, name)[-1] for name in ("weights", "gradients", "AdamW's two moments")] == ["28.1", "28.1", "56.2"]
+    assert [row(output, name)[-1] for name in ("weights", "gradients", "AdamW's two moments")] == [
+        "28.1",
+        "28.1",
+        "56.2",
+    ]
     assert "TOO FEW" in output
     assert "Memory" not in plan("tiny_spatial_ppo")
 
@@ -78,9 +82,9 @@ def row(output: str, name: str) -> list[str]:
 
 
 def test_time_is_estimated_from_the_plan_section() -> None:
-    # 4,096 policy steps over 8 processes, in two stages of 4 environments on 4 threads: a step takes 8 / 57
-    # = 140.35 ms, acting for 4 takes 4 x 4.915e12 / 4.3e14 = 45.72 ms: 64 (140.35 + 45.72) and, as the second stage is one
-    # act behind and gets its last values after the first's, 3 x 45.72 more: 12.05 s
+    # 4,096 policy steps over 8 processes, in two stages of 4 environments on 4 threads: a step takes 8 / 57 s, 140.35 ms,
+    # acting for 4 takes 4 x 4.915e12 / 4.3e14 s, 45.72 ms: 64 (140.35 + 45.72); as the second stage is one act behind
+    # and gets its last values after the first's, 3 x 45.72 ms more: 12.05 s
     output = plan("libero_10_ppo_openvlaoft")
     assert "an iteration = rollout 12.05 + update" in output
     assert "bottleneck: the update" in output

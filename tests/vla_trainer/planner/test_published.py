@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 import torch.distributed as dist
+from live_memory import LiveMemory
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils.flop_counter import FlopCounterMode
-from vla_trainer.planner.live_memory import LiveMemory
 
 from vla_policy import OpenVLAOFTModel
 from vla_policy.model.config import LlamaSizes, OpenVLAOFTConfig, TrunkSizes

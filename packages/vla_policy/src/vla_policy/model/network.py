@@ -83,8 +83,8 @@ class OpenVLAOFTNetwork(nn.Module):
         """Compile each trunk block and each language layer by itself, in place, with `torch.compile`'s arguments.
 
         Unlike `compile`, this works where blocks are sharded one by one: gathering and freeing stay outside. Blocks of
-        a kind share the compiled code. Names of weights stay; a copy is not compiled. What cannot be compiled runs as it
-        is, unless `fullgraph=True`.
+        a kind share the compiled code. Names of weights stay; a copy is not compiled. What cannot be compiled runs as
+        it is, unless `fullgraph=True`.
         """
         for block in (*self.vision_backbone.blocks(), *self.language_model.model.layers):
             block.compile(**{"dynamic": True, **kwargs})

@@ -35,8 +35,8 @@ class Plan(Section):
     """Floating-point operations of the policy's forward pass for one policy step, as a counter finds them; null: two a
     weight and position."""
     network: list[Stack] = Field(default_factory=list)
-    """The policy's blocks, a list of {blocks, unused, width, inner, tokens, last_tokens, gated}; without it --plan leaves out what
-    they take besides weights."""
+    """The policy's blocks, a list of {blocks, unused, width, inner, tokens, last_tokens, gated}; without it --plan
+    leaves out what they take besides weights."""
     outside_bytes: PositiveFloat | None = None
     """Bytes of activations of one policy step outside of these blocks: projectors, embeddings."""
     record_bytes: PositiveFloat | None = None

@@ -64,8 +64,8 @@ def kept_bytes(stack: Stack, recompute: Recompute) -> float:
     Counted by operator, as autograd saves them (Korthikanti et al. 2022, arXiv:2205.05198, count a GPT's so), with
     attention that keeps no S x S matrix (FlashAttention) and no dropout:
 
-        all, gated      two norms 2 x (4 + 2 + 2) D, queries, keys, values, attention's output 4 x 2 D, gate, silu(gate),
-                        up and their product 4 x 2 M:  24 D + 8 M a position
+        all, gated      two norms 2 x (4 + 2 + 2) D, queries, keys, values, attention's output 4 x 2 D, gate, its
+                        activation, up and their product 4 x 2 M:  24 D + 8 M a position
         all, other      two norms, in float32 under autocast, 2 x (4 + 2) D, attention the same 8 D, the feed-forward
                         part before and after its activation 2 x 2 M:  20 D + 4 M
         selective       a gated block's input, outputs of its seven products and of attention, 14 D + 4 M; another
@@ -251,8 +251,7 @@ def host_phases(config: Config, weights: Weights, placed: Placement, observation
     if config.trainer.save_every is not None and actors > 1:
         # the policy is gathered on the first process and put into one that is made anew
         later.append(Item("two copies of the weights while a checkpoint is written", 2 * weights.bytes))
-    phases = [Phase("start", _above_zero([loading])), Phase("running", _above_zero([*later, *envs]))]
-    return phases
+    return [Phase("start", _above_zero([loading])), Phase("running", _above_zero([*later, *envs]))]
 
 
 def _policies(placed: Placement) -> list[int]:

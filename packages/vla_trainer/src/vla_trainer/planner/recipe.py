@@ -57,9 +57,7 @@ def forecast(config: Config) -> Forecast | None:
     amounts, cores = amounts_of(config, lengths), config.plan.cores_per_node or os.cpu_count()
     try:
         placed = placement.place(config)
-        prediction = predict(
-            times, amounts, placed, stages=config.rollout.pipeline_stage_num, cores_per_node=cores
-        )
+        prediction = predict(times, amounts, placed, stages=config.rollout.pipeline_stage_num, cores_per_node=cores)
     except PlacementError:
         if config.cluster.backend != "local":
             raise

@@ -9,7 +9,6 @@ from vla_trainer.config.schema import Config
 from vla_trainer.planner.flops import forward_flops, recomputed_flops, update_flops
 from vla_trainer.planner.iteration import Prediction
 from vla_trainer.planner.recipe import Forecast, episode_limit
-from vla_trainer.planner.table import heading
 
 BUSY = 0.9
 """Share of a rollout from which on what is busy sets its pace."""
@@ -39,7 +38,8 @@ def _predicted(config: Config, found: Forecast) -> Iterator[str]:
         yield f"at most: every episode is taken to last until its limit of {limit} steps; those that succeed end before"
     if config.plan.times is None:
         yield from _roofline(config, found)
-    yield heading(found.source, found.times.measured_on)
+    where = found.source + (f" ({found.times.measured_on})" if found.times.measured_on else "")
+    yield f"a prediction, not a measurement, with the stage times of {where}"
 
 
 def _parts(of: Prediction) -> str:
