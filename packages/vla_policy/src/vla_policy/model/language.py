@@ -139,6 +139,7 @@ class LlamaStack(nn.Module):
         """Recompute each layer's activations in the backward pass instead of keeping them: all, or those of
         "selective"."""
         for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
             layer.recompute = recompute
 
     def forward(self, embeddings: Tensor, valid: Tensor | None, queries: Tensor) -> Tensor:
