@@ -6,7 +6,6 @@ from vla_trainer.config.load import load_config
 from vla_trainer.config.plan import Stack
 from vla_trainer.config.schema import Config
 from vla_trainer.placement import place
-from vla_trainer.planner import memory
 from vla_trainer.planner.memory import (
     activation_bytes,
     adapter_weights,
@@ -96,9 +95,13 @@ def test_threads_of_an_env_process(num_envs: int, workers: int, expected: int) -
     assert threads(made, 8) == expected
 
 
-def test_a_thread_keeps_as_many_models_as_the_environment_says() -> None:
+@pytest.mark.parametrize(
+    ("recipe", "tasks"), [("libero_10", 10), ("libero_goal", 10), ("libero_90", 90), ("libero_130", 130)]
+)
+def test_a_thread_keeps_as_many_models_as_the_environment_says(recipe: str, tasks: int) -> None:
     shared_models = pytest.importorskip("libero_gym.shared_models")
-    assert memory.MAX_MODELS == shared_models.MAX_MODELS
+    plan = load_config(f"{recipe}_grpo_openvlaoft").plan
+    assert plan.models_per_thread == min(tasks, shared_models.MAX_MODELS)
 
 
 def test_a_node_and_its_disk() -> None:

@@ -45,8 +45,8 @@ class Plan(Section):
     """Bytes of host memory of one environment."""
     model_bytes: PositiveFloat | None = None
     """Bytes of one task's meshes and textures, for each thread that renders it: on the GPU, and as many on the host."""
-    tasks: PositiveInt | None = None
-    """Tasks that environments render; null: more than a thread keeps."""
+    models_per_thread: PositiveInt | None = None
+    """Tasks of which a thread with environments keeps these at once, at most; null: one."""
     gpu_bytes: PositiveFloat | None = None
     """Bytes of memory of one GPU."""
     memory_per_node: PositiveFloat | None = None

@@ -21,9 +21,6 @@ from vla_trainer.placement import Placement
 FLOAT, HALF = 4, 2
 """Bytes of a number in float32 and in bfloat16."""
 
-MAX_MODELS = 16
-"""Tasks whose meshes and textures a thread keeps; `libero_gym.shared_models.MAX_MODELS`."""
-
 Recompute = bool | Literal["selective"]
 
 
@@ -143,7 +140,9 @@ def weights_of(config: Config) -> Weights | None:
         return None
     half = str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16")
     sizes = [block_weights(stack) for stack in plan.network]
-    in_blocks = sum(size * (stack.blocks + stack.unused) for size, stack in zip(sizes, plan.network, strict=True))
+    in_blocks: float = sum(
+        size * (stack.blocks + stack.unused) for size, stack in zip(sizes, plan.network, strict=True)
+    )
     total, trained = plan.parameters, plan.parameters
     if not plan.network:
         in_blocks = plan.parameters  # not known; most are
@@ -210,8 +209,7 @@ def _graphics(config: Config, placed: Placement) -> list[Item]:
 def models(config: Config, placed: Placement) -> int:
     """Return how many models of tasks one env process keeps, at most: those of each of its threads."""
     processes = len(placed["env"].processes) if config.cluster.backend != "local" else 1
-    tasks = min(config.plan.tasks or MAX_MODELS, MAX_MODELS)
-    return threads(config, processes) * tasks
+    return threads(config, processes) * (config.plan.models_per_thread or 1)
 
 
 def threads(config: Config, processes: int) -> int:
