@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -42,7 +42,9 @@ class Case:
     lora: int | None = None
     bf16: bool = False
     """Compute in bfloat16; frozen weights are bfloat16, too."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: bool | Literal["selective"] = False
+    compiled: bool = False
+    """Compile the blocks, before they are sharded."""
     float32_base: bool = False
     """Frozen weights stay float32."""
 
@@ -53,6 +55,9 @@ CASES = {
     "bf16": Case(PPO(epochs=2), bf16=True),
     "bf16 adapters": Case(GRPO(epochs=2), lora=2, bf16=True),
     "bf16, checkpointing": Case(PPO(epochs=2), bf16=True, gradient_checkpointing=True),
+    "bf16, selective checkpointing, compiled": Case(
+        PPO(epochs=2), bf16=True, gradient_checkpointing="selective", compiled=True
+    ),
     "bf16 adapters over float32, checkpointing": Case(
         GRPO(epochs=2), lora=2, bf16=True, gradient_checkpointing=True, float32_base=True
     ),
@@ -64,7 +69,9 @@ def make(case: Case) -> OpenVLAOFTPolicy:
         OBSERVATIONS, ACTIONS, trunk_width=24, trunk_depth=2, width=32, ffn_width=48, lora=case.lora
     )
     if case.gradient_checkpointing:
-        policy.gradient_checkpointing_enable()
+        policy.gradient_checkpointing_enable(case.gradient_checkpointing)
+    if case.compiled:
+        policy.compile_blocks(backend="aot_eager")
     if case.lora is not None and case.bf16 and not case.float32_base:
         for weight in policy.parameters():
             if not weight.requires_grad:

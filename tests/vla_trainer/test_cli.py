@@ -41,6 +41,10 @@ print(sorted({"torch", "transformers", "ray"} & set(sys.modules)), len(recipe_na
     assert int(count) >= 14
 
 
+TWO_POLICIES = 'cluster.component_placement={env: 0-7, rollout: "0-7:0-15", actor: 0-7}'
+"""NCCL refuses two processes with a policy on one GPU, after minutes of loading."""
+
+
 def test_check(command: Command) -> None:
     done = command("vla-train", "libero_10_grpo_openvlaoft", "--check")
     assert done.returncode == 0
@@ -83,6 +87,13 @@ def test_plan_shows_what_runs_where(command: Command) -> None:
             "PlacementError: env.num_envs=10 cannot be shared",
         ),
         (["libero_10_ppo_openvlaoft", "--plan", "env.num_envs=10"], "PlacementError: env.num_envs=10 cannot be shared"),
+        *(
+            (
+                ["libero_10_grpo_openvlaoft", option, TWO_POLICIES],
+                "PlacementError: component_placement: actor process 0 and",
+            )
+            for option in ("--check", "--plan")
+        ),
         (["trainer.iterations=1"], "ConfigError: missing RECIPE; allowed: libero_10_grpo_openvlaoft, "),
         (["--resume", "nowhere"], "CheckpointError: nowhere is not a run"),
     ],

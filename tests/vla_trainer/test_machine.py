@@ -8,7 +8,7 @@ import reach_toy
 
 from vla_trainer.config.load import load_config, parse_config
 from vla_trainer.config.schema import Config
-from vla_trainer.machine import CheckLine, Machine, checkpoint_bytes, checkpoints_at_once, examine, this_machine
+from vla_trainer.machine import CheckLine, Machine, examine, this_machine
 
 GIB = 2**30
 EIGHT = Machine(
@@ -112,23 +112,18 @@ def test_shared_memory(full: Config) -> None:
 
 
 def test_memory_of_this_machine_and_not_of_the_plan(full: Config) -> None:
-    # 64 environments x 2.9e6 + 1,024 x 151,980 bytes = 0.17 + 0.14 GiB; plan.memory_per_node is 1e12
+    # 256 environments x 2.9e6 + 1,024 x 151,980 bytes = 0.69 + 0.14 GiB; plan.memory_per_node is 1e12
     assert line(full, replace(EIGHT, memory_bytes=GIB // 4), "memory").status == "failed"
     found = line(full, replace(EIGHT, memory_bytes=GIB), "memory")
-    assert (found.status, found.found) == ("ok", "1.0 GiB; environments and observations need 0.3 GiB at least")
+    assert (found.status, found.found) == ("ok", "1.0 GiB; environments and observations need 0.8 GiB at least")
 
 
 def test_disk(full: Config) -> None:
-    # 7.54e9 weights x (4 published + 4 exact + 8 of AdamW's moments) = 112.4 GiB; 2 kept, the best, and one written
-    assert checkpoint_bytes(full) == 7.54e9 * 16
-    assert checkpoints_at_once(full) == 4
-    for free, status in ((112, "failed"), (113, "note"), (449, "note"), (450, "ok")):
+    # 7.541e9 weights x (2 published + 4 exact + 8 of AdamW's moments) = 98.3 GiB; 2 kept, the best, one written: 393.3
+    for free, status in ((98, "failed"), (99, "note"), (393, "note"), (394, "ok")):
         assert line(full, replace(EIGHT, disk_free=free * GIB), "disk").status == status
-    # adapters over bfloat16: 7.54e9 x (2 + 2)
-    adapters = load_config("libero_10_ppo_openvlaoft", ["policy.kwargs.dtype=bfloat16"])
-    assert checkpoint_bytes(adapters) == 7.54e9 * 4
-    assert checkpoints_at_once(load_config("tiny_spatial_grpo", [])) == 2  # all are kept: 26 iterations, every 13
-    assert checkpoint_bytes(toy()) is None
+    assert "some 98 GiB, and 393 are there at once" in line(full, EIGHT, "disk").found
+    assert "checkpoint" not in line(toy(), EIGHT, "disk").found  # nobody knows its weights
 
 
 def test_this_machine(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Our Llama against transformers' own, given a mask that hides nothing but padding."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from vla_policy.errors import ConfigError
 from vla_policy.model.config import LlamaSizes
@@ -55,12 +58,30 @@ def test_later_positions_are_seen():
 def test_checkpointing_gives_the_same_gradient():
     ours = BidirectionalLlama(SIZES)
     gradients = []
-    for on in (False, True):
-        ours.model.gradient_checkpointing = on
+    for recompute in (False, True, "selective"):
+        ours.model.gradient_checkpointing_enable(recompute)
         ours.zero_grad()
         ours.model(torch.ones(1, 5, 32), None, torch.tensor([[1, 2]])).square().sum().backward()
         gradients.append(ours.model.layers[0].self_attn.q_proj.weight.grad.clone())
-    torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(gradients[1], gradients[0])
+    torch.testing.assert_close(gradients[2], gradients[0])
+
+
+def test_selective_checkpointing_computes_no_matrix_product_twice():
+    # forward F, backward 2 F. Of F, k and v are 2 x 5 x 32 x 16 multiplications, q and o 2 x 2 x 32 x 32, and three
+    # products of the feed-forward 3 x 2 x 32 x 48. Computing all again stops before the last one, down, whose output
+    # nothing needs: that is F (1 - 3072 / 18432) = 5/6 F. Attention is no product here: its kernel is one operator
+    counted = {}
+    for recompute in (False, True, "selective"):
+        ours = BidirectionalLlama(replace(SIZES, num_hidden_layers=1))
+        ours.model.gradient_checkpointing_enable(recompute)
+        with FlopCounterMode(display=False) as counter:
+            out = ours.model(torch.ones(1, 5, 32, requires_grad=True), None, torch.tensor([[1, 2]]))
+            out.square().sum().backward()
+        products = counter.get_flop_counts()["Global"]
+        counted[recompute] = sum(flop for operator, flop in products.items() if "mm" in str(operator))
+    assert counted["selective"] == counted[False] > 0
+    assert counted[True] == pytest.approx(counted[False] / 3 * (3 + 5 / 6))
 
 
 def test_rotary_angles_stay_float32():

@@ -35,8 +35,8 @@ def test_either_episodes_or_a_horizon() -> None:
 
 def test_of_a_recipe() -> None:
     grpo = amounts_of(load_config("libero_10_grpo_openvlaoft"), [64], learned=0.75)
-    assert (grpo.num_envs, grpo.episodes, grpo.horizon, grpo.episode_lengths) == (64, 1024, None, (64,))
-    assert (grpo.global_batch_size, grpo.micro_batch_size, grpo.learned, grpo.action_chunk) == (16384, 32, 0.75, 8)
+    assert (grpo.num_envs, grpo.episodes, grpo.horizon, grpo.episode_lengths) == (256, 1024, None, (64,))
+    assert (grpo.global_batch_size, grpo.micro_batch_size, grpo.learned, grpo.action_chunk) == (16384, 16, 0.75, 8)
     ppo = amounts_of(load_config("libero_10_ppo_openvlaoft"), [])
     assert (ppo.episodes, ppo.horizon) == (None, 64)
     with pytest.raises(MeasurementError, match="sft collects nothing"):

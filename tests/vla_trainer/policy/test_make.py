@@ -83,3 +83,36 @@ def test_an_empty_copy_writes_weights_that_it_is_given(tmp_path):
 def test_a_policy_that_writes_one_type_takes_no_other():
     with pytest.raises(PolicyError, match=r"export_dtype is set, .* a GaussianPolicy.* takes no dtype"):
         make_policy(GAUSSIAN.model_copy(update={"export_dtype": "bf16"}), OneEnv)
+
+
+class Env:
+    """Spaces of an environment whose observations and actions are numbers."""
+
+    observation_space = spaces.Box(-1, 1, (2,))
+    action_space = spaces.Box(-1, 1, (2,))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "method"),
+    [
+        ("gradient_checkpointing", True, "gradient_checkpointing_enable"),
+        ("gradient_checkpointing", "selective", "gradient_checkpointing_enable"),
+        ("compile", "blocks", "compile_blocks"),
+    ],
+)
+def test_what_a_policy_cannot_do_is_named(key, value, method):
+    policy = PolicyConfig(factory="vla_trainer.policy.gaussian:GaussianPolicy", device="cpu", **{key: value})
+    with pytest.raises(PolicyError, match=rf"policy.{key} is set, but a GaussianPolicy, .* has no {method}\(\)"):
+        make.make_policy(policy, Env())
+
+
+def test_a_gpu_without_a_compiler_is_refused_before_weights_are_loaded(monkeypatch):
+    policy = PolicyConfig(factory="no_module:at_all", compile="blocks")
+    monkeypatch.setattr(make, "device_of", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(make.shutil, "which", lambda _: None)
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(PolicyError, match=r"policy.compile=blocks: torch.compile needs a C compiler .* cc, gcc, clang"):
+        make.make_policy(policy, Env())
+    monkeypatch.setenv("CC", "gcc")
+    with pytest.raises(PolicyError, match="no_module"):
+        make.make_policy(policy, Env())

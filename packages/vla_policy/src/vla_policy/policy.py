@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from vla_policy.distribution import ActionTokenDistribution
 from vla_policy.errors import ActionError, NumbersError, ObservationError, UnsupportedError
 from vla_policy.model.network import OpenVLAOFTOutput
+from vla_policy.model.recomputation import Recompute
 from vla_policy.observation import Inputs, ObservationReader
 from vla_policy.preprocess import normalize
 from vla_policy.pretrained import PretrainedPolicy
@@ -201,9 +202,17 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         critic = [] if self.value_head is None else list(self.value_head.parameters())
         return {"actor": [p for p in self.model.parameters() if p.requires_grad], "critic": critic}
 
-    def gradient_checkpointing_enable(self, enable: bool = True) -> None:
-        """Compute activations again in the backward pass instead of keeping them; the result is the same."""
-        self.model.gradient_checkpointing_enable(enable)
+    def gradient_checkpointing_enable(self, recompute: Recompute = True) -> None:
+        """Compute activations again in the backward pass instead of keeping them; the result is the same.
+
+        Args:
+            recompute: True: all inside a block; "selective": what is cheap to compute; False: none.
+        """
+        self.model.gradient_checkpointing_enable(recompute)
+
+    def compile_blocks(self, **kwargs: Any) -> None:
+        """Compile the network's blocks in place; see `OpenVLAOFTNetwork.compile_blocks`."""
+        self.model.compile_blocks(**kwargs)
 
     @property
     def device(self) -> torch.device:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from vla_trainer.config.schema import Config
+from vla_trainer.planner.memory import checkpoint_bytes, weights_of
 from vla_trainer.sizes import GIB, host_memory, needed_memory
 
 DRIVER = Path("/proc/driver/nvidia/version")
@@ -199,36 +200,16 @@ def _memory(config: Config, machine: Machine) -> Iterator[CheckLine]:
 
 def _disk(config: Config, machine: Machine) -> Iterator[CheckLine]:
     found = f"{machine.disk_folder}: {machine.disk_free / GIB:.1f} GiB free"
-    size = checkpoint_bytes(config)
-    if size is None:
+    weights = weights_of(config)
+    if weights is None:
         yield CheckLine("disk", "ok" if machine.disk_free > LEAST_SHARED else "note", found)
         return
-    count = checkpoints_at_once(config)
-    found += f"; a checkpoint takes some {size / GIB:.0f} GiB, and {count} are there at once"
+    size, at_once = checkpoint_bytes(config, weights)
+    found += f"; a checkpoint takes some {size / GIB:.0f} GiB, and {at_once / GIB:.0f} are there at once"
     fix = "output_dir=FOLDER of another disk, or trainer.keep_checkpoints"
     if machine.disk_free < size:
         yield CheckLine("disk", "failed", found, fix)
-    elif machine.disk_free < size * count:
+    elif machine.disk_free < at_once:
         yield CheckLine("disk", "note", found, fix)
     else:
         yield CheckLine("disk", "ok", found)
-
-
-def checkpoint_bytes(config: Config) -> float | None:
-    """Return about how many bytes a checkpoint takes; None where `plan.parameters` is not known.
-
-    It has the policy in the published layout, the exact weights, and AdamW's two moments of what is trained.
-    """
-    parameters = config.plan.parameters
-    if parameters is None:
-        return None
-    weight = 2 if str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16") else 4
-    moments = 0 if config.policy.lora is not None else 8
-    return parameters * (2 * weight + moments)
-
-
-def checkpoints_at_once(config: Config) -> int:
-    """Return how many checkpoints a run has on the disk at most: kept, the best, and the one that is written."""
-    trainer = config.trainer
-    written = 1 if trainer.save_every is None else -(-trainer.iterations // trainer.save_every)
-    return written if trainer.keep_checkpoints is None else min(written, trainer.keep_checkpoints + 2)

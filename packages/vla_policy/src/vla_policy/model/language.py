@@ -11,13 +11,16 @@ transformers' own Llama.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from vla_policy.model.attention import attend
 from vla_policy.model.config import LlamaSizes
+from vla_policy.model.recomputation import KEPT, Recompute
 from vla_policy.precision import widen, without_autocast
 
 
@@ -94,6 +97,8 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, sizes: LlamaSizes) -> None:
         super().__init__()
+        self.recompute: Recompute = False
+        """Which of its activations the backward pass computes again."""
         self.input_layernorm = RMSNorm(sizes.hidden_size, sizes.rms_norm_eps)
         self.self_attn = Attention(sizes)
         self.post_attention_layernorm = RMSNorm(sizes.hidden_size, sizes.rms_norm_eps)
@@ -102,6 +107,19 @@ class DecoderLayer(nn.Module):
     def forward(
         self, x: Tensor, cos: Tensor, sin: Tensor, valid: Tensor | None, queries: Tensor | None = None
     ) -> Tensor:
+        if not self.recompute or not torch.is_grad_enabled():
+            return self._compute(x, cos, sin, valid, queries)
+        # inside the module, so that what compiles or shards it has it as a whole
+        if self.recompute == "selective":
+            contexts = partial(create_selective_checkpoint_contexts, KEPT)
+            kept: Tensor = checkpoint(
+                self._compute, x, cos, sin, valid, queries, use_reentrant=False, context_fn=contexts
+            )
+            return kept
+        out: Tensor = checkpoint(self._compute, x, cos, sin, valid, queries, use_reentrant=False)
+        return out
+
+    def _compute(self, x: Tensor, cos: Tensor, sin: Tensor, valid: Tensor | None, queries: Tensor | None) -> Tensor:
         residual = x if queries is None else take(x, queries)
         x = residual + self.self_attn(self.input_layernorm(x), cos, sin, valid, queries)
         return x + self.mlp(self.post_attention_layernorm(x))
@@ -116,8 +134,13 @@ class LlamaStack(nn.Module):
         self.embed_tokens = nn.Embedding(sizes.vocab_size, sizes.hidden_size)
         self.layers = nn.ModuleList(DecoderLayer(sizes) for _ in range(sizes.num_hidden_layers))
         self.norm = RMSNorm(sizes.hidden_size, sizes.rms_norm_eps)
-        self.gradient_checkpointing = False
-        """Recompute each layer in the backward pass instead of keeping its activations."""
+
+    def gradient_checkpointing_enable(self, recompute: Recompute = True) -> None:
+        """Recompute each layer's activations in the backward pass instead of keeping them: all, or those of
+        "selective"."""
+        for layer in self.layers:
+            assert isinstance(layer, DecoderLayer)
+            layer.recompute = recompute
 
     def forward(self, embeddings: Tensor, valid: Tensor | None, queries: Tensor) -> Tensor:
         """Return the final hidden states at some positions.
@@ -133,11 +156,7 @@ class LlamaStack(nn.Module):
         cos, sin = rotary_angles(embeddings.shape[1], self.sizes, embeddings.device, embeddings.dtype)
         x, last = embeddings, len(self.layers) - 1
         for i, layer in enumerate(self.layers):
-            wanted = queries if i == last else None
-            if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(layer, x, cos, sin, valid, wanted, use_reentrant=False)
-            else:
-                x = layer(x, cos, sin, valid, wanted)
+            x = layer(x, cos, sin, valid, queries if i == last else None)
         out: Tensor = self.norm(x)
         return out
 

@@ -26,6 +26,7 @@ from vla_policy.model.config import OpenVLAOFTConfig
 from vla_policy.model.heads import L1ActionHead
 from vla_policy.model.language import BidirectionalLlama
 from vla_policy.model.projector import Projector, ProprioProjector
+from vla_policy.model.recomputation import Recompute
 from vla_policy.model.vision import CHANNELS, VisionBackbone
 
 
@@ -78,10 +79,20 @@ class OpenVLAOFTNetwork(nn.Module):
         """
         self._decode_compiled = torch.compile(self.decode, *args, **{"fullgraph": True, **kwargs})
 
-    def gradient_checkpointing_enable(self, enable: bool = True) -> None:
-        """Keep no activations inside trunk blocks and language layers: the backward pass computes them again."""
-        self.language_model.model.gradient_checkpointing = enable
-        self.vision_backbone.gradient_checkpointing_enable(enable)
+    def compile_blocks(self, **kwargs: Any) -> None:
+        """Compile each trunk block and each language layer by itself, in place, with `torch.compile`'s arguments.
+
+        Unlike `compile`, this works where blocks are sharded one by one: gathering and freeing stay outside. Blocks of
+        a kind share the compiled code. Names of weights stay; a copy is not compiled. What cannot be compiled runs as
+        it is, unless `fullgraph=True`.
+        """
+        for block in (*self.vision_backbone.blocks(), *self.language_model.model.layers):
+            block.compile(**{"dynamic": True, **kwargs})
+
+    def gradient_checkpointing_enable(self, recompute: Recompute = True) -> None:
+        """Keep fewer activations inside trunk blocks and language layers: the backward pass computes them again."""
+        self.language_model.model.gradient_checkpointing_enable(recompute)
+        self.vision_backbone.gradient_checkpointing_enable(bool(recompute))
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_decode_compiled"}

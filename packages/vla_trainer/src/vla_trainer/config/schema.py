@@ -71,8 +71,12 @@ class PolicyConfig(Section):
     made. Not a published model: what that is made from is an argument of the factory, e.g. `policy.kwargs.path`."""
     lora: Lora | None = None
     """Train low-rank adapters and freeze the rest, where the policy takes `lora`; null: train everything."""
-    gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass instead of keeping them; needs a policy that can."""
+    gradient_checkpointing: bool | Literal["selective"] = False
+    """Compute activations again in the backward pass instead of keeping them; needs a policy that can. selective: only
+    what is cheap to compute; outputs of matrix products and of attention are kept."""
+    compile: Literal["blocks"] | None = None
+    """blocks: compile each transformer block with torch.compile, which takes a minute at the first iteration; needs a
+    policy that can. null: nothing is compiled."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: compute under autocast, both when acting and when learning; in several processes also with a network's
     blocks in bfloat16. Weights that learn and the optimizer stay as they are."""

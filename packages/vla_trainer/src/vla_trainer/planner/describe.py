@@ -1,24 +1,22 @@
-"""Describe a run for `--plan`: components, devices, amounts, memory and time. Nothing is made.
+"""Describe a run for `--plan`: what runs where, memory, time, and what would help. Nothing is made.
 
 Weights and speeds come from the config's section `plan`; what it leaves out is not estimated. The time that an earlier
 run of the same recipe took on this machine comes before any estimate.
-
-P weights, L positions of the transformer in one policy step.
 """
 
-import json
-import os
-import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vla_trainer import placement
 from vla_trainer.config.cluster import Cluster
-from vla_trainer.config.environment import class_metadata, find_spec
+from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config
-from vla_trainer.planner.recipe import describe_prediction
+from vla_trainer.planner.advice import describe_advice
+from vla_trainer.planner.layouts import describe_layouts
+from vla_trainer.planner.memory_text import describe_gpu, describe_host
+from vla_trainer.planner.recipe import episode_limit, forecast
+from vla_trainer.planner.time_text import describe_time
 
-GIB = 2**30
 RENDERING_GPUS = 8
 """Of more GPUs that env processes render on the first are listed."""
 
@@ -35,9 +33,19 @@ def describe(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
         PlacementError: `cluster.component_placement` is wrong, or does not fit the amounts.
         MeasurementError: the file `plan.times` cannot be read as measured times.
     """
-    lines = [*_components(config), *_amounts(config), *_memory(config), *_time(config, recipe, logs)]
-    lines += describe_prediction(config, episode_limit(config))
-    return "\n".join([*lines, *(f"note: {notice}" for notice in config.notices())])
+    placed, found = list(_devices(config)), forecast(config)
+    sections: dict[str, Iterable[str]] = {
+        "What runs": [*_components(config), *_amounts(config)],
+        "Where": placed,
+        "Memory of a GPU": describe_gpu(config),
+        "Memory of a node": describe_host(config, max_policy_steps(config)),
+        "Time of an iteration": describe_time(config, found, recipe, logs),
+        "What would help most": [] if found is None else describe_advice(config, found),
+        "Other layouts": [] if found is None else describe_layouts(config, found),
+        "Notes": config.notices(),
+    }
+    parts = ((title, list(lines)) for title, lines in sections.items())
+    return "\n\n".join("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in parts if lines)
 
 
 def max_policy_steps(config: Config) -> int | None:
@@ -48,19 +56,8 @@ def max_policy_steps(config: Config) -> int | None:
     )
 
 
-def episode_limit(config: Config) -> int | None:
-    """Return the most environment steps of an episode: the config's limit, else the registered one."""
-    if config.env.max_episode_steps is not None:
-        return config.env.max_episode_steps
-    try:
-        spec = find_spec(config.env.id)
-    except ImportError:
-        return None
-    return None if spec is None else spec.max_episode_steps
-
-
 def _components(config: Config) -> Iterator[str]:
-    cluster, policy = config.cluster, config.policy
+    policy = config.policy
     sources = [str(source) for source in (policy.kwargs.get("path"), policy.checkpoint) if source is not None]
     train = "all weights" if policy.lora is None else f"adapters of rank {policy.lora.rank}"
     yield (
@@ -68,6 +65,10 @@ def _components(config: Config) -> Iterator[str]:
         + (f" from {', with the weights of '.join(sources)}" if sources else "")
         + f", {train}, {policy.precision}"
     )
+
+
+def _devices(config: Config) -> Iterator[str]:
+    cluster = config.cluster
     placed = placement.place(config)
     backend = f"backend {cluster.backend}, {cluster.num_nodes} node(s), {cluster.gpus_per_node} GPU(s) each"
     is_shown = True
@@ -76,9 +77,9 @@ def _components(config: Config) -> Iterator[str]:
         backend += ": everything in one process" + ("; with backend ray the placement would be" if is_shown else "")
     yield backend
     if is_shown:
-        yield from (f"  {line}" for line in placement.draw(placed))
+        yield from placement.draw(placed)
     if cluster.backend != "local" and config.algorithm.uses_rollouts:
-        yield from (f"  {line}" for line in _rendering(config, placed))
+        yield from _rendering(config, placed)
 
 
 def _rendering(config: Config, placed: placement.Placement) -> Iterator[str]:
@@ -147,90 +148,3 @@ def _run_amounts(config: Config) -> str:
         when = "at the end" if trainer.eval_every is None else f"every {trainer.eval_every}"
         amounts.append(f"an evaluation of {config.eval.episodes} episodes {when}")
     return f"in all: {', '.join(amounts)}"
-
-
-def _memory(config: Config) -> Iterator[str]:
-    plan, cluster = config.plan, config.cluster
-    if plan.parameters is not None:
-        placed = placement.place(config)
-        nodes = [process.node for process in placed["actor"].processes] if "actor" in placed else []
-        over_nodes = config.actor.shard_over == "node"
-        shards = (nodes.count(nodes[0]) if over_nodes else len(nodes)) if nodes and cluster.backend != "local" else 1
-        if config.policy.lora is None:
-            # weight, gradient and AdamW's two moments, 4 bytes each
-            actor, what = 16.0, "float32 weights, gradients and AdamW's moments"
-        else:
-            dtype = str(config.policy.kwargs.get("dtype", "float32"))
-            actor = 2.0 if dtype in ("bfloat16", "float16") else 4.0
-            what = f"frozen {dtype} weights; adapters are small"
-        rollout = 2.0 if config.policy.precision == "bf16" and cluster.backend != "local" else 4.0
-        yield (
-            f"memory: actor {plan.parameters * actor / shards / GIB:.1f} GiB a process ({what}"
-            + (f", over {shards} processes)" if shards > 1 else ")")
-            + (f", rollout {plan.parameters * rollout / GIB:.1f} GiB a process" if cluster.backend != "local" else "")
-            + "; activations come on top"
-        )
-    policy_steps = max_policy_steps(config)
-    if plan.record_bytes is not None and policy_steps is not None and config.algorithm.uses_rollouts:
-        yield f"  in host memory at most {plan.record_bytes * policy_steps / GIB:.1f} GiB of observations an iteration"
-
-
-def _time(config: Config, recipe: str, logs: Path) -> Iterator[str]:
-    measured = _measured(logs / recipe)
-    if measured is not None:
-        folder, seconds = measured
-        yield f"time: {_clock(seconds * config.trainer.iterations)}, as {folder} took {seconds:.1f} s an iteration"
-        return
-    plan, policy_steps, iterations = config.plan, max_policy_steps(config), config.trainer.iterations
-    if plan.iteration_seconds is not None:
-        seconds = plan.iteration_seconds
-        yield f"time: {_clock(seconds * iterations)} at {seconds:g} s an iteration (plan.iteration_seconds)"
-        return
-    speeds = [plan.parameters, plan.tokens, plan.flops_per_second]
-    speeds += [plan.env_steps_per_second] if config.algorithm.uses_rollouts else []
-    if None in speeds or policy_steps is None:
-        yield "time: not known; an earlier run or speeds in the section plan would give an estimate"
-        return
-    parameters, tokens, flops_per_second = (float(speed or 0) for speed in speeds[:3])
-    devices = max(config.cluster.num_nodes * config.cluster.gpus_per_node, 1)
-    cores = (plan.cores_per_node or os.cpu_count() or 1) * config.cluster.num_nodes
-    # a forward pass is 2 P L operations, a backward pass twice that, and one more forward with recomputation
-    forward = 2 * parameters * tokens * policy_steps / (flops_per_second * devices)
-    passes = 4.0 if config.policy.gradient_checkpointing else 3.0
-    if not config.algorithm.uses_rollouts:
-        update = forward * passes
-        yield (
-            f"time: about {_clock(update)} an iteration, {_clock(update * iterations)} in all, without evaluations; "
-            "estimated from the section plan"
-        )
-        return
-    update = forward * passes * config.policy_gradient.epochs
-    envs = policy_steps * (config.env.positive("action_chunk") or 1) / ((plan.env_steps_per_second or 1) * cores)
-    collect = max(forward, envs) if config.rollout.pipeline_stage_num > 1 else forward + envs
-    yield (
-        f"time: at most about {_clock(collect + update)} an iteration (environments {_clock(envs)} on {cores} cores, "
-        f"policy {_clock(forward)}, update {_clock(update)}), {_clock((collect + update) * iterations)} in all; "
-        "estimated from the section plan"
-    )
-
-
-def _measured(runs: Path) -> tuple[Path, float] | None:
-    """Return the newest run with metrics and its median seconds of an iteration."""
-    for folder in sorted(runs.iterdir(), reverse=True) if runs.is_dir() else ():
-        file = folder / "metrics.jsonl"
-        seconds = []
-        for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
-            try:
-                seconds.append(float(json.loads(line)["time/iteration"]))
-            except (ValueError, KeyError, TypeError):
-                continue
-        if seconds:
-            return folder, statistics.median(seconds)
-    return None
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

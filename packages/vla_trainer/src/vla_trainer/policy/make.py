@@ -3,6 +3,7 @@
 import copy
 import importlib
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
@@ -17,6 +18,9 @@ from vla_trainer import checkpoint
 from vla_trainer.config.schema import PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import Policy
+
+#: Programs that torch.compile's kernels for a GPU need one of, as Triton looks for them.
+COMPILERS = ("cc", "gcc", "clang")
 
 #: Where the kernel's module says its version.
 DRIVER = Path("/proc/driver/nvidia/version")
@@ -43,6 +47,8 @@ def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None
         PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
         CheckpointError: `policy.checkpoint` is no checkpoint or does not fit.
     """
+    if policy.compile is not None:
+        _check_compiler(policy)
     module_name, _, attribute = policy.factory.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -70,12 +76,11 @@ def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None
             "makes, takes no dtype"
         )
     if policy.gradient_checkpointing:
-        if not hasattr(made, "gradient_checkpointing_enable"):
-            raise PolicyError(
-                f"policy.gradient_checkpointing is set, but a {type(made).__name__}, which "
-                f"{policy.factory} makes, has no gradient_checkpointing_enable()"
-            )
-        made.gradient_checkpointing_enable()
+        enable = _method(made, policy, "gradient_checkpointing", "gradient_checkpointing_enable")
+        if policy.gradient_checkpointing == "selective":
+            enable("selective")
+        else:
+            enable()
     device = device_of(policy)
     made.eval()
     if policy.checkpoint is not None:
@@ -83,7 +88,34 @@ def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None
     if prepare is not None:
         prepare(made)
     made.to(device)
+    if policy.compile == "blocks":
+        # before blocks are sharded; torch compiles when a block is first called
+        _method(made, policy, "compile", "compile_blocks")()
     return made
+
+
+def _check_compiler(policy: PolicyConfig) -> None:
+    """Raise PolicyError where torch could compile nothing, before weights are loaded for minutes."""
+    if device_of(policy).type != "cuda" or os.environ.get("CC") or any(map(shutil.which, COMPILERS)):
+        return
+    raise PolicyError(
+        f"policy.compile={policy.compile}: torch.compile needs a C compiler on a machine with GPUs, and none of "
+        f"{', '.join(COMPILERS)} is there; install gcc, or set policy.compile=null"
+    )
+
+
+def _method(made: Any, policy: PolicyConfig, key: str, name: str) -> Callable[..., None]:
+    """Return the method of a policy that a key needs.
+
+    Raises:
+        PolicyError: it has none.
+    """
+    if not hasattr(made, name):
+        raise PolicyError(
+            f"policy.{key} is set, but a {type(made).__name__}, which {policy.factory} makes, has no {name}()"
+        )
+    method: Callable[..., None] = getattr(made, name)
+    return method
 
 
 def device_of(policy: PolicyConfig) -> torch.device:

@@ -103,7 +103,7 @@ class PolicyWorker:
             self._sync.shard(
                 reference,
                 offload=config.actor.offload,
-                gradient_checkpointing=config.policy.gradient_checkpointing,
+                gradient_checkpointing=bool(config.policy.gradient_checkpointing),
             )
             self._learner = Learner(
                 config,
