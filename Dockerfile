@@ -1,9 +1,10 @@
 # The three packages with OpenGL for images, from the wheels that `make wheels` wrote: docs/install.md.
 FROM python:3.11-slim-bookworm
 
+# gcc and libc6-dev: torch.compile needs a C compiler on GPUs (policy.compile)
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --no-install-recommends --yes libegl1 libgl1 libgl1-mesa-dri libosmesa6 \
+    && apt-get install --no-install-recommends --yes libegl1 libgl1 libgl1-mesa-dri libosmesa6 gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 
 # which packages: "libero_gym", or "libero_gym vla_policy vla_trainer"

@@ -8,7 +8,7 @@ from smoke_rows import Row, Settings, at_least, holds, skipped
 
 from libero_gym.render.gl import SOFTWARE, attempt
 from vla_trainer.config.load import load_config
-from vla_trainer.machine import examine, this_machine
+from vla_trainer.planner.machine import examine, this_machine
 
 SECTION = "machine"
 MOST_DEVICES = 16

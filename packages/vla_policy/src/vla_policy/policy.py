@@ -211,7 +211,7 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         self.model.gradient_checkpointing_enable(recompute)
 
     def compile_blocks(self, **kwargs: Any) -> None:
-        """Compile the network's blocks in place; see `OpenVLAOFTNetwork.compile_blocks`."""
+        """Compile the network's language layers in place; see `OpenVLAOFTNetwork.compile_blocks`."""
         self.model.compile_blocks(**kwargs)
 
     @property

@@ -169,7 +169,7 @@ def check_placement(config: "Config") -> None:
 
 def check_machine(config: "Config") -> None:
     """Print a line for each check of this machine; exit with code 1 where one fails."""
-    from vla_trainer import machine
+    from vla_trainer.planner import machine
 
     checks = machine.examine(config, machine.this_machine(config))
     for line in checks:

@@ -24,4 +24,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, valid: Tensor | None) -> Tensor:
         (B, h, Q, d); rows at padding have no meaning.
     """
     mask = None if valid is None else valid[:, None, None, :]
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=q.shape[1] != k.shape[1])
+    grouped = False
+    if q.shape[1] != k.shape[1]:  # a branch: to torch.compile the comparison itself is no bool
+        grouped = True
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=grouped)

@@ -80,14 +80,16 @@ class OpenVLAOFTNetwork(nn.Module):
         self._decode_compiled = torch.compile(self.decode, *args, **{"fullgraph": True, **kwargs})
 
     def compile_blocks(self, **kwargs: Any) -> None:
-        """Compile each trunk block and each language layer by itself, in place, with `torch.compile`'s arguments.
+        """Compile each language layer by itself, in place, with `torch.compile`'s arguments.
 
-        Unlike `compile`, this works where blocks are sharded one by one: gathering and freeing stay outside. Blocks of
-        a kind share the compiled code. Names of weights stay; a copy is not compiled. What cannot be compiled runs as
-        it is, unless `fullgraph=True`.
+        Unlike `compile`, this works where blocks are sharded one by one: gathering and freeing stay outside, and what
+        is computed again is inside. All layers share the compiled code. Names of weights stay; a copy is not compiled.
+        What cannot be compiled runs as it is, unless `fullgraph=True`. Trunk blocks, a fourteenth of the published
+        network's arithmetic, stay eager: timm computes them again from outside, where torch may select other compiled
+        code than in the forward pass, and then fails.
         """
-        for block in (*self.vision_backbone.blocks(), *self.language_model.model.layers):
-            block.compile(**{"dynamic": True, **kwargs})
+        for layer in self.language_model.model.layers:
+            layer.compile(**{"dynamic": True, **kwargs})
 
     def gradient_checkpointing_enable(self, recompute: Recompute = True) -> None:
         """Keep fewer activations inside trunk blocks and language layers: the backward pass computes them again."""

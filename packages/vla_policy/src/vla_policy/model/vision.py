@@ -73,11 +73,6 @@ class VisionBackbone(nn.Module):
             if trunk is not None:
                 trunk.set_grad_checkpointing(enable)
 
-    def blocks(self) -> list[nn.Module]:
-        """Return the blocks of all trunks, those that never run included."""
-        trunks = [self.featurizer] if self.fused_featurizer is None else [self.featurizer, self.fused_featurizer]
-        return [block for trunk in trunks for block in trunk.blocks]
-
     def forward(self, pixel_values: Tensor) -> Tensor:
         batch, channels, height, width = pixel_values.shape
         per_image = CHANNELS * self.num_trunks

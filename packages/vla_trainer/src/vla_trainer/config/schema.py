@@ -75,8 +75,8 @@ class PolicyConfig(Section):
     """Compute activations again in the backward pass instead of keeping them; needs a policy that can. selective: only
     what is cheap to compute; outputs of matrix products and of attention are kept."""
     compile: Literal["blocks"] | None = None
-    """blocks: compile each transformer block with torch.compile, which takes a minute at the first iteration; needs a
-    policy that can. null: nothing is compiled."""
+    """blocks: compile transformer blocks one by one with torch.compile, which takes a minute at the first iteration;
+    needs a policy that can, and a C compiler on machines with GPUs. null: nothing is compiled."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16: compute under autocast, both when acting and when learning; in several processes also with a network's
     blocks in bfloat16. Weights that learn and the optimizer stay as they are."""

@@ -8,7 +8,7 @@ import reach_toy
 
 from vla_trainer.config.load import load_config, parse_config
 from vla_trainer.config.schema import Config
-from vla_trainer.machine import CheckLine, Machine, examine, this_machine
+from vla_trainer.planner.machine import CheckLine, Machine, examine, this_machine
 
 GIB = 2**30
 EIGHT = Machine(
