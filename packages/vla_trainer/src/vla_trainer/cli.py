@@ -151,8 +151,9 @@ def _ablate(
             metavar="KEY=V1,V2,...",
             show_default=False,
             help="Train with each of these values of a key of the config. A value is written as in KEY=VALUE, commas "
-            "inside [...], {...} and quotes belong to it, and a map replaces the recipe's. May be given more than "
-            "once: then one key is changed at a time. A value that the recipe has already is the base.",
+            "inside [...], {...} and quotes belong to it, and a map replaces the recipe's. Keys that change "
+            "together: 'KEY=V1,V2; KEY2=W1,W2'. May be given more than once: then one is changed at a time. A value "
+            "that the recipe has already is the base.",
         ),
     ] = None,
     seeds: Annotated[

@@ -17,7 +17,7 @@ from typing import Any
 
 from vla_trainer import placement, run, sizes
 from vla_trainer.config.schema import Config
-from vla_trainer.config.sweep import Axis, meaning_of, parse_axes
+from vla_trainer.config.sweep import Axis, meaning_of, parse_axes, split_outer
 from vla_trainer.errors import ConfigError, TrainerError
 
 OPTION = "--over"
@@ -31,6 +31,24 @@ _OTHERS = {
 """Keys that are no factor, and why."""
 _LONGEST = 80
 """Characters of a folder's name."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What one `--over` changes: a key, or several that change together."""
+
+    axes: tuple[Axis, ...]
+    """All have as many values."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the keys, as "actor.lr"."""
+        return [axis.key for axis in self.axes]
+
+    @property
+    def values(self) -> list[dict[str, str]]:
+        """Return by key the first value of each, then the second, ..."""
+        return [dict(zip(self.keys, texts, strict=True)) for texts in zip(*(a.texts for a in self.axes), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ class AblationPlan:
     """The recipe's name, without folder and ending."""
     overrides: list[str]
     """Of all points."""
-    axes: list[Axis]
+    factors: list[Factor]
     grid: bool
     seeds: list[int]
     points: list[Point]
@@ -101,7 +119,7 @@ class AblationPlan:
         """Return the value of each key in a point's config, in plain types; None where the config has no such key."""
         config = next(planned.config for planned in self.runs if planned.point == point)
         tree = config.model_dump(mode="json")
-        return {axis.key: value_at(tree, axis.key) for axis in self.axes}
+        return {key: value_at(tree, key) for factor in self.factors for key in factor.keys}
 
 
 def plan_ablation(
@@ -118,7 +136,7 @@ def plan_ablation(
     Args:
         recipe: name or path.
         overrides: `key=value` of all points.
-        over: `KEY=V1,V2`, any key of the config.
+        over: `KEY=V1,V2`, any key of the config, or `KEY=V1,V2; KEY2=W1,W2`: V1 with W1, V2 with W2.
         seeds: N; the seeds are trainer.seed, ..., trainer.seed + N - 1.
         grid: all combinations of the values, instead of one change at a time.
         out: folder; None: `logs/ablations/<recipe>_<fingerprint>`, of the base's config and the keys, so that the same
@@ -136,19 +154,18 @@ def plan_ablation(
     for override in overrides:
         if override.partition("=")[0].strip().lstrip("~") == "output_dir":
             raise ConfigError(f"{override}: {_OTHERS['output_dir']}")
-    axes = parse_axes(over, OPTION, "")
-    for axis in axes:
-        if (why := _OTHERS.get(axis.key)) is not None:
-            raise ConfigError(f"{OPTION} {axis.key}={','.join(axis.texts)}: {why}")
+    factors = _parse_factors(over)
     base = run.plan_new(recipe, overrides)
     if not base.config.trainer.logger.jsonl.enable:
         raise ConfigError("trainer.logger.jsonl.enable=false: vla-ablate reads metrics.jsonl; leave it on")
-    points = _distinct(_points(axes, grid), recipe, overrides, base.config)
+    points = _distinct(_points(factors, grid), recipe, overrides, base.config)
     if len(points) == 1:
         raise ConfigError(f"{' '.join(f'{OPTION} {text}' for text in over)}: every value is the base's own already")
     first = base.config.trainer.seed
     numbers = list(range(first, first + seeds))
-    folder = Path(out).expanduser() if out is not None else _ROOT / f"{base.recipe}_{_fingerprint(base.config, axes)}"
+    folder = (
+        Path(out).expanduser() if out is not None else _ROOT / f"{base.recipe}_{_fingerprint(base.config, factors)}"
+    )
     warnings = _check(points, recipe, overrides)
     runs = []
     for seed, point in itertools.product(numbers, points):
@@ -157,12 +174,12 @@ def plan_ablation(
         wandb = base.config.trainer.logger.wandb
         if wandb.enable and wandb.experiment_name is None:
             # else every run would be called by its seed alone
-            chosen.append(f"trainer.logger.wandb.experiment_name={json.dumps(f'{point.name}, seed {seed}')}")
+            chosen.append(f"trainer.logger.wandb.experiment_name={json.dumps(f'{point.slug}, seed {seed}')}")
         config = run.plan_new(recipe, chosen).config
         # in quotes: the value is read as YAML
         arguments = [recipe, *chosen, f"output_dir={json.dumps(str(place))}"]
         runs.append(PlannedRun(point, seed, config, place, arguments))
-    return AblationPlan(base.recipe, overrides, axes, grid, numbers, points, runs, folder, warnings)
+    return AblationPlan(base.recipe, overrides, factors, grid, numbers, points, runs, folder, warnings)
 
 
 def plain(config: Config) -> dict[str, Any]:
@@ -179,14 +196,33 @@ def value_at(tree: Any, key: str) -> Any:
     return tree
 
 
-def _points(axes: Sequence[Axis], grid: bool) -> list[Point]:
+def _parse_factors(over: Sequence[str]) -> list[Factor]:
+    """Read the arguments of all `--over`.
+
+    Raises:
+        ConfigError: as `parse_axes`; keys that change together have different numbers of values; a key is no factor.
+    """
+    parts = [[part.strip() for part in split_outer(text, ";") if part.strip()] or [text] for text in over]
+    axes = iter(parse_axes([part for texts in parts for part in texts], OPTION, "", repeats=True))
+    factors = [Factor(tuple(next(axes) for _ in texts)) for texts in parts]
+    for factor, text in zip(factors, over, strict=True):
+        if len({len(axis.texts) for axis in factor.axes}) > 1:
+            counts = ", ".join(f"{axis.key} has {len(axis.texts)}" for axis in factor.axes)
+            raise ConfigError(f"{OPTION} {text}: keys that change together need as many values: {counts}")
+        for axis in factor.axes:
+            if (why := _OTHERS.get(axis.key)) is not None:
+                raise ConfigError(f"{OPTION} {axis.key}={','.join(axis.texts)}: {why}")
+    return factors
+
+
+def _points(factors: Sequence[Factor], grid: bool) -> list[Point]:
     if grid:
         combinations = [
-            dict(zip((axis.key for axis in axes), texts, strict=True))
-            for texts in itertools.product(*(axis.texts for axis in axes))
+            {key: text for texts in chosen for key, text in texts.items()}
+            for chosen in itertools.product(*(factor.values for factor in factors))
         ]
     else:
-        combinations = [{axis.key: text} for axis in axes for text in axis.texts]
+        combinations = [texts for factor in factors for texts in factor.values]
     return [Point(_name(texts), _slug(texts), texts) for texts in combinations]
 
 
@@ -234,7 +270,7 @@ def _check(points: Sequence[Point], recipe: str, overrides: list[str]) -> list[s
     return list(dict.fromkeys(warnings))
 
 
-def _fingerprint(base: Config, axes: Sequence[Axis]) -> str:
+def _fingerprint(base: Config, factors: Sequence[Factor]) -> str:
     """Return 12 hexadecimal digits of the base's config and the keys."""
-    decisive = {"config": plain(base), "keys": sorted(axis.key for axis in axes)}
+    decisive = {"config": plain(base), "keys": sorted(key for factor in factors for key in factor.keys)}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]

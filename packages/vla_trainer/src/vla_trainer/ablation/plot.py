@@ -47,10 +47,14 @@ def plot_ablation(result: AblationResult, records: Mapping[str, Record], file: P
     if not records:
         raise ValueError("no run is at its end")
     base, *others = result.points
-    panels = {key: [point for point in others if _differs(point, base, key)] for key in result.keys}
+    names = ["; ".join(keys) for keys in result.factors]
+    panels = {
+        name: [point for point in others if any(point.values.get(key) != base.values.get(key) for key in keys)]
+        for name, keys in zip(names, result.factors, strict=True)
+    }
     if result.grid:
-        panels = {", ".join(result.keys): others}
-    panels = {key: points for key, points in panels.items() if points}
+        panels = {", ".join(names): others}
+    panels = {name: points for name, points in panels.items() if points}
     rows = math.ceil((len(panels) + 1) / _PANELS)
     columns = min(len(panels) + 1, _PANELS)
     figure = Figure(layout="constrained")
@@ -58,9 +62,9 @@ def plot_ablation(result: AblationResult, records: Mapping[str, Record], file: P
     figure.set_size_inches(4.6 * columns, max(3.4 * rows, 1.6 + 0.34 * len(others)) + 0.5)
     grid = figure.subplots(rows, columns, squeeze=False).flat
     colors = {point.folder: f"C{number % 10}" for number, point in enumerate(others)}
-    for axes, (key, points) in zip(grid, panels.items(), strict=False):
+    for axes, (name, points) in zip(grid, panels.items(), strict=False):
         _curves(axes, result, [base, *points], records, colors)
-        axes.set_title(textwrap.shorten(key, 60, placeholder="..."), fontsize=9)
+        axes.set_title(textwrap.shorten(name, 60, placeholder="..."), fontsize=9)
     _differences(grid[len(panels)], result, others, colors)
     for axes in grid[len(panels) + 1 :]:
         axes.set_visible(False)
@@ -87,10 +91,6 @@ def mean_curve(curves: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tup
         along = np.linspace(low, max(low, high), _POINTS)
     values = np.stack([np.interp(along, places, numbers) for places, numbers in curves])
     return along, values.mean(0), values.min(0), values.max(0)
-
-
-def _differs(point: PointResult, base: PointResult, key: str) -> bool:
-    return point.values.get(key) != base.values.get(key)
 
 
 def _curves(

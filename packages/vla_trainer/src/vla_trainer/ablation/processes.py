@@ -82,7 +82,11 @@ def carry_out(runs: Sequence[PlannedRun], parallel: int, say: Callable[[str], No
     try:
         while waiting or running:
             while waiting and len(running) < parallel:
-                running.append(_start(waiting.pop(0), environment, say))
+                planned = waiting.pop(0)
+                if folder_lock.holder_of(planned.folder) is None and progress_of(planned).ended:
+                    yield Ended(planned, None)  # by another process, meanwhile
+                else:
+                    running.append(_start(planned, environment, say))
             for entry in list(running):
                 ended = _look(entry)
                 if ended is None:

@@ -76,7 +76,8 @@ class AblationResult:
 
     recipe: str
     overrides: list[str]
-    keys: list[str]
+    factors: list[list[str]]
+    """The keys of each: one, or several that change together."""
     grid: bool
     seeds: list[int]
     metric: str | None
@@ -159,12 +160,14 @@ def ablation_result(
                 runs=results,
             )
         )
+    if found and metric is not None and all(point.mean is None for point in points):
+        notices.append(f"no run has {metric}")
     if len(versions) > 1:
         notices.append(f"several versions had a part: {'; '.join(versions)}")
     return AblationResult(
         recipe=plan.recipe,
         overrides=plan.overrides,
-        keys=[axis.key for axis in plan.axes],
+        factors=[factor.keys for factor in plan.factors],
         grid=plan.grid,
         seeds=plan.seeds,
         metric=metric,

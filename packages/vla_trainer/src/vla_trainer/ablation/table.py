@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from vla_trainer.ablation.curve import Budget
@@ -11,6 +12,7 @@ from vla_trainer.evaluation.report import make_table, print_line
 from vla_trainer.metrics import mean
 
 _NONE = "-"
+SPENT = ("iterations", "episodes", "env steps", "minutes")
 LEGEND = (
     "difference: to the base, mean over the seeds that both have; intervals and p are not corrected for the number of "
     "rows",
@@ -24,8 +26,7 @@ LEGEND = (
 def markdown(result: AblationResult) -> str:
     """Return the text of `ablation.md`."""
     head = ["point", _metric(result), "by seed", "difference", "95% over seeds", "95% over episodes", "p"]
-    head += [f"{what} to {_threshold(result)}" for what in ("iterations", "episodes", "env steps", "minutes")]
-    head += ["episodes", "env steps", "minutes", "note"]
+    head += [f"{what} to {_threshold(result)}" for what in SPENT] + [f"{what} in all" for what in SPENT] + ["note"]
     rows = [
         [_name(point), *_quality(result, point), *_to_threshold(point), *_totals(point), _note(point)]
         for point in result.points
@@ -46,24 +47,30 @@ def markdown(result: AblationResult) -> str:
 def print_ablation(result: AblationResult, console: Console) -> None:
     """Print how good each point is, then what it spent, then what has to be said with it."""
     print_line(console, _what(result))
-    table = make_table("point", _metric(result), "by seed", "difference", "95% over seeds", "95% episodes", "p")
-    table.columns[2].no_wrap = False
+    table = make_table("point", "mean", "by seed", "to base", "95% seeds", "95% episodes", "p")
     for point in result.points:
         table.add_row(Text(_name(point)), *_quality(result, point))
-    console.print(table)
-    to = f"to {_threshold(result)}: "
-    spent = ("episodes", "env steps", "min")
-    table = make_table("point", f"{to}iterations", *spent, f"in all: {spent[0]}", *spent[1:])
-    for column in table.columns[1:]:
-        column.no_wrap = False
+    console.print(_narrow(table))
+    table = make_table("spent" if result.threshold is None else f"to {_threshold(result)} / in all", *SPENT)
     for point in result.points:
-        table.add_row(Text(_name(point)), *_to_threshold(point), *_totals(point))
-    console.print(table)
+        totals, first = _totals(point), _to_threshold(point)
+        pairs = zip(first, totals, strict=True)
+        cells = totals if result.threshold is None else [f"{reached} / {total}" for reached, total in pairs]
+        table.add_row(Text(_name(point)), *cells)
+    console.print(_narrow(table))
     for point in result.points:
         for run in point.of(FAILED):
             print_line(console, f"failed: {point.name}, seed {run.seed}: {run.error}")
     for line in _legend(result):
         print_line(console, line)
+
+
+def _narrow(table: Table) -> Table:
+    """Let all columns be wrapped, at spaces."""
+    for column in table.columns:
+        column.no_wrap = False
+    table.columns[0].min_width = 12
+    return table
 
 
 def number(value: float, metric: str | None, sign: str = "") -> str:
@@ -75,7 +82,8 @@ def _what(result: AblationResult) -> str:
     changed = f" {' '.join(result.overrides)}" if result.overrides else ""
     seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {', '.join(map(str, result.seeds))}"
     runs = sum(len(point.runs) for point in result.points)
-    return f"{result.recipe}{changed}; {seeds}; {result.ended} of {runs} runs are at their end"
+    by = "" if result.metric is None else f"; compared by {result.metric}"
+    return f"{result.recipe}{changed}; {seeds}; {result.ended} of {runs} runs are at their end{by}"
 
 
 def _legend(result: AblationResult) -> list[str]:
@@ -139,9 +147,9 @@ def _to_threshold(point: PointResult) -> list[str]:
 
 
 def _totals(point: PointResult) -> list[str]:
-    """Return episodes, env steps and minutes of a run: means over the seeds."""
+    """Return iterations, episodes, env steps and minutes of a run: means over the seeds."""
     found = [run.total for run in point.of(ENDED) if run.total is not None]
-    return _means(found)[1:] if found else [_NONE] * 3
+    return _means(found) if found else [_NONE] * 4
 
 
 def _means(budgets: Sequence[Budget]) -> list[str]:
