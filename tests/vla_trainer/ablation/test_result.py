@@ -88,6 +88,11 @@ def test_a_run_without_its_evaluation_has_no_pairs(tmp_path: Path) -> None:
     assert result.points[1].difference is not None
     assert result.points[1].difference.episodes is None
     assert result.notices == ["no pairs of episodes: it is gone"]
+    output = io.StringIO()
+    print_ablation(result, Console(file=output, width=80))
+    assert "95% seeds" in output.getvalue()
+    assert "episodes:" not in output.getvalue().replace("no pairs of episodes:", "")
+    assert "95% episodes" not in output.getvalue()
 
 
 def test_the_markdown_has_a_row_for_every_point(three: tuple[AblationPlan, Any, AblationResult]) -> None:

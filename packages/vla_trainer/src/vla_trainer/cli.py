@@ -214,8 +214,9 @@ def _ablate(
 ) -> None:
     """Ablate a recipe: train it with single keys changed, over seeds, and write one table of what each is worth.
 
-    The same command goes on where it was interrupted or killed, and runs only what is new when values or seeds are
-    added. A run that failed is in the table, and is tried again.
+    The same command goes on where it was interrupted or killed.
+    With more values or seeds, it runs only what is new.
+    A run that failed stays in the table, and is tried again.
     """
     kept = "; what is done is kept, and the same command goes on from there"
     with _one_line(), _interruptible(kept):

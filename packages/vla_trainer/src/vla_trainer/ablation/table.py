@@ -13,12 +13,15 @@ from vla_trainer.metrics import mean
 
 _NONE = "-"
 SPENT = ("iterations", "episodes", "env steps", "minutes")
+PAIRS = (
+    "95% over episodes: Newcombe's for pairs of (seed, initial state); it is about these policies alone; p: exact "
+    "McNemar test of the same pairs"
+)
 LEGEND = (
     "difference: to the base, mean over the seeds that both have; intervals and p are not corrected for the number of "
     "rows",
     "95% over seeds: Student's t for pairs of equal seeds; it is about training again with other seeds",
-    "95% over episodes: Newcombe's for pairs of (seed, initial state); it is about these policies alone; p: exact "
-    "McNemar test of the same pairs",
+    PAIRS,
     "minutes: of the iterations, evaluations and checkpoints included; runs beside each other slow each other down",
 )
 
@@ -47,9 +50,11 @@ def markdown(result: AblationResult) -> str:
 def print_ablation(result: AblationResult, console: Console) -> None:
     """Print how good each point is, then what it spent, then what has to be said with it."""
     print_line(console, _what(result))
-    table = make_table("point", "mean", "by seed", "to base", "95% seeds", "95% episodes", "p")
+    heads = ["mean", "by seed", "to base", "95% seeds", "95% episodes", "p"]
+    shown = len(heads) if _has_pairs(result) else len(heads) - 2
+    table = make_table("point", *heads[:shown])
     for point in result.points:
-        table.add_row(Text(_name(point)), *_quality(result, point))
+        table.add_row(Text(_name(point)), *_quality(result, point)[:shown])
     console.print(_narrow(table))
     table = make_table("spent" if result.threshold is None else f"to {_threshold(result)} / in all", *SPENT)
     for point in result.points:
@@ -91,7 +96,12 @@ def _legend(result: AblationResult) -> list[str]:
     lines = [] if result.threshold is None else [f"to {_threshold(result)}: when {curve}, was there for the first time"]
     if any(point.difference is not None and point.difference.interval is None for point in result.points):
         lines.append("no interval over seeds: --seeds 2 or more")
-    return [*lines, *LEGEND, *(f"note: {notice}" for notice in result.notices)]
+    lines += [line for line in LEGEND if line != PAIRS or _has_pairs(result)]
+    return [*lines, *(f"note: {notice}" for notice in result.notices)]
+
+
+def _has_pairs(result: AblationResult) -> bool:
+    return any(point.difference is not None and point.difference.episodes is not None for point in result.points)
 
 
 def _metric(result: AblationResult) -> str:
