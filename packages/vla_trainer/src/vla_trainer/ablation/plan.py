@@ -18,7 +18,7 @@ from typing import Any
 from vla_trainer import placement, run, sizes
 from vla_trainer.config.schema import Config
 from vla_trainer.config.sweep import Axis, meaning_of, parse_axes, split_outer
-from vla_trainer.errors import ConfigError, TrainerError
+from vla_trainer.errors import ConfigError, MissingExtraError, TrainerError
 
 OPTION = "--over"
 BASE = "base"
@@ -265,6 +265,8 @@ def _check(points: Sequence[Point], recipe: str, overrides: list[str]) -> list[s
             placement.place(planned.config)
             warnings += sizes.check_sizes(planned.config)
             run.check_before(planned, ignore)
+        except MissingExtraError:
+            raise  # it says what to install, whatever the point
         except TrainerError as error:
             raise type(error)(f"{point.name}: {error}") from error
     return list(dict.fromkeys(warnings))
