@@ -67,7 +67,7 @@ def build(config: OpenVLAOFTConfig, device: str, dtype: torch.dtype) -> OpenVLAO
     torch.manual_seed(0)
     with torch.device("meta"):
         model = OpenVLAOFTModel(config)
-    model = model.to_empty(device=device).to(dtype)
+    model = model.to(dtype).to_empty(device=device)  # never float32 on the device, which may be too small for it
     with torch.no_grad():
         for weight in [*model.parameters(), *model.buffers()]:
             weight.copy_(torch.randn(weight.shape, device=device, dtype=dtype) * 0.02)

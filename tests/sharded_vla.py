@@ -19,10 +19,11 @@ from vla_trainer.algorithms import GRPO, PPO
 from vla_trainer.checkpoint.sharded import save
 from vla_trainer.config.schema import Actor
 from vla_trainer.types import Batch
+from vla_trainer.update.blocks import blocks_of
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks
-from vla_trainer.update.sharding import blocks_of, full_state_dict, reshard, shard, unshard
+from vla_trainer.update.sharding import full_state_dict, reshard, shard, unshard
 
 CHUNK, DIMS, ROWS = 2, 7, 5
 OBSERVATIONS = spaces.Dict(
@@ -124,7 +125,7 @@ def run(case: Case, ranks: Ranks, folder: Path | None = None) -> Result:
     )
     blocks = len(blocks_of(policy))
     if ranks.size > 1:
-        shard(policy, ranks, precision="bf16" if case.bf16 else "fp32")
+        shard(policy, ranks, blocks_in=torch.bfloat16 if case.bf16 else None)
     optimizer = make_optimizer(policy, ACTOR)
     metrics = update(
         policy,
@@ -162,7 +163,7 @@ def evaluate(case: Case, ranks: Ranks) -> Outputs:
     tokens = torch.randint(first, vocab, (ROWS, CHUNK * DIMS), generator=rng)
     inputs = policy.observe(observe(ROWS))
     if ranks.size > 1:
-        shard(policy, ranks, precision="bf16" if case.bf16 else "fp32")
+        shard(policy, ranks, blocks_in=torch.bfloat16 if case.bf16 else None)
     seen: list[Any] = []
     policy.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     with torch.autocast("cpu", torch.bfloat16, enabled=case.bf16):

@@ -102,3 +102,29 @@ def test_the_table_of_keys_is_that_of_the_config_models():
     text = (REPOSITORY / "docs/config.md").read_text()
     assert reference() in text
     assert environment_reference("libero_gym:libero/Spatial-v0") in text
+
+
+def test_keys_and_commands_of_the_pages_for_gpus_and_newcomers_exist():
+    from vla_trainer.algorithms import ALGORITHMS
+    from vla_trainer.config import load_config, recipe_names
+    from vla_trainer.config.environment import signature_of
+    from vla_trainer.config.keys import all_keys
+
+    arguments = list(signature_of("libero_gym:libero/Spatial-v0").arguments)
+    keys = {key for name in ALGORITHMS for key in all_keys(name, arguments)}
+    free = ("policy.kwargs.path", "policy.kwargs.unnorm_key", "policy.kwargs.value_head", "policy.kwargs.base")
+    pages = {name: (REPOSITORY / f"docs/{name}.md").read_text() for name in ("gpu", "coming_from")}
+    # the middle column of the tables
+    rows = [row.split("|") for row in pages["coming_from"].splitlines() if row.startswith("| ") and "---" not in row]
+    named = {key.split(":")[0] for row in rows for key in re.findall(r"`([a-z_]+\.[a-z_.]+)", row[2])}
+    assert len(named) > 50
+    sections = {key.rsplit(".", 1)[0] for key in keys}
+    unknown = {key for key in named if key not in keys and key.rstrip(".") not in sections}
+    assert unknown <= {*free, "trainer.logger.", "video_cfg."}
+    # every overridden key of a command
+    commands = re.findall(r"((?:vla-train|vla-eval) [a-z]\S* .*)", "\n".join(pages.values()))
+    assert len(commands) > 5
+    for command in commands:
+        recipe, *rest = command.split("#")[0].split("`")[0].split()[1:]
+        assert recipe in recipe_names(), command
+        load_config(recipe, [part for part in rest if "=" in part and not part.startswith("--")])

@@ -58,7 +58,7 @@ LAYERS = {
         ("advantage", "folder_lock", "initial_states", "loss", "metrics", "placement"),
         ("algorithms",),
         ("config",),
-        ("collapse", "notes", "planner", "schedule", "sizes", "update", "video"),
+        ("collapse", "learning_rate", "notes", "planner", "schedule", "sizes", "update", "video"),
         ("checkpoint", "rollout"),
         ("critic", "evaluation", "policy", "resume", "rollback", "run_folder"),
         ("loggers", "runtime"),

@@ -76,3 +76,17 @@ def test_text_beyond_ascii_is_spelled_in_bytes(tiny, make_observation):
     inputs = tiny.act(observation).inputs
     assert inputs["prompt_length"][0] > inputs["prompt_length"][1]
     assert (inputs["input_ids"][0, : inputs["prompt_length"][0]] > 0).all()  # 0 is the unknown token
+
+
+def test_images_are_prepared_where_the_network_is(build_tiny, make_observation):
+    policy = build_tiny().to("meta")
+    inputs = policy._observe(make_observation(2))
+    assert {name: tensor.device.type for name, tensor in inputs.items()} == {
+        name: "meta" if name == "images" else "cpu" for name in inputs
+    }
+    assert inputs["images"].shape[0] == 2
+
+
+def test_what_a_policy_returns_is_on_the_cpu(tiny, make_observation):
+    inputs = tiny.act(make_observation(2)).inputs
+    assert {tensor.device.type for tensor in inputs.values()} == {"cpu"}

@@ -1,3 +1,4 @@
+import math
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -129,6 +130,50 @@ def test_published_pipeline():
     without = ImagePipeline(jpeg_quality=None).prepare(images)
     difference = (result.int() - without.int()).abs().float()
     assert 0 < difference.mean() < 2
+
+
+def resized_by_einsum(images: torch.Tensor, size: int) -> torch.Tensor:
+    """The filter with colours innermost: rows, then columns."""
+    vertical, horizontal = (lanczos3_weights(length, size) for length in images.shape[1:3])
+    filtered = torch.einsum("yh,nhwc->nywc", vertical, images.float())
+    filtered = torch.einsum("xw,nywc->nyxc", horizontal, filtered)
+    return filtered.round().clamp(0, 255).to(torch.uint8)
+
+
+def cropped_by_interpolation(images: torch.Tensor, area: float) -> torch.Tensor:
+    """The crop with colours innermost."""
+    x, side = images.float() / 255.0, math.sqrt(area)
+    for axis in (1, 2):
+        length = images.shape[axis]
+        at = (1.0 - side) / 2.0 * (length - 1) + torch.arange(length, dtype=torch.float32) * (side if length > 1 else 0)
+        below, above = (part.long().clamp(0, length - 1) for part in (at.floor(), at.ceil()))
+        weight = (at - below).view([length if a == axis else 1 for a in range(4)])
+        low = x.index_select(axis, below)
+        x = low + (x.index_select(axis, above) - low) * weight
+    return (x.clamp(0.0, 1.0) * 255.5).clamp(0, 255).to(torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((5, 256, 256), 224), ((3, 128, 200), 224), ((2, 97, 61), 56), ((4, 32, 32), 32), ((1, 1, 1), 8)],
+)
+def test_the_order_of_axes_changes_no_bit(shape, size):
+    images = np.random.default_rng(size).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    tensor = torch.from_numpy(images)
+    assert torch.equal(resize_lanczos3(tensor, size), resized_by_einsum(tensor, size))
+    assert torch.equal(centre_crop(tensor, 0.9), cropped_by_interpolation(tensor, 0.9))
+    # one at a time or together, in a pipeline that skips the resize at the right size
+    resized = tensor if shape[1:] == (size, size) else resized_by_einsum(tensor, size)
+    expected = cropped_by_interpolation(resized, 0.9)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            prepared = ImagePipeline(size, jpeg_quality=None).prepare(images)
+            assert torch.equal(prepared, expected)
+            assert prepared.is_contiguous()
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,17 @@ from vla_trainer.policy.gaussian import GaussianPolicy
 from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
-from vla_trainer.update.ranks import Ranks
+from vla_trainer.update.ranks import Ranks, hybrid_groups
 
 CHUNK, DIMS = 3, 2
 OBSERVATIONS, ACTIONS = spaces.Box(-1, 1, (5,)), spaces.Box(-1, 1, (CHUNK, DIMS))
 # Adam divides a gradient by its own size, so that one of true size 0 would turn rounding, 1e-8, into a step of lr. With
 # this eps it turns it into lr * 1e-8 / 1e-3.
 ACTOR = Actor(lr=1e-2, eps=1e-3, max_grad_norm=0.3, global_batch_size=10, micro_batch_size=2)
+
+
+def with_actor(**changes: Any) -> Actor:
+    return ACTOR.model_copy(update=changes)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Case:
     """The trunk's first layer is not trained."""
     nan_row: int | None = None
     """Its advantage is NaN."""
+    blocks: bool = False
+    """Each layer is gathered by itself."""
 
 
 CASES = {
@@ -61,9 +67,44 @@ CASES = {
     "critic alone": Case(PPO(epochs=2, entropy_coef=0.1), critic_only=True),
     "frozen": Case(PPO(), frozen=True),
     "bf16": Case(PPO(epochs=2), bf16=True),
+    # what is sent, and when, does not change what is learned
+    "gradients once a step": Case(PPO(epochs=2), with_actor(gradient_sync="step"), blocks=True),
+    "gathered in a step": Case(PPO(epochs=2), with_actor(keep_gathered=True), blocks=True),
+    "both": Case(GRPO(epochs=2, kl_coef=0.3), with_actor(gradient_sync="step", keep_gathered=True), blocks=True),
+    "over nodes": Case(PPO(epochs=2), with_actor(shard_over="node"), blocks=True),
+    "over nodes, both": Case(
+        PPO(epochs=2), with_actor(shard_over="node", gradient_sync="step", keep_gathered=True), blocks=True
+    ),
     # one rank alone has the row: in one of an epoch's three steps
     "a step is skipped": Case(GRPO(epochs=2), nan_row=3),
 }
+
+
+class Collectives(TorchDispatchMode):
+    """Count calls to other ranks, by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: dict[str, int] = {}
+
+    @property
+    def count(self) -> int:
+        return sum(self.calls.values())
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "c10d" in func.namespace:
+            name = func.__name__.partition(".")[0]
+            self.calls[name] = self.calls.get(name, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+
+IN_BF16 = {
+    "blocks in bf16": Case(PPO(epochs=2), bf16=True, blocks=True),
+    "blocks in bf16, both": Case(
+        PPO(epochs=2), with_actor(gradient_sync="step", keep_gathered=True), bf16=True, blocks=True
+    ),
+}
+"""Blocks round what autocast alone, as in one process, does not."""
 
 
 @dataclass
@@ -73,6 +114,8 @@ class Result:
     """Whole; only of rank 0."""
     fetched: list[int] = field(default_factory=list)
     """How many rows of the inputs each micro-batch fetched."""
+    sent: dict[str, int] = field(default_factory=dict)
+    """How often this rank called others in the update, by the name of the call."""
 
 
 class Fetched(Mapping[str, Any]):
@@ -132,42 +175,53 @@ def run(case: Case, ranks: Ranks) -> Result:
     reference = copy.deepcopy(policy)
     with torch.no_grad():
         reference.log_std.add_(0.1)
-    if ranks.size > 1:
-        from vla_trainer.update.sharding import shard
+    for network in (policy, reference):
+        if case.blocks:
+            network.fsdp_modules = partial(linear_layers, network)
+        if ranks.size > 1:
+            from vla_trainer.update.sharding import shard
 
-        for network in (policy, reference):
-            shard(network, ranks, precision="bf16" if case.bf16 else "fp32")
+            shard(network, ranks, blocks_in=torch.bfloat16 if case.bf16 else None)
     inputs = Fetched(batch.inputs)
-    metrics = update(
-        policy,
-        make_optimizer(policy, case.actor),
-        replace(batch, inputs=inputs),
-        case.algorithm,
-        case.actor,
-        temperature=1.3,
-        action_dim=DIMS,
-        generator=torch.Generator().manual_seed(1),
-        reference=reference,
-        critic_only=case.critic_only,
-        ranks=ranks,
-        **({"autocast": partial(torch.autocast, "cpu", torch.bfloat16)} if case.bf16 else {}),
-    )
+    with Collectives() as sent:
+        metrics = update(
+            policy,
+            make_optimizer(policy, case.actor),
+            replace(batch, inputs=inputs),
+            case.algorithm,
+            case.actor,
+            temperature=1.3,
+            action_dim=DIMS,
+            generator=torch.Generator().manual_seed(1),
+            reference=reference,
+            critic_only=case.critic_only,
+            ranks=ranks,
+            **({"autocast": partial(torch.autocast, "cpu", torch.bfloat16)} if case.bf16 else {}),
+        )
     if ranks.size > 1:
         from vla_trainer.update.sharding import full_state_dict
 
-        return Result(metrics, full_state_dict(policy), inputs.fetched)
-    return Result(metrics, policy.state_dict(), inputs.fetched)
+        return Result(metrics, full_state_dict(policy), inputs.fetched, sent.calls)
+    return Result(metrics, policy.state_dict(), inputs.fetched, sent.calls)
+
+
+def linear_layers(policy: GaussianPolicy) -> list[torch.nn.Module]:
+    """Return 6 blocks: 3 layers each of actor and critic. Only the deviations are in none."""
+    return [module for module in policy.modules() if isinstance(module, torch.nn.Linear)]
 
 
 def run_all(folder: Path) -> dict[str, Any]:
     """Run all cases in each of 4 processes; the first two also run those of 2 ranks."""
     groups = {size: dist.new_group(list(range(size))) for size in (2, 4)}
+    # two nodes, of one process and of two
+    hybrid = {size: hybrid_groups([0] * (size // 2) + [1] * (size // 2)) for size in groups}
     results: dict[str, Any] = {}
     for size, group in groups.items():
         if dist.get_rank() < size:
-            ranks = Ranks(group)
-            for name, case in CASES.items():
-                results[f"{name}, {size} ranks"] = run(case, ranks)
+            ranks, over_nodes = Ranks(group), Ranks(group, hybrid=hybrid[size])
+            for name, case in (CASES | IN_BF16).items():
+                of_case = over_nodes if case.actor.shard_over == "node" else ranks
+                results[f"{name}, {size} ranks"] = run(case, of_case)
             results[f"acting, {size} ranks"] = act_alone(ranks)
         dist.barrier()
     results["diverged"] = diverged(folder, Ranks(groups[4]))
@@ -252,16 +306,6 @@ class ActResult:
     together: Any
 
 
-class Collectives(TorchDispatchMode):
-    """Count calls to other ranks."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += "c10d" in func.namespace
-        return func(*args, **(kwargs or {}))
-
-
 def act_alone(ranks: Ranks) -> ActResult:
     """Let each rank act a different number of times between two updates."""
     from vla_trainer.update.sharding import full_state_dict, reshard, shard, unshard
@@ -334,6 +378,34 @@ def checkpoints(folder: Path, ranks: dict[int, Ranks]) -> dict[str, Any]:
         previous = folder / f"turn_{turn}"
         dist.barrier()
     return seen
+
+
+def go_on_from_one_process(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Load a checkpoint of one process into a policy that is sharded on a group of one; return weights and moments
+    then, and after another update."""
+    from vla_trainer import checkpoint
+    from vla_trainer.checkpoint.sharded import spread
+    from vla_trainer.update.sharding import is_sharded, shard
+
+    ranks = Ranks(dist.group.WORLD)
+    policy, batch = make(8)
+    shard(policy, ranks)
+    assert is_sharded(policy)
+    optimizer = make_optimizer(policy, ACTOR)
+    state = checkpoint.read_state(path)
+    spread(policy, optimizer, state)
+    checkpoint.put(path, state, policy, optimizer)
+    loaded = {name: tensor.clone() for name, tensor in whole(policy, optimizer).items()}
+    take_update(policy, optimizer, batch, ranks)
+    return loaded, whole(policy, optimizer)
+
+
+def take_update(
+    policy: GaussianPolicy, optimizer: torch.optim.Optimizer, batch: Batch, ranks: Ranks | None = None
+) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(2)
+    arguments: dict[str, Any] = {"temperature": 1.0, "action_dim": DIMS, "generator": generator, "ranks": ranks}
+    return update(policy, optimizer, batch, GRPO(epochs=3), ACTOR, **arguments)
 
 
 def whole(policy: GaussianPolicy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -206,3 +206,16 @@ def test_train_resume_and_evaluate(
     done = quick_command("vla-eval", toy_recipes["ppo"])
     assert done.returncode == 2
     assert "eval.episodes is missing" in done.stderr
+
+
+def test_a_check_of_this_machine(quick_command: Command) -> None:
+    done = quick_command("vla-train", "tiny_spatial_ppo", "--check", "--here")
+    assert done.returncode == 0, done.stdout
+    checks = [line.split()[1] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert checks == ["driver", "gpus", "memory", "disk", "ok"]
+    # no disk holds a checkpoint of 10^15 weights
+    done = quick_command("vla-train", "tiny_spatial_ppo", "--check", "--here", "plan.parameters=1e15")
+    assert (done.returncode, done.stderr) == (1, "1 of 4 checks of this machine failed\n")
+    assert "failed  disk" in done.stdout
+    done = quick_command("vla-train", "tiny_spatial_ppo", "--here")
+    assert (done.returncode, done.stderr) == (2, "ConfigError: --here is read with --check only\n")

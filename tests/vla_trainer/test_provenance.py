@@ -1,19 +1,28 @@
 """What environments say about themselves stays with checkpoints and stands over evaluations."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import device_toy
 import gymnasium
 import pytest
 from gymnasium.vector import SyncVectorEnv
 from rich.console import Console
 
+from vla_trainer import run
 from vla_trainer.evaluation.report import print_evaluation
 from vla_trainer.evaluation.result import Evaluation
-from vla_trainer.provenance import Provenance, provenance_of, read_provenance
+from vla_trainer.provenance import Provenance, joined, provenance_of, read_provenance, renderer_of
 from vla_trainer.run import all_notices
+from vla_trainer.trainer import make_trainer
+
+
+@pytest.fixture(autouse=True)
+def no_gpus_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
 def envs(**metadata: Any) -> SyncVectorEnv:
@@ -80,5 +89,59 @@ def test_a_heading_stands_over_an_evaluation(tmp_path: Path) -> None:
         "Env-v0, split eval, assets official (version 0123)",
     ]
     assert lines[-2].split() == ["│", "all", "│", "1/4", "│", "25.0%", "│", "5.0%,", "70.0%", "│", "-", "│"]
+    shown.truncate(0)
+    print_evaluation(replace(evaluation, renderer="NVIDIA H100"), Console(file=shown, width=120))
+    assert "Env-v0, split eval, assets official (version 0123), rendered by NVIDIA H100\n" in shown.getvalue()
     evaluation.write(tmp_path / "eval.json")
     assert next(iter(json.loads((tmp_path / "eval.json").read_text()))) == "heading"
+
+
+def test_what_renders_is_named_by_an_attribute() -> None:
+    assert renderer_of(envs()) is None
+    made = SyncVectorEnv([lambda gpu=gpu: device_toy.DeviceReachEnv(gpu) for gpu in (2, 0, 2)])
+    assert renderer_of(made) == "painter on 0 and painter on 2"
+    assert joined(["b", None, "a", "b"]) == "a and b"
+    assert joined([None]) is None
+
+
+def test_another_machine_may_render_with_another_device(tmp_path: Path) -> None:
+    here = Provenance("Env-v0", "builtin-1", "1", (), "llvmpipe")
+    assert here == Provenance("Env-v0", "builtin-1", "1", (), "NVIDIA H100")
+    here.write(tmp_path)
+    found = read_provenance(tmp_path)
+    assert found is not None
+    assert found.renderer == "llvmpipe"
+    # as older versions wrote it
+    tree = json.loads((tmp_path / "provenance.json").read_text())
+    del tree["renderer"]
+    (tmp_path / "provenance.json").write_text(json.dumps(tree))
+    assert read_provenance(tmp_path) == here
+
+
+def test_what_rendered_stays_with_checkpoints_and_evaluations(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    overrides = [device_toy.ENV, "env.gpu=1", "eval.gpu=2", "eval.episodes=2", "trainer.iterations=1"]
+    quiet = ["video_cfg.save_video=false", "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}"]
+    plan = run.plan_new(toy_recipes["ppo"], [*overrides, *quiet, f"output_dir={tmp_path / 'run'}"])
+    lines: list[str] = []
+    trainer = make_trainer(plan.config)
+    try:
+        run.run_training(plan, trainer, lines.append)
+    finally:
+        trainer.close()
+    assert "images are rendered by painter on 1" in lines
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step_*")
+    found = read_provenance(checkpoint)
+    assert found is not None
+    assert found.renderer == "painter on 1"
+    assert Evaluation.read(tmp_path / "run" / "eval.json").renderer == "painter on 2"
+
+
+def test_what_cannot_render_ends_a_run_before_it_begins(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    plan = run.plan_new(toy_recipes["ppo"], [device_toy.ENV, "env.refuses=true", f"output_dir={tmp_path / 'run'}"])
+    trainer = make_trainer(plan.config)
+    try:
+        with pytest.raises(ValueError, match="no GPU renders here"):
+            run.run_training(plan, trainer, lambda line: None)
+    finally:
+        trainer.close()
+    assert not (tmp_path / "run").exists()

@@ -174,6 +174,23 @@ def test_an_older_checkpoint_can_be_resumed_from(toy_recipes: dict[str, str], tm
     assert read(folder) == whole
 
 
+def test_only_the_best_and_the_last_checkpoint_are_exported(toy_recipes: dict[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    overrides = [*QUIET, *UNEVEN, "trainer.iterations=4", "trainer.save_every=1", "trainer.best_metric=actor/entropy"]
+    whole = train(toy_recipes["ppo"], folder, *overrides, "trainer.export=best")
+    entropy = [line["actor/entropy"] for line in whole]
+    assert entropy[0] > max(entropy[1:])  # the first one is the best, of those before it too
+    exported = {path.parent.name for path in folder.glob("checkpoints/step_*/weights.pt")}
+    assert exported == {"step_000001", "step_000004"}
+    # one that was not exported is gone on from to the last bit
+    said = go(run.plan_resume(folder / "checkpoints/step_000002", None, []))
+    assert any("continuing from" in line and "step_000002" in line for line in said)
+    assert read(folder) == whole
+    every = tmp_path / "every"
+    train(toy_recipes["ppo"], every, *overrides)
+    assert len(list(every.glob("checkpoints/step_*/weights.pt"))) == 4
+
+
 def test_a_full_disk_ends_the_run_and_a_resume_goes_on(
     toy_recipes: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

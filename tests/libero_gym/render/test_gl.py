@@ -20,20 +20,20 @@ def test_a_backend_that_renders_is_chosen_and_remembered(cache_folder):
 
 
 def test_an_unknown_library_fails_with_a_line():
-    assert "no_such_backend" in (gl.probe("no_such_backend") or "")
+    assert "no_such_backend" in (gl.attempt("no_such_backend").failure or "")
 
 
 def test_no_library_at_all_names_the_packages(monkeypatch, tmp_path):
     monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path))
     monkeypatch.delenv("MUJOCO_GL", raising=False)
-    monkeypatch.setattr(gl, "probe", lambda backend, device: f"{backend} is not there")
+    monkeypatch.setattr(gl, "attempt", lambda backend, device: gl.Attempt(None, f"{backend} is not there"))
     gl.choose_backend.cache_clear()
     with pytest.raises(RenderError, match=r"egl is not there.*apt-get install libegl1 libgl1 .*libosmesa6"):
         gl.choose_backend()
     gl.choose_backend.cache_clear()
 
 
-needs_egl = pytest.mark.skipif(gl.probe("egl") is not None, reason="EGL does not draw here")
+needs_egl = pytest.mark.skipif(gl.attempt("egl").failure is not None, reason="EGL does not draw here")
 
 
 @needs_egl
@@ -90,16 +90,34 @@ def test_what_renders_has_a_name():
     assert gl.attempt(backend).renderer == name
 
 
-def test_software_beside_a_gpu_is_said_once(tmp_path, caplog):
-    gl.warn_of_software("llvmpipe (LLVM 15.0.6, 256 bits)", tmp_path)
-    assert not caplog.records  # no GPU here
-    (tmp_path / "gpu").mkdir()
-    (tmp_path / "gpu" / "nvidia0").touch()
-    (tmp_path / "gpu" / "nvidiactl").touch()
-    for _ in range(3):
-        gl.warn_of_software("llvmpipe (LLVM 15.0.6, 256 bits)", tmp_path / "gpu")
-        gl.warn_of_software("NVIDIA H100 80GB HBM3/PCIe/SSE2", tmp_path / "gpu")
-    (record,) = caplog.records
-    assert "rendered in software (llvmpipe" in record.getMessage()
-    assert f"{tmp_path}/gpu/nvidia0" in record.getMessage()
-    assert "nvidiactl" not in record.getMessage()
+def test_a_gpu_of_cuda_needs_egl_and_leaves_a_way_out(monkeypatch):
+    """What names a GPU of CUDA may be rendered elsewhere, as `software_rendering` says; an EGL index may not."""
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    gl.choose_backend.cache_clear()
+    with pytest.raises(gl.GpuUnusableError, match="render_device 'cuda:0' needs EGL, and MUJOCO_GL is 'osmesa'"):
+        gl.choose_backend("cuda:0")
+    with pytest.raises(RenderError) as caught:
+        gl.choose_backend(0)
+    assert not isinstance(caught.value, gl.GpuUnusableError)
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_a_number_that_cuda_does_not_have_leaves_none(monkeypatch, tmp_path, wrong):
+    monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path))
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    outcome = gl.Attempt(None, "render_device 'cuda:5' has no EGL device", wrong_device=wrong)
+    monkeypatch.setattr(gl, "attempt", lambda backend, device: outcome)
+    gl.choose_backend.cache_clear()
+    with pytest.raises(RenderError, match="'cuda:5' has no EGL device") as caught:
+        gl.choose_backend("cuda:5")
+    assert isinstance(caught.value, gl.GpuUnusableError) is not wrong
+
+
+def test_what_works_is_remembered_by_what_cuda_shows(monkeypatch, tmp_path):
+    """The same name is another GPU in a process that CUDA shows others to."""
+    monkeypatch.setenv("LIBERO_GYM_CACHE", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    gl._remember("cuda:0", {"egl": True})
+    assert gl._recall("cuda:0") == {"egl": True}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4")
+    assert gl._recall("cuda:0") == {}

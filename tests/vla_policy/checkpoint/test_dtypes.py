@@ -119,3 +119,39 @@ def test_weights_of_other_dtypes_are_named(stored, dtype):
     save_file(weights, folder / "model.safetensors")
     with pytest.raises(CheckpointError, match=rf"projector\.fc2\.bias is {dtype}; allowed: .*bfloat16"):
         OpenVLAOFTPolicy.from_pretrained(folder)
+
+
+def test_weights_are_written_in_the_type_that_is_asked_for(tiny, tmp_path):
+    tiny.save_pretrained(tmp_path / "own")
+    before = {name: weight.clone() for name, weight in tiny.state_dict().items()}
+    tiny.save_pretrained(tmp_path / "half", dtype=torch.bfloat16)
+    own, half = (load_file(tmp_path / folder / "model.safetensors") for folder in ("own", "half"))
+    assert own.keys() == half.keys()
+    for name, weight in own.items():
+        assert weight.dtype == torch.float32
+        assert torch.equal(half[name], weight.bfloat16()), name
+    projector = torch.load(tmp_path / "half" / PROJECTOR, weights_only=True)
+    assert {weight.dtype for weight in projector.values()} == {torch.bfloat16}
+    head = load_file(tmp_path / "half" / "value_head.safetensors")
+    assert {weight.dtype for weight in head.values()} == {torch.float32}
+    assert all(torch.equal(weight, before[name]) for name, weight in tiny.state_dict().items())  # nothing is cast here
+    loaded = OpenVLAOFTPolicy.from_pretrained(tmp_path / "half")
+    assert {weight.dtype for weight in loaded.model.parameters()} == {torch.bfloat16}
+
+
+def test_files_are_cut_by_the_size_that_is_written(tiny, tmp_path):
+    size = sum(weight.nbytes for weight in tiny.model.state_dict().values())
+    tiny.model.save_pretrained(tmp_path, max_shard_bytes=size // 2, dtype=torch.bfloat16)
+    assert (tmp_path / "model.safetensors").is_file()  # half of float32's bytes is one file
+
+
+def test_adapters_are_merged_before_they_are_rounded(build_tiny, tmp_path):
+    policy = build_tiny(lora=2)
+    with torch.no_grad():
+        for name, weight in policy.named_parameters():
+            if "lora_B" in name:
+                weight.add_(0.02)
+    policy.save_pretrained(tmp_path / "own")
+    policy.save_pretrained(tmp_path / "half", dtype=torch.bfloat16)
+    own, half = (load_file(tmp_path / folder / "model.safetensors") for folder in ("own", "half"))
+    assert all(torch.equal(half[name], weight.bfloat16()) for name, weight in own.items())

@@ -264,3 +264,15 @@ def test_a_zip_or_pickle_of_something_else_is_named_without_advice_to_run_it(tmp
         checkpoint.read_state(path, mapped=True)
     assert "it holds objects of pathlib" in str(caught.value)
     assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.7, True), (0.6, True), (0.5, False), (None, False), (float("nan"), False)]
+)
+def test_whether_a_new_checkpoint_would_be_the_best(tmp_path: Path, value: float | None, expected: bool) -> None:
+    save(tmp_path, 1, 0.6)
+    save(tmp_path, 2)
+    save(tmp_path, 3, 0.9, metric="eval/other")
+    assert checkpoint.is_best(tmp_path, Score(METRIC, value)) == expected
+    save(tmp_path, 4, value)
+    assert (best(tmp_path) == "step_000004") == expected

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import rank_cases
+import rank_processes
 import torch
 from gymnasium import spaces
 
@@ -107,6 +109,23 @@ def test_the_best_one_is_followed(written: tuple[Path, GaussianPolicy, torch.opt
     policy, _ = make(seed=1)
     assert checkpoint.load(path.parent / "best", policy)["iteration"] == 5
     assert torch.equal(policy.log_std, saved.log_std)
+
+
+def test_one_rank_goes_on_from_a_checkpoint_of_one_process_to_the_last_bit(tmp_path: Path) -> None:
+    policy, batch = rank_cases.make(8)
+    optimizer = make_optimizer(policy, rank_cases.ACTOR)
+    rank_cases.take_update(policy, optimizer, batch)
+    state = {"optimizer": optimizer.state_dict(), "iteration": 1}
+    path = checkpoint.save(tmp_path / "checkpoints", 1, policy, state)
+    saved = {name: tensor.clone() for name, tensor in rank_cases.whole(policy, optimizer).items()}
+    (tmp_path / "ranks").mkdir()
+    ((loaded, after),) = rank_processes.run(rank_cases.go_on_from_one_process, tmp_path / "ranks", 1, path)
+    rank_cases.take_update(policy, optimizer, batch)
+    for expected, found in ((saved, loaded), (rank_cases.whole(policy, optimizer), after)):
+        assert found.keys() == expected.keys()
+        for name, tensor in expected.items():
+            assert torch.equal(found[name], tensor), name
+    assert not torch.equal(saved["log_std.weight"], after["log_std.weight"])
 
 
 def test_another_policy_is_named(written: tuple[Path, GaussianPolicy, torch.optim.Optimizer]) -> None:

@@ -61,6 +61,8 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("enviroment.id=x", r'unknown key "enviroment"; .*allowed: actor, algorithm'),
         ("algorithm.name=grp", r'algorithm.name="grp"; did you mean "grpo"\? allowed: grpo, ppo'),
         ("actor.offload=true", r'actor.offload is not read by cluster.backend="local"'),
+        ("actor.keep_gathered=true", r'actor.keep_gathered is not read by cluster.backend="local"'),
+        ("actor.shard_over=node", r'actor.shard_over is not read by cluster.backend="local"'),
         ("actor.batch_order=groups", r'actor.batch_order="groups" is not read by ppo, which has no groups'),
         ("rollout.max_staleness=1", r'rollout.max_staleness=1 is not read by cluster.backend="local"'),
         ("rollout.max_staleness=2", r"rollout.max_staleness=2: Input should be 0 or 1"),

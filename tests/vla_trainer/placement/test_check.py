@@ -233,3 +233,14 @@ def test_node_groups_of_a_config() -> None:
     placed = placement.place(config)
     assert [(process.node, process.gpus) for process in placed["env"].processes] == [(0, ())] * 8
     assert placed["actor"].gpus(4) == set(range(4, 12))
+
+
+def test_a_copy_on_each_node_needs_as_many_processes_on_each() -> None:
+    def over_nodes(actor: str) -> Placement:
+        return check("0", "0", actor, "cluster.num_nodes=2", "cluster.gpus_per_node=8", "actor.shard_over=node")
+
+    over_nodes("all")
+    over_nodes("0-7")  # one node has all of them
+    over_nodes("6-9")  # two on each
+    with pytest.raises(PlacementError, match=r"actor\.shard_over=node: the actor has 3 on node 0, 2 on node 1;"):
+        over_nodes("5-9")

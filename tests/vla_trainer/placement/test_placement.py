@@ -97,3 +97,13 @@ def test_separated_and_processors_offload_nothing() -> None:
 def test_devices_of_a_process() -> None:
     assert placed("0-1:0", "2", "3")["env"].processes[0].devices == {Device(0, 0), Device(0, 1)}
     assert placed(NODE, "2", "3")["env"].processes[0].devices == {Device(0, None)}
+
+
+def test_env_processes_render_on_their_first_gpu_or_on_the_node_s_in_turn() -> None:
+    assert placed("0-3", "4", "5").rendering_gpus() == (0, 1, 2, 3)
+    assert placed("0-7:0-3", "4", "5").rendering_gpus() == (0, 2, 4, 6)
+    # two nodes of three GPUs, five processes on the processors of each: each node begins with its first GPU
+    nodes: Value = {"node_group": "node", "placement": "0-1:0-9"}
+    assert placed(nodes, "0", "0", 2, 3).rendering_gpus() == (0, 1, 2, 0, 1, 0, 1, 2, 0, 1)
+    # no GPUs to render on
+    assert placed("all", "0", "0", gpus_per_node=0).rendering_gpus() == (None,)

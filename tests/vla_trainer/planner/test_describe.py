@@ -52,6 +52,10 @@ def test_memory() -> None:
     # one process: 7.54e9 x 16 / 2^30
     output = plan("libero_10_grpo_openvlaoft", "cluster.backend=local")
     assert "actor 112.4 GiB a process" in output
+    # two nodes, each with a copy over its 8
+    nodes = "cluster.num_nodes=2"
+    assert "actor 7.0 GiB a process" in plan("libero_10_grpo_openvlaoft", nodes)
+    assert "actor 14.0 GiB a process" in plan("libero_10_grpo_openvlaoft", nodes, "actor.shard_over=node")
     # adapters: 4 bytes of each frozen weight
     assert "actor 3.5 GiB a process (frozen" in plan("libero_10_ppo_openvlaoft")
 
@@ -96,3 +100,12 @@ def test_nothing_imports_the_planner_but_the_command() -> None:
     }
     own = {path.name for path in (source / "planner").glob("*.py")}
     assert importing - own == {"cli.py"}
+
+
+def test_where_processes_without_a_gpu_render() -> None:
+    ray = ["cluster.backend=ray", "cluster.gpus_per_node=2", "env.num_envs=6"]
+    nodes = "cluster.component_placement={env: {node_group: node, placement: '0:0-2'}, 'rollout,actor': 0}"
+    line = "env processes without a GPU render on their node's GPUs in turn: GPU 0: E0 E2, GPU 1: E1"
+    assert f"  {line}\n" in plan("tiny_spatial_grpo", *ray, nodes)
+    # with GPUs of their own they render there
+    assert "in turn" not in plan("tiny_spatial_grpo", *ray, "cluster.component_placement={'env,rollout,actor': 0}")

@@ -35,7 +35,7 @@ def test_times_that_the_section_plan_assumes() -> None:
     grpo = assumed_times(load_config("libero_10_grpo_openvlaoft"))
     assert grpo is not None
     assert grpo.update.each == pytest.approx(4 * grpo.act.each)
-    assert grpo.sync == Transfer(bytes=4 * 7.54e9, bytes_per_second=2.5e10)
+    assert grpo.sync == Transfer(bytes=2 * 7.54e9, bytes_per_second=2.5e10)  # bfloat16
     ppo = assumed_times(load_config("libero_10_ppo_openvlaoft"))
     assert ppo is not None
     assert ppo.sync.seconds == 0

@@ -1,13 +1,14 @@
 """Making vector environments and reading what they say."""
 
 import count_toy  # noqa: F401  # registers toy/Count
+import device_toy  # noqa: F401  # registers toy/DeviceReach
 import gymnasium
 import numpy as np
 import pytest
 
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
-from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, success_of, take
+from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, on_device, success_of, take
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:
@@ -49,3 +50,12 @@ def test_infos_have_masks() -> None:
     assert info_of(infos, "task_id", 0) is None
     assert success_of({"is_success": np.array([True])}, 0) is True
     assert success_of({}, 0) is None
+
+
+def test_the_gpu_of_a_process_is_given_to_the_argument_for_it() -> None:
+    env = Env(id="toy/DeviceReach-v0", size=16)
+    assert on_device(env, "cuda:0").make_kwargs() == {"size": 16, "gpu": "cuda:0"}
+    assert on_device(env, None) is env
+    assert on_device(Env(id="toy/DeviceReach-v0", gpu=0), "cuda:0").make_kwargs() == {"gpu": 0}
+    plain = Env(id="Pendulum-v1", g=5.0)
+    assert on_device(plain, "cuda:0") is plain

@@ -177,14 +177,13 @@ def test_gpus_that_are_there_are_shown_to_their_process(fake: FakeRay) -> None:
     assert fake.reserved == [([{"CPU": 1, "GPU": 8}], "STRICT_PACK")]
     told = machines.options(0, (6, 7), {"OMP_NUM_THREADS": "1"})
     variables = told["runtime_env"]["env_vars"]
-    assert (variables["CUDA_VISIBLE_DEVICES"], variables["MUJOCO_EGL_DEVICE_ID"]) == ("6,7", "6")
+    assert variables["CUDA_VISIBLE_DEVICES"] == "6,7"
     assert variables["OMP_NUM_THREADS"] == "1"
     assert told["max_restarts"] == 0
     assert told["scheduling_strategy"].placement_group_bundle_index == 0
     # a process on processors sees none
     variables = machines.options(0, (), {})["runtime_env"]["env_vars"]
     assert variables["CUDA_VISIBLE_DEVICES"] == ""
-    assert "MUJOCO_EGL_DEVICE_ID" not in variables
 
 
 def test_gpus_that_are_not_there_are_names(fake: FakeRay) -> None:
@@ -205,6 +204,21 @@ def test_variables_that_reach_all_machines(fake: FakeRay, monkeypatch: pytest.Mo
     assert variables["MY_NAME"] == "1"
     assert "my_name" not in variables
     assert "TOY_ASSETS" not in variables
+
+
+def test_variables_of_torch_and_cuda_reach_all_machines(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {
+        "NCCL_SOCKET_IFNAME": "eth0",
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "CUDA_LAUNCH_BLOCKING": "1",
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")  # of this process
+    variables = Machines(cluster()).options(0, (), {})["runtime_env"]["env_vars"]
+    assert chosen.items() <= variables.items()
+    assert variables["CUDA_VISIBLE_DEVICES"] == ""  # the placement's
 
 
 def test_secrets_are_not_forwarded_by_any_pattern(fake: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vla_trainer.runtime import object_store
-from vla_trainer.runtime.object_store import ObservationRefs, ObservationStore
+from vla_trainer.runtime.object_store import ObservationRefs, ObservationStore, PackedBatch
+from vla_trainer.types import Batch
 
 
 class Objects:
@@ -132,3 +133,45 @@ def test_what_is_read_only_gives_no_warning(refs: ObservationRefs, objects: Obje
     read += 1  # a copy: what is held stays
     assert list(recwarn) == []
     assert objects.held[refs.stores[0][0].arrays["state"]][:, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dtype"),
+    [
+        (torch.tensor([[0, 31_999]]), torch.int16),  # ids of Llama 2
+        (torch.tensor([[-(2**15), 2**15 - 1]]), torch.int16),
+        (torch.tensor([[0, 2**15]]), torch.int32),
+        (torch.tensor([[-(2**31) - 1, 0]]), torch.int64),
+        (torch.tensor([[3]], dtype=torch.int32), torch.int32),  # the policy's own type
+        (torch.tensor([[0.5]]), torch.float32),  # a Gaussian policy's
+        (torch.zeros(0, 4, dtype=torch.int64), torch.int64),
+    ],
+)
+def test_tokens_travel_in_few_bytes_and_come_back_as_they_were(tokens: Tensor, dtype: torch.dtype) -> None:
+    rows = torch.zeros(len(tokens))
+    batch = Batch(
+        inputs={}, tokens=tokens, log_probs=tokens.float(), advantages=rows, episode=rows.long(), lengths=rows.long()
+    )
+    packed = PackedBatch.of(batch)
+    assert packed.batch.tokens.dtype == dtype
+    opened = packed.open(lambda reference: reference).tokens
+    assert opened.dtype == tokens.dtype
+    assert torch.equal(opened, tokens)
+
+
+def test_a_batch_is_read_where_it_is_opened(objects: Objects) -> None:
+    store = ObservationStore(objects.put)
+    fill(store, 3)
+    refs = ObservationRefs("state", {0: store.flush()}, torch.zeros(3, dtype=torch.int64), torch.arange(3))
+    numbers = torch.zeros(3)
+    batch = Batch(
+        inputs={"state": refs},
+        tokens=torch.ones(3, 2, dtype=torch.int64),
+        log_probs=torch.zeros(3, 2),
+        advantages=numbers,
+        episode=numbers.long(),
+        lengths=numbers.long(),
+    )
+    packed = PackedBatch.of(batch)
+    assert objects.read == []
+    assert packed.open(objects.get).inputs["state"][torch.tensor([2, 0])].flatten().tolist() == [2, 0]

@@ -17,8 +17,9 @@ from vla_trainer.config.schema import Actor
 from vla_trainer.errors import PolicyError, TrainingDivergedError
 from vla_trainer.finite import not_finite
 from vla_trainer.types import Batch
+from vla_trainer.update.losses import Losses, StepData
 from vla_trainer.update.optimizer import StepGuard, make_optimizer
-from vla_trainer.update.policy_gradient import Update, _Data, _Losses, update
+from vla_trainer.update.policy_gradient import Update, update
 
 SPACES = (
     spaces.Dict(state=spaces.Box(-1, 1, (4,))),
@@ -283,9 +284,9 @@ def test_rows_that_do_not_count_leave_nothing_whatever_they_hold(algorithm: PPO 
     policy, batch = make()
     rubbish = torch.full_like(batch.advantages, torch.nan)
     batch = replace(batch, log_probs=torch.full_like(batch.log_probs, torch.inf), returns=rubbish, values=rubbish)
-    losses = _Losses(policy, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
+    losses = Losses(policy, algorithm, 1.0, reach_toy.DIMS, critic_only=False)
     rows, unknown = torch.arange(len(batch)), torch.full_like(batch.log_probs, torch.nan)
-    data = _Data(batch, rubbish, unknown if algorithm.kl_coef else None, proximal=unknown, importance_cap=2.0)
+    data = StepData(batch, rubbish, unknown if algorithm.kl_coef else None, proximal=unknown, importance_cap=2.0)
     step = losses.prepare(batch, rows, initial=False)
     loss, metrics = losses.compute(data, step, rows[:2], counted=False)
     loss.backward()

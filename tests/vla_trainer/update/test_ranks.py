@@ -10,7 +10,7 @@ import pytest
 import rank_cases
 import rank_processes
 import torch
-from rank_cases import CASES, Result
+from rank_cases import CASES, IN_BF16, Result
 
 from vla_trainer.update.ranks import Ranks, backend_of
 
@@ -57,6 +57,33 @@ def test_all_ranks_return_the_same_numbers(results: list[dict[str, Any]], size: 
     for name in CASES:
         first, *others = (result.metrics for result in of(results, name, size))
         assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_gradients_of_bfloat16_blocks_are_summed_in_float32(results: list[dict[str, Any]], size: int) -> None:
+    often, once = (of(results, name, size)[0] for name in IN_BF16)
+    assert once.metrics == pytest.approx(often.metrics, rel=1e-5, abs=1e-5)
+    for key, weight in often.weights.items():
+        # sums of float32 in another order; sums of bfloat16 would differ by 4e-3 of their size
+        torch.testing.assert_close(once.weights[key], weight, rtol=0, atol=1e-5)
+
+
+def test_gathers_and_sums_of_gradients_are_as_the_keys_say(results: list[dict[str, Any]]) -> None:
+    # 2 epochs of 3 steps in 2 micro-batches each on 4 ranks; 6 blocks and the deviations beside them, which stay
+    # gathered until their backward pass: a micro-batch gathers 7, then 6 blocks again, and sums 7
+    gather, scatter = "_allgather_base_", "_reduce_scatter_base_"
+    steps, micro_batches = 6, 12
+    for rank in range(4):
+        sent = {name: results[rank][f"{name}, 4 ranks"].sent for name in CASES}
+        assert sent["gradients once a step"][gather] == micro_batches * 13
+        assert sent["gradients once a step"][scatter] == steps * 7
+        assert sent["gathered in a step"][gather] == steps * 7
+        assert sent["gathered in a step"][scatter] == micro_batches * 7
+        # over nodes: within a node as without the key, between nodes one sum a step
+        assert sent["over nodes"][gather] == micro_batches * 13
+        assert sent["over nodes"][scatter] == micro_batches * 7
+        assert sent["over nodes"]["allreduce_"] == steps * 7
+        assert sent["over nodes, both"][gather] == sent["over nodes, both"][scatter] == steps * 7
 
 
 def test_the_stop_is_somewhere_in_between(alone: dict[str, Result]) -> None:

@@ -16,9 +16,9 @@ from libero_gym import spaces
 from libero_gym.engine.world import World
 from libero_gym.episode import Episode
 from libero_gym.errors import ClosedError, ResetNeededError
-from libero_gym.observation import RENDER_SIZE, observe, render_view
-from libero_gym.options import CONTROL_HZ, EnvOptions, check_options
-from libero_gym.provenance import image_flip, provenance
+from libero_gym.observation import RENDER_SIZE, observe, render_view, renderer_of
+from libero_gym.options import EnvOptions, check_options
+from libero_gym.provenance import CLASS_METADATA, image_flip, provenance
 from libero_gym.render.renderer import Renderer
 from libero_gym.render.segmentation_names import segmentation_names
 from libero_gym.reset_request import check_reset
@@ -53,33 +53,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     `render_quality` and `physics_quality`.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012
-        "render_modes": ["rgb_array"],
-        "render_fps": CONTROL_HZ,
-        # For trainers that know no environment: what a result must say, by argument and value, the variables that are
-        # read, and the arguments that do not change where the same actions lead.
-        "notices": {
-            "reward": {
-                "staged": "staged reward: progress is rewarded, not only success, because a policy from nothing never "
-                "meets a sparse reward. This is not a benchmark result."
-            }
-        },
-        "environment_variables": ("LIBERO_*",),
-        "arguments_without_effect_on_states": (
-            "workers",
-            "cameras",
-            "image_size",
-            "image_orientation",
-            "render_quality",
-            "privileged",
-            "depth",
-            "segmentation",
-            "camera_parameters",
-            "instruction",
-            "reward",
-            "reward_scale",
-        ),
-    }
+    metadata: dict[str, Any] = CLASS_METADATA
 
     def __init__(
         self,
@@ -100,7 +74,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         reward: Literal["sparse", "staged"] = "sparse",
         reward_scale: float = 1.0,
         render_mode: str | None = None,
-        render_device: int | None = None,
+        render_device: int | str | None = None,
+        software_rendering: Literal["warn", "error", "allow"] = "warn",
         privileged: bool = False,
         depth: bool = False,
         segmentation: bool = False,
@@ -134,8 +109,10 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
                 nothing, never for a reported result.
             reward_scale: reward of success.
             render_mode: "rgb_array" or None.
-            render_device: index of the GPU that renders, as EGL counts them; None for `MUJOCO_EGL_DEVICE_ID`, or the
-                first that works.
+            render_device: what renders: "cuda:0", the GPU that CUDA calls 0 in this process, or the index of an EGL
+                device, which is another number; None for `MUJOCO_EGL_DEVICE_ID`, or the first device that works.
+            software_rendering: where images are rendered without a GPU although the machine has one or "cuda:0" asks
+                for it: "warn" logs it once and goes on, "error" refuses to render, "allow" goes on.
             privileged: whether observations have `privileged_state` (P,) float32, the simulator's state for a critic,
                 with one layout for all tasks; see `libero_gym.engine.privileged`. A policy must not be given it.
             depth: whether observations have the depth of each camera in use, metres along its optical axis.
@@ -175,6 +152,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "reward_scale": reward_scale,
             "render_mode": render_mode,
             "render_device": render_device,
+            "software_rendering": software_rendering,
             "privileged": privileged,
             "depth": depth,
             "segmentation": segmentation,
@@ -312,6 +290,17 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     def asset_set(self) -> str:
         """Name of the asset set, e.g. "official" or "builtin-2"; `metadata` has its version too."""
         return self._options.scenes.name
+
+    @property
+    def renderer(self) -> str | None:
+        """What renders the observation's images, e.g. "NVIDIA H100 80GB HBM3/PCIe/SSE2"; None without cameras.
+
+        Its OpenGL context is made, if the thread has none yet.
+
+        Raises:
+            RenderError: no OpenGL library can render here, or none on the GPU that has to.
+        """
+        return renderer_of(self._options).description if self._options.cameras else None
 
     @property
     def world(self) -> World:

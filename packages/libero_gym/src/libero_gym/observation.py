@@ -72,14 +72,23 @@ def with_instruction(arrays: Mapping[str, np.ndarray], episode: Episode, options
     return {**arrays, "instruction": episode.instruction} if options.instruction else dict(arrays)
 
 
+def renderer_of(options: EnvOptions) -> Renderer:
+    """Return what renders in the calling thread, made at the first call.
+
+    Raises:
+        RenderError: no OpenGL library can render here, or none on the GPU that has to.
+    """
+    return Renderer.of_thread(options.render_device, options.software_rendering)
+
+
 def render_view(world: World, camera: str, options: EnvOptions, orientation: str, out: np.ndarray) -> None:
     """Render one camera's view into `out`, (S, S, 3) uint8.
 
     Raises:
-        RenderError: no OpenGL library can render here.
+        RenderError: no OpenGL library can render here, or none on the GPU that has to.
     """
     raw = np.empty(out.shape, dtype=np.uint8)
-    Renderer.of_thread(options.render_device).render(world, CAMERAS[camera][1], raw, options.render_quality)
+    renderer_of(options).render(world, CAMERAS[camera][1], raw, options.render_quality)
     out[...] = orient(raw, orientation)
 
 
@@ -90,7 +99,7 @@ def _render_geometry(
     shape = (options.image_size, options.image_size)
     raw_depth = None if depth is None else np.empty(shape, dtype=np.float32)
     raw_segmentation = None if segmentation is None else np.empty(shape, dtype=np.int32)
-    Renderer.of_thread(options.render_device).render_geometry(
+    renderer_of(options).render_geometry(
         world, CAMERAS[camera][1], options.render_quality, depth=raw_depth, segmentation=raw_segmentation
     )
     for out, raw in ((depth, raw_depth), (segmentation, raw_segmentation)):

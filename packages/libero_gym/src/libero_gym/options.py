@@ -15,7 +15,9 @@ import numpy as np
 from libero_gym.checks import check_choice, check_flag, check_integer, check_number, is_index
 from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
+from libero_gym.render.egl import CUDA
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
+from libero_gym.render.software import SOFTWARE_RENDERING
 from libero_gym.scene.source import SceneSource, scene_source
 from libero_gym.shifts.request import ShiftRequest, parse_shift
 from libero_gym.tasks.init_states import SPLITS
@@ -27,6 +29,7 @@ ENGINES = ("native", "robosuite")
 REWARDS = ("sparse", "staged")
 RENDER_MODES = ("rgb_array",)
 MAX_IMAGE_SIZE = 2048
+MAX_DEVICES = 1_000
 #: Control steps a second.
 CONTROL_HZ = 20
 
@@ -52,7 +55,8 @@ class EnvOptions:
     reward: str
     reward_scale: float
     render_mode: str | None
-    render_device: int | None
+    render_device: int | str | None
+    software_rendering: str
     privileged: bool
     depth: bool
     segmentation: bool
@@ -92,7 +96,8 @@ def check_options(
     reward: str = "sparse",
     reward_scale: float = 1.0,
     render_mode: str | None = None,
-    render_device: int | None = None,
+    render_device: int | str | None = None,
+    software_rendering: str = "warn",
     privileged: bool = False,
     depth: bool = False,
     segmentation: bool = False,
@@ -147,7 +152,8 @@ def check_options(
         reward=check_choice("reward", reward, REWARDS, place),
         reward_scale=check_number("reward_scale", reward_scale, place),
         render_mode=None if render_mode is None else check_choice("render_mode", render_mode, RENDER_MODES, place),
-        render_device=None if render_device is None else check_integer("render_device", render_device, 0, 1_000, place),
+        render_device=_device(render_device, place),
+        software_rendering=check_choice("software_rendering", software_rendering, SOFTWARE_RENDERING, place),
         privileged=check_flag("privileged", privileged, place),
         depth=check_flag("depth", depth, place),
         segmentation=check_flag("segmentation", segmentation, place),
@@ -229,6 +235,20 @@ def _cameras(cameras: object, place: str) -> list[str]:
     if len(set(named)) < len(named):
         raise OptionError(f"cameras {shown(cameras)} in {place} name one of them twice")
     return named
+
+
+def _device(device: object, place: str) -> int | str | None:
+    """Return EGL's index of a GPU, CUDA's name of it, "cuda:0", or None."""
+    if device is None:
+        return None
+    if not isinstance(device, str):
+        return check_integer("render_device", device, 0, MAX_DEVICES, place)
+    number = device.removeprefix(CUDA)
+    if device == number or not (number.isascii() and number.isdigit()) or int(number) > MAX_DEVICES:
+        raise OptionError(
+            f'render_device {shown(device)} in {place}; allowed: "cuda:N", an EGL index N (0 to {MAX_DEVICES}), None'
+        )
+    return f"{CUDA}{int(number)}"
 
 
 def _task_argument(task: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a result must say about the environment that it was made in."""
+"""What an environment says of itself: to trainers that know none, and in results that were made in it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,47 @@ import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.options import EnvOptions
+from libero_gym.options import CONTROL_HZ, EnvOptions
 from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
 
 #: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
 SETTLE_STEPS = 10
+
+#: What the class says before an environment is made.
+CLASS_METADATA: dict[str, Any] = {
+    "render_modes": ["rgb_array"],
+    "render_fps": CONTROL_HZ,
+    # What a result must say, by argument and value.
+    "notices": {
+        "reward": {
+            "staged": "staged reward: progress is rewarded, not only success, because a policy from nothing never "
+            "meets a sparse reward. This is not a benchmark result."
+        }
+    },
+    # The variables that are read.
+    "environment_variables": ("LIBERO_*",),
+    # The argument that takes the GPU that images are rendered on, as "cuda:0".
+    "device_argument": "render_device",
+    # The arguments that do not change where the same actions lead.
+    "arguments_without_effect_on_states": (
+        "workers",
+        "cameras",
+        "image_size",
+        "image_orientation",
+        "render_quality",
+        "render_device",
+        "software_rendering",
+        "privileged",
+        "depth",
+        "segmentation",
+        "camera_parameters",
+        "instruction",
+        "reward",
+        "reward_scale",
+    ),
+}
 
 
 def provenance(options: EnvOptions) -> dict[str, Any]:
@@ -21,7 +55,8 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
     not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
     published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
-    With a shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
+    With cameras also `renderer_attribute`, the name of an attribute of each environment that says what renders. With a
+    shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
     variants.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
@@ -30,6 +65,7 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
         **({"task_sha256": own[0]} if own else {}),
+        **({"renderer_attribute": "renderer"} if options.cameras else {}),
         **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),
     }
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 #: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
 REMEMBERED_SCENES = 64
 
-#: Models that a thread keeps, the least recently used one making place: some 130 MB each on the GPU, and as much of
-#: memory, with LIBERO's own assets. Those of the episodes in progress are kept besides.
+#: Models that a thread keeps, the least recently used one making place: some 130 MB each on the GPU, and 280 MB of
+#: memory, with LIBERO's own assets. Those of the episodes in progress are kept besides. Threads do not share them: the
+#: fixtures' poses, the burners' lights and a shift's look are written into the model of the world that steps next.
 MAX_MODELS = 16
 
 #: (task, initial state, seed, id of the variants).

@@ -20,7 +20,7 @@ from vla_policy.prompt import PromptTokenizer
 from vla_policy.spaces import INSTRUCTION_KEY, KNOWN_KEYS, STATE_KEY
 
 Inputs = dict[str, Tensor]
-"""CPU tensors, all with leading axis N and trailing shapes that never change between calls of one policy:
+"""Tensors, all with leading axis N and trailing shapes that never change between calls of one policy:
 `images` (N, n, H, W, 3) uint8, `input_ids` (N, L) int64 padded on the right, `prompt_length` (N,) int64, and where the
 network has proprioception `proprio` (N, P) float32, normalized."""
 
@@ -34,6 +34,8 @@ class ObservationReader:
     prompts: PromptTokenizer
     stats: ActionStats
     proprio_dim: int | None
+    device: torch.device | str = "cpu"
+    """Where images are resized and cropped, and where they are in the result; the rest is on the CPU."""
 
     def __call__(self, observation: Mapping[str, Any]) -> Inputs:
         """Read `image` (N, H, W, 3) uint8, `wrist_image`, `state` (N, P) and `instruction`, N sentences.
@@ -54,7 +56,7 @@ class ObservationReader:
                 f"observation: missing keys {names(missing)}; unknown keys {names(unknown)}; "
                 f"this policy reads {names(needed)}"
             )
-        images = [self.pipeline.prepare(np.asarray(observation[k]), k) for k in self.image_keys]
+        images = [self.pipeline.prepare(np.asarray(observation[k]), k, self.device) for k in self.image_keys]
         count = images[0].shape[0]
         instructions = _instructions(observation[INSTRUCTION_KEY], count)
         sizes = {k: len(v) for k, v in zip(self.image_keys, images, strict=True)} | {INSTRUCTION_KEY: len(instructions)}

@@ -109,9 +109,10 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
             UnsupportedError: not deterministic, and the checkpoint has an L1 head, whose actions have no
                 probabilities (`log_probs` are NaN then).
         """
-        inputs = self.observe(observation)
+        inputs = self._observe(observation)
         output = self._network(inputs)
         values = self._values(output)
+        inputs = {name: tensor.cpu() for name, tensor in inputs.items()}
         values = None if values is None else values.cpu()
         if output.actions is not None:
             if not deterministic:
@@ -128,7 +129,7 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
     def predict(self, observation: Mapping[str, Any]) -> NDArray[np.float32]:
         """Return (N, C, A) deterministic actions in env units, of the L1 head or of the tokens that `config.decoding`
         chooses. Raises what `act` does."""
-        output = self._network(self.observe(observation))
+        output = self._network(self._observe(observation))
         if output.actions is not None:
             return self._regressed(output.actions)
         return self.decode(self._greedy(self._distribution(output, 1.0)))
@@ -159,9 +160,7 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         Raises:
             ObservationError: see `ObservationReader`.
         """
-        config, proprio_dim = self.config, self.model.config.proprio_dim
-        reader = ObservationReader(config.image_keys, config.pipeline, self._prompts, self.stats, proprio_dim)
-        return reader(observation)
+        return {name: tensor.cpu() for name, tensor in self._observe(observation).items()}
 
     def encode(self, actions: ArrayLike) -> Tensor:
         """Return the (N, K) ids of (N, C, A) actions in env units, for training on demonstrations.
@@ -215,6 +214,14 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         if values.shape[1:] != (sizes.chunk, sizes.action_dim):
             raise ActionError(f"actions have shape {values.shape}; (N, {sizes.chunk}, {sizes.action_dim}) is needed")
         return values
+
+    def _observe(self, observation: Mapping[str, Any]) -> Inputs:
+        """Read an observation; its images are prepared on the network's device and stay there."""
+        config, proprio_dim = self.config, self.model.config.proprio_dim
+        reader = ObservationReader(
+            config.image_keys, config.pipeline, self._prompts, self.stats, proprio_dim, self.device
+        )
+        return reader(observation)
 
     def _network(self, inputs: Mapping[str, Tensor]) -> OpenVLAOFTOutput:
         missing = [k for k in ("images", "input_ids", "prompt_length") if k not in inputs]

@@ -110,6 +110,7 @@ class OpenVLAOFTModel(OpenVLAOFTNetwork):
         *,
         max_shard_bytes: int = MAX_SHARD_BYTES,
         extension: Mapping[str, Any] | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         """Write the published layout: sharded safetensors, `config.json` and the parts that have files of their own.
 
@@ -119,10 +120,11 @@ class OpenVLAOFTModel(OpenVLAOFTNetwork):
             path: the folder.
             max_shard_bytes: size at which another file of weights begins.
             extension: added under this package's key of `config.json`.
+            dtype: that weights are written in, for example `torch.bfloat16` as published; None: their own.
         """
         config = PUBLISHED_CONFIG | config_to_dict(self.config, self.source_config)
         config[EXTENSION] |= extension or {}
-        write_network(Path(path), base_weights(self), config, self.source_files, max_shard_bytes)
+        write_network(Path(path), base_weights(self), config, self.source_files, max_shard_bytes, dtype)
 
 
 class PretrainedPolicy(nn.Module):
@@ -267,13 +269,19 @@ class PretrainedPolicy(nn.Module):
             add_lora(model, lora, generator)
         return policy
 
-    def save_pretrained(self, path: str | os.PathLike[str]) -> None:
+    def save_pretrained(self, path: str | os.PathLike[str], *, dtype: torch.dtype | None = None) -> None:
         """Write all that `from_pretrained` reads, in the published layout; LoRA adapters are merged.
 
         The other files of the checkpoint that was loaded are taken over byte for byte, see docs/checkpoints.md.
+
+        Args:
+            path: the folder.
+            dtype: that the network's weights are written in, for example `torch.bfloat16` as published; None: their
+                own. The value head is written as it is.
         """
         model = self.model
-        model.save_pretrained(path, extension={"policy": asdict(self.config), "unnorm_key": self.stats.key})
+        extension = {"policy": asdict(self.config), "unnorm_key": self.stats.key}
+        model.save_pretrained(path, extension=extension, dtype=dtype)
         norm_stats = model.source_config["norm_stats"]
         write_policy(Path(path), self.tokenizer, model.config, norm_stats, self.value_head, model.source_files)
 

@@ -48,6 +48,10 @@ def _train(
     check: Annotated[
         bool, typer.Option("--check", help="Check the config, the placement and the memory; make nothing.")
     ] = False,
+    here: Annotated[
+        bool,
+        typer.Option("--here", help="With --check: also compare this machine with the config; make nothing."),
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Print components, devices, amounts and estimated times; make nothing.")
     ] = False,
@@ -67,6 +71,8 @@ def _train(
         from vla_trainer import run
 
         recipe, overrides = _split(arguments or [])
+        if here and not check:
+            raise ConfigError("--here is read with --check only")
         if resume is not None:
             planned = run.plan_resume(resume, recipe, overrides)
         else:
@@ -78,6 +84,8 @@ def _train(
             return
         check_placement(planned.config)
         if check:
+            if here:
+                check_machine(planned.config)
             check_sizes(planned.config)
             typer.echo(f"{planned.recipe}: ok")
             return
@@ -249,6 +257,18 @@ def check_placement(config: "Config") -> None:
     from vla_trainer import placement
 
     placement.place(config)
+
+
+def check_machine(config: "Config") -> None:
+    """Print a line for each check of this machine; exit with code 1 where one fails."""
+    from vla_trainer import machine
+
+    checks = machine.examine(config, machine.this_machine(config))
+    for line in checks:
+        typer.echo(str(line))
+    if failed := sum(line.status == "failed" for line in checks):
+        typer.echo(f"{failed} of {len(checks)} checks of this machine failed", err=True)
+        raise typer.Exit(1)
 
 
 def check_sizes(config: "Config", *, training: bool = True) -> None:

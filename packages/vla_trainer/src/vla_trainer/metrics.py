@@ -22,6 +22,9 @@ METRICS: dict[str, str] = {
     "actor/explained_variance": "1 - Var(return - value) / Var(return) of the batch, before the update; PPO only.",
     "actor/epochs": "Passes over the batch that were begun; fewer than algorithm.epochs where target_kl stopped them.",
     "actor/approx_kl": "KL of the present policy from the behavior policy, nats; mean of rho - 1 - log rho.",
+    "actor/update_kl": "KL of the policy after the update from the behavior policy, nats, on 512 policy steps of the "
+    "batch; with lr_schedule=adaptive only.",
+    "actor/undone_updates": "1 where the update moved the policy too far and was undone; with undo_above only.",
     "actor/clip_fraction": "Share of the ratios outside [1 - clip_low, 1 + clip_high].",
     "actor/value_clip_fraction": "Share of the values that moved further than value_clip; PPO only.",
     "actor/optimizer_steps": "Optimizer steps of the iteration.",

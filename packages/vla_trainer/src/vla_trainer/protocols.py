@@ -34,6 +34,9 @@ class EnvMetadata(TypedDict, total=False):
     """Arguments that do not change where the same actions lead: running episodes outlast a change of them."""
     environment_variables: Sequence[str]
     """Patterns of variables that it reads, as "MY_ENV_*": its processes on all nodes get them."""
+    device_argument: str
+    """The argument that takes the GPU that images are rendered on, as "cuda:0": CUDA's number of it in the process
+    that makes the environment. Processes of the backend `ray` choose it, where the config does not."""
     # of what was made
     init_states: Mapping[int, int]
     """Task id to number of initial states, where `reset(options={"task": ..., "init_state": ...})` takes them."""
@@ -43,6 +46,9 @@ class EnvMetadata(TypedDict, total=False):
     """What tells sets of one name apart."""
     benchmark_caveats: Sequence[str]
     """Why a result in this environment is not the published benchmark's; empty: it is."""
+    renderer_attribute: str
+    """Name of an attribute of each environment, read by `get_attr`: what renders its images (text), e.g. OpenGL's name
+    of the GPU; None: nothing does. Reading it may begin to render."""
     image_flip: Literal["horizontal"] | None
     """How images of the observation are flipped to be shown to people."""
     render_fps: float

@@ -1,7 +1,8 @@
 """Keep where a result comes from, as far as the environment says: beside checkpoints and over evaluations."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ PROVENANCE_FILE = "provenance.json"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What `envs.metadata` says; every key may be missing."""
+    """What `envs.metadata` says, and what the environments say that it names; all of it may be missing."""
 
     env_id: str
     assets: str | None
@@ -22,6 +23,8 @@ class Provenance:
     """`metadata["assets_version"]`."""
     caveats: tuple[str, ...]
     """`metadata["benchmark_caveats"]`: why a result in this environment is not the published benchmark's."""
+    renderer: str | None = field(default=None, compare=False)
+    """What renders the images, see `renderer_of`; another machine may have another one."""
 
     @property
     def heading(self) -> str | None:
@@ -52,10 +55,27 @@ def provenance_of(envs: VectorEnv) -> Provenance:
     return Provenance(env_id, text("assets"), text("assets_version"), caveats)
 
 
+def renderer_of(envs: VectorEnv) -> str | None:
+    """Return what renders the images, as the attribute that `metadata["renderer_attribute"]` names says; None where it
+    names none. Rendering begins with it: the environments raise here what they would raise at the first reset.
+    """
+    attribute = envs.metadata.get("renderer_attribute")
+    if attribute is None:
+        return None
+    values: Iterable[Any] = envs.get_attr(attribute)  # type: ignore[attr-defined]
+    return joined(None if value is None else str(value) for value in values)
+
+
+def joined(renderers: Iterable[str | None]) -> str | None:
+    """Return the names of what renders in several environments or processes as one text."""
+    return " and ".join(sorted({name for name in renderers if name})) or None
+
+
 def read_provenance(checkpoint: Path) -> Provenance | None:
     """Return what a checkpoint was trained in; None where it does not say."""
     try:
         tree = json.loads((checkpoint / PROVENANCE_FILE).read_text(encoding="utf-8"))
-        return Provenance(tree["env_id"], tree["assets"], tree["assets_version"], tuple(tree["caveats"]))
+        caveats = tuple(tree["caveats"])
+        return Provenance(tree["env_id"], tree["assets"], tree["assets_version"], caveats, tree.get("renderer"))
     except (OSError, ValueError, KeyError, TypeError):
         return None

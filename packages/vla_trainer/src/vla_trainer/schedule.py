@@ -9,12 +9,12 @@ def lr_factor(actor: Actor, iteration: int, iterations: int) -> float:
     """Return what the learning rates are multiplied by in an iteration, which count from 1 to `iterations`.
 
     It rises linearly to 1 over `lr_warmup_iterations`, then falls as `lr_schedule` says, and would be
-    `lr_final_fraction` in an iteration after the last one.
+    `lr_final_fraction` in an iteration after the last one. What "adaptive" adds is in `vla_trainer.learning_rate`.
     """
     warmup = actor.lr_warmup_iterations
     if iteration <= warmup:
         return iteration / (warmup + 1)
-    if actor.lr_schedule == "constant":
+    if actor.lr_schedule in ("constant", "adaptive"):
         return 1.0
     # 0 in the first iteration after the warm-up, 1 after the last
     done = min((iteration - warmup - 1) / (iterations - warmup), 1.0)

@@ -51,7 +51,7 @@ def _check_memory(config: Config, training: bool) -> None:
         memory = host_memory()
     if memory is None:
         return
-    parts = [_environments(config, training), *([_observations(config)] if training else [])]
+    parts = needed_memory(config, training=training)
     need = sum(size for size, _ in parts) / nodes
     if need > memory:
         large = [(size / nodes / GIB, part) for size, part in parts if size / nodes > need / 100]
@@ -59,6 +59,11 @@ def _check_memory(config: Config, training: bool) -> None:
         available = "this machine has" if config.plan.memory_per_node is None else "plan.memory_per_node is"
         where = " on each node" if nodes > 1 else ""
         raise ConfigError(f"not enough memory: {needs}{where} at least; {available} {memory / GIB:,.1f} GiB")
+
+
+def needed_memory(config: Config, *, training: bool = True) -> list[tuple[float, str]]:
+    """Return bytes of host memory on all machines together, and what needs them; observations come last."""
+    return [_environments(config, training), *([_observations(config)] if training else [])]
 
 
 def _environments(config: Config, training: bool) -> tuple[float, str]:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,7 @@ from vla_trainer.config.schema import Config
 from vla_trainer.critic import Critic
 from vla_trainer.evaluation.run import evaluate_run
 from vla_trainer.initial_states import run_seeds
+from vla_trainer.learning_rate import LearningRateFollower
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.priorities import TaskSampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
@@ -52,7 +54,7 @@ class Trainer(Protocol):
         """What carries out its stages."""
 
     def prepare(self) -> str | None:
-        """Read what is learned from, after `load`; returns a line about it."""
+        """Read or open what is learned from, after `load`; returns a line about it."""
 
     def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         """Learn once; returns metrics, and puts the seconds of its stages into `times`."""
@@ -106,6 +108,9 @@ class _RuntimeTrainer:
 
     def _save(self, folder: Path, iteration: int, state: dict[str, Any], score: float | None) -> Unpublished:
         settings = self._config.trainer
+        scored = checkpoint.Score(settings.best_metric, score)
+        last = iteration == settings.iterations
+        export = settings.export == "every" or last or checkpoint.is_best(folder, scored)
         state = {
             resume.CONFIG_KEY: resume.written_under(self._config),
             "iteration": iteration,
@@ -115,11 +120,11 @@ class _RuntimeTrainer:
         return checkpoint.write(
             folder,
             iteration,
-            self.runtime.write_weights,
+            partial(self.runtime.write_weights, export=export),
             state,
             settings.keep_checkpoints,
             self.env_spec.provenance,
-            checkpoint.Score(settings.best_metric, score),
+            scored,
         )
 
     def _load(self, path: Path) -> dict[str, Any]:
@@ -167,6 +172,9 @@ class RLTrainer(_RuntimeTrainer):
         except BaseException:
             runtime.close()
             raise
+        self._rate = LearningRateFollower(config.actor) if config.actor.kl_target is not None else None
+        self._scale = 1.0
+        """What the learning rates are multiplied by besides, after a rollback."""
         self._version = 0
         """How often the weights have been updated."""
         self.env_steps = 0
@@ -182,7 +190,8 @@ class RLTrainer(_RuntimeTrainer):
         self._videos: VideoRequest | None = None
 
     def prepare(self) -> str | None:
-        return None
+        renderer = self.runtime.name_renderer()
+        return None if renderer is None else f"images are rendered by {renderer}"
 
     def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         config = self._config
@@ -242,6 +251,9 @@ class RLTrainer(_RuntimeTrainer):
         metrics, self._shuffles = self.runtime.update(batch, iteration, self._shuffles, cap)
         if settings.max_staleness:
             metrics["rollout/staleness"] = float(staleness)
+        if self._rate is not None and "actor/update_kl" in metrics:
+            self._rate.follow(metrics["actor/update_kl"], undone=metrics["actor/undone_updates"] > 0)
+            self.scale_lr(self._scale)
         if ahead is not None:
             self._ahead, self._videos = ahead.result(), None
         self._new_weights()
@@ -261,6 +273,8 @@ class RLTrainer(_RuntimeTrainer):
         }
         if self._critic is not None:
             state["critic"] = self._critic.state()
+        if self._rate is not None:
+            state["lr_factor"] = self._rate.factor
         return self._save(folder, iteration, state, score)
 
     def load(self, path: Path) -> tuple[int, dict[str, Any]]:
@@ -272,6 +286,9 @@ class RLTrainer(_RuntimeTrainer):
         self._recent.extend(state["progress"].get("recent_successes", []))
         if self._critic is not None:
             self._critic.load(state["critic"])
+        if self._rate is not None:
+            self._rate.factor = float(state["lr_factor"])
+            self.scale_lr(self._scale)
         self.runtime.sync(self._version)
         self.runtime.continue_episodes(*resume.running_episodes(state, self._config))
         return int(state["iteration"]), state["progress"]
@@ -282,6 +299,10 @@ class RLTrainer(_RuntimeTrainer):
             self._critic.load(checkpoint.read_state(checkpoint.follow(path))["critic"])
         self._ahead = None  # it was collected with weights that are given up
         self._new_weights()
+
+    def scale_lr(self, scale: float) -> None:
+        self._scale = scale
+        super().scale_lr(scale if self._rate is None else scale * self._rate.factor)
 
     def close(self) -> None:
         super().close()

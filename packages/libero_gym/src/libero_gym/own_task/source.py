@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from libero_gym.assets.source import AssetSet
 from libero_gym.errors import AssetError, OptionError, TaskError, TaskSpecError, shown, unknown
 from libero_gym.own_task.scene_checks import check_scene
 from libero_gym.own_task.spec import TaskSpec
 from libero_gym.scene.build import build_scene
-from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.own_object import read_own_model
 from libero_gym.scene.scene_object import categories
-from libero_gym.scene.source import InstalledScenes, scene_source
+from libero_gym.scene.source import DerivedScenes, InstalledScenes, scene_source
 from libero_gym.scene.workspace import workspace_of
 from libero_gym.tasks.init_states import own_states
 from libero_gym.tasks.own import OWN_ENV_ID, OWN_SUITE, OwnModel, OwnTask, own_suite
@@ -27,29 +25,13 @@ from libero_gym.tasks.suites import Suite, Task
 
 
 @dataclass(frozen=True)
-class OwnScenes:
+class OwnScenes(DerivedScenes):
     """A `SceneSource` with the scene of one task, compiled here."""
 
     spec: TaskSpec
     task: OwnTask
-    installed: InstalledScenes
     object_folder: Path | None
     """Where models of one's own objects were read."""
-
-    @property
-    def assets(self) -> AssetSet:
-        """The asset set; see `InstalledScenes`."""
-        return self.installed.assets
-
-    @property
-    def name(self) -> str:
-        """The asset set's name."""
-        return self.installed.name
-
-    @property
-    def version(self) -> str:
-        """The asset set's version."""
-        return self.installed.version
 
     def to_json(self) -> dict[str, Any]:
         """Return what `task_spec` makes the same task from, as a tree of JSON values."""
@@ -74,14 +56,6 @@ class OwnScenes:
     def published_states(self, task: Task) -> tuple[np.ndarray, np.ndarray]:
         """Return what stands for published states: those of "eval" and those of "train", sampled here."""
         return own_states(self.scene(task).sampled_states)
-
-    def scene(self, task: Task, shifted: str = "") -> CompiledScene:
-        """Return the compiled scene, or a shifted one, from the cache, or compiled into it.
-
-        Raises:
-            SceneError: it cannot be compiled, or objects overlap in all samples of an initial state.
-        """
-        return self.installed.scene(task, shifted)
 
 
 def own_scenes(
@@ -125,7 +99,7 @@ def own_scenes(
         )
     named = spec.object_folder if object_folder is None else object_folder
     folder = None if named is None else Path(named).expanduser()
-    return OwnScenes(spec, own_task(spec, folder), installed, folder)
+    return OwnScenes(installed, spec, own_task(spec, folder), folder)
 
 
 def own_task(spec: TaskSpec, object_folder: Path | None) -> OwnTask:

@@ -4,8 +4,10 @@ EGL's functions are called by ctypes. What is asked of them is what `mujoco.egl`
 it, which takes a tenth of a second of every process. The program that tries a driver (`libero_gym.render.probe`) runs
 this file without the rest of the package, so nothing of the package is imported here.
 
-One display is kept a device, so that threads of a process can render on different GPUs. Indices are EGL's, as in
-`MUJOCO_EGL_DEVICE_ID`.
+One display is kept a device, so that threads of a process can render on different GPUs. An index is EGL's, as in
+`MUJOCO_EGL_DEVICE_ID`: EGL lists all devices of the machine, in its own order. "cuda:0" is the GPU that CUDA calls 0 in
+this process, whatever `CUDA_VISIBLE_DEVICES` and `CUDA_DEVICE_ORDER` say: NVIDIA's driver names it for each EGL device
+(EGL_NV_device_cuda). It names none for a GPU that CUDA does not show to the process, nor does Mesa.
 """
 
 from __future__ import annotations
@@ -37,8 +39,14 @@ _EXTENSIONS: dict[str, tuple[Any, ...]] = {
     "eglQueryDevicesEXT": (_UINT, _INT, _POINTER, _POINTER),
     "eglGetPlatformDisplayEXT": (_POINTER, _UINT, _POINTER, _POINTER),
 }
+#: Of EGL_EXT_device_query, which a library may lack.
+_QUERY = ("eglQueryDeviceAttribEXT", (_UINT, _POINTER, _INT, _POINTER))
+#: EGL_CUDA_DEVICE_NV
+_CUDA_DEVICE = 0x323A
 _SUCCESS, _OPENGL_API, _PLATFORM_DEVICE = 0x3000, 0x30A2, 0x313F
-_MOST_DEVICES = 10
+#: With eight GPUs EGL lists 17: NVIDIA's, the same ones of Mesa, and its software.
+_MOST_DEVICES = 64
+CUDA = "cuda:"
 #: GL_RENDERER
 _RENDERER = 0x1F01
 #: What `mujoco.egl` asks for: colours of 8 bits (red, green, blue, alpha), a depth of 24 and a stencil of 8 bits, a
@@ -54,13 +62,18 @@ class EglError(Exception):
     """EGL is not here, or gives no context."""
 
 
+class CudaDeviceError(EglError):
+    """EGL can render on other CUDA GPUs, and not on this one."""
+
+
 class EglContext:
     """An offscreen OpenGL context."""
 
-    def __init__(self, device: int | None = None) -> None:
+    def __init__(self, device: int | str | None = None) -> None:
         """
         Args:
-            device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that opens.
+            device: index of the EGL device, or "cuda:0" for CUDA's; None for `MUJOCO_EGL_DEVICE_ID`, or the first that
+                opens.
 
         Raises:
             EglError: EGL is not here, there is no such device, or it gives no context.
@@ -68,7 +81,7 @@ class EglContext:
         self._context: int | None = None
         egl = self._egl = _library()
         egl.eglReleaseThread()
-        self._display = _first_display() if device is None else _display(device)
+        self._display = _display_of(device)
         config, count = ctypes.c_void_p(), ctypes.c_int()
         wanted = (ctypes.c_int * len(_ATTRIBUTES))(*_ATTRIBUTES)
         egl.eglChooseConfig(self._display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
@@ -109,6 +122,13 @@ class EglContext:
         self.free()
 
 
+def _load() -> Any:
+    # NVIDIA's driver needs libOpenGL, not libGL, for several threads, and before all else.
+    with contextlib.suppress(OSError):
+        ctypes.CDLL("libOpenGL.so.0", mode=ctypes.RTLD_GLOBAL)
+    return ctypes.CDLL("libEGL.so.1", mode=ctypes.RTLD_GLOBAL)
+
+
 @functools.cache
 def _library() -> Any:
     """Return EGL with the types of its functions.
@@ -116,11 +136,8 @@ def _library() -> Any:
     Raises:
         EglError: it is not here, or cannot name devices.
     """
-    # NVIDIA's driver needs libOpenGL, not libGL, for several threads, and before all else.
-    with contextlib.suppress(OSError):
-        ctypes.CDLL("libOpenGL.so.0", mode=ctypes.RTLD_GLOBAL)
     try:
-        egl = ctypes.CDLL("libEGL.so.1", mode=ctypes.RTLD_GLOBAL)
+        egl = _load()
     except OSError as error:
         raise EglError(f"its library is not there or cannot be loaded ({error})") from error
     for name, (result, *arguments) in _FUNCTIONS.items():
@@ -131,6 +148,9 @@ def _library() -> Any:
         if not address:
             raise EglError(f"{name} is not available")
         setattr(egl, name, ctypes.CFUNCTYPE(*types)(address))
+    name, types = _QUERY
+    address = egl.eglGetProcAddress(name.encode())
+    setattr(egl, name, ctypes.CFUNCTYPE(*types)(address) if address else None)
     return egl
 
 
@@ -139,6 +159,46 @@ def _devices() -> list[int]:
     if not _library().eglQueryDevicesEXT(_MOST_DEVICES, found, ctypes.byref(count)):
         raise EglError(f"EGL cannot list its devices (error {_library().eglGetError():#x})")
     return [int(device or 0) for device in found[: count.value]]
+
+
+def cuda_numbers() -> list[int | None]:
+    """Return for each EGL device the number that CUDA has for it in this process; None where it has none.
+
+    Raises:
+        EglError: EGL is not here, or cannot list its devices.
+    """
+    egl, numbers = _library(), []
+    for device in _devices():
+        number = ctypes.c_ssize_t(-1)
+        query = egl.eglQueryDeviceAttribEXT
+        known = query is not None and query(device, _CUDA_DEVICE, ctypes.byref(number))
+        numbers.append(number.value if known and number.value >= 0 else None)
+    return numbers
+
+
+def _display_of(device: int | str | None) -> int:
+    if device is None:
+        return _first_display()
+    return _cuda_display(device) if isinstance(device, str) else _display(device)
+
+
+@functools.cache
+def _cuda_display(device: str) -> int:
+    """Return the display of the first EGL device that opens of a CUDA GPU, "cuda:0"."""
+    numbers, wanted = cuda_numbers(), int(device.removeprefix(CUDA))
+    matching = [index for index, number in enumerate(numbers) if number == wanted]
+    for index in matching:
+        if (display := _open(index)) is not None:
+            return display
+    names = ["no CUDA GPU" if number is None else f"{CUDA}{number}" for number in numbers]
+    listed = ", ".join(f"{index} is {name}" for index, name in enumerate(names)) or "none"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    shown = "not set" if visible is None else repr(visible)
+    found = f"EGL devices: {listed}; CUDA_VISIBLE_DEVICES is {shown}"
+    if matching:
+        raise EglError(f"render_device {device!r}: EGL cannot open its device {matching[0]} ({found})")
+    kind = EglError if set(numbers) <= {None} else CudaDeviceError
+    raise kind(f"render_device {device!r} has no EGL device ({found})")
 
 
 @functools.cache

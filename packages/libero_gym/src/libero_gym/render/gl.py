@@ -12,7 +12,6 @@ import functools
 import importlib
 import importlib.util
 import json
-import logging
 import os
 import platform
 import subprocess
@@ -38,13 +37,12 @@ PACKAGES = {"egl": "libegl1 libgl1 libgl1-mesa-dri", "osmesa": "libosmesa6"}
 #: The program that renders an image with a backend.
 _PROBE = Path(__file__).with_name("probe.py")
 
-#: In the names of what renders without a GPU.
-SOFTWARE = ("llvmpipe", "softpipe", "swrast", "osmesa")
-
-logger = logging.getLogger("libero_gym")
-
 #: Contexts are made one at a time: several EGL initializations at once have hung.
 _creating = threading.Lock()
+
+
+class GpuUnusableError(RenderError):
+    """A GPU that "cuda:0" names cannot be rendered on; another device may be."""
 
 
 class GLContext(Protocol):
@@ -57,17 +55,17 @@ class GLContext(Protocol):
         """Give its memory back."""
 
 
-def open_context(backend: str, device: int | None = None) -> GLContext:
+def open_context(backend: str, device: int | str | None = None) -> GLContext:
     """Make a context of a backend that `choose_backend` found to work.
 
     MuJoCo renders into a buffer of its own, so the context itself is tiny.
 
     Args:
         backend: one of `BACKENDS`.
-        device: index of the EGL device; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
+        device: index of the EGL device, or "cuda:0"; None for `MUJOCO_EGL_DEVICE_ID`, or the first that works.
 
     Raises:
-        RenderError: EGL gives no context.
+        RenderError: EGL gives no context; GpuUnusableError where the device is CUDA's.
     """
     os.environ["PYOPENGL_PLATFORM"] = backend
     # A run crashed once inside Mesa's software driver 22.3, looking through the list of an image's textures. Its own
@@ -80,7 +78,7 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
             try:
                 return EglContext(device)
             except EglError as error:
-                raise RenderError(str(error)) from error
+                raise _unusable(device, str(error)) from error
         module: Any = importlib.import_module(f"mujoco.{backend}")
         context: GLContext = module.GLContext(16, 16)
     return context
@@ -89,25 +87,6 @@ def open_context(backend: str, device: int | None = None) -> GLContext:
 def renderer_name(context: GLContext) -> str:
     """Return what renders in a context that is current, e.g. "NVIDIA H100 80GB HBM3/PCIe/SSE2"."""
     return context.renderer_name() if isinstance(context, EglContext) else "OSMesa"
-
-
-@functools.cache
-def warn_of_software(name: str, devices: Path = Path("/dev")) -> None:
-    """Say once in a process that images are rendered in software although there is a GPU.
-
-    Args:
-        name: of `renderer_name`.
-        devices: where the kernel shows its devices.
-    """
-    gpus = sorted(str(found) for found in devices.glob("nvidia[0-9]*"))
-    if gpus and any(word in name.lower() for word in SOFTWARE):
-        logger.warning(
-            "images are rendered in software (%s), although there is a GPU (%s): the driver's EGL library is missing. "
-            "In a container set NVIDIA_DRIVER_CAPABILITIES=all; on Debian or Ubuntu: apt-get install "
-            "libnvidia-gl-VERSION",
-            name,
-            ", ".join(gpus),
-        )
 
 
 @functools.cache
@@ -126,34 +105,44 @@ def _load_triton_first() -> None:
             ctypes.CDLL(str(Path(folder, "_C", "libtriton.so")), mode=os.RTLD_NOW | os.RTLD_LOCAL)
 
 
+def _unusable(device: int | str | None, reason: str) -> RenderError:
+    return GpuUnusableError(reason) if isinstance(device, str) else RenderError(reason)
+
+
 @functools.cache
-def choose_backend(device: int | None = None) -> str:
+def choose_backend(device: int | str | None = None) -> str:
     """Return the first backend that renders: `MUJOCO_GL` alone if it names one, else EGL, else OSMesa.
 
     Args:
-        device: index of the EGL device that is to render, which leaves EGL alone.
+        device: index of the EGL device that is to render, or "cuda:0", the GPU that CUDA calls 0 in this process; both
+            leave EGL alone.
 
     Raises:
-        RenderError: none does; the message names why, and what to install.
+        RenderError: none does; the message names why, and what to install. GpuUnusableError where the device is
+            CUDA's, unless EGL renders on other GPUs that CUDA has.
     """
     wanted = os.environ.get("MUJOCO_GL", "").lower()
     candidates = (wanted,) if wanted in BACKENDS else BACKENDS
     if device is not None:
         if "egl" not in candidates:
-            raise RenderError(f"render_device {device} needs EGL, and MUJOCO_GL is {wanted!r}; unset one of the two")
+            raise _unusable(
+                device, f"render_device {device!r} needs EGL, and MUJOCO_GL is {wanted!r}; unset one of the two"
+            )
         candidates = ("egl",)
     remembered = _recall(device)
     failures = {}
     for backend in candidates:
         if remembered.get(backend):
             return backend
-        failure = probe(backend, device)
-        if failure is None:
+        outcome = attempt(backend, device)
+        if outcome.failure is None:
             _remember(device, {**remembered, backend: True})
             return backend
-        failures[backend] = failure
+        if outcome.wrong_device:
+            raise RenderError(outcome.failure)
+        failures[backend] = outcome.failure
     if device is not None:
-        raise RenderError(failures["egl"])
+        raise _unusable(device, failures["egl"])
     reasons = "; ".join(f"{backend}: {failure}" for backend, failure in failures.items())
     packages = " ".join(PACKAGES[backend] for backend in failures)
     raise RenderError(f"no OpenGL library can render here ({reasons}); on Debian or Ubuntu: apt-get install {packages}")
@@ -169,15 +158,12 @@ class Attempt:
     """Why the backend cannot be used, in a line; None if it can."""
     renderer: str = ""
     """What OpenGL calls what has rendered, e.g. "llvmpipe (LLVM 15.0.6, 256 bits)"."""
+    wrong_device: bool = False
+    """Whether EGL renders on other CUDA GPUs than the one that was named."""
 
 
-def probe(backend: str, device: int | None = None) -> str | None:
-    """Render an image with a backend in a child process; None if it worked, else the reason in a line."""
-    return attempt(backend, device).failure
-
-
-def attempt(backend: str, device: int | None = None) -> Attempt:
-    """Do the same, and return the image's brightness too."""
+def attempt(backend: str, device: int | str | None = None) -> Attempt:
+    """Render an image with a backend in a child process."""
     library = library_file()
     if library is None:
         return Attempt(None, f"mujoco {mujoco.__version__} has no library")
@@ -202,7 +188,7 @@ def attempt(backend: str, device: int | None = None) -> Attempt:
     reason = lines[-1] if lines else f"exit status {result.returncode}"
     if "'NoneType' object has no attribute" in reason:  # PyOpenGL's words for it
         reason = f"its library is not there or cannot be loaded ({reason})"
-    return Attempt(None, reason)
+    return Attempt(None, reason, wrong_device=result.returncode == 4)
 
 
 def forget_backends() -> None:
@@ -210,19 +196,21 @@ def forget_backends() -> None:
     (cache_folder() / "gl.json").unlink(missing_ok=True)
 
 
-def _key(device: int | None) -> str:
+def _key(device: int | str | None) -> str:
     chosen = os.environ.get("MUJOCO_EGL_DEVICE_ID", "") if device is None else f"device {device}"
+    if isinstance(device, str):
+        chosen += f" of {os.environ.get('CUDA_VISIBLE_DEVICES')} {os.environ.get('CUDA_DEVICE_ORDER')}"
     return f"{mujoco.__version__} {platform.node()} {chosen}"
 
 
-def _recall(device: int | None) -> dict[str, bool]:
+def _recall(device: int | str | None) -> dict[str, bool]:
     try:
         return dict(json.loads((cache_folder() / "gl.json").read_text()).get(_key(device), {}))
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def _remember(device: int | None, working: dict[str, bool]) -> None:
+def _remember(device: int | str | None, working: dict[str, bool]) -> None:
     path = cache_folder() / "gl.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,9 @@
 
 It is a program of its own, which may hang or crash.
 
-`python probe.py BACKEND DEVICE LIBRARY`, where DEVICE is an index or None, and LIBRARY is MuJoCo's. It ends with status
-3 after a black image, and with a reason as the last line of its errors where there is none.
+`python probe.py BACKEND DEVICE LIBRARY`, where DEVICE is an index, "cuda:0" or None, and LIBRARY is MuJoCo's. It ends
+with status 3 after a black image, and with a reason as the last line of its errors where there is none: status 4 where
+EGL renders on other CUDA GPUs than the device.
 
 It runs by its path and imports nothing of the package, and for EGL the standard library alone: importing NumPy,
 Gymnasium and MuJoCo took half of its time.
@@ -31,7 +32,7 @@ class Rectangle(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int) for name in ("left", "bottom", "width", "height")]
 
 
-def open_context(backend: str, device: int | None) -> Any:
+def open_context(backend: str, device: int | str | None) -> Any:
     """Make a context as `libero_gym.render.gl.open_context` does."""
     if backend != "egl":
         return importlib.import_module(f"mujoco.{backend}").GLContext(16, 16)
@@ -39,6 +40,9 @@ def open_context(backend: str, device: int | None) -> Any:
     egl: Any = importlib.import_module("egl")  # beside this file
     try:
         return egl.EglContext(device)
+    except egl.CudaDeviceError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(4)
     except egl.EglError as error:
         sys.exit(str(error))
 
@@ -79,7 +83,7 @@ def _fail(message: bytes) -> None:
 
 def main(backend: str, device: str, library: str) -> int:
     """Render, print what has rendered and the brightness, 0 to 255, and return the status to end with."""
-    context = open_context(backend, None if device == "None" else int(device))
+    context = open_context(backend, None if device == "None" else int(device) if device.isdigit() else device)
     context.make_current()
     pixels = render(library)
     name = context.renderer_name() if backend == "egl" else "OSMesa"

@@ -19,8 +19,10 @@ import numpy as np
 
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import World
+from libero_gym.errors import RenderError
 from libero_gym.render.geometry import SHOWN_GROUPS, clipping_planes, geom_ids, metres
-from libero_gym.render.gl import choose_backend, open_context, renderer_name, warn_of_software
+from libero_gym.render.gl import renderer_name
+from libero_gym.render.software import in_software, missed_gpu, open_on, warn
 
 #: "reference" renders what LIBERO does; "fast" decimated meshes, without multisampling, reflections and shadows.
 QUALITIES = ("reference", "fast")
@@ -51,21 +53,25 @@ class Renderer:
 
     _threads = threading.local()
 
-    def __init__(self, device: int | None = None) -> None:
+    def __init__(self, device: int | str | None = None, software_rendering: str = "warn") -> None:
         """
         Args:
-            device: index of the EGL device that renders; None for the first that works.
+            device: index of the EGL device that renders, or "cuda:0"; None for the first that works.
+            software_rendering: one of `libero_gym.render.software.SOFTWARE_RENDERING`.
 
         Raises:
-            RenderError: no OpenGL library can render here.
+            RenderError: no OpenGL library can render here, or none on the GPU that has to.
         """
-        self._gl = open_context(choose_backend(device), device)
+        self._gl, reason = open_on(device, software_rendering)
+        self._gl.make_current()
+        #: What renders, e.g. "NVIDIA H100 80GB HBM3/PCIe/SSE2".
+        self.name = renderer_name(self._gl)
+        self._missed_gpu = missed_gpu(self.name, reason)
         self._device = device
         # Python may drop a thread's renderer when OpenGL is already shut down, which drivers report noisily.
         self._close_at_exit = weakref.WeakMethod(self.close)
         atexit.register(_close_if_alive, self._close_at_exit)
         self._thread = threading.get_ident()
-        self._name: str | None = None
         #: By the model's `id` and the quality; a finalizer takes them out before another model can have that `id`.
         self._uploads: dict[tuple[int, str], _Uploaded] = {}
         #: Of models that are gone, to be freed in the renderer's own thread.
@@ -79,23 +85,34 @@ class Renderer:
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
 
     @classmethod
-    def of_thread(cls, device: int | None = None) -> Renderer:
+    def of_thread(cls, device: int | str | None = None, software_rendering: str = "warn") -> Renderer:
         """Return the calling thread's renderer on a device, made at the first call.
 
         Raises:
-            RenderError: no OpenGL library can render here.
+            RenderError: no OpenGL library can render here, or none on the GPU that has to.
         """
         renderers = cls.made_in_thread()
         if device not in renderers:
-            renderers[device] = cls(device)
-        return renderers[device]
+            renderers[device] = cls(device, software_rendering)
+        renderer = renderers[device]
+        if renderer._missed_gpu is not None and software_rendering != "allow":
+            if software_rendering == "error":
+                raise RenderError(renderer._missed_gpu)
+            warn(renderer._missed_gpu)
+        return renderer
+
+    @property
+    def description(self) -> str:
+        """Its name, and where it leaves a GPU unused that fact."""
+        unused = self._missed_gpu is not None and in_software(self.name)
+        return f"{self.name}, in software although there is a GPU" if unused else self.name
 
     @classmethod
-    def made_in_thread(cls) -> dict[int | None, Renderer]:
+    def made_in_thread(cls) -> dict[int | str | None, Renderer]:
         """Return the calling thread's renderers so far, by device."""
         if not hasattr(cls._threads, "renderers"):
             cls._threads.renderers = {}
-        renderers: dict[int | None, Renderer] = cls._threads.renderers
+        renderers: dict[int | str | None, Renderer] = cls._threads.renderers
         return renderers
 
     def render(self, world: World, camera: str, out: np.ndarray, quality: str = "reference") -> None:
@@ -149,9 +166,6 @@ class Renderer:
         self._busy = True
         try:
             self._gl.make_current()  # another library may have made its own current since
-            if self._name is None:
-                self._name = renderer_name(self._gl)
-                warn_of_software(self._name)
             self._free_orphans()
             yield self._upload_of(world.shared, quality, size)
         finally:

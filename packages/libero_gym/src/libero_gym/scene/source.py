@@ -107,6 +107,36 @@ class InstalledScenes:
         return compiled_scene(task, self.assets, shifted)
 
 
+@dataclass(frozen=True)
+class DerivedScenes:
+    """What sources of other tasks than LIBERO's share: their scenes are compiled here, from an installed asset set."""
+
+    installed: InstalledScenes
+
+    @property
+    def assets(self) -> AssetSet:
+        """The asset set; see `InstalledScenes`."""
+        return self.installed.assets
+
+    @property
+    def name(self) -> str:
+        """The asset set's name."""
+        return self.installed.name
+
+    @property
+    def version(self) -> str:
+        """The asset set's version."""
+        return self.installed.version
+
+    def scene(self, task: Task, shifted: str = "") -> CompiledScene:
+        """Return the compiled scene of a task, or a shifted one, from the cache, or compiled into it.
+
+        Raises:
+            SceneError: it cannot be compiled.
+        """
+        return self.installed.scene(task, shifted)
+
+
 def scene_source(assets: str | Path = "auto") -> SceneSource:
     """Return the source that an `assets=` argument names: a bundle's folder, or what `resolve_assets` takes.
 

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from libero_gym.assets.official import INSTALL as INSTALL_ASSETS
-from libero_gym.assets.source import BUILTIN_PREFIX, AssetSet
+from libero_gym.assets.source import BUILTIN_PREFIX
 from libero_gym.errors import AssetError, InitStateError, OptionError, unknown
 from libero_gym.scene.compiled import CompiledScene
 from libero_gym.scene.scene_object import categories, pro_categories
-from libero_gym.scene.source import InstalledScenes, scene_source
+from libero_gym.scene.source import DerivedScenes, InstalledScenes, scene_source
 from libero_gym.scene.workspace import workspace_of
 from libero_gym.shifts.pro_files import pro_folder, read_definition, read_init_states
 from libero_gym.shifts.request import ProFiles
@@ -39,30 +39,14 @@ PRO_SUITES = ("libero_spatial", "libero_object", "libero_goal", "libero_10")
 
 
 @dataclass(frozen=True)
-class ProScenes:
+class ProScenes(DerivedScenes):
     """A `SceneSource` with the scenes of one suite of LIBERO-PRO, compiled here."""
 
     tasks: tuple[ProTask, ...]
-    installed: InstalledScenes
     states: Mapping[str, np.ndarray] = field(compare=False, repr=False)
     """Of each task, by its name: (M, 1 + nq + nv) float64, read-only."""
     files: Mapping[str, Path] = field(compare=False, repr=False)
     """Where they were read from."""
-
-    @property
-    def assets(self) -> AssetSet:
-        """The asset set; see `InstalledScenes`."""
-        return self.installed.assets
-
-    @property
-    def name(self) -> str:
-        """The asset set's name."""
-        return self.installed.name
-
-    @property
-    def version(self) -> str:
-        """The asset set's version."""
-        return self.installed.version
 
     def suite(self, name: str) -> Suite:
         """Return LIBERO's suite with LIBERO-PRO's tasks."""
@@ -93,7 +77,7 @@ class ProScenes:
             SceneError: it cannot be compiled.
             InitStateError: the task's initial states are of another scene.
         """
-        scene = self.installed.scene(task, shifted)
+        scene = super().scene(task, shifted)
         size, found = scene.sampled_states.shape[1], self.states[task.name].shape[1]
         if found != size:
             raise InitStateError(
@@ -163,4 +147,4 @@ def pro_scenes(assets: str | Path, suite: str, files: ProFiles) -> ProScenes:
                 sha256=content.hexdigest(),
             )
         )
-    return ProScenes(tuple(tasks), installed, states, paths)
+    return ProScenes(installed, tuple(tasks), states, paths)

@@ -25,6 +25,7 @@ def write_network(
     config: Mapping[str, Any],
     companions: Mapping[str, bytes],
     max_shard_bytes: int = MAX_SHARD_BYTES,
+    dtype: torch.dtype | None = None,
 ) -> None:
     """Write a network's weights, `config.json` and companions; an earlier save in the folder is replaced.
 
@@ -33,23 +34,33 @@ def write_network(
         config: all of `config.json`.
         companions: contents of other files, by name.
         max_shard_bytes: size at which another file of weights begins.
+        dtype: that weights are written in; None: their own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for old in (*folder.glob("model*.safetensors"), *folder.glob("model.safetensors.index.json")):
         old.unlink()
-    sizes = {name: weight.tensor.nbytes for name, weight in weights.items() if part_of(name) is None}
+    sizes = {
+        name: weight.tensor.numel() * (dtype or weight.tensor.dtype).itemsize
+        for name, weight in weights.items()
+        if part_of(name) is None
+    }
     shards = split(sizes, max_shard_bytes)
     weight_map: dict[str, str] = {}
     for i, shard in enumerate(shards, start=1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{i:05d}-of-{len(shards):05d}.safetensors"
-        # A single shard in memory at a time; a weight without adapters that is on the CPU is not even copied.
-        save_file({to_file(name): _plain(weights[name]) for name in shard}, folder / file, metadata={"format": "pt"})
+        # A single shard in memory at a time; a weight that is on the CPU and neither adapted nor cast is not copied.
+        plain = {to_file(name): _plain(weights[name], dtype) for name in shard}
+        save_file(plain, folder / file, metadata={"format": "pt"})
         weight_map |= {to_file(name): file for name in shard}
     if len(shards) > 1:
         index = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": weight_map}
         write_json(folder / "model.safetensors.index.json", index)
     for part in PARTS:
-        own = {name.removeprefix(f"{part}."): _plain(w) for name, w in weights.items() if part_of(name) == part}
+        own = {
+            name.removeprefix(f"{part}."): _plain(weight, dtype)
+            for name, weight in weights.items()
+            if part_of(name) == part
+        }
         for old in folder.glob(f"{part}--*_checkpoint.pt"):
             old.unlink()
         if own:
@@ -71,5 +82,5 @@ def split(sizes: Mapping[str, int], max_bytes: int) -> list[list[str]]:
     return shards
 
 
-def _plain(weight: BaseWeight) -> Tensor:
-    return weight.merged().detach().cpu().contiguous()
+def _plain(weight: BaseWeight, dtype: torch.dtype | None) -> Tensor:
+    return weight.merged().detach().to("cpu", dtype).contiguous()

@@ -78,12 +78,20 @@ as "policy", or None where they are in `SHARDS`. Also gets what the checkpoint w
 TrainingDivergedError where weights are not finite."""
 
 
-def write_policy(policy: Policy, folder: Path, name: Path) -> dict[str, Any]:
-    """Write a policy of this process; see `WriteWeights`."""
+def write_policy(
+    policy: Policy, folder: Path, name: Path, export: Callable[[Policy, Path], None] | None = None
+) -> dict[str, Any]:
+    """Write a policy of this process; see `WriteWeights`.
+
+    `export` writes what others load into `folder`, if anything; None: the policy's own `save_pretrained`.
+    """
     from vla_trainer.update.optimizer import check_weights  # imports torch
 
     check_weights(policy, f"the weights that {name} would hold")
-    policy.save_pretrained(folder)
+    if export is None:
+        policy.save_pretrained(folder)
+    else:
+        export(policy, folder)
     return {"policy": policy.state_dict()}
 
 

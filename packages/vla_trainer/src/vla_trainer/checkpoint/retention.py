@@ -59,6 +59,14 @@ def best(folder: Path, metric: str | None) -> Path | None:
     return max(scored, key=lambda pair: (pair[0], step_of(pair[1])))[1] if scored else None
 
 
+def is_best(folder: Path, score: Score) -> bool:
+    """Return whether a checkpoint with this score, newer than all in `folder`, would be the best one."""
+    if score.value is None or not math.isfinite(score.value):
+        return False
+    others = (_score_of(path, score.metric) for path in found(folder))
+    return all(other is None or other <= score.value for other in others)
+
+
 def remove_old(folder: Path, keep: int, metric: str | None, *, current: Path) -> None:
     """Remove all checkpoints but the newest `keep`, the best one and `current`."""
     kept = {current, best(folder, metric)}

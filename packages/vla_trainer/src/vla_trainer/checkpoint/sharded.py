@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.tensor import DTensor
 
 from vla_trainer.errors import CheckpointError
 from vla_trainer.finite import not_finite
@@ -88,6 +89,33 @@ def load(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, ranks: 
     optimizer.state.clear()
     for weight, moment in moments.items():
         optimizer.state[weight] = moment
+
+
+def spread(policy: Policy, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Replace the whole tensors in the state that one process wrote by those of a policy on a group of one rank.
+
+    Afterwards `checkpoint.put` reads it. What does not fit stays as it is, and is an error there.
+
+    Args:
+        state: of `checkpoint.read_state`, with "policy" and "optimizer".
+    """
+    state["policy"] = _spread(state["policy"], policy.state_dict())
+    moments = state.get("optimizer", {}).get("state", {})
+    order = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, moment in moments.items():
+        if number < len(order):
+            moments[number] = _spread(moment, dict.fromkeys(moment, order[number]))
+
+
+def _spread(whole: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tensors with the layout of those in `like` that have their shape."""
+    made = dict(whole)
+    for name, tensor in whole.items():
+        example = like.get(name)
+        if isinstance(example, DTensor) and isinstance(tensor, Tensor) and tensor.shape == example.shape:
+            made[name] = torch.empty_like(example, dtype=tensor.dtype).detach()
+            made[name].to_local().copy_(tensor)
+    return made
 
 
 def _weights(policy: Policy) -> dict[str, Any]:

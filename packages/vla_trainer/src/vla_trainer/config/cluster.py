@@ -52,15 +52,21 @@ class Cluster(Section):
     """ray: how long nodes that are not there yet are waited for."""
     hang_seconds: PositiveFloat = 600.0
     """ray: an env process without progress for so long is started again."""
+    collective_seconds: PositiveFloat = 1800.0
+    """ray: how long policy processes wait for one another in an exchange of weights or gradients, before the run ends
+    or goes on from its last checkpoint. The slowest share of an update, and writing a checkpoint, must fit in."""
     restarts: NonNegativeInt = 3
     """ray: how often lost env processes are started again within an iteration, and how often a run goes on by itself
     from its last checkpoint after the loss of a rollout or actor process."""
     forward_env: list[str] = Field(
-        default_factory=lambda: ["MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*", "NCCL_*", "GLOO_*"]
+        default_factory=lambda: [
+            *("MUJOCO_GL", "PYOPENGL_PLATFORM", "HF_*", "MINARI_*"),
+            *("NCCL_*", "GLOO_*", "TORCH_*", "PYTORCH_*", "CUDA_*"),
+        ]
     )
     """ray: patterns of environment variables that processes on all nodes get from here, besides those that the
     environment names (`protocols.EnvMetadata`); never those that look like a secret (*_TOKEN, *_API_KEY, AWS_*, ...),
-    which Ray would write into its logs."""
+    which Ray would write into its logs. What a process sees of GPUs (CUDA_VISIBLE_DEVICES) is the placement's."""
 
     @field_validator("forward_env")
     @classmethod

@@ -74,7 +74,11 @@ class PolicyConfig(Section):
     gradient_checkpointing: bool = False
     """Compute activations again in the backward pass instead of keeping them; needs a policy that can."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16: compute under autocast, both when acting and when learning; weights and optimizer stay as they are."""
+    """bf16: compute under autocast, both when acting and when learning; in several processes also with a network's
+    blocks in bfloat16. Weights that learn and the optimizer stay as they are."""
+    export_dtype: Literal["fp32", "bf16"] | None = None
+    """The type that checkpoints hold the policy in as others load it, where its `save_pretrained` takes `dtype`; null:
+    that of its weights. A resume reads the exact weights beside it."""
     device: str = "auto"
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
 
@@ -112,8 +116,15 @@ class Actor(Section):
 
     lr: PositiveFloat = 1e-5
     """Learning rate."""
-    lr_schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How both learning rates fall, iteration by iteration, towards `lr_final_fraction` after the last one."""
+    lr_schedule: Literal["constant", "linear", "cosine", "adaptive"] = "constant"
+    """How both learning rates fall, iteration by iteration, towards `lr_final_fraction` after the last one; adaptive:
+    they rise and fall so that updates move the policy by `kl_target`."""
+    kl_target: PositiveFloat | None = None
+    """With lr_schedule=adaptive: KL of the policy after an iteration's update from the one that acted, as
+    `actor/update_kl` measures it. Some 0.005 to 0.01."""
+    undo_above: Annotated[float, Field(gt=1)] | None = None
+    """With lr_schedule=adaptive: an update that moves the policy by more than so many times `kl_target` is undone, and
+    the rates halved; keeps a copy of what is trained. null: none is."""
     lr_final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     """What a falling schedule goes towards, as a fraction of the learning rate; null: 0."""
     lr_warmup_iterations: NonNegativeInt = 0
@@ -138,6 +149,16 @@ class Actor(Section):
     policy steps, so that actor processes that do not act begin while other groups are still running; for grpo."""
     micro_batch_size: PositiveInt = 64
     """Policy steps that are in memory together; does not change the result. On several ranks, of each."""
+    gradient_sync: Literal["micro_batch", "step"] = "micro_batch"
+    """When several actor processes sum their gradients: after each micro-batch, or once an optimizer step. step sends
+    less, but each process then holds the gradients of all trained weights, 4 bytes each: little with `policy.lora`."""
+    keep_gathered: bool = False
+    """Several actor processes: keep weights gathered over the micro-batches of an optimizer step, not gather each block
+    twice a micro-batch. Each process then holds the whole network as it is computed, 2 bytes a weight in bf16."""
+    shard_over: Literal["all", "node"] = "all"
+    """What several actor processes spread weights and moments over: all of them; or those of a node, so that each node
+    has a copy (hybrid sharding). node gathers within nodes alone and sums gradients between nodes once a step; it
+    needs as many actor processes on each node."""
     offload: bool = False
     """Keep weights, gradients and AdamW's moments in the host's memory, and step there: slower, for policies that GPUs
     cannot hold; needs a backend that shards. Nothing changes where the policy computes on processors."""
@@ -209,8 +230,10 @@ class Config(Section):
         """A key that the chosen algorithm does not read is an error."""
         self.algorithm.check(self)
         self._check_overlap()
-        if self.actor.offload and self.cluster.backend == "local":
-            raise ValueError('actor.offload is not read by cluster.backend="local", which does not shard the policy')
+        for key in ("offload", "keep_gathered", "shard_over"):
+            default = Actor.model_fields[key].default
+            if getattr(self.actor, key) != default and self.cluster.backend == "local":
+                raise ValueError(f'actor.{key} is not read by cluster.backend="local", which does not shard the policy')
         if self.env.num_envs % self.rollout.pipeline_stage_num:
             raise ValueError(
                 f"env.num_envs={self.env.num_envs} is not a multiple of "
@@ -221,6 +244,16 @@ class Config(Section):
                 f"actor.lr_warmup_iterations={self.actor.lr_warmup_iterations} leaves nothing of "
                 f"trainer.iterations={self.trainer.iterations}"
             )
+        adaptive = self.actor.lr_schedule == "adaptive"
+        if adaptive and self.actor.kl_target is None:
+            raise ValueError('actor.lr_schedule="adaptive" needs actor.kl_target, some 0.005 to 0.01')
+        if adaptive and not self.algorithm.uses_rollouts:
+            raise ValueError(f'actor.lr_schedule="adaptive" is not read by {self.algorithm.name}, which has no KL')
+        for key in ("kl_target", "undo_above"):
+            if not adaptive and getattr(self.actor, key) is not None:
+                raise ValueError(f'actor.{key} is not read by lr_schedule="{self.actor.lr_schedule}"')
+        if adaptive and self.actor.lr_final_fraction is not None:
+            raise ValueError('actor.lr_final_fraction is not read by lr_schedule="adaptive"')
         if self.actor.lr_schedule == "constant" and self.actor.lr_final_fraction is not None:
             raise ValueError('actor.lr_final_fraction is not read by lr_schedule="constant"')
         if self.eval.deterministic and self.eval.temperature != 1.0:

@@ -51,6 +51,9 @@ class Trainer(Section):
     """Iterations between checkpoints; the last iteration is always saved."""
     keep_checkpoints: PositiveInt | None = None
     """Newest checkpoints that are kept, besides the best one; null: all."""
+    export: Literal["every", "best"] = "every"
+    """Which checkpoints also hold the policy as others load it: every one, or the best at its time and the last. All
+    hold what a resume and `vla-eval` read."""
     best_metric: str = "eval/success_rate"
     """The metric of the iteration of a save, larger being better, that says which checkpoint is the best."""
     on_collapse: Literal["warn", "stop", "rollback"] = "warn"

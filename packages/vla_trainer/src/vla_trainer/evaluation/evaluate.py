@@ -62,7 +62,7 @@ def evaluate(
         autocast=autocast,
         version=version,
     )
-    spec = env_spec_of(envs)
+    spec = env_spec_of(envs, rendering=True)
     return summarize(rollout, spec, deterministic=deterministic, split=split, notices=notices), rollout.videos
 
 
@@ -121,6 +121,7 @@ def summarize(
         split=split,
         assets=provenance.assets,
         assets_version=provenance.assets_version,
+        renderer=provenance.renderer,
         deterministic=deterministic,
         notices=list(notices),
         states=[_state(episode) for episode in episodes],

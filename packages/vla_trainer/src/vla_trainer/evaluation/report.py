@@ -67,6 +67,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     head = [evaluation.env_id]
     head += [f"split {evaluation.split}"] if evaluation.split is not None else []
     head += [f"assets {evaluation.asset_set}"] if evaluation.asset_set is not None else []
+    head += [f"rendered by {evaluation.renderer}"] if evaluation.renderer is not None else []
     head += [f"weights {evaluation.weights}"] if evaluation.weights is not None else []
     print_line(console, evaluation.heading)
     print_line(console, ", ".join(head))

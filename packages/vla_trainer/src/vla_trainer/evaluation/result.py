@@ -58,6 +58,8 @@ class Evaluation:
     one."""
     available: int | None = None
     """Number of initial states; more than `episodes` where a subset was run; None where they are not listed."""
+    renderer: str | None = None
+    """What rendered the images, where the environment names it, e.g. OpenGL's name of a GPU."""
     weights: str | None = None
     """Name of the checkpoint, or "untrained"; None while training."""
 

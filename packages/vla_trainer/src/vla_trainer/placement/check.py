@@ -43,6 +43,8 @@ def check(placement: Placement, config: "Config") -> None:
         raise PlacementError(f"component_placement: {', '.join(missing)} missing; needed: {', '.join(COMPONENTS)}")
     check_environments(placement, config.env.num_envs, config.rollout.pipeline_stage_num)
     _check_batch(config, len(placement["actor"].processes))
+    if config.actor.shard_over == "node":
+        _check_equal_nodes(placement)
     if config.policy.device != "cpu":
         _check_one_policy_per_gpu(placement)
     if config.rollout.max_staleness:
@@ -75,6 +77,17 @@ def check_environments(placement: Placement, num_envs: int, stages: int) -> None
             f"env.num_envs={num_envs}: each of {env} env process(es) has {envs_per_stage} environment(s) a "
             f"stage, which {rollouts_per_env} rollout processes cannot share; "
             f"allowed: multiples of {rollout * stages}"
+        )
+
+
+def _check_equal_nodes(placement: Placement) -> None:
+    """Raise unless each node that has actor processes has as many as the others."""
+    nodes = [process.node for process in placement["actor"].processes]
+    counts = {node: nodes.count(node) for node in nodes}
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{count} on node {node}" for node, count in counts.items())
+        raise PlacementError(
+            f"actor.shard_over=node: the actor has {found}; allowed: as many processes on each node, or shard_over=all"
         )
 
 

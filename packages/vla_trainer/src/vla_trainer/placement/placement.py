@@ -1,5 +1,6 @@
 """Where components run: the processes of each, with their nodes and GPUs, and which processes work together."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -138,6 +139,24 @@ class Placement:
         return frozenset(
             process.rank for process in self[name].processes if process.gpus and not others.isdisjoint(process.devices)
         )
+
+    def rendering_gpus(self) -> tuple[int | None, ...]:
+        """Return for each env process, by rank, the GPU of its node that it renders on: the node's own number.
+
+        That is the first of its GPUs. Processes of a node that have none take the node's GPUs in turn, whoever else
+        uses them. None: the nodes have no GPUs.
+
+        Raises:
+            PlacementError: `env` is not placed.
+        """
+        turns: dict[int, Iterator[int]] = {}
+        gpus: list[int | None] = []
+        for process in self["env"].processes:
+            if process.gpus or not self.gpus_per_node:
+                gpus.append(process.gpus[0] if process.gpus else None)
+            else:
+                gpus.append(next(turns.setdefault(process.node, itertools.cycle(range(self.gpus_per_node)))))
+        return tuple(gpus)
 
     def rollout_ranks(self, env_rank: int) -> range:
         """Return which rollout processes act for an env process; of several, each acts in an equal part of its envs.

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from vla_trainer import placement
 from vla_trainer.config.cluster import Cluster
-from vla_trainer.config.environment import find_spec
+from vla_trainer.config.environment import class_metadata, find_spec
 from vla_trainer.config.schema import Config
 from vla_trainer.planner.recipe import describe_prediction
 
 GIB = 2**30
+RENDERING_GPUS = 8
+"""Of more GPUs that env processes render on the first are listed."""
 
 
 def describe(config: Config, recipe: str, logs: Path = Path("logs")) -> str:
@@ -75,6 +77,25 @@ def _components(config: Config) -> Iterator[str]:
     yield backend
     if is_shown:
         yield from (f"  {line}" for line in placement.draw(placed))
+    if cluster.backend != "local" and config.algorithm.uses_rollouts:
+        yield from (f"  {line}" for line in _rendering(config, placed))
+
+
+def _rendering(config: Config, placed: placement.Placement) -> Iterator[str]:
+    """Yield on which GPUs env processes render that have none, where the environment takes one."""
+    if "device_argument" not in class_metadata(config.env.id):
+        return
+    ranks: dict[tuple[int, int], list[int]] = {}
+    for process, gpu in zip(placed["env"].processes, placed.rendering_gpus(), strict=True):
+        if not process.gpus and gpu is not None:
+            ranks.setdefault((process.node, gpu), []).append(process.rank)
+    if ranks:
+        shown = [
+            f"GPU {node * placed.gpus_per_node + gpu}: {' '.join(f'E{rank}' for rank in found)}"
+            for (node, gpu), found in sorted(ranks.items())[:RENDERING_GPUS]
+        ]
+        more = "" if len(ranks) <= RENDERING_GPUS else ", ..."
+        yield f"env processes without a GPU render on their node's GPUs in turn: {', '.join(shown)}{more}"
 
 
 def _amounts(config: Config) -> Iterator[str]:
@@ -132,7 +153,9 @@ def _memory(config: Config) -> Iterator[str]:
     plan, cluster = config.plan, config.cluster
     if plan.parameters is not None:
         placed = placement.place(config)
-        shards = len(placed["actor"].processes) if "actor" in placed and cluster.backend != "local" else 1
+        nodes = [process.node for process in placed["actor"].processes] if "actor" in placed else []
+        over_nodes = config.actor.shard_over == "node"
+        shards = (nodes.count(nodes[0]) if over_nodes else len(nodes)) if nodes and cluster.backend != "local" else 1
         if config.policy.lora is None:
             # weight, gradient and AdamW's two moments, 4 bytes each
             actor, what = 16.0, "float32 weights, gradients and AdamW's moments"

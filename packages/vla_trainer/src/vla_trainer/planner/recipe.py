@@ -89,7 +89,8 @@ def assumed_times(config: Config) -> StageTimes | None:
     """Return stage times from the speeds in the section plan; None where one is missing.
 
     A forward pass is 2 P L operations, a backward pass twice that, and once more forward where activations are
-    recomputed. Weights are sent where all are trained, in their own type; the number of adapters is not known.
+    recomputed. Weights are sent where all are trained, in the type that they are computed in; the number of adapters is
+    not known.
     """
     plan = config.plan
     if plan.parameters is None or plan.tokens is None:
@@ -99,7 +100,8 @@ def assumed_times(config: Config) -> StageTimes | None:
     forward = 2 * plan.parameters * plan.tokens / plan.flops_per_second
     sync = Transfer()
     if config.policy.lora is None and plan.sync_bytes_per_second is not None:
-        half = str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16")
+        half = config.policy.precision == "bf16"
+        half = half or str(config.policy.kwargs.get("dtype", "float32")) in ("bfloat16", "float16")
         sync = Transfer(plan.parameters * (2 if half else 4), plan.sync_bytes_per_second)
     return StageTimes(
         env_step=Line(each=(config.env.positive("action_chunk") or 1) / plan.env_steps_per_second),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial, reduce
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,8 +34,10 @@ class Spaces(Protocol):
         """Of what it does."""
 
 
-def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
+def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None] | None = None) -> Policy:
     """Call `policy.factory` with the spaces of one environment, and load the weights of `policy.checkpoint`.
+
+    `prepare` is called with the policy when its weights are complete, before they are moved to `policy.device`.
 
     Raises:
         PolicyError: the factory cannot be found, or does not take the arguments; or the policy cannot do what is asked.
@@ -61,6 +64,11 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
     missing = [name for name in ("act", "evaluate", "save_pretrained", "state_dict") if not hasattr(made, name)]
     if missing:
         raise PolicyError(f"policy.factory={policy.factory}: the policy has no {', '.join(missing)}")
+    if policy.export_dtype is not None and "dtype" not in signature(made.save_pretrained).parameters:
+        raise PolicyError(
+            f"policy.export_dtype is set, but save_pretrained of a {type(made).__name__}, which {policy.factory} "
+            "makes, takes no dtype"
+        )
     if policy.gradient_checkpointing:
         if not hasattr(made, "gradient_checkpointing_enable"):
             raise PolicyError(
@@ -68,10 +76,13 @@ def make_policy(policy: PolicyConfig, env: Spaces) -> Policy:
                 f"{policy.factory} makes, has no gradient_checkpointing_enable()"
             )
         made.gradient_checkpointing_enable()
-    made.to(device_of(policy))
+    device = device_of(policy)
     made.eval()
     if policy.checkpoint is not None:
         checkpoint.load(Path(policy.checkpoint).expanduser(), made)
+    if prepare is not None:
+        prepare(made)
+    made.to(device)
     return made
 
 
@@ -131,6 +142,25 @@ def autocast_of(policy: PolicyConfig) -> Callable[[], AbstractContextManager[obj
     if policy.precision == "fp32":
         return nullcontext
     return partial(torch.autocast, device_of(policy).type, torch.bfloat16)
+
+
+def export_policy(policy: Policy, folder: Path, config: PolicyConfig) -> None:
+    """Write the policy into `folder` as others load it, in the type of `export_dtype`."""
+    if config.export_dtype is None:
+        policy.save_pretrained(folder)
+    else:
+        to_type: Any = policy.save_pretrained
+        to_type(folder, dtype=torch.bfloat16 if config.export_dtype == "bf16" else torch.float32)
+
+
+def empty_copy(policy: Policy) -> Any:
+    """Return a copy without the numbers of its weights, which takes no memory: `load_state_dict(..., assign=True)`
+    gives it others. What else the policy has, such as a tokenizer, is there."""
+    weights = {
+        id(weight): torch.nn.Parameter(weight.detach().to("meta"), requires_grad=weight.requires_grad)
+        for weight in policy.parameters()
+    }
+    return copy.deepcopy(policy, dict(weights))
 
 
 def frozen_copy(policy: Policy) -> Policy:

@@ -1,7 +1,7 @@
 """What the trainer has to know of a run's environments, wherever they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gymnasium import spaces
@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 
 from vla_trainer.errors import EnvError
 from vla_trainer.initial_states import init_state_counts
-from vla_trainer.provenance import Provenance, provenance_of
+from vla_trainer.provenance import Provenance, provenance_of, renderer_of
 from vla_trainer.video import fps_of
 
 
@@ -41,19 +41,24 @@ class EnvSpec:
             )
         return self.action_space.shape[-1] if self.action_space.shape else 1
 
+    def rendered_by(self, renderer: str | None) -> "EnvSpec":
+        """Return the same with the name of what renders."""
+        return replace(self, provenance=replace(self.provenance, renderer=renderer))
 
-def env_spec_of(envs: VectorEnv, critic_key: str | None = None) -> EnvSpec:
+
+def env_spec_of(envs: VectorEnv, critic_key: str | None = None, *, rendering: bool = False) -> EnvSpec:
     """Return the spec of the environments of `envs`.
 
     Args:
         envs: of `make_envs`.
         critic_key: of an observation that the policy is not given; see `PolicyGradient.critic_key`.
+        rendering: name what renders, which begins to.
     """
     space, critic_space = envs.single_observation_space, None
     if critic_key is not None and isinstance(space, spaces.Dict) and critic_key in space.spaces:
         critic_space = space[critic_key]
         space = spaces.Dict({key: value for key, value in space.items() if key != critic_key})
-    return EnvSpec(
+    spec = EnvSpec(
         space,
         envs.single_action_space,
         init_state_counts(envs),
@@ -61,3 +66,4 @@ def env_spec_of(envs: VectorEnv, critic_key: str | None = None) -> EnvSpec:
         fps_of(envs),
         critic_space,
     )
+    return spec.rendered_by(renderer_of(envs)) if rendering else spec

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from vla_trainer.config.environment import find_spec, takes_split
+from vla_trainer.config.environment import class_metadata, find_spec, takes_split
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
 from vla_trainer.protocols import Observation
@@ -28,6 +28,17 @@ def evaluation_env(env: Env, settings: Eval) -> Env:
     if settings.max_episode_steps is not None:
         changes["max_episode_steps"] = settings.max_episode_steps
     return Env.model_validate({**env.model_dump(), **changes})
+
+
+def on_device(env: Env, device: str | None) -> Env:
+    """Return `env` with the GPU that it renders on, where its metadata names an argument for it and `env` no value.
+
+    `device`: "cuda:0", as CUDA numbers it in the process that makes the environment; None: no GPU.
+    """
+    argument = class_metadata(env.id).get("device_argument")
+    if device is None or argument is None or env.get(argument) is not None:
+        return env
+    return Env.model_validate({**env.model_dump(), argument: device})
 
 
 def make_envs(env: Env, num_envs: int) -> VectorEnv:

@@ -75,9 +75,6 @@ class Machines:
         }
         if self._real_gpus:
             variables["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
-            if gpus:
-                # EGL counts all GPUs of the machine, whatever CUDA shows
-                variables["MUJOCO_EGL_DEVICE_ID"] = str(gpus[0])
         else:
             # a machine may have GPUs that Ray does not count: every process would compute on the first of them
             variables["CUDA_VISIBLE_DEVICES"] = ""

@@ -19,7 +19,7 @@ from ray.exceptions import ObjectLostError
 
 from vla_trainer.advantage.grpo import grpo, has_variance
 from vla_trainer.algorithms.queues import GroupOrder
-from vla_trainer.runtime.object_store import ObservationRefs
+from vla_trainer.runtime.object_store import ObservationRefs, PackedBatch
 from vla_trainer.types import Batch, EpisodeSteps
 
 if TYPE_CHECKING:
@@ -100,4 +100,5 @@ class EagerUpdate:
             episode=torch.tensor(numbers).repeat_interleave(taken),
             lengths=lengths,
         )
-        self.under_way += [policy.begin.remote(batch, self._iteration) for policy in self._learning]
+        shared = ray.put(PackedBatch.of(batch))
+        self.under_way += [policy.begin.remote(shared, self._iteration) for policy in self._learning]

@@ -14,9 +14,10 @@ from torch import Tensor
 from vla_trainer.algorithms.queues import PerEnvQueue
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.protocols import Observation
+from vla_trainer.provenance import joined, renderer_of
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
-from vla_trainer.rollout.envs import evaluation_env, make_envs, take
+from vla_trainer.rollout.envs import evaluation_env, make_envs, on_device, take
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
 
@@ -42,15 +43,18 @@ class RemoteActOutput:
 class EnvWorker:
     """Runs on one thread, but for `alive`, so that what belongs to a thread (OpenGL) stays with it."""
 
-    def __init__(self, config: Config, place: EnvProcess, policies: Sequence[Any], queue: Any) -> None:
+    def __init__(
+        self, config: Config, place: EnvProcess, policies: Sequence[Any], queue: Any, device: str | None = None
+    ) -> None:
         """
         Args:
             config: of the run.
             place: what this process is.
             policies: handles of the policy processes that act, by rollout rank.
             queue: handle of the `EpisodeQueueActor`.
+            device: what its environments render on, see `rollout.envs.on_device`.
         """
-        self._config, self._place = config, place
+        self._config, self._place, self._device = config, place, device
         self._policies = [policies[rank] for rank in place.rollout]
         self._queue = queue
         self._beats = 0
@@ -63,7 +67,8 @@ class EnvWorker:
         """Make the training environments; `per_env_seed` is of PPO's streams of starts."""
         config, place = self._config, self._place
         torch.set_num_threads(1)
-        self._envs = [make_envs(config.env, place.envs_per_stage) for _ in place.first_env_indices]
+        env = on_device(config.env, self._device)
+        self._envs = [make_envs(env, place.envs_per_stage) for _ in place.first_env_indices]
         critic_key = config.algorithm.critic_key
         self._collector = Collector(
             self._envs,
@@ -74,6 +79,10 @@ class EnvWorker:
         env_spec = env_spec_of(self._envs[0], critic_key)
         self._env_indices = PerEnvQueue(per_env_seed, env_spec.init_states, config.env.num_envs)
         return env_spec
+
+    def renderer(self) -> str | None:
+        """Name what renders the images of the training environments."""
+        return joined(renderer_of(envs) for envs in self._envs)
 
     def collect_episodes(self, videos: VideoRequest | None, eager: bool = False) -> Rollout | None:
         """Run episodes of the queue until it has no more; None if it had none at all.
@@ -96,14 +105,14 @@ class EnvWorker:
         env = env if env is not None else evaluation_env(self._config.env, self._config.eval)
         if self._evaluation is None or env != self._evaluation_env:
             self._close_evaluation()
-            self._evaluation_envs, self._evaluation_env = make_envs(env, num_envs), env
+            self._evaluation_envs, self._evaluation_env = make_envs(on_device(env, self._device), num_envs), env
             self._evaluation = Collector(
                 self._evaluation_envs,
                 self._sampler(evaluation=True),
                 record=False,
                 critic_key=self._config.algorithm.critic_key,
             )
-        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key)
+        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key, rendering=True)
 
     def evaluate(self, videos: VideoRequest | None) -> Rollout | None:
         """As `collect_episodes`, in the environments of evaluations."""

@@ -36,10 +36,10 @@ class Runtime(Protocol):
     ) -> EvaluationRollout:
         """Run the episodes of `order` as `config.eval` says, after `open_evaluation`; call `on_episode` after each."""
 
-    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
-        """Write the policy into `folder` so that others load it; return what the trainer's state keeps of it.
+    def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
+        """Write the policy into `folder`; return what the trainer's state keeps of it.
 
-        `name` is what the checkpoint will be called.
+        `name` is what the checkpoint will be called; `export` whether it is also written so that others load it.
 
         Raises:
             TrainingDivergedError: weights are not finite.
@@ -63,6 +63,13 @@ class Runtime(Protocol):
 
 class RLRuntime(Runtime, Protocol):
     """Environments that train, too."""
+
+    def name_renderer(self) -> str | None:
+        """Return what renders the images of the environments that train, and keep it in `env_spec`; None: unknown.
+
+        Raises:
+            EnvError, gymnasium.error.Error, ValueError: what the environments raise that cannot render.
+        """
 
     def collect(
         self,

@@ -10,6 +10,7 @@ from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, PerEnvQueue
 from vla_trainer.config.schema import Config
 from vla_trainer.initial_states import run_seeds
 from vla_trainer.policy.make import frozen_copy
+from vla_trainer.provenance import joined, renderer_of
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.env_spec import env_spec_of
 from vla_trainer.rollout.envs import make_envs
@@ -48,6 +49,11 @@ class LocalRuntime(LocalPolicy):
         self._per_env_queue = PerEnvQueue(
             run_seeds(config.trainer.seed)[0], self.env_spec.init_states, config.env.num_envs
         )
+
+    def name_renderer(self) -> str | None:
+        renderer = joined(renderer_of(envs) for envs in self._envs)
+        self.env_spec = self.env_spec.rendered_by(renderer)
+        return renderer
 
     def collect(
         self,

@@ -10,7 +10,8 @@ from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.evaluation.evaluate import OnEpisode, run_list
-from vla_trainer.policy.make import autocast_of, make_policy
+from vla_trainer.policy.make import autocast_of, export_policy, make_policy
+from vla_trainer.protocols import Policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs
 from vla_trainer.types import EvaluationRollout, VideoRequest
@@ -49,7 +50,7 @@ class LocalPolicy:
                 self._evaluation_envs = None  # also where the next ones cannot be made
             self._evaluation_envs = make_envs(env, settings.num_envs or self._config.env.num_envs)
             self._evaluation_env = env
-        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key)
+        return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key, rendering=True)
 
     def evaluate(
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: OnEpisode | None = None
@@ -69,9 +70,15 @@ class LocalPolicy:
             critic_key=self._config.algorithm.critic_key,
         )
 
-    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
+    def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
         """See `vla_trainer.runtime.interface.Runtime`."""
-        return {**checkpoint.write_policy(self.policy, folder, name), "optimizer": self.optimizer.state_dict()}
+
+        def write(policy: Policy, into: Path) -> None:
+            if export:
+                export_policy(policy, into, self._config.policy)
+
+        weights = checkpoint.write_policy(self.policy, folder, name, write)
+        return {**weights, "optimizer": self.optimizer.state_dict()}
 
     def load_weights(self, path: Path, state: dict[str, Any]) -> None:
         """See `vla_trainer.runtime.interface.Runtime`."""

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vla_trainer.types import Batch
+
 CHUNK_BYTES = 32 * 2**20
 """About how much is put into the object store at a time, so that no more than that is in memory twice."""
 
@@ -128,6 +130,37 @@ class Rows:
             # shared memory is read-only, which torch warns about; nobody writes here
             self._arrays[store, index] = _as_tensor(array)
         return self._arrays[store, index][row - chunk.first]
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """A batch as it travels: tokens that are integers are in the narrowest type that holds them."""
+
+    batch: Batch
+    token_dtype: torch.dtype
+    """Of the batch that was packed."""
+
+    @staticmethod
+    def of(batch: Batch) -> PackedBatch:
+        """Pack a batch whose inputs are `ObservationRefs`."""
+        return PackedBatch(replace(batch, tokens=_narrowed(batch.tokens)), batch.tokens.dtype)
+
+    def open(self, get: Get) -> Batch:
+        """Return the batch, with inputs that can be read here."""
+        inputs: dict[str, Any] = {}
+        for key, refs in self.batch.inputs.items():
+            assert isinstance(refs, ObservationRefs)
+            inputs[key] = refs.open(get)
+        return replace(self.batch, inputs=inputs, tokens=self.batch.tokens.to(self.token_dtype))
+
+
+def _narrowed(tokens: Tensor) -> Tensor:
+    """Return integers (B, K) in int16, as ids of a vocabulary of 32,000 are, or in int32, where these hold them."""
+    if tokens.dtype != torch.int64 or not len(tokens):
+        return tokens
+    low, high = int(tokens.min()), int(tokens.max())
+    fitting = (dtype for dtype in (torch.int16, torch.int32) if torch.iinfo(dtype).min <= low)
+    return tokens.to(next((dtype for dtype in fitting if high <= torch.iinfo(dtype).max), torch.int64))
 
 
 def _as_tensor(array: Any) -> Tensor:

@@ -6,9 +6,8 @@ Axes: N observations.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import ray
 import torch
@@ -17,16 +16,16 @@ from torch import Tensor
 from vla_trainer import checkpoint
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PolicyError
-from vla_trainer.policy.make import autocast_of, device_of, frozen_copy, make_policy
+from vla_trainer.policy.make import autocast_of, device_of, empty_copy, export_policy, frozen_copy, make_policy
 from vla_trainer.protocols import Observation
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.sampling import PolicySampler
 from vla_trainer.runtime.env_worker import RemoteActOutput
 from vla_trainer.runtime.learner import Learner
-from vla_trainer.runtime.object_store import Chunk, ObservationRefs, ObservationStore
+from vla_trainer.runtime.object_store import Chunk, ObservationStore, PackedBatch
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
-from vla_trainer.types import Batch
+from vla_trainer.update.blocks import block_dtype, hold_blocks
 from vla_trainer.update.optimizer import move_moments
 
 
@@ -52,18 +51,24 @@ class PolicyWorker:
         self._meeting, port = host_meeting(here, size)
         return here, port
 
-    def open(self, env_spec: EnvSpec, address: tuple[str, int] | None, learning: int, size: int) -> None:
+    def open(self, env_spec: EnvSpec, address: tuple[str, int] | None, nodes: Sequence[int], size: int) -> None:
         """Make the policy and join the others.
 
         Args:
             env_spec: of the environments.
             address: what `address` of the first process gave; None where there is only one.
-            learning: how many processes learn.
+            nodes: of the processes that learn, by actor rank.
             size: how many policy processes there are.
         """
-        config, self._env_spec = self._config, env_spec
+        config = self._config
         torch.manual_seed(config.trainer.seed)
-        self._policy = make_policy(config.policy, env_spec)
+        blocks_in = block_dtype(config.policy.precision, processes=size)
+        self._policy = make_policy(
+            config.policy,
+            env_spec,
+            # before it is moved to a GPU, which then need not hold all of it in float32
+            prepare=None if self._learns or blocks_in is None else partial(hold_blocks, dtype=blocks_in),
+        )
         if getattr(self._policy, "moments", None) is not None:
             raise PolicyError(
                 "a policy that changes while it acts cannot act in several processes; with GaussianPolicy: "
@@ -76,19 +81,27 @@ class PolicyWorker:
         self._group = join(
             None if address is None else getattr(self, "_meeting", None) or visit_meeting(address, size),
             rank=self._rank,
-            learning=learning,
+            learning=len(nodes),
             size=size,
             acts=self._place.rollout_rank is not None,
             device=device,
+            seconds=config.cluster.collective_seconds,
+            shards=blocks_in is not None or config.actor.offload,
+            nodes=nodes if config.actor.shard_over == "node" else (),
         )
         self._sync = WeightSync(
-            self._policy, self._group, learns=self._learns, acts=self._place.rollout_rank is not None
+            self._policy,
+            self._group,
+            learns=self._learns,
+            acts=self._place.rollout_rank is not None,
+            blocks_in=blocks_in,
         )
         if self._learns:
+            if self._rank == 0 and self._group.ranks.group is not None:
+                self._exporter = empty_copy(self._policy)
             reference = frozen_copy(self._policy) if config.policy_gradient.kl_coef > 0 else None
             self._sync.shard(
                 reference,
-                precision=config.policy.precision,
                 offload=config.actor.offload,
                 gradient_checkpointing=config.policy.gradient_checkpointing,
             )
@@ -137,20 +150,20 @@ class PolicyWorker:
 
     # learning
 
-    def begin(self, batch: Batch, iteration: int) -> None:
+    def begin(self, batch: PackedBatch, iteration: int) -> None:
         """Take an iteration's next step before the rest of its batch is there; see `Update.begin`."""
         self._unpark()
-        self._learner.begin(_opened(batch), iteration)
+        self._learner.begin(batch.open(ray.get), iteration)
 
     def update(
-        self, batch: Batch, iteration: int, shuffles: Tensor, importance_cap: float | None = None
+        self, batch: PackedBatch, iteration: int, shuffles: Tensor, importance_cap: float | None = None
     ) -> tuple[dict[str, float], Tensor]:
-        """Take one iteration's update, on all processes that learn at once; `batch.inputs` are `ObservationRefs`.
+        """Take one iteration's update, on all processes that learn at once; `batch` is opened here.
 
         See `vla_trainer.runtime.interface.RLRuntime.update`.
         """
         self._unpark()
-        metrics, shuffles = self._learner.run(_opened(batch), iteration, shuffles, importance_cap)
+        metrics, shuffles = self._learner.run(batch.open(ray.get), iteration, shuffles, importance_cap)
         self._park()
         return metrics, shuffles
 
@@ -168,8 +181,10 @@ class PolicyWorker:
 
     # checkpoints
 
-    def save(self, folder: str, shards: str) -> None:
+    def save(self, folder: str | None, shards: str) -> None:
         """Write the policy as others load it into `folder` (the first process), and the exact state into `shards`.
+
+        `folder`: None: only the exact state is written.
 
         Raises:
             TrainingDivergedError: weights are not finite.
@@ -180,7 +195,8 @@ class PolicyWorker:
         self._unpark()
         # first, because it finds weights that are not finite
         sharded.save(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
-        self._save_pretrained(Path(folder))
+        if folder is not None:
+            self._export(Path(folder))
         self._park()
         self._sync.gather()
 
@@ -192,7 +208,12 @@ class PolicyWorker:
 
     def load_whole(self, path: str) -> None:
         """Read a checkpoint that one process wrote."""
-        checkpoint.load(Path(path), self._policy, self._learner.optimizer)
+        state, optimizer = checkpoint.read_state(Path(path)), self._learner.optimizer
+        if self._group.ranks.group is not None:
+            from vla_trainer.checkpoint import sharded
+
+            sharded.spread(self._policy, optimizer, state)
+        checkpoint.put(Path(path), state, self._policy, optimizer)
 
     def pid(self) -> int:
         """The operating system's number of this process."""
@@ -208,16 +229,15 @@ class PolicyWorker:
             with suppress(RuntimeError):
                 torch.distributed.destroy_process_group()
 
-    def _save_pretrained(self, folder: Path) -> None:
+    def _export(self, folder: Path) -> None:
         whole = self._sync.full_state_dict()
         if whole is None:
-            self._policy.save_pretrained(folder)
+            export_policy(self._policy, folder, self._config.policy)
         elif self._rank == 0:
             # what is spread over processes cannot write itself
-            on_cpu = self._config.policy.model_copy(update={"device": "cpu", "path": None})
-            here = make_policy(on_cpu, self._env_spec)
-            here.load_state_dict(whole)
-            here.save_pretrained(folder)
+            self._exporter.load_state_dict(whole, assign=True)
+            export_policy(self._exporter, folder, self._config.policy)
+            self._exporter = empty_copy(self._exporter)
 
     @property
     def _learns(self) -> bool:
@@ -231,12 +251,3 @@ class PolicyWorker:
     def _unpark(self) -> None:
         if self._parks:
             move_moments(self._learner.optimizer, self._device)
-
-
-def _opened(batch: Batch) -> Batch:
-    """With rows that can be read here."""
-    inputs: dict[str, Any] = {}
-    for key, refs in batch.inputs.items():
-        assert isinstance(refs, ObservationRefs)
-        inputs[key] = refs.open(ray.get)
-    return replace(batch, inputs=inputs)

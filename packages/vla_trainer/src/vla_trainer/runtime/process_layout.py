@@ -15,6 +15,8 @@ class EnvProcess:
     rank: int
     node: int
     gpus: tuple[int, ...]
+    rendering_gpu: int | None
+    """See `Placement.rendering_gpus`."""
     first_env_indices: tuple[int, ...]
     """For each stage: the env index, of N, of its first environment."""
     envs_per_stage: int
@@ -77,11 +79,13 @@ def layout_of(placement: Placement, num_envs: int, stages: int) -> ProcessLayout
     """
     env = placement["env"].processes
     envs_per_stage = num_envs // stages // len(env)
+    rendering_gpus = placement.rendering_gpus()
     envs = tuple(
         EnvProcess(
             process.rank,
             process.node,
             process.gpus,
+            rendering_gpus[process.rank],
             tuple(stage * (num_envs // stages) + process.rank * envs_per_stage for stage in range(stages)),
             envs_per_stage,
             tuple(placement.rollout_ranks(process.rank)),

@@ -32,6 +32,7 @@ from vla_trainer.runtime.connect import Machines
 from vla_trainer.runtime.eager_update import POLL_SECONDS, EagerUpdate
 from vla_trainer.runtime.episode_queue import EpisodeQueueActor
 from vla_trainer.runtime.merge import merge
+from vla_trainer.runtime.object_store import PackedBatch
 from vla_trainer.runtime.process_layout import layout_of
 from vla_trainer.runtime.supervisor import EnvProcesses, unwrapped
 from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
@@ -39,6 +40,8 @@ from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 
 class RayRuntime:
     """See `vla_trainer.runtime.interface.RLRuntime`."""
+
+    env_spec: EnvSpec
 
     def __init__(self, config: Config) -> None:
         """
@@ -60,6 +63,11 @@ class RayRuntime:
         except BaseException:
             self.close()
             raise
+
+    def name_renderer(self) -> str | None:
+        renderer = self._envs.renderer()
+        self.env_spec = self.env_spec.rendered_by(renderer)
+        return renderer
 
     def collect(
         self,
@@ -93,10 +101,14 @@ class RayRuntime:
     def update(
         self, batch: Batch, iteration: int, shuffles: Tensor, importance_cap: float | None
     ) -> tuple[dict[str, float], Tensor]:
+        import ray
+
         if self._eager is not None:
             self._call(self._eager.under_way)
+        # once, not for each process
+        shared = ray.put(PackedBatch.of(batch))
         answers = self._call(
-            [policy.update.remote(batch, iteration, shuffles, importance_cap) for policy in self._learning()]
+            [policy.update.remote(shared, iteration, shuffles, importance_cap) for policy in self._learning()]
         )
         metrics, shuffles = answers[0]
         return dict(metrics), shuffles
@@ -139,8 +151,8 @@ class RayRuntime:
     def continue_episodes(self, running: Sequence[Mapping[str, Any]], begun: Sequence[int]) -> None:
         self._envs.go_on(running, begun)
 
-    def write_weights(self, folder: Path, name: Path) -> dict[str, Any]:
-        whole, shards = str(folder.absolute()), str(folder.absolute() / checkpoint.SHARDS)
+    def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
+        whole, shards = str(folder.absolute()) if export else None, str(folder.absolute() / checkpoint.SHARDS)
         self._call([policy.save.remote(whole, shards) for policy in self._learning()])
         return {"policy": None}
 
@@ -201,9 +213,9 @@ class RayRuntime:
         )
         self.env_spec = self._envs.open()
         assert self.env_spec.action_dim
-        size, learning = len(self._policies), len(layout.learning())
+        size, nodes = len(self._policies), [layout.policies[index].node for index in layout.learning()]
         address = self._call(self._policies[0].address.remote(size)) if size > 1 else None
-        self._call([policy.open.remote(self.env_spec, address, learning, size) for policy in self._policies])
+        self._call([policy.open.remote(self.env_spec, address, nodes, size) for policy in self._policies])
 
     def _acting(self) -> list[Any]:
         """Those that act, by rollout rank."""

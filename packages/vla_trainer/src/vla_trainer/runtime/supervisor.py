@@ -17,9 +17,11 @@ from ray.exceptions import ActorDiedError, GetTimeoutError, RayActorError, RayEr
 
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.errors import ProcessLostError, TrainerError
+from vla_trainer.provenance import joined
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.runtime.connect import Machines
 from vla_trainer.runtime.env_worker import EnvWorker
+from vla_trainer.runtime.gpus_shown import gpus_shown
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Rollout
 
@@ -68,11 +70,15 @@ class EnvProcesses:
         env_spec: list[EnvSpec] = self._all([handle.open.remote(self._per_env_seed) for handle in self.handles])
         return env_spec[0]
 
+    def renderer(self) -> str | None:
+        """Name what renders the images of the training environments, in all of them."""
+        return joined(self._all([handle.renderer.remote() for handle in self.handles]))
+
     def open_evaluation(self, num_envs: int, env: Env | None = None) -> EnvSpec:
         """Make `num_envs` environments of evaluations in each of them, if there are none of `env` yet."""
         self._evaluation = num_envs, env
         env_spec: list[EnvSpec] = self._all([handle.open_evaluation.remote(num_envs, env) for handle in self.handles])
-        return env_spec[0]
+        return env_spec[0].rendered_by(joined(spec.provenance.renderer for spec in env_spec))
 
     def run(
         self,
@@ -166,9 +172,10 @@ class EnvProcesses:
             ray.kill(handle)
 
     def _make(self, place: EnvProcess) -> Any:
-        options = self._machines.options(place.node, place.gpus, {"OMP_NUM_THREADS": "1"})
+        shown = gpus_shown(place, self._config.env.id, self._machines.real_gpus)
+        options = self._machines.options(place.node, shown.gpus, {"OMP_NUM_THREADS": "1", **shown.variables})
         worker: Any = ray.remote(concurrency_groups={"watch": 1})(EnvWorker)
-        return worker.options(**options).remote(self._config, place, self._acting, self._queue)
+        return worker.options(**options).remote(self._config, place, self._acting, self._queue, shown.device)
 
     def _replace(self, rank: int) -> int:
         """Start a process again where its predecessor began the iteration; returns the episodes that come back."""

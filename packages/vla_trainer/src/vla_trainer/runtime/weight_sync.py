@@ -1,8 +1,10 @@
 """Weights between policy processes after an update.
 
 Where a process both acts and learns, acting reads what learning moved, and nothing is copied. Processes that only act
-get the weights that are trained, in buckets, from the first process that learns. Where weights are sharded over the
-processes that learn, they are gathered to be sent and to be acted with.
+get the weights that are trained, in buckets, from the first process that learns, in the type that they compute in.
+Where weights are sharded over the processes that learn, they are gathered to be sent and to be acted with.
+
+    a bucket of shards, wherever they are kept --compute type, device of the process group--> gathered --broadcast-->
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from vla_trainer.protocols import Policy
-from vla_trainer.update.ranks import Ranks, backend_of
+from vla_trainer.update.blocks import sent_dtypes
+from vla_trainer.update.ranks import Ranks, backend_of, hybrid_groups
 
 MEETING = timedelta(minutes=5)
 """How long processes wait for each other at the start."""
@@ -36,6 +39,8 @@ class PolicyGroup:
     """torch.distributed's group of the first process that learns and those that only act."""
     learners_act: bool = True
     """Whether one of the processes that learn acts, too."""
+    device: torch.device = torch.device("cpu")  # noqa: RUF009 (immutable)
+    """Where weights are when they are sent: what the policies compute on, whatever memory they are kept in."""
 
 
 def host_meeting(address: str, size: int) -> tuple[Any, int]:
@@ -53,7 +58,18 @@ def visit_meeting(address: tuple[str, int], size: int) -> Any:
     return TCPStore(*address, size, is_master=False, timeout=MEETING)
 
 
-def join(meeting: Any, *, rank: int, learning: int, size: int, acts: bool, device: torch.device) -> PolicyGroup:
+def join(
+    meeting: Any,
+    *,
+    rank: int,
+    learning: int,
+    size: int,
+    acts: bool,
+    device: torch.device,
+    seconds: float,
+    shards: bool = False,
+    nodes: Sequence[int] = (),
+) -> PolicyGroup:
     """Make the process groups of a run; every policy process calls it at once.
 
     Args:
@@ -63,42 +79,65 @@ def join(meeting: Any, *, rank: int, learning: int, size: int, acts: bool, devic
         size: how many there are.
         acts: whether this process acts.
         device: where the policy computes.
+        seconds: `cluster.collective_seconds`.
+        shards: whether one process that learns alone is sharded, too: to compute as those that only act, or to offload.
+        nodes: of those that learn, where each of several nodes has a copy of the weights, see `hybrid_groups`.
     """
     if meeting is None:
-        return PolicyGroup(rank=rank, receivers=size - learning)
+        return PolicyGroup(rank=rank, receivers=size - learning, device=device)
     import torch.distributed as dist
 
+    bound: dict[str, Any] = {}
     if device.type == "cuda":
-        torch.cuda.set_device(0)  # the only one that this process sees
-    dist.init_process_group(backend_of(device), store=meeting, rank=rank, world_size=size)
+        # the first that this process sees; torch would guess one from the rank, which counts all machines' processes
+        gpu = torch.device("cuda", device.index or 0)
+        torch.cuda.set_device(gpu)
+        bound["device_id"] = gpu
+    timeout = timedelta(seconds=seconds)
+    dist.init_process_group(backend_of(device), store=meeting, rank=rank, world_size=size, timeout=timeout, **bound)
     # every process makes every group, in the same order, whether it is in it or not
-    learners = dist.new_group(list(range(learning))) if learning > 1 else None
-    sync_group = dist.new_group([0, *range(learning, size)]) if size > learning else None
+    learners = dist.new_group(list(range(learning)), timeout) if learning > 1 or shards else None
+    sync_group = dist.new_group([0, *range(learning, size)], timeout) if size > learning else None
+    hybrid = hybrid_groups(nodes, timeout) if len(set(nodes)) > 1 else None
     if rank >= learning or learners is None:
-        return PolicyGroup(rank=rank, receivers=size - learning, sync_group=sync_group)
-    ranks = Ranks(learners, device)
+        return PolicyGroup(rank=rank, receivers=size - learning, sync_group=sync_group, device=device)
+    ranks = Ranks(learners, device, hybrid)
     learners_act = ranks.sum({"acts": float(acts)})["acts"] > 0
-    return PolicyGroup(ranks, rank, size - learning, sync_group, learners_act)
+    return PolicyGroup(ranks, rank, size - learning, sync_group, learners_act, device)
 
 
 class WeightSync:
     """Keeps what this process acts with equal to what was learned."""
 
-    def __init__(self, policy: Policy, group: PolicyGroup, *, learns: bool, acts: bool) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        group: PolicyGroup,
+        *,
+        learns: bool,
+        acts: bool,
+        blocks_in: torch.dtype | None = None,
+    ) -> None:
+        """
+        Args:
+            policy: of this process; where it only acts, `update.blocks.hold_blocks` has cast its blocks to `blocks_in`.
+            group: of all policy processes.
+            learns, acts: what this process does.
+            blocks_in: see `update.blocks.block_dtype`.
+        """
         self._policy, self._group = policy, group
         self._learns, self._acts = learns, acts
+        self._blocks_in = blocks_in
 
-    def shard(
-        self, reference: Policy | None, *, precision: str, offload: bool, gradient_checkpointing: bool = False
-    ) -> None:
-        """Spread the policy and `reference` over the processes that learn, where there are several."""
+    def shard(self, reference: Policy | None, *, offload: bool, gradient_checkpointing: bool = False) -> None:
+        """Spread the policy and `reference` over the processes that learn, see `join`."""
         if (sharding := self._sharding()) is not None:
             for policy in (reference, self._policy):
                 if policy is not None:
                     sharding.shard(
                         policy,
                         self._group.ranks,
-                        precision=precision,
+                        blocks_in=self._blocks_in,
                         offload=offload,
                         gradient_checkpointing=gradient_checkpointing,
                     )
@@ -139,26 +178,51 @@ class WeightSync:
         if sharding := self._sharding():
             sharding.reshard(self._policy)
         sent = 0
-        for bucket in _buckets(trainable(self._policy)):
-            # a DTensor, which is imported where weights are sharded alone
-            whole = [weight.full_tensor() if hasattr(weight, "full_tensor") else weight for _, weight in bucket]
+        for bucket in self._buckets():
+            # all that learn gather, the first of them sends; shards in the host's memory would wait for ever, because
+            # a process group exchanges what is on the CPU and what is on GPUs by two backends
+            whole = [self._whole(weight, dtype).reshape(-1) for weight, dtype in bucket]
             if self._group.rank == 0:
-                flat = torch.cat([weight.detach().reshape(-1) for weight in whole])
+                flat = torch.cat(whole)
                 dist.broadcast(flat, src=0, group=self._group.sync_group)
                 sent += flat.nbytes
         return sent
 
+    def _whole(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return a weight in `dtype` on the device of the process group; a shard is cast before it is gathered."""
+        device = self._group.device
+        if not hasattr(weight, "full_tensor"):
+            return weight.detach().to(device, dtype)
+        # imported where weights are sharded alone
+        from torch.distributed.tensor import DTensor
+
+        assert isinstance(weight, DTensor)
+        part = DTensor.from_local(
+            weight.to_local().detach().to(device, dtype),
+            weight.device_mesh,
+            weight.placements,
+            shape=weight.shape,
+            stride=weight.stride(),
+        )
+        whole: Tensor = part.full_tensor()
+        return whole
+
     def _receive(self) -> int:
         import torch.distributed as dist
 
-        for bucket in _buckets(trainable(self._policy)):
-            first = bucket[0][1]
-            numbers = [weight.numel() for _, weight in bucket]
-            flat = torch.empty(sum(numbers), dtype=first.dtype, device=first.device)
+        for bucket in self._buckets():
+            numbers = [weight.numel() for weight, _ in bucket]
+            flat = torch.empty(sum(numbers), dtype=bucket[0][1], device=self._group.device)
             dist.broadcast(flat, src=0, group=self._group.sync_group)
-            for (_, weight), part in zip(bucket, torch.split(flat, numbers), strict=True):
+            for (weight, _), part in zip(bucket, torch.split(flat, numbers), strict=True):
                 weight.data.copy_(part.view_as(weight))
         return 0
+
+    def _buckets(self) -> Iterator[list[tuple[Tensor, torch.dtype]]]:
+        """Yield the trained weights and the types that they are sent in; the same numbers on every process."""
+        assert isinstance(self._policy, nn.Module)
+        dtypes = sent_dtypes(self._policy, self._blocks_in)
+        return _buckets([(weight, dtypes[name]) for name, weight in trainable(self._policy)])
 
 
 def trainable(policy: Policy) -> list[tuple[str, Tensor]]:
@@ -167,16 +231,16 @@ def trainable(policy: Policy) -> list[tuple[str, Tensor]]:
     return [(name, weight) for name, weight in policy.named_parameters() if weight.requires_grad]
 
 
-def _buckets(weights: Sequence[tuple[str, Tensor]]) -> Iterator[list[tuple[str, Tensor]]]:
-    """Neighbours of one type, of at most `BUCKET_BYTES` where they are more than one. The same on every process."""
-    bucket: list[tuple[str, Tensor]] = []
+def _buckets(weights: Sequence[tuple[Tensor, torch.dtype]]) -> Iterator[list[tuple[Tensor, torch.dtype]]]:
+    """Neighbours that are sent in one type, of at most `BUCKET_BYTES` where they are more than one."""
+    bucket: list[tuple[Tensor, torch.dtype]] = []
     filled = 0
-    for name, weight in weights:
-        size = weight.numel() * weight.element_size()
-        if bucket and (weight.dtype != bucket[0][1].dtype or filled + size > BUCKET_BYTES):
+    for weight, dtype in weights:
+        size = weight.numel() * dtype.itemsize
+        if bucket and (dtype != bucket[0][1] or filled + size > BUCKET_BYTES):
             yield bucket
             bucket, filled = [], 0
-        bucket.append((name, weight))
+        bucket.append((weight, dtype))
         filled += size
     if bucket:
         yield bucket

@@ -16,58 +16,28 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vla_trainer.advantage.grpo import all_equal
-from vla_trainer.algorithms import Level, PolicyGradient
+from vla_trainer.algorithms import PolicyGradient
 from vla_trainer.config.schema import Actor
-from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
-from vla_trainer.loss.ratio import clamped
 from vla_trainer.protocols import Policy
 from vla_trainer.types import Batch
-from vla_trainer.update.batches import at_level, entries, micro_batches, shuffled, token_mask, whole_groups
+from vla_trainer.update.batches import micro_batches, shuffled, whole_groups
+from vla_trainer.update.losses import INITIAL_RATIO_ERROR, Losses, StepData
 from vla_trainer.update.optimizer import StepGuard, check_weights, clip_gradients
 from vla_trainer.update.ranks import Ranks
+from vla_trainer.update.step_size import Backup, mean_kl, measured_rows
 
 NORMALIZE_EPSILON = 1e-8
 """Added to the deviation of the advantages, as PPO2 does."""
 
-INITIAL_RATIO_ERROR = "initial_ratio_error"
-"""The metric of the first step that is the largest of all ranks and micro-batches, not their sum."""
-
 Autocast = Callable[[], AbstractContextManager[object]]
-
-
-@dataclass(frozen=True)
-class _Data:
-    """A batch and what its policy steps are compared with; tensors are (B, ...)."""
-
-    batch: Batch
-    advantages: Tensor
-    reference: Tensor | None
-    """(B, K) log-probabilities of the reference policy."""
-    proximal: Tensor | None = None
-    """(B, K) log-probabilities of the weights that the update begins with, where older ones acted."""
-    importance_cap: float = math.inf
-    """The largest importance weight, proximal over behavior probability."""
-
-
-@dataclass(frozen=True)
-class _Step:
-    """What is known of an optimizer step before it is cut into micro-batches."""
-
-    rows: Tensor
-    """Of the batch."""
-    shares: dict[str, Tensor]
-    """By level: the share of each row's entries in the mean over the step; "policy_step": of each row."""
-    counts: dict[str, float]
-    """By level: how many entries the step has."""
-    initial: bool
-    """No weight has moved since the policy acted."""
 
 
 def update(
@@ -128,16 +98,18 @@ class Update:
             BackendError: there are several ranks, and `policy` is not sharded over them.
         """
         self._ranks = ranks or Ranks()
+        self._before_pass: Callable[..., None] | None = None
         if self._ranks.group is not None:
-            from vla_trainer.update.sharding import prepare  # 5 seconds of imports that one process does not need
+            from vla_trainer.update import sharding  # 5 seconds of imports that one process does not need
 
-            prepare(policy, self._ranks)
+            sharding.prepare(policy, self._ranks)
+            self._before_pass = partial(sharding.before_pass, policy, actor)
         policy.eval()
         self._policy, self._optimizer, self._reference = policy, optimizer, reference
         self._algorithm, self._actor = algorithm, actor
         self._temperature, self._autocast = temperature, autocast
         self._critic_only = critic_only
-        self._losses = _Losses(policy, algorithm, temperature, action_dim, critic_only)
+        self._losses = Losses(policy, algorithm, temperature, action_dim, critic_only)
         groups = optimizer.param_groups
         self._moving = [w for group in groups if not critic_only or group["name"] == "critic" for w in group["params"]]
         self._guard = guard or StepGuard(actor.max_skipped_steps)
@@ -148,6 +120,7 @@ class Update:
         """What is measured at the first step alone."""
         self._epoch = 1
         self._stopped = False
+        self._backup = Backup(policy, optimizer) if actor.undo_above is not None else None
         self._eager_episodes = 0
         """Episodes below this number were learned from by `begin`."""
 
@@ -162,7 +135,7 @@ class Update:
         """
         self._eager_episodes = int(batch.episode[-1]) + 1
         if not self._stopped:
-            self._step(1, _Data(batch, batch.advantages, self._reference_log_probs(batch)), torch.arange(len(batch)))
+            self._step(1, StepData(batch, batch.advantages, self._reference_log_probs(batch)), torch.arange(len(batch)))
 
     def run(self, batch: Batch, generator: torch.Generator, importance_cap: float | None = None) -> dict[str, float]:
         """Take what is left of the epochs; return the mean of each `actor/*` metric over the steps.
@@ -184,7 +157,7 @@ class Update:
         if self._algorithm.scales_advantages and len(batch) > 1:
             # A <- (A - mean A) / (std A + 1e-8)
             advantages = (advantages - advantages.mean()) / (advantages.std() + NORMALIZE_EPSILON)
-        data = _Data(batch, advantages, self._reference_log_probs(batch))
+        data = StepData(batch, advantages, self._reference_log_probs(batch))
         if importance_cap is not None:
             data = replace(data, proximal=self._log_probs(self._policy, batch), importance_cap=importance_cap)
         explained = _explained_variance(batch)
@@ -198,7 +171,7 @@ class Update:
         names = steps[0] if steps else ()
         mean = {f"actor/{name}": sum(step[name] for step in steps) / len(steps) for name in names}
         rates = {f"actor/{'lr' if group['name'] == 'actor' else 'critic_lr'}": group["lr"] for group in groups}
-        taken = {
+        taken = self._step_size(batch) | {
             "actor/optimizer_steps": float(len(steps) - self._stopped),
             "actor/skipped_steps": float(self._skipped),
             "actor/epochs": self._epoch,
@@ -206,6 +179,20 @@ class Update:
         if self._actor.batch_order == "groups":
             taken["actor/eager_steps"] = float(eager)
         return mean | rates | taken | self._initial | explained
+
+    def _step_size(self, batch: Batch) -> dict[str, float]:
+        """Measure how far the update has moved the policy, and undo it where that is too far."""
+        actor, algorithm = self._actor, self._algorithm
+        if actor.kl_target is None:
+            return {}
+        rows = measured_rows(len(batch))
+        new = self._log_probs(self._policy, batch, rows)
+        dim = self._losses.action_dim
+        kl = mean_kl(new, batch.log_probs[rows], batch.lengths[rows], algorithm.logprob_type, dim)
+        undone = self._backup is not None and not kl <= actor.kl_target * (actor.undo_above or math.inf)
+        if undone and self._backup is not None:
+            self._backup.restore()
+        return {"actor/update_kl": kl, "actor/undone_updates": float(undone)}
 
     def _order(self, batch: Batch, generator: torch.Generator) -> Iterator[tuple[int, Tensor]]:
         """Yield the epoch, from 1, and the rows of each step that is left."""
@@ -222,7 +209,7 @@ class Update:
             for rows in steps:
                 yield epoch, rows
 
-    def _step(self, epoch: int, data: _Data, rows: Tensor) -> None:
+    def _step(self, epoch: int, data: StepData, rows: Tensor) -> None:
         """Measure one optimizer step, and take it unless it is refused or beyond `target_kl`."""
         algorithm, actor, optimizer = self._algorithm, self._actor, self._optimizer
         optimizer.zero_grad(set_to_none=True)
@@ -231,7 +218,10 @@ class Update:
         initial = not self._steps and not self._skipped and data.proximal is None
         step = self._losses.prepare(data.batch, rows, initial=initial)
         ranks, errors = self._ranks, [0.0]
-        for part, counted in micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size):
+        passes = list(micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size))
+        for number, (part, counted) in enumerate(passes, start=1):
+            if self._before_pass is not None:
+                self._before_pass(last=number == len(passes))
             with self._autocast():
                 loss, measured = self._losses.compute(data, step, part, counted)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -263,120 +253,19 @@ class Update:
         return self._log_probs(self._reference, batch)
 
     @torch.no_grad()
-    def _log_probs(self, policy: Policy, batch: Batch) -> Tensor:
-        """Return (B, K) log-probabilities of the batch's tokens, on the CPU."""
-        log_probs, ranks = torch.zeros(batch.log_probs.shape), self._ranks
-        for rows, counted in micro_batches(batch.lengths, self._actor.micro_batch_size, ranks.rank, ranks.size):
+    def _log_probs(self, policy: Policy, batch: Batch, chosen: Tensor | None = None) -> Tensor:
+        """Return (B, K) log-probabilities of the batch's tokens, or of its rows `chosen` (b,), on the CPU."""
+        chosen = torch.arange(len(batch)) if chosen is None else chosen
+        log_probs, ranks = torch.zeros(len(chosen), batch.log_probs.shape[1]), self._ranks
+        lengths, size = batch.lengths[chosen], self._actor.micro_batch_size
+        for part, counted in micro_batches(lengths, size, ranks.rank, ranks.size):
+            rows = chosen[part]
             inputs = {key: value[rows] for key, value in batch.inputs.items()}
             with self._autocast():
                 out = policy.evaluate(inputs, batch.tokens[rows], temperature=self._temperature)
             if counted:
-                log_probs[rows] = out.log_probs.float().cpu()
+                log_probs[part] = out.log_probs.float().cpu()
         return ranks.sum_tensor(log_probs)
-
-
-class _Losses:
-    """The loss of any rows of any batch: L = L_policy - entropy_coef H + kl_coef KL + value_coef L_value."""
-
-    def __init__(
-        self, policy: Policy, algorithm: PolicyGradient, temperature: float, action_dim: int, critic_only: bool
-    ) -> None:
-        self._policy, self._algorithm = policy, algorithm
-        self._temperature, self._action_dim = temperature, action_dim
-        self._critic_only = critic_only
-
-    def prepare(self, batch: Batch, rows: Tensor, *, initial: bool) -> _Step:
-        """Compute the shares that the rows of an optimizer step have in its means."""
-        algorithm, episode, lengths = self._algorithm, batch.episode[rows], batch.lengths[rows]
-        levels: set[Level] = {"token_level", algorithm.logprob_type, algorithm.entropy_type}
-        counts: dict[str, Tensor] = {level: entries(lengths, level, self._action_dim) for level in levels}
-        shares = {level: aggregation_weights(episode, algorithm.aggregate, count) for level, count in counts.items()}
-        shares["policy_step"] = aggregation_weights(episode, algorithm.aggregate)
-        return _Step(rows, shares, {level: float(count.sum()) for level, count in counts.items()}, initial)
-
-    def compute(self, data: _Data, step: _Step, part: Tensor, counted: bool) -> tuple[Tensor, dict[str, float]]:
-        """Return what the rows `step.rows[part]` contribute to a step's loss and to its metrics, each a share of the
-        whole; but for `INITIAL_RATIO_ERROR`, which is their largest.
-
-        Where they are not counted, the loss and its gradients are 0, whatever the rows hold.
-        """
-        algorithm, dim, batch = self._algorithm, self._action_dim, data.batch
-        micro = step.rows[part]
-        out = self._policy.evaluate(
-            {key: value[micro] for key, value in batch.inputs.items()},
-            batch.tokens[micro],
-            temperature=self._temperature,
-        )
-        device = out.log_probs.device
-        shares = {level: share[part].to(device) for level, share in step.shares.items()}
-        lengths = batch.lengths[micro].to(device) * counted
-        mask = token_mask(lengths, out.log_probs.shape[-1], dim)
-        log_probs, old_log_probs = out.log_probs.float(), batch.log_probs[micro].to(device)
-
-        level = algorithm.logprob_type
-        new, valid = at_level(log_probs, mask, level, dim)
-        old = at_level(old_log_probs, mask, level, dim)[0]
-        advantages = data.advantages[micro].to(device)
-        importance_metrics: dict[str, float] = {}
-        if data.proximal is not None:
-            # w = pi_proximal / pi_behavior; A <- min(w, cap) A, and the ratio is pi / pi_proximal
-            behavior, old = old, at_level(data.proximal[micro].to(device), mask, level, dim)[0]
-            importance = clamped(torch.where(valid, old - behavior, 0.0)).exp()
-            advantages = advantages[:, None] * importance.clamp(max=data.importance_cap)
-            importance_metrics = {
-                "importance_weight": (torch.where(valid, importance, 0.0).sum() / step.counts[level]).item(),
-                "importance_capped": float(((importance > data.importance_cap) & valid).sum()) / step.counts[level],
-            }
-        total, measured = policy_loss(
-            new,
-            old,
-            advantages,
-            valid,
-            algorithm.clip_low,
-            algorithm.clip_high,
-            algorithm.dual_clip,
-            weights=shares[level],
-        )
-        # means over the entries of these rows, to shares of the step's means
-        fraction = float(valid.sum()) / step.counts[level]
-        metrics = {"loss": total.item(), **{name: value * fraction for name, value in measured.items()}}
-        metrics |= importance_metrics
-
-        token_shares = shares["token_level"][:, None]
-        metrics["entropy"] = (torch.where(mask, out.entropy.float(), 0.0) * token_shares).sum().item()
-        # - entropy_coef H
-        entropy, valid = at_level(out.entropy.float(), mask, algorithm.entropy_type, dim)
-        bonus = (torch.where(valid, entropy, 0.0) * shares[algorithm.entropy_type][:, None]).sum()
-        total = total - algorithm.entropy_coef * bonus
-        if data.reference is not None:
-            # + kl_coef KL(pi || pi_reference)
-            penalty = kl_loss(log_probs, data.reference[micro].to(device), mask, weights=token_shares)
-            metrics["kl"] = penalty.item()
-            total = total + algorithm.kl_coef * penalty
-        if self._critic_only:
-            total = torch.zeros((), device=device)
-        if (settings := algorithm.value_loss) is not None:
-            assert out.values is not None
-            assert batch.values is not None
-            assert batch.returns is not None
-            # + value_coef L_value
-            of_values, measured = value_loss(
-                out.values.float(),
-                batch.values[micro].to(device),
-                batch.returns[micro].to(device),
-                torch.full((len(micro),), counted, device=device),
-                settings.clip,
-                settings.huber_delta,
-                weights=shares["policy_step"],
-            )
-            metrics["value_loss"] = of_values.item()
-            metrics |= {name: value * counted * len(micro) / len(step.rows) for name, value in measured.items()}
-            total = total + settings.coef * of_values
-        if step.initial:
-            # max |rho - 1| over tokens
-            errors = clamped(torch.where(mask, log_probs.detach() - old_log_probs, 0.0)).expm1().abs()
-            metrics[INITIAL_RATIO_ERROR] = errors.max().item()
-        return total, metrics
 
 
 def _explained_variance(batch: Batch) -> dict[str, float]:

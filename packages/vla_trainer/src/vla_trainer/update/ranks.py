@@ -4,6 +4,7 @@ Every process of the group calls the same methods in the same order, or all of t
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
 class Ranks:
     """A process group of torch.distributed and this process's rank in it; without a group, one process alone."""
 
-    def __init__(self, group: dist.ProcessGroup | None = None, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        group: dist.ProcessGroup | None = None,
+        device: torch.device | str = "cpu",
+        hybrid: tuple[dist.ProcessGroup, dist.ProcessGroup] | None = None,
+    ) -> None:
         """
         Args:
             group: made with the backend of `backend_of(device)`; `torch.distributed.group.WORLD` for all processes.
             device: where the policy computes; on GPUs the one that `torch.cuda.set_device` has set in this process.
+            hybrid: of `hybrid_groups`: weights are spread over the second, and each member of the first has a copy.
         """
         self.group = group
+        self._hybrid = hybrid
         self.device = torch.device(device)
         self.rank = 0 if group is None else dist.get_rank(group)
         """From 0."""
@@ -33,7 +41,7 @@ class Ranks:
         """Processes of the group."""
 
     def mesh(self) -> "DeviceMesh":
-        """Return the one-dimensional mesh of these processes, for `fully_shard`.
+        """Return the mesh of these processes for `fully_shard`: of one dimension, or of nodes and their processes.
 
         Raises:
             BackendError: there is no process group.
@@ -42,7 +50,13 @@ class Ranks:
             raise BackendError("weights are sharded over a torch.distributed process group; there is none here")
         from torch.distributed.device_mesh import DeviceMesh
 
-        return DeviceMesh.from_group(self.group, self.device.type)
+        if self._hybrid is None:
+            return DeviceMesh.from_group(self.group, self.device.type)
+        ranks = torch.tensor(dist.get_process_group_ranks(self.group))
+        grid = ranks.view(-1, dist.get_world_size(self._hybrid[1]))
+        return DeviceMesh.from_group(
+            list(self._hybrid), self.device.type, mesh=grid, mesh_dim_names=("replicate", "shard")
+        )
 
     def sum(self, values: Mapping[str, float]) -> dict[str, float]:
         """Return the sum of each value over all processes, which have the same keys; the same number on each."""
@@ -70,6 +84,27 @@ class Ranks:
         total = tensor.to(self.device, copy=True)
         dist.all_reduce(total, group=self.group)
         return total.to(tensor.device)
+
+
+def hybrid_groups(
+    nodes: Sequence[int], timeout: timedelta | None = None
+) -> tuple[dist.ProcessGroup, dist.ProcessGroup] | None:
+    """Make the process groups of hybrid sharding; all processes of the default group call it.
+
+    Args:
+        nodes: of the first processes of the default group, in ascending order, each as often as the others.
+        timeout: of the groups; None: torch's.
+
+    Returns:
+        The processes with this one's place on all nodes, and those of its node; None for a process that has no node.
+    """
+    per_node = nodes.count(nodes[0])
+    grid = torch.arange(len(nodes)).view(-1, per_node)
+    # every process makes every group, in the same order, whether it is in it or not
+    on_node = [dist.new_group(row.tolist(), timeout) for row in grid]
+    across = [dist.new_group(row.tolist(), timeout) for row in grid.T]
+    rank = dist.get_rank()
+    return (across[rank % per_node], on_node[rank // per_node]) if rank < len(nodes) else None
 
 
 def backend_of(device: torch.device | str) -> str:

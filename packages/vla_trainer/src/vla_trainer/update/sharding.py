@@ -4,13 +4,14 @@
               unshard --> act, any number of times on each rank --> reshard
               full_state_dict: whole tensors on the CPU of rank 0
 
-On one rank nothing is wrapped, and `unshard` and `reshard` do nothing.
+Without a process group nothing is wrapped, and `unshard` and `reshard` do nothing. A group of one rank is sharded: its
+blocks are then computed as those of several, and as those of processes that only act (blocks.py).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +27,10 @@ from torch.distributed.fsdp import (
 from torch.distributed.tensor import DTensor
 from torch.torch_version import TorchVersion
 
+from vla_trainer.config.schema import Actor
 from vla_trainer.errors import BackendError, PolicyError
 from vla_trainer.protocols import Policy
+from vla_trainer.update.blocks import blocks_of
 from vla_trainer.update.ranks import Ranks
 
 
@@ -51,7 +54,7 @@ def shard(
     policy: Policy,
     ranks: Ranks,
     *,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    blocks_in: torch.dtype | None = None,
     offload: bool = False,
     gradient_checkpointing: bool = False,
 ) -> None:
@@ -61,25 +64,26 @@ def shard(
     summed over the ranks, not averaged. Afterwards `evaluate` and `act` wait for all ranks.
 
     Args:
-        precision: bf16: blocks are gathered and computed in bfloat16, half the traffic and memory. The shards that the
-            optimizer moves, sums of gradients and what belongs to no block (heads, embeddings) keep their type, so that
-            autocast is still needed. Unlike under autocast alone, as on one rank, norms and sums inside blocks are
-            bfloat16, too: log-probabilities of the toy VLA differ by 0.01, as much as either differs from float32. For
-            ratios that begin at 1, the policy that acted must have been sharded, too.
+        blocks_in: the type that blocks are gathered and computed in, see `blocks.block_dtype`: bfloat16 is half the
+            traffic and memory. The shards that the optimizer moves, sums of gradients and what belongs to no block
+            (heads, embeddings) keep their type, so that autocast is still needed. Unlike under autocast alone, as in
+            one process, norms and sums inside blocks are bfloat16, too: log-probabilities of the toy VLA differ by
+            0.01, as much as either differs from float32. A policy that acts elsewhere holds its blocks with
+            `blocks.hold_blocks`, so that ratios begin at 1.
         gradient_checkpointing: whether the policy computes blocks again in the backward pass.
         offload: keep shards, gradients and the optimizer's moments in host memory, where the optimizer's step then
             runs. Changes nothing where the policy computes on the CPU.
 
     Raises:
         PolicyError: the policy has a weight that is a single number.
-        BackendError: one rank alone asks for `offload`, without a process group; or torch is too old.
+        BackendError: `offload` is asked for without a process group; or torch is too old.
     """
     offload = offload and ranks.device.type != "cpu"
-    if ranks.size == 1 and not offload:
+    if ranks.size == 1 and ranks.group is None and not offload:
         return
-    if precision == "bf16" and gradient_checkpointing and TorchVersion(torch.__version__) < RECOMPUTES_IN_BF16:
+    if blocks_in is not None and gradient_checkpointing and TorchVersion(torch.__version__) < RECOMPUTES_IN_BF16:
         raise BackendError(
-            f"policy.gradient_checkpointing with policy.precision=bf16 over several processes needs torch "
+            f"policy.gradient_checkpointing with policy.precision=bf16 in several processes needs torch "
             f"{RECOMPUTES_IN_BF16}; this is {torch.__version__}, which computes blocks again from inputs of another "
             "type; install a newer torch, or set policy.gradient_checkpointing=false"
         )
@@ -90,10 +94,7 @@ def shard(
         raise PolicyError(f"weight {scalars[0]} has the shape (), which cannot be sharded; make it (1,)")
     mesh = ranks.mesh()
     host = CPUOffloadPolicy() if offload else OffloadPolicy()
-    in_blocks = MixedPrecisionPolicy(
-        param_dtype=torch.bfloat16 if precision == "bf16" else None,
-        reduce_dtype=torch.float32 if precision == "bf16" else None,
-    )
+    in_blocks = MixedPrecisionPolicy(param_dtype=blocks_in, reduce_dtype=None if blocks_in is None else torch.float32)
     for block in blocks_of(policy):
         fully_shard(block, mesh=mesh, mp_policy=in_blocks, offload_policy=host)
     fully_shard(policy, mesh=mesh, offload_policy=host)
@@ -102,19 +103,6 @@ def shard(
         # a plain sum, which every backend has
         module.set_force_sum_reduction_for_comms(True)
     _gather_around(policy)
-
-
-def blocks_of(policy: nn.Module) -> list[nn.Module]:
-    """Return the parts of a network that are gathered one at a time.
-
-    They are what the policy's method `fsdp_modules()` lists, if it has one; else the members of each `nn.ModuleList`
-    or `nn.Sequential` of at least two modules of one class that have modules of their own, as transformers have them.
-    """
-    if (named := getattr(policy, "fsdp_modules", None)) is not None:
-        return list(named())
-    if isinstance(policy, (nn.ModuleList, nn.Sequential)) and _repeats(list(policy)):
-        return list(policy)
-    return [block for child in policy.children() for block in blocks_of(child)]
 
 
 def is_sharded(policy: Policy) -> bool:
@@ -138,6 +126,25 @@ def reshard(policy: Policy) -> None:
         # the root's are needed again at once, when the backward pass begins
         module.set_reshard_after_forward(id(module) != id(policy), recurse=False)
         module.reshard()
+
+
+def before_pass(policy: Policy, actor: Actor, *, last: bool) -> None:
+    """Set what the next forward and backward pass exchanges with other ranks; before each micro-batch of a step.
+
+    Over nodes, gradients are summed once a step in any case: until then they are added up in their shards.
+
+    Args:
+        policy: sharded.
+        actor: `gradient_sync` and `keep_gathered`.
+        last: whether it is the last micro-batch of the step. After its backward pass nothing is gathered any more.
+    """
+    for module in _groups(policy):
+        module.set_requires_gradient_sync(last or actor.gradient_sync == "micro_batch", recurse=False)
+        module.set_requires_all_reduce(last, recurse=False)
+        # the root's are needed again at once, when the backward pass begins
+        frees = not actor.keep_gathered and id(module) != id(policy)
+        module.set_reshard_after_forward(frees, recurse=False)
+        module.set_reshard_after_backward(last or not actor.keep_gathered, recurse=False)
 
 
 def prepare(policy: Policy, ranks: Ranks) -> None:
@@ -177,10 +184,6 @@ def _groups(policy: Policy) -> Iterator[FSDPModule]:
     """Yield the modules whose weights are gathered as one, in an order that all ranks share."""
     assert isinstance(policy, nn.Module)
     return (module for module in policy.modules() if isinstance(module, FSDPModule))
-
-
-def _repeats(members: list[nn.Module]) -> bool:
-    return len(members) >= 2 and len({type(member) for member in members}) == 1 and any(members[0].children())
 
 
 def _gather_around(policy: Any) -> None:
