@@ -59,7 +59,7 @@ LAYERS = {
         ("algorithms",),
         ("config",),
         ("collapse", "learning_rate", "notes", "planner", "schedule", "sizes", "update", "video"),
-        ("checkpoint", "rollout"),
+        ("checkpoint", "machine", "rollout"),
         ("critic", "evaluation", "policy", "resume", "rollback", "run_folder"),
         ("loggers", "runtime"),
         ("sft",),

@@ -34,6 +34,12 @@ def test_as_many_runs_as_there_are_cores_for(tmp_path: Path, overrides: list[str
     assert default_parallel(first_run(tmp_path, "policy.device=cpu", *overrides).config, cores) == runs
 
 
+def test_no_more_runs_than_the_memory_holds(tmp_path: Path) -> None:
+    # 8 environments of 1 GB; what an iteration collects has no images that the config knows of
+    config = first_run(tmp_path, "policy.device=cpu", "trainer.threads=1", "plan.env_bytes=1e9").config
+    assert [default_parallel(config, 8, gigabytes * 1e9) for gigabytes in (100, 25, 12)] == [8, 3, 1]
+
+
 def test_a_folder_says_how_far_its_run_is(tmp_path: Path) -> None:
     planned = first_run(tmp_path)
     assert str(progress_of(planned)) == "new, 3 iterations"

@@ -22,6 +22,7 @@ from vla_trainer.errors import ComparisonError, ConfigError, MissingExtraError, 
 from vla_trainer.evaluation.report import print_line
 from vla_trainer.metrics import METRICS, is_score
 from vla_trainer.run_folder import CONFIG_FILE, check_writable, errors_of
+from vla_trainer.sizes import host_memory
 from vla_trainer.versions import describe_versions
 
 
@@ -51,7 +52,7 @@ def ablate(plan: AblationPlan, settings: Settings, console: Console, *, dry_run:
         RunFolderError, RunLostError: the folder is in use, or cannot be written.
     """
     check_settings(settings)
-    parallel = settings.parallel or default_parallel(plan.config, cores_here())
+    parallel = settings.parallel or default_parallel(plan.config, cores_here(), host_memory())
     for warning in plan.warnings:
         print_line(console, f"warning: {warning}")
     progress = {planned.folder: progress_of(planned) for planned in plan.runs}

@@ -19,6 +19,7 @@ from vla_trainer.ablation.plan import PlannedRun
 from vla_trainer.ablation.runs import LOG_FILE, progress_of
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import TrainerError
+from vla_trainer.sizes import needed_memory
 
 _LOOK_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
@@ -47,14 +48,22 @@ class _Process:
     """Bytes of its log that are of earlier processes."""
 
 
-def default_parallel(config: Config, cores: int) -> int:
+def default_parallel(config: Config, cores: int, memory: float | None = None) -> int:
     """Return how many runs are beside each other unless the user says: cores over `trainer.threads` (null: 1).
 
-    1 where the policy is on a GPU, or the runs are on a cluster: what they share is not counted.
+    Fewer where the memory does not hold that many, counted as `sizes.check_sizes` does; 1 where the policy is on a GPU
+    or the runs are on a cluster: what they share there is not counted.
+
+    Args:
+        config: of one run.
+        cores: of this machine.
+        memory: bytes of this machine; None: not known.
     """
     if config.cluster.backend != "local" or _is_on_gpu(config.policy.device):
         return 1
-    return max(1, cores // (config.trainer.threads or 1))
+    needed = sum(size for size, _ in needed_memory(config))
+    most = cores if memory is None or not needed else int(memory // needed)
+    return max(1, min(cores // (config.trainer.threads or 1), most))
 
 
 def cores_here() -> int:
