@@ -93,7 +93,7 @@ def display() -> Iterator[str]:
 def quick_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `vla-train` or `vla-eval` in this process, which has imported torch already, in a temporary folder."""
+    """Run a command of `vla_trainer` in this process, which has imported torch already, in a temporary folder."""
     from vla_trainer import cli
 
     def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
@@ -103,7 +103,7 @@ def quick_command(
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capsys.readouterr()
-        function = {"vla-train": cli.train, "vla-eval": cli.evaluate}[name]
+        function = {"vla-train": cli.train, "vla-eval": cli.evaluate, "vla-ablate": cli.ablate}[name]
         with warnings.catch_warnings():
             # as Python shows them to a user, on standard error
             warnings.resetwarnings()

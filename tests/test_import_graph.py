@@ -67,8 +67,8 @@ LAYERS = {
         ("trainer",),
         ("train_loop",),
         ("run",),
-        ("eval_command",),
-        ("sweep_command",),
+        ("ablation", "eval_command"),
+        ("ablate_command", "sweep_command"),
         ("cli",),
     ),
 }

@@ -47,7 +47,7 @@ def test_values_are_split_at_the_outer_commas(text: str, texts: list[str]) -> No
         (["env.size=1,1.0"], "1.0, which is 1, is there twice"),
         (["env.size=[0,1],[0, 1]"], "[0, 1], which is [0,1], is there twice"),
         (["env.size=[0,1"], "--sweep env.size=[0,1: value 1: env.size=[0,1: column 5: while parsing a flow sequence"),
-        (["env.size=1", "env.size=2"], "--sweep env.size=2: env.size is swept already"),
+        (["env.size=1", "env.size=2"], "--sweep env.size=2: env.size is there already"),
         (["actor.lr=1,2"], '"actor.lr" is no argument of the environment; allowed: env.KEY'),
         (["env.=1"], '"env." is no argument of the environment'),
     ],

@@ -1,4 +1,4 @@
-"""The commands `vla-train` and `vla-eval`. Heavy imports come late, so that help and `--check` are quick."""
+"""The commands of the package. Heavy imports come late, so that help and `--check` are quick."""
 
 import sys
 import warnings
@@ -150,6 +150,98 @@ def _evaluate(
             eval_command.evaluate_pair(target, compare, overrides, console, make)
 
 
+def _ablate(
+    arguments: Arguments = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--over",
+            metavar="KEY=V1,V2,...",
+            show_default=False,
+            help="Train with each of these values of a key of the config. A value is written as in KEY=VALUE, commas "
+            "inside [...], {...} and quotes belong to it, and a map replaces the recipe's. Keys that change "
+            "together: 'KEY=V1,V2; KEY2=W1,W2'. May be given more than once: then one is changed at a time. A value "
+            "that the recipe has already is the base.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Train every point under N seeds: trainer.seed, trainer.seed + 1, ...; an interval needs 2 or more.",
+        ),
+    ] = 3,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Train all combinations of the values.", show_default=False)
+    ] = False,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            metavar="J",
+            show_default=False,
+            help="Runs beside each other; without it, as many as there are cores for: cores / trainer.threads (null: "
+            "1), and 1 on a GPU and on a cluster.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            metavar="X",
+            show_default=False,
+            help="Report when the learning curve, a mean over 5 iterations, was at X for the first time; without it, "
+            "0.8 where the curve is one of success.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            show_default=False,
+            help="What runs are compared by at their end; without it, success in the last evaluation, else in "
+            "training, else the return.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            show_default=False,
+            help="Folder of the runs and of the result; without it, logs/ablations/RECIPE_FINGERPRINT, which is the "
+            "same for the same base and keys.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and list the runs; make nothing.", show_default=False)
+    ] = False,
+    version: Version = False,
+) -> None:
+    """Ablate a recipe: train it with single keys changed, over seeds, and write one table of what each is worth.
+
+    The same command goes on where it was interrupted or killed.
+    With more values or seeds, it runs only what is new.
+    A run that failed stays in the table, and is tried again.
+    """
+    kept = "; what is done is kept, and the same command goes on from there"
+    with _one_line(), _interruptible(kept):
+        from rich.console import Console
+
+        from vla_trainer import ablate_command
+        from vla_trainer.ablation.plan import plan_ablation
+
+        recipe, overrides = _split(arguments or [])
+        settings = ablate_command.Settings(parallel, metric, threshold)
+        ablate_command.check_settings(settings)
+        plan = plan_ablation(_required(recipe), overrides, over or [], seeds=seeds, grid=grid, out=out)
+        failed = ablate_command.ablate(plan, settings, Console(), dry_run=dry_run)
+    if failed:
+        raise typer.Exit(1)
+
+
 def _make(config: "Config", *, training: bool = True) -> "Trainer":
     from vla_trainer.trainer import make_trainer
 
@@ -195,6 +287,11 @@ def train() -> None:
 def evaluate() -> None:
     """Run the console script `vla-eval`."""
     _run(_evaluate, "vla-eval", "vla-eval logs/tiny_spatial_ppo/2026-01-01_12-00-00 eval.episodes=10")
+
+
+def ablate() -> None:
+    """Run the console script `vla-ablate`."""
+    _run(_ablate, "vla-ablate", "vla-ablate tiny_spatial_ppo --over actor.lr=1e-4,1e-3 --seeds 3")
 
 
 def _run(command: Callable[..., None], name: str, example: str) -> None:

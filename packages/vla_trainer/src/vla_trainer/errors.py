@@ -70,6 +70,10 @@ class SweepError(TrainerError):
     """A sweep cannot go on where another one was, or what it has done already is damaged."""
 
 
+class AblationError(TrainerError):
+    """An ablation cannot go on: a run in its folder is of another config, or damaged."""
+
+
 class BackendError(TrainerError):
     """The backend is unknown or not available here."""
 

@@ -62,19 +62,27 @@ class Point:
         return {key: env.get(key.removeprefix(SECTION)) for key in self.keys}
 
 
-def parse_axes(texts: Sequence[str]) -> list[Axis]:
-    """Read the arguments of all `--sweep`.
+def parse_axes(
+    texts: Sequence[str], option: str = OPTION, section: str = SECTION, *, repeats: bool = False
+) -> list[Axis]:
+    """Read the arguments of all `--sweep`, or of another option.
 
     A value is YAML, as in an override; commas inside brackets, braces and quotes belong to it.
+
+    Args:
+        texts: as `env.KEY=V1,V2`.
+        option: what errors call the option.
+        section: what every key begins with; "": any key of a config is taken.
+        repeats: a value may be there twice.
 
     Raises:
         ConfigError: no `=`, no value, a value that is empty, not YAML or there twice, or a key that is there twice.
     """
     axes: list[Axis] = []
     for text in texts:
-        axis = _parse(text)
+        axis = _parse(text, option, section, repeats)
         if axis.key in (other.key for other in axes):
-            raise ConfigError(f"{OPTION} {text}: {axis.key} is swept already; write all of its values at one place")
+            raise ConfigError(f"{option} {text}: {axis.key} is there already; write all of its values at one place")
         axes.append(axis)
     return axes
 
@@ -117,25 +125,34 @@ def points_of(axes: Sequence[Axis]) -> list[Point]:
     return points
 
 
-def _parse(text: str) -> Axis:
-    place = f"{OPTION} {text}"
+def meaning_of(value: str, key: str) -> str:
+    """Return what the text of a value stands for, as JSON: the same for `1e3` and `1000`.
+
+    Raises:
+        ConfigError: not YAML, or more than one value.
+    """
+    return json.dumps(whole(read_value(value, key).value), sort_keys=True)
+
+
+def _parse(text: str, option: str, section: str, repeats: bool) -> Axis:
+    place = f"{option} {text}"
     key, equals, values = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"{place} is not KEY=V1,V2,...; allowed: e.g. {SECTION}KEY=1,2,null")
-    if not key.startswith(SECTION) or not key.removeprefix(SECTION):
-        raise ConfigError(f'{place}: "{key}" is no argument of the environment; allowed: {SECTION}KEY')
+        raise ConfigError(f"{place} is not KEY=V1,V2,...; allowed: e.g. {section}KEY=1,2,null")
+    if not key.startswith(section) or not key.removeprefix(section):
+        raise ConfigError(f'{place}: "{key}" is no argument of the environment; allowed: {section}KEY')
     texts: list[str] = []
     seen: dict[str, str] = {}
-    for number, written in enumerate(_split(values), 1):
+    for number, written in enumerate(split_outer(values), 1):
         value = written.strip()
         if not value:
             raise ConfigError(f'{place}: value {number} is empty; write null for the default, "" for empty text')
         try:
-            meaning = json.dumps(whole(read_value(value, key).value), sort_keys=True)
+            meaning = meaning_of(value, key)
         except ConfigError as error:
             raise ConfigError(f"{place}: value {number}: {error}") from error
-        if meaning in seen:
+        if meaning in seen and not repeats:
             twice = value if value == seen[meaning] else f"{value}, which is {seen[meaning]},"
             raise ConfigError(f"{place}: {twice} is there twice; allowed: each value once")
         seen[meaning] = value
@@ -143,8 +160,8 @@ def _parse(text: str) -> Axis:
     return Axis(key, tuple(texts))
 
 
-def _split(text: str) -> Iterator[str]:
-    """Yield what stands between the outer commas."""
+def split_outer(text: str, separator: str = ",") -> Iterator[str]:
+    """Yield what stands between the outer commas, or other separators: not those in brackets, braces and quotes."""
     begin = depth = 0
     quote, closed = "", -1
     for index, character in enumerate(text):
@@ -160,7 +177,7 @@ def _split(text: str) -> Iterator[str]:
             depth += 1
         elif character in _CLOSE:
             depth = max(depth - 1, 0)
-        elif character == "," and not depth:
+        elif character == separator and not depth:
             yield text[begin:index]
             begin = index + 1
     yield text[begin:]
