@@ -169,7 +169,7 @@ def gpu_phases(config: Config, weights: Weights, placed: Placement) -> list[Phas
     phases = [Phase("start", (Item("whole weights, before they are shared out", weights.bytes * (1 + reference)),))]
     if acts and config.algorithm.uses_rollouts:
         gathered = [Item("gathered weights", _gathered(weights, half) if actors > 1 else 0)]
-        phases.append(Phase("acting", _above_zero([shards, gradients, *copies, *gathered, *graphics])))
+        phases.append(Phase("acting", _above_zero([shards, *copies, *gathered, *graphics])))
     batch = config.actor.micro_batch_size
     recompute = config.policy.gradient_checkpointing
     network = config.plan.network

@@ -65,6 +65,7 @@ class Learner:
         generator.set_state(shuffles)
         metrics = self._of(iteration).run(batch, generator, importance_cap)
         self._update = None
+        self.optimizer.zero_grad(set_to_none=True)  # 4 bytes a trained weight, of no use while the policy acts
         return metrics, generator.get_state()
 
     def _of(self, iteration: int) -> Update:

@@ -26,7 +26,7 @@ from vla_trainer.runtime.object_store import Chunk, ObservationStore, PackedBatc
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
 from vla_trainer.update.blocks import block_dtype, hold_blocks
-from vla_trainer.update.optimizer import move_moments
+from vla_trainer.update.parking import Parking
 
 
 class PolicyWorker:
@@ -76,8 +76,6 @@ class PolicyWorker:
             )
         autocast = autocast_of(config.policy)
         device = self._device = device_of(config.policy)
-        # what shares the GPU works next
-        self._parks = device.type == "cuda" and self._place.offload and not config.actor.offload
         self._group = join(
             None if address is None else getattr(self, "_meeting", None) or visit_meeting(address, size),
             rank=self._rank,
@@ -113,6 +111,9 @@ class PolicyWorker:
                 autocast=autocast,
                 ranks=self._group.ranks,
             )
+            # what shares the GPU works next
+            shared = device.type == "cuda" and self._place.offload and not config.actor.offload
+            self._parking = Parking(self._learner.optimizer, device, shared=shared)
         self._samplers = {
             False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=autocast),
             True: PolicySampler(
@@ -152,7 +153,7 @@ class PolicyWorker:
 
     def begin(self, batch: PackedBatch, iteration: int) -> None:
         """Take an iteration's next step before the rest of its batch is there; see `Update.begin`."""
-        self._unpark()
+        self._parking.unpark()
         self._learner.begin(batch.open(ray.get), iteration)
 
     def update(
@@ -162,9 +163,9 @@ class PolicyWorker:
 
         See `vla_trainer.runtime.interface.RLRuntime.update`.
         """
-        self._unpark()
+        self._parking.unpark()
         metrics, shuffles = self._learner.run(batch.open(ray.get), iteration, shuffles, importance_cap)
-        self._park()
+        self._parking.park()
         return metrics, shuffles
 
     def scale_lr(self, scale: float) -> None:
@@ -192,12 +193,12 @@ class PolicyWorker:
 
         from vla_trainer.checkpoint import sharded
 
-        self._unpark()
+        self._parking.unpark()
         # first, because it finds weights that are not finite
         sharded.save(Path(shards), self._policy, self._learner.optimizer, self._group.ranks)
         if folder is not None:
             self._export(Path(folder))
-        self._park()
+        self._parking.park()
         self._sync.gather()
 
     def load(self, shards: str) -> None:
@@ -242,12 +243,3 @@ class PolicyWorker:
     @property
     def _learns(self) -> bool:
         return self._place.actor_rank is not None
-
-    def _park(self) -> None:
-        """Move the optimizer's moments to the host's memory, where others use this process's GPU meanwhile."""
-        if self._parks:
-            move_moments(self._learner.optimizer, "cpu")
-
-    def _unpark(self) -> None:
-        if self._parks:
-            move_moments(self._learner.optimizer, self._device)
