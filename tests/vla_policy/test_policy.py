@@ -33,6 +33,37 @@ def test_actions_are_the_decoded_centres(tiny, make_observation, generator):
     np.testing.assert_array_equal(output.actions, decoded.astype(np.float32))
 
 
+def single(observation, index):
+    """The observation of one environment, as it returns it."""
+    return {key: value[index] for key, value in observation.items()}
+
+
+def test_select_action_executes_a_chunk_before_it_looks_again(tiny, make_observation):
+    policy = copy.deepcopy(tiny)
+    seen = [single(make_observation(1, seed=seed), 0) for seed in range(3)]
+    chunks = [policy.act(make_observation(1, seed=seed), deterministic=True).actions[0] for seed in range(3)]
+    # of two actions each: the second observation is not looked at
+    selected = [policy.select_action(observation) for observation in (*seen, seen[0])]
+    np.testing.assert_array_equal(selected, [*chunks[0], *chunks[2]])
+    assert selected[0].shape == (7,)
+    policy.select_action(seen[1])
+    policy.reset()
+    np.testing.assert_array_equal(policy.select_action(seen[2]), chunks[2][0])
+
+
+def test_select_action_samples_where_it_is_asked_to(tiny, make_observation, generator):
+    policy = copy.deepcopy(tiny)
+    sampled = policy.act(make_observation(1), temperature=1.6, generator=generator(0)).actions[0]
+    observation = single(make_observation(1), 0)
+    first = policy.select_action(observation, deterministic=False, temperature=1.6, generator=generator(0))
+    np.testing.assert_array_equal(first, sampled[0])
+
+
+def test_select_action_takes_one_observation(tiny, make_observation):
+    with pytest.raises(ObservationError, match=r"image.*\(1, 2, 32, 32, 3\)"):
+        copy.deepcopy(tiny).select_action(make_observation(2))
+
+
 def test_encode_is_the_inverse_of_decode(tiny, make_observation, generator):
     output = tiny.act(make_observation(4), generator=generator(0))
     assert torch.equal(tiny.encode(output.actions), output.tokens.clamp(min=577))  # 576 and 577 are one action

@@ -12,6 +12,7 @@ weights a ratio is then 1 but for rounding, some 1e-6 in float32 and a few perce
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -64,6 +65,11 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
 
     `from_pretrained`, `for_spaces` and `tiny` make policies.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._chunk: deque[NDArray[np.float32]] = deque()
+        """What `select_action` has not returned yet."""
 
     generator_per_row = True
     """`act` takes a generator for each observation."""
@@ -134,6 +140,42 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         if output.actions is not None:
             return self._regressed(output.actions)
         return self.decode(self._greedy(self._distribution(output, 1.0)))
+
+    def select_action(
+        self,
+        observation: Mapping[str, Any],
+        deterministic: bool = True,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> NDArray[np.float32]:
+        """Return the next action for one environment: of a new chunk, or of the one that is being executed.
+
+        A chunk is executed whole before the policy looks again, as published policies are evaluated. Call `reset` when
+        an episode begins.
+
+        Args:
+            observation: of one environment, without a batch axis: `image` (H, W, 3) uint8, `instruction` a sentence,
+                and as the policy was built `wrist_image` and `state` (8,). Not looked at while a chunk is executed.
+            deterministic, temperature, generator: see `act`.
+
+        Returns:
+            (A,) float32, in env units.
+
+        Raises:
+            ObservationError: an observation with a batch axis, or as `act`; what else `act` raises.
+        """
+        if not self._chunk:
+            batch = {
+                key: [value] if isinstance(value, str) else np.asarray(value)[None]
+                for key, value in observation.items()
+            }
+            output = self.act(batch, deterministic=deterministic, temperature=temperature, generator=generator)
+            self._chunk.extend(output.actions[0])
+        return self._chunk.popleft()
+
+    def reset(self) -> None:
+        """Forget what is left of a chunk: an episode begins."""
+        self._chunk.clear()
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, temperature: float = 1.0) -> PolicyEvaluation:
         """Score tokens that `act` chose: (B, K) ids against `inputs` with B rows, in any order or concatenation.
