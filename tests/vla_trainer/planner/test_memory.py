@@ -7,6 +7,7 @@ from vla_trainer.config.plan import Stack
 from vla_trainer.config.schema import Config
 from vla_trainer.placement import place
 from vla_trainer.planner.memory import (
+    acting_phases,
     activation_bytes,
     adapter_weights,
     block_weights,
@@ -72,6 +73,26 @@ def test_phases_of_a_gpu() -> None:
     assert learning["environments' models, if the GPU renders"] == 32 * 10 * 1000
     assert "reference policy" in gpu(config("algorithm.kl_coef=0.1"))["learning"]
     assert "weights, its share" not in gpu(config("actor.offload=true"))["learning"]
+
+
+def test_a_gpu_that_only_acts() -> None:
+    apart = config("cluster.component_placement={env: 0-1, rollout: 2-3, actor: 4-7}")
+    weights = weights_of(apart)
+    assert weights is not None
+    start, acting = acting_phases(apart, weights, place(apart))
+    # 444 weights of blocks in bfloat16, the other 56 in float32; environments have GPUs of their own
+    assert start.bytes == acting.bytes == 2 * 444 + 4 * 56
+    beside = config("cluster.component_placement={'env,rollout': 0-3, actor: 4-7}")
+    # of 4 env processes each has 2 stages x 12 threads and 12 of evaluations, with ten tasks of 1000 bytes
+    models = acting_phases(beside, weights, place(beside))[1].bytes - acting.bytes
+    assert models == (24 + 12) * 10 * 1000
+    assert acting_phases(config(), weights, place(config())) == []
+
+
+def test_whole_gradients_and_gathered_weights_where_they_are_kept() -> None:
+    learning = gpu(config("actor.gradient_sync=step", "actor.keep_gathered=true"))["learning"]
+    assert learning["whole gradients (actor.gradient_sync=step)"] == 4 * 500
+    assert learning["gathered weights"] == 2 * 444 + 4 * 56
 
 
 def test_one_process_shares_nothing() -> None:

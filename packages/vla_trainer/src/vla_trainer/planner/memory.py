@@ -185,6 +185,21 @@ def gpu_phases(config: Config, weights: Weights, placed: Placement) -> list[Phas
     return phases
 
 
+def acting_phases(config: Config, weights: Weights, placed: Placement) -> list[Phase]:
+    """Return what is on the GPU of a rollout process that is no actor process; nothing where there is none.
+
+    It holds blocks as they are computed and the rest as it is stored; they are cast before they are moved there.
+    """
+    if config.cluster.backend == "local" or not config.algorithm.uses_rollouts:
+        return []
+    if len(placed.merged_ranks()) == len(placed["rollout"].processes):
+        return []
+    half = config.policy.precision == "bf16"
+    held = Item("weights", _gathered(weights, half) if config.policy.lora is None else weights.bytes)
+    graphics = _graphics(config, placed, beside="rollout")
+    return [Phase("start", (held,)), Phase("acting", _above_zero([held, *graphics]))]
+
+
 def shards_of(config: Config, placed: Placement) -> int:
     """Return over how many actor processes weights are spread: all, or those of a node (`actor.shard_over`)."""
     if config.cluster.backend == "local":
@@ -208,12 +223,12 @@ def _units(weights: Weights, half: bool) -> float:
     return (3 * size + FLOAT) * weights.largest_block + FLOAT * weights.rest
 
 
-def _graphics(config: Config, placed: Placement) -> list[Item]:
-    """Return what environments keep on the GPU that they share with an actor process, if they render there."""
+def _graphics(config: Config, placed: Placement, beside: str = "actor") -> list[Item]:
+    """Return what environments keep on the GPU that they share with a process of `beside`, if they render there."""
     plan, cluster = config.plan, config.cluster
     if plan.model_bytes is None or not config.algorithm.uses_rollouts:
         return []
-    if cluster.backend != "local" and not placed.shared_gpus("env", "actor"):
+    if cluster.backend != "local" and not placed.shared_gpus("env", beside):
         return []
     return [Item("environments' models, if the GPU renders", plan.model_bytes * models(config, placed))]
 

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from vla_trainer import placement
 from vla_trainer.config.schema import Config
-from vla_trainer.planner.memory import Phase, checkpoint_bytes, gpu_phases, host_phases, weights_of
+from vla_trainer.planner.memory import (
+    Phase,
+    acting_phases,
+    checkpoint_bytes,
+    gpu_phases,
+    host_phases,
+    weights_of,
+)
 
 GIB = 2**30
 
@@ -14,13 +21,11 @@ def describe_gpu(config: Config) -> Iterator[str]:
     weights = weights_of(config)
     if weights is None:
         return
-    phases = gpu_phases(config, weights, placement.place(config))
-    yield from _table(phases)
-    fullest = max(phases, key=lambda phase: phase.bytes)
-    if config.plan.gpu_bytes is not None:
-        free = config.plan.gpu_bytes - fullest.bytes
-        has = f"a GPU has {config.plan.gpu_bytes / GIB:.1f} GiB"
-        yield f"{has}: {free / GIB:.1f} are free" if free >= 0 else f"{has}: {-free / GIB:.1f} TOO FEW"
+    placed = placement.place(config)
+    yield from _table_of(config, gpu_phases(config, weights, placed))
+    if acting := acting_phases(config, weights, placed):
+        yield "on the GPU of a rollout process that does not learn:"
+        yield from _table_of(config, acting)
     if not config.plan.network:
         yield "without activations and gathered blocks: plan.network is missing"
     if config.policy.compile is not None:
@@ -53,12 +58,23 @@ def describe_host(config: Config, policy_steps: int | None) -> Iterator[str]:
         )
 
 
+def _table_of(config: Config, phases: Sequence[Phase]) -> Iterator[str]:
+    """Yield a table of a GPU's phases, and what is free."""
+    yield from _table(phases)
+    if config.plan.gpu_bytes is not None:
+        free = config.plan.gpu_bytes - max(phase.bytes for phase in phases)
+        has = f"a GPU has {config.plan.gpu_bytes / GIB:.1f} GiB"
+        yield f"{has}: {free / GIB:.1f} are free" if free >= 0 else f"{has}: {-free / GIB:.1f} TOO FEW"
+
+
 def fullest(config: Config) -> float | None:
     """Return the bytes of a GPU's fullest phase; None where they are not known."""
     weights = weights_of(config)
     if weights is None:
         return None
-    return max(phase.bytes for phase in gpu_phases(config, weights, placement.place(config)))
+    placed = placement.place(config)
+    phases = [*gpu_phases(config, weights, placed), *acting_phases(config, weights, placed)]
+    return max(phase.bytes for phase in phases)
 
 
 def _table(phases: Sequence[Phase]) -> Iterator[str]:
