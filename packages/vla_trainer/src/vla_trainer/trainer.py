@@ -162,7 +162,7 @@ class RLTrainer(_RuntimeTrainer):
         self._initial_state_rng = np.random.default_rng(initial_states_seed)
         self._shuffles = torch.Generator().manual_seed(shuffles_seed).get_state()
         try:
-            self._tasks = TaskSampler(runtime.env_spec.init_states, config.rollout.task_sampling)
+            self._tasks = TaskSampler(runtime.env_spec.init_states, config.rollout.task_sampling, config.rollout.starts)
         except BaseException:
             runtime.close()
             raise

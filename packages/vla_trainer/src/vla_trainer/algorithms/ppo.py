@@ -88,7 +88,7 @@ class PPO(PolicyGradient):
                 f"algorithm.critic_warmup_iterations={self.critic_warmup_iterations} leaves nothing of "
                 f"trainer.iterations={config.trainer.iterations} for the actor"
             )
-        for key in ("resample_groups", "task_sampling"):
+        for key in ("resample_groups", "task_sampling", "starts"):
             if getattr(rollout, key) != type(rollout).model_fields[key].default:
                 raise ValueError(f"rollout.{key} is not read by ppo, which has no groups")
 

@@ -101,6 +101,9 @@ class RolloutConfig(Section):
     """GRPO: uniform draws each group's task by itself; prioritized draws a task in proportion to 1 - its success rate
     among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly; for environments that list
     their tasks and report success."""
+    starts: Literal["uniform", "prioritized"] = "uniform"
+    """GRPO: uniform draws an initial state of the task by itself; prioritized draws one in proportion to p (1 - p), the
+    variance of success in it so far, so that groups end differently more often."""
     temperature: Temperature = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
     temperature_final: Temperature | None = None

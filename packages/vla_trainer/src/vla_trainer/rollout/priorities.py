@@ -2,14 +2,20 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from vla_trainer.errors import ConfigError
 from vla_trainer.initial_states import SEEDS, sample_initial_state
+from vla_trainer.rollout.state_priorities import StateSampler
 from vla_trainer.types import Episode, InitialState
 
 KEY = "rollout.task_sampling=prioritized"
+STARTS_KEY = "rollout.starts=prioritized"
+STATES = "states"
+"""Where a checkpoint keeps what the initial states' weights follow from, beside the tasks' numbers."""
 WINDOW = 64
 """Episodes of a task that its success rate is of."""
 FLOOR = 0.2
@@ -25,16 +31,20 @@ class TaskSampler:
     share of one group or more.
     """
 
-    def __init__(self, available: Mapping[int, int] | None, sampling: str) -> None:
+    def __init__(self, available: Mapping[int, int] | None, sampling: str, starts: str = "uniform") -> None:
         """
         Args:
             available: see `starts.init_states`.
-            sampling: "uniform" or "prioritized".
+            sampling: "uniform" or "prioritized", of tasks.
+            starts: the same, of a task's initial states; see `StateSampler`.
 
         Raises:
             ConfigError: prioritized, and the environment chooses by seed: it has no tasks to sample.
         """
         self._available = available
+        if starts == "prioritized" and available is None:
+            raise ConfigError(f"{STARTS_KEY}: this environment does not list its initial states; allowed: uniform")
+        self._states = StateSampler(available or {}) if starts == "prioritized" else None
         self._prioritized = sampling == "prioritized"
         if self._prioritized and available is None:
             raise ConfigError(f"{KEY}: this environment does not list its tasks; allowed: uniform")
@@ -48,7 +58,9 @@ class TaskSampler:
     def draw(self, rng: np.random.Generator, groups: int, reserve: int) -> list[InitialState]:
         """Starts of `groups` groups, and then of `reserve` further ones."""
         if not self._prioritized:
-            return [sample_initial_state(rng, self._available) for _ in range(groups + reserve)]
+            return [
+                self._among_states(rng, sample_initial_state(rng, self._available)) for _ in range(groups + reserve)
+            ]
         return [initial_state for count in (groups, reserve) for initial_state in self._shares(rng, count)]
 
     def _shares(self, rng: np.random.Generator, count: int) -> list[InitialState]:
@@ -59,9 +71,18 @@ class TaskSampler:
         picks = np.searchsorted(ends, (np.arange(count) + rng.random()) / max(count, 1), side="right")
         tasks = [list(weights)[min(pick, len(weights) - 1)] for pick in picks]
         return [
-            InitialState(int(rng.integers(SEEDS)), task, int(rng.integers(self._available[task])))
+            self._among_states(
+                rng, InitialState(int(rng.integers(SEEDS)), task, int(rng.integers(self._available[task])))
+            )
             for task in (tasks[i] for i in rng.permutation(count))
         ]
+
+    def _among_states(self, rng: np.random.Generator, drawn: InitialState) -> InitialState:
+        """Draw the state of its task once more, by priority."""
+        if self._states is None:
+            return drawn
+        assert drawn.task is not None
+        return replace(drawn, init_state=self._states.draw(rng, drawn.task))
 
     def note(self, episodes: Mapping[int, Episode]) -> None:
         """Remember how the episodes of a rollout ended, in the order of their numbers.
@@ -69,21 +90,27 @@ class TaskSampler:
         Raises:
             ConfigError: prioritized, and the environment does not say whether an episode succeeded.
         """
-        if not self._prioritized:
+        if not self._prioritized and self._states is None:
             return
         for number in sorted(episodes):
             episode = episodes[number]
             assert episode.initial_state.task is not None
             if episode.success is None:
-                raise ConfigError(f"{KEY}: this environment does not report success; allowed: uniform")
+                key = KEY if self._prioritized else STARTS_KEY
+                raise ConfigError(f"{key}: this environment does not report success; allowed: uniform")
             self._recent[episode.initial_state.task].append(episode.success)
+        if self._states is not None:
+            self._states.note(episodes.values())
 
-    def state(self) -> dict[int, list[bool]]:
+    def state(self) -> dict[Any, Any]:
         """What a checkpoint keeps."""
-        return {task: list(of) for task, of in self._recent.items()}
+        kept: dict[Any, Any] = {task: list(of) for task, of in self._recent.items()}
+        return kept if self._states is None else {**kept, STATES: self._states.state()}
 
-    def restore(self, state: Mapping[int, list[bool]]) -> None:
+    def restore(self, state: Mapping[Any, Any]) -> None:
         """Go on from a `state`."""
+        if self._states is not None and STATES in state:
+            self._states.restore(state[STATES])
         for task, of in state.items():
             if task in self._recent:
                 self._recent[task] = deque(of, maxlen=WINDOW)
