@@ -51,6 +51,8 @@ EXCEPTIONS = {
     ("packages/vla_trainer/src/vla_trainer/algorithms/sft.py", "meant"): "the old value of a key, kept for one release",
     ("packages/vla_trainer/src/vla_trainer/sft/dataset.py", "meant"): "the old key of datasets, kept for one release",
     ("packages/libero_gym/src/libero_gym/demos", "meant"): "the old key of datasets, kept for one release",
+    ("packages/vla_trainer/src/vla_trainer/config/schema.py", "starts"): "the key rollout.starts",
+    ("packages/vla_trainer/src/vla_trainer/rollout/priorities.py", "starts"): "the key rollout.starts",
     ("packages/vla_trainer/src/vla_trainer/planner/costs.py", "each"): "a key of measured times: seconds of each item",
 }
 

@@ -77,12 +77,12 @@ class TaskSampler:
             for task in (tasks[i] for i in rng.permutation(count))
         ]
 
-    def _among_states(self, rng: np.random.Generator, drawn: InitialState) -> InitialState:
+    def _among_states(self, rng: np.random.Generator, sampled: InitialState) -> InitialState:
         """Draw the state of its task once more, by priority."""
         if self._states is None:
-            return drawn
-        assert drawn.task is not None
-        return replace(drawn, init_state=self._states.draw(rng, drawn.task))
+            return sampled
+        assert sampled.task is not None
+        return replace(sampled, init_state=self._states.draw(rng, sampled.task))
 
     def note(self, episodes: Mapping[int, Episode]) -> None:
         """Remember how the episodes of a rollout ended, in the order of their numbers.
