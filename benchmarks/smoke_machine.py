@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from smoke_rows import Row, Settings, at_least, holds, skipped
 
-from libero_gym.render.gl import SOFTWARE, attempt
+from libero_gym.render.gl import attempt
+from libero_gym.render.software import in_software
 from vla_trainer.config.load import load_config
 from vla_trainer.planner.machine import examine, this_machine
 
@@ -37,7 +38,7 @@ def run(settings: Settings) -> Iterator[Row]:
 def _opengl(settings: Settings) -> Iterator[Row]:
     """What OpenGL calls what renders, on the first device that works and on each one."""
     first = attempt("egl")
-    software = first.failure is not None or any(word in first.renderer.lower() for word in SOFTWARE)
+    software = first.failure is not None or in_software(first.renderer)
     found = first.failure or first.renderer
     if settings.device == "cuda":
         yield holds(SECTION, "GL_RENDERER", not software, found, "a GPU")

@@ -6,8 +6,9 @@ has a connection of its own:
     client -> server   what to run, as JSON: arguments, environment variables, folder, `sys.path`; and three open files
     client <- server   the process's number, and when it has ended its exit status, a line each
 
-The server has one thread, and computes nothing: what a fork would not bring along must not be there. It ends when no
-client that said it would stay is left.
+The server has one thread, and computes nothing: what a fork would not bring along must not be there. `forks.py` gives
+it OMP_NUM_THREADS=1, or an import (peft's) makes OpenMP's threads, for which a forked process would wait for ever. It
+ends when no client that said it would stay is left.
 """
 
 from __future__ import annotations
@@ -174,12 +175,11 @@ def path_of_new(own_path: list[str]) -> list[str]:
 
 
 def threads() -> None:
-    """Give torch the threads that OMP_NUM_THREADS names: OpenMP read it before this process was forked."""
+    """Give torch the threads that a new process has: OpenMP had one, and read its variable, before the fork."""
     import torch
 
     named = os.environ.get("OMP_NUM_THREADS")
-    if named:
-        torch.set_num_threads(int(named))
+    torch.set_num_threads(int(named) if named else len(os.sched_getaffinity(0)))
 
 
 def ray_worker(own_path: list[str]) -> None:

@@ -40,6 +40,9 @@ RAY = [
 POLICY = ["timm", "peft", "vla_policy"]
 ENVIRONMENT = ["libero_gym.env"]
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Threads of OpenMP and OpenBLAS in the server, none besides its own, because a fork does not bring them along."""
+
 SERVER = "VLA_FORK_SERVER"
 """The environment variable that tells Ray's workers where the server is."""
 
@@ -196,7 +199,7 @@ def _begin(folder: Path) -> None:
         subprocess.Popen(
             # without -P its folder, and with it the tests' modules, would be found by all that it forks
             [sys.executable, "-P", str(script), str(folder), str(listening.fileno()), *PRELOAD, *RAY],
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | SETTINGS,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | SETTINGS | ONE_THREAD,
             pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=log,

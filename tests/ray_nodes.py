@@ -1,7 +1,7 @@
 """A Ray cluster of two nodes on this machine."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @contextmanager
-def two_nodes(*, forked: bool = True) -> Iterator[Any]:
+def two_nodes(preload: Iterable[str] = ()) -> Iterator[Any]:
     """Two processors each; nothing that another test left running is taken for it.
 
+    Workers are forked from a process that has imported `forks.RAY`.
+
     Args:
-        forked: have workers forked from a process that has imported `forks.RAY`. With the libraries of LIBERO and of
-            networks as well, one of them once stood still.
+        preload: modules that it imports besides.
     """
     apply_settings()
     import ray
@@ -28,9 +29,8 @@ def two_nodes(*, forked: bool = True) -> Iterator[Any]:
 
     assert not ray.is_initialized(), "an earlier test did not close its backend"
     node: dict[str, Any] = {"num_cpus": 2}
-    if forked:
-        os.environ[forks.SERVER] = str(forks.server())
-        node["setup_worker_path"] = str(Path(__file__).with_name("fork_ray_worker.py"))
+    os.environ[forks.SERVER] = str(forks.server(preload))
+    node["setup_worker_path"] = str(Path(__file__).with_name("fork_ray_worker.py"))
     # neither what only watches, nor workers before any is asked for
     head: dict[str, Any] = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
     head["_system_config"] = {"prestart_worker_first_driver": False}

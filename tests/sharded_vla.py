@@ -43,8 +43,6 @@ class Case:
     bf16: bool = False
     """Compute in bfloat16; frozen weights are bfloat16, too."""
     gradient_checkpointing: bool | Literal["selective"] = False
-    compiled: bool = False
-    """Compile the blocks, before they are sharded."""
     float32_base: bool = False
     """Frozen weights stay float32."""
 
@@ -55,9 +53,7 @@ CASES = {
     "bf16": Case(PPO(epochs=2), bf16=True),
     "bf16 adapters": Case(GRPO(epochs=2), lora=2, bf16=True),
     "bf16, checkpointing": Case(PPO(epochs=2), bf16=True, gradient_checkpointing=True),
-    "bf16, selective checkpointing, compiled": Case(
-        PPO(epochs=2), bf16=True, gradient_checkpointing="selective", compiled=True
-    ),
+    "bf16, selective checkpointing": Case(PPO(epochs=2), bf16=True, gradient_checkpointing="selective"),
     "bf16 adapters over float32, checkpointing": Case(
         GRPO(epochs=2), lora=2, bf16=True, gradient_checkpointing=True, float32_base=True
     ),
@@ -70,8 +66,6 @@ def make(case: Case) -> OpenVLAOFTPolicy:
     )
     if case.gradient_checkpointing:
         policy.gradient_checkpointing_enable(case.gradient_checkpointing)
-    if case.compiled:
-        policy.compile_blocks(backend="aot_eager")
     if case.lora is not None and case.bf16 and not case.float32_base:
         for weight in policy.parameters():
             if not weight.requires_grad:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import forks
 import pytest
 import torch
 from ray_nodes import two_nodes
@@ -36,7 +37,7 @@ EXCHANGE = ("actor.gradient_sync=step", "actor.keep_gathered=true", "actor.shard
 
 @pytest.fixture(scope="module")
 def cluster():
-    with two_nodes(forked=False) as made:
+    with two_nodes([*forks.POLICY, *forks.ENVIRONMENT]) as made:
         yield made
 
 

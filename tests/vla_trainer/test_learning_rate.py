@@ -19,11 +19,11 @@ from vla_trainer.learning_rate import LearningRateFollower
 from vla_trainer.trainer import make_trainer
 from vla_trainer.update.step_size import Backup, mean_kl, measured_rows
 
-ADAPTIVE = ("actor.lr_schedule=adaptive", "actor.kl_target=0.01")
+ADAPTIVE = ("actor.lr_schedule=adaptive", "actor.update_kl=0.01")
 
 
 def follower(**keys: Any) -> LearningRateFollower:
-    return LearningRateFollower(Actor(lr_schedule="adaptive", kl_target=0.01, **keys))
+    return LearningRateFollower(Actor(lr_schedule="adaptive", update_kl=0.01, **keys))
 
 
 def test_the_factor_goes_with_the_root_of_the_kl():
@@ -148,8 +148,8 @@ def test_a_resume_goes_on_with_the_rate(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["actor.lr_schedule=adaptive"], 'actor.lr_schedule="adaptive" needs actor.kl_target'),
-        (["actor.kl_target=0.01"], 'actor.kl_target is not read by lr_schedule="constant"'),
+        (["actor.lr_schedule=adaptive"], 'actor.lr_schedule="adaptive" needs actor.update_kl'),
+        (["actor.update_kl=0.01"], 'actor.update_kl is not read by lr_schedule="constant"'),
         (["actor.undo_above=3"], 'actor.undo_above is not read by lr_schedule="constant"'),
         ([*ADAPTIVE, "actor.lr_final_fraction=0.1"], "actor.lr_final_fraction is not read by"),
     ],

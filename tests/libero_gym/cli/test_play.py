@@ -115,7 +115,7 @@ def test_another_asset_set_is_refused(run, episode, official_assets, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "OptionError: name a task to drive with --suite and --task, or a recorded EPISODE"),
+        ([], "OptionError: name a task to drive with --suite and --task, or with --task-file, or a recorded EPISODE"),
         (["no.npz"], "RecordingError: no.npz does not exist"),
         (["no.npz", "--task", "1"], "OptionError: --task with a recorded episode"),
         (["--suite", "spatial", "--task", "1", "--out", "x.mp4"], "OptionError: --out without EPISODE"),

@@ -89,7 +89,7 @@ def test_time_is_estimated_from_the_plan_section() -> None:
     # 4,096 policy steps over 8 processes, in two stages of 4 environments on 4 threads: a step takes 8 / 57 s, 140 ms,
     # acting for 4 takes 4 x 4.915e12 / 4.3e14 s, 45.72 ms: 64 (140.35 + 45.72); as the second stage is one act behind
     # and gets its last values after the first's, 3 x 45.72 ms more: 12.05 s
-    output = plan("libero_10_ppo_openvlaoft")
+    output = plan("libero_10_ppo_openvlaoft", "plan.flops_per_second=4.3e14")
     assert "an iteration = rollout 12.05 + update" in output
     assert "bottleneck: the update" in output
     assert "4.915 TFLOP to act (counted)" in output

@@ -24,17 +24,17 @@ class LearningRateFollower:
     def follow(self, kl: float, *, undone: bool) -> None:
         """Change the factor after an update.
 
-        KL grows with the square of the step, so the factor is multiplied by sqrt(kl_target / kl), within
+        KL grows with the square of the step, so the factor is multiplied by sqrt(update_kl / kl), within
         [1 / 1.5, 1.5]; after an update that was undone by 1 / 2.
 
         Args:
             kl: `actor/update_kl`, at least 0.
             undone: whether the update was taken back.
         """
-        assert self.actor.kl_target is not None
+        assert self.actor.update_kl is not None
         if undone:
             change = 0.5
         else:
-            wanted = (self.actor.kl_target / kl) ** 0.5 if kl > 0 else MOST
+            wanted = (self.actor.update_kl / kl) ** 0.5 if kl > 0 else MOST
             change = min(max(wanted, 1 / MOST), MOST)
         self.factor = min(max(self.factor * change, RANGE[0]), RANGE[1])

@@ -75,7 +75,7 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     kinds = _COMMON if is_sft else _COMMON | _RL
     if config.algorithm.critic_key is not None:
         kinds = kinds | {"critic": _is(dict)}
-    if config.actor.kl_target is not None:
+    if config.actor.update_kl is not None:
         kinds = kinds | {"lr_factor": _is(float)}
     trained = "running" not in state
     if is_sft != trained and "iteration" in state:

@@ -172,7 +172,7 @@ class RLTrainer(_RuntimeTrainer):
         except BaseException:
             runtime.close()
             raise
-        self._rate = LearningRateFollower(config.actor) if config.actor.kl_target is not None else None
+        self._rate = LearningRateFollower(config.actor) if config.actor.update_kl is not None else None
         self._scale = 1.0
         """What the learning rates are multiplied by besides, after a rollback."""
         self._version = 0

@@ -20,11 +20,11 @@ class CriticSettings(Section):
     """Key of that observation, a Box of numbers; the environment may need an argument to have it."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(strict=False)] = (256, 256)
     """Widths of its hidden layers."""
-    lr: PositiveFloat = 1e-3
+    rate: PositiveFloat = 1e-3
     """Learning rate of its optimizer, Adam."""
     steps: PositiveInt = 120
     """Optimizer steps an iteration."""
-    batch_size: PositiveInt = 1024
+    sample_size: PositiveInt = 1024
     """Policy steps of one optimizer step, at most."""
     memory: PositiveInt = 4
     """Iterations whose policy steps it is fitted to, the latest ones."""

@@ -125,12 +125,12 @@ class Actor(Section):
     """Learning rate."""
     lr_schedule: Literal["constant", "linear", "cosine", "adaptive"] = "constant"
     """How both learning rates fall, iteration by iteration, towards `lr_final_fraction` after the last one; adaptive:
-    they rise and fall so that updates move the policy by `kl_target`."""
-    kl_target: PositiveFloat | None = None
+    they rise and fall so that updates move the policy by `update_kl`."""
+    update_kl: PositiveFloat | None = None
     """With lr_schedule=adaptive: KL of the policy after an iteration's update from the one that acted, as
     `actor/update_kl` measures it. Some 0.005 to 0.01."""
     undo_above: Annotated[float, Field(gt=1)] | None = None
-    """With lr_schedule=adaptive: an update that moves the policy by more than so many times `kl_target` is undone, and
+    """With lr_schedule=adaptive: an update that moves the policy by more than so many times `update_kl` is undone, and
     the rates halved; keeps a copy of what is trained. null: none is."""
     lr_final_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     """What a falling schedule goes towards, as a fraction of the learning rate; null: 0."""
@@ -252,11 +252,11 @@ class Config(Section):
                 f"trainer.iterations={self.trainer.iterations}"
             )
         adaptive = self.actor.lr_schedule == "adaptive"
-        if adaptive and self.actor.kl_target is None:
-            raise ValueError('actor.lr_schedule="adaptive" needs actor.kl_target, some 0.005 to 0.01')
+        if adaptive and self.actor.update_kl is None:
+            raise ValueError('actor.lr_schedule="adaptive" needs actor.update_kl, some 0.005 to 0.01')
         if adaptive and not self.algorithm.uses_rollouts:
             raise ValueError(f'actor.lr_schedule="adaptive" is not read by {self.algorithm.name}, which has no KL')
-        for key in ("kl_target", "undo_above"):
+        for key in ("update_kl", "undo_above"):
             if not adaptive and getattr(self.actor, key) is not None:
                 raise ValueError(f'actor.{key} is not read by lr_schedule="{self.actor.lr_schedule}"')
         if adaptive and self.actor.lr_final_fraction is not None:

@@ -42,7 +42,7 @@ class Critic:
         self._generator = torch.Generator().manual_seed(seed)
         self._inputs = state_size(settings.key, env_spec)
         self._network = ValueNetwork(self._inputs, settings.hidden, self._generator)
-        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=settings.lr)
+        self._optimizer = torch.optim.Adam(self._network.parameters(), lr=settings.rate)
         self._recent: deque[tuple[torch.Tensor, torch.Tensor]] = deque(maxlen=settings.memory)
 
     def judge(self, rollout: Rollout) -> Rollout:
@@ -82,7 +82,7 @@ class Critic:
         targets = self._network.targets(kept_returns)
         losses = []
         for _ in range(settings.steps):
-            chosen = torch.randint(len(rows), (min(settings.batch_size, len(rows)),), generator=self._generator)
+            chosen = torch.randint(len(rows), (min(settings.sample_size, len(rows)),), generator=self._generator)
             loss = (self._network.normalized(rows[chosen]) - targets[chosen]).square().mean()
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -183,13 +183,13 @@ class Update:
     def _step_size(self, batch: Batch) -> dict[str, float]:
         """Measure how far the update has moved the policy, and undo it where that is too far."""
         actor, algorithm = self._actor, self._algorithm
-        if actor.kl_target is None:
+        if actor.update_kl is None:
             return {}
         rows = measured_rows(len(batch))
         new = self._log_probs(self._policy, batch, rows)
         dim = self._losses.action_dim
         kl = mean_kl(new, batch.log_probs[rows], batch.lengths[rows], algorithm.logprob_type, dim)
-        undone = self._backup is not None and not kl <= actor.kl_target * (actor.undo_above or math.inf)
+        undone = self._backup is not None and not kl <= actor.update_kl * (actor.undo_above or math.inf)
         if undone and self._backup is not None:
             self._backup.restore()
         return {"actor/update_kl": kl, "actor/undone_updates": float(undone)}
