@@ -53,7 +53,7 @@ gymnasium.register(
 )
 
 RECIPE = """
-algorithm: {name: ppo, gamma: 0.9, lam: 0.95, critic: {key: hidden, hidden: [16], rate: 1.0e-2, steps: 20}}
+algorithm: {name: ppo, gamma: 0.9, lam: 0.95, critic: {key: hidden, hidden: [16], rate: 1.0e-2, optimizer_steps: 20}}
 env: {id: "hidden_state_toy:toy/HiddenState-v0", num_envs: 8}
 policy: {factory: "hidden_state_toy:BlindPolicy", kwargs: {hidden: [16], seed: 0}}
 rollout: {horizon: 16}

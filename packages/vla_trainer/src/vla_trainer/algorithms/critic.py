@@ -22,7 +22,7 @@ class CriticSettings(Section):
     """Widths of its hidden layers."""
     rate: PositiveFloat = 1e-3
     """Learning rate of its optimizer, Adam."""
-    steps: PositiveInt = 120
+    optimizer_steps: PositiveInt = 120
     """Optimizer steps an iteration."""
     sample_size: PositiveInt = 1024
     """Policy steps of one optimizer step, at most."""

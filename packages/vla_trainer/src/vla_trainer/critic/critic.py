@@ -81,7 +81,7 @@ class Critic:
         self._network.rescale(kept_returns)
         targets = self._network.targets(kept_returns)
         losses = []
-        for _ in range(settings.steps):
+        for _ in range(settings.optimizer_steps):
             chosen = torch.randint(len(rows), (min(settings.sample_size, len(rows)),), generator=self._generator)
             loss = (self._network.normalized(rows[chosen]) - targets[chosen]).square().mean()
             self._optimizer.zero_grad(set_to_none=True)
