@@ -25,6 +25,8 @@ from vla_trainer.planner.memory import block_weights, gpu_phases, weights_of
 from vla_trainer.update.ranks import Ranks
 from vla_trainer.update.sharding import blocks_of, shard
 
+pytestmark = pytest.mark.slow
+
 RANKS = 8
 PROMPT = 38
 ROWS = 32
