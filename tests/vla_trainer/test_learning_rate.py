@@ -1,6 +1,5 @@
 """The learning rate that follows the KL of updates: its arithmetic, undone updates, a whole run, a resume."""
 
-import json
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -10,13 +9,12 @@ import hidden_state_toy
 import pytest
 import reach_toy
 import torch
+from toy_runs import go_on, rows_of, train
 
-from vla_trainer import run
 from vla_trainer.config.load import parse_config
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import ConfigError
 from vla_trainer.learning_rate import LearningRateFollower
-from vla_trainer.trainer import make_trainer
 from vla_trainer.update.step_size import Backup, mean_kl, measured_rows
 
 ADAPTIVE = ("actor.lr_schedule=adaptive", "actor.update_kl=0.01")
@@ -95,23 +93,7 @@ def test_a_backup_brings_back_weights_and_moments():
 
 
 def trained(folder: Path, recipe: str, *overrides: str) -> list[dict[str, Any]]:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.yaml").write_text(recipe)
-    finish(run.plan_new(str(folder / "recipe.yaml"), [f"output_dir={folder / 'run'}", *overrides]))
-    return rows_of(folder / "run")
-
-
-def finish(plan: run.RunPlan) -> None:
-    trainer = make_trainer(plan.config)
-    try:
-        run.run_training(plan, trainer, lambda _: None)
-    finally:
-        trainer.close()
-
-
-def rows_of(folder: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if not key.startswith(("time/", "throughput/"))} for row in rows]
+    return train(folder, recipe, *overrides)[1]
 
 
 @pytest.mark.parametrize("rate", ["1e-3", "3e-2"])
@@ -141,7 +123,7 @@ def test_a_resume_goes_on_with_the_rate(tmp_path):
     settings = (*ADAPTIVE, "actor.undo_above=4", "trainer.save_every=2")
     whole = trained(tmp_path / "whole", reach_toy.PPO_RECIPE, *settings, "trainer.iterations=4")
     trained(tmp_path / "parts", reach_toy.PPO_RECIPE, *settings, "trainer.iterations=2")
-    finish(run.plan_resume(tmp_path / "parts" / "run", None, ["trainer.iterations=4"]))
+    go_on(tmp_path / "parts" / "run", "trainer.iterations=4")
     assert rows_of(tmp_path / "parts" / "run") == whole
 
 

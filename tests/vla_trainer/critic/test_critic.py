@@ -1,6 +1,5 @@
 """A critic that sees what the policy does not: its values, what the policy is given, resuming, errors."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,42 +8,20 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from toy_runs import go_on, rows_of, train
 
-from vla_trainer import run
 from vla_trainer.algorithms.critic import CriticSettings
 from vla_trainer.critic import Critic
 from vla_trainer.critic.network import ValueNetwork
 from vla_trainer.errors import CheckpointError, ConfigError, EnvError
 from vla_trainer.rollout.env_spec import EnvSpec
-from vla_trainer.trainer import RLTrainer, make_trainer
+from vla_trainer.trainer import RLTrainer
 
 
 def trained(folder: Path, *overrides: str) -> tuple[RLTrainer, list[dict[str, Any]]]:
-    recipe = folder / "hidden_state.yaml"
-    recipe.write_text(hidden_state_toy.RECIPE)
-    plan = run.plan_new(str(recipe), [f"output_dir={folder / 'run'}", *overrides])
-    trainer = make_trainer(plan.config)
+    trainer, rows = train(folder, hidden_state_toy.RECIPE, *overrides)
     assert isinstance(trainer, RLTrainer)
-    try:
-        run.run_training(plan, trainer, lambda _: None)
-    finally:
-        trainer.close()
-    return trainer, rows_of(folder / "run")
-
-
-def go_on(folder: Path, *overrides: str) -> None:
-    """Resume a run in its folder."""
-    plan = run.plan_resume(folder, None, list(overrides))
-    trainer = make_trainer(plan.config)
-    try:
-        run.run_training(plan, trainer, lambda _: None)
-    finally:
-        trainer.close()
-
-
-def rows_of(folder: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if not key.startswith(("time/", "throughput/"))} for row in rows]
+    return trainer, rows
 
 
 def test_it_learns_values_of_what_the_policy_does_not_see(tmp_path):

@@ -18,8 +18,8 @@ from vla_trainer.ablation.processes import carry_out, cores_here, default_parall
 from vla_trainer.ablation.result import PLOT_FILE, RESULT_FILE, TABLE_FILE, AblationResult, ablation_result
 from vla_trainer.ablation.runs import LOG_FILE, Progress, Record, progress_of, read_record
 from vla_trainer.ablation.table import markdown, number, print_ablation
-from vla_trainer.errors import ComparisonError, ConfigError, MissingExtraError, RunFolderError, did_you_mean
-from vla_trainer.evaluation.report import print_line
+from vla_trainer.errors import ComparisonError, ConfigError, RunFolderError, did_you_mean
+from vla_trainer.evaluation.report import draw_plot, print_line
 from vla_trainer.metrics import METRICS, is_score
 from vla_trainer.run_folder import CONFIG_FILE, check_writable, errors_of
 from vla_trainer.sizes import host_memory
@@ -207,11 +207,4 @@ def _plot(result: AblationResult, results: _Results, console: Console) -> None:
 
     file = results.plan.folder / PLOT_FILE
     records = {f"{path.parent.name}/{path.name}": record for path, record in results.records.items()}
-    try:
-        plot_ablation(result, records, file)
-    except MissingExtraError as error:
-        print_line(console, f"note: no {file.name}: {error}")
-    except Exception as error:  # the numbers are written; no failure of a plot is worth an error
-        print_line(console, f"note: no {file.name}: {type(error).__name__}: {' '.join(str(error).split())}")
-    else:
-        print_line(console, f"plotted: {file}")
+    draw_plot(console, file, lambda: plot_ablation(result, records, file))

@@ -18,9 +18,9 @@ from rich.console import Console
 from vla_trainer import run
 from vla_trainer.config.schema import Config
 from vla_trainer.config.sweep import OPTION, Point, check_axes, parse_axes, points_of
-from vla_trainer.errors import ComparisonError, ConfigError, MissingExtraError
+from vla_trainer.errors import ComparisonError, ConfigError
 from vla_trainer.eval_command import MakeTrainer, check_same_episodes, is_result, plan_target
-from vla_trainer.evaluation.report import EvaluationProgress, print_line
+from vla_trainer.evaluation.report import EvaluationProgress, draw_plot, print_line
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.comparison import COMPARISON_FILE, compare_sweeps
 from vla_trainer.evaluation.sweep.identity import check_identity, fingerprint, identity_of
@@ -288,11 +288,4 @@ def _plot(result: SweepResult, file: Path, console: Console) -> None:
     """Draw the plot; a note says why there is none."""
     from vla_trainer.evaluation.sweep.plot import plot_sweep
 
-    try:
-        plot_sweep(result, file)
-    except MissingExtraError as error:
-        print_line(console, f"note: no {file.name}: {error}")
-    except Exception as error:  # the numbers are written; no failure of a plot is worth an error
-        print_line(console, f"note: no {file.name}: {type(error).__name__}: {' '.join(str(error).split())}")
-    else:
-        print_line(console, f"plotted: {file}")
+    draw_plot(console, file, lambda: plot_sweep(result, file))

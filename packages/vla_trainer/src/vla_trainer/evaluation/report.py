@@ -1,11 +1,14 @@
 """Print an evaluation: progress while it runs, then tables."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from vla_trainer.errors import MissingExtraError
 from vla_trainer.evaluation.comparison import Comparison, Paired
 from vla_trainer.evaluation.result import Evaluation
 
@@ -140,3 +143,15 @@ def print_line(console: Console, line: str | None, end: str = "\n") -> None:
     # without markup: a name may hold brackets
     if line is not None:
         console.print(line, end=end, markup=False, highlight=False, soft_wrap=True)
+
+
+def draw_plot(console: Console, file: Path, draw: Callable[[], None]) -> None:
+    """Call `draw`, which writes a plot into `file`; where it cannot, a note says why."""
+    try:
+        draw()
+    except MissingExtraError as error:
+        print_line(console, f"note: no {file.name}: {error}")
+    except Exception as error:  # the numbers are written; no failure of a plot is worth an error
+        print_line(console, f"note: no {file.name}: {type(error).__name__}: {' '.join(str(error).split())}")
+    else:
+        print_line(console, f"plotted: {file}")
