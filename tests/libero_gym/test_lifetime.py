@@ -174,12 +174,16 @@ def test_what_another_thread_drops_is_freed_when_the_renderer_renders_next():
 
 
 def test_dropped_vector_environments_leave_no_thread():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     envs = vector()
     envs.reset(seed=0)
+    started = set(threading.enumerate()) - before
+    assert len(started) == 2
     del envs
     gc.collect()
-    assert threading.active_count() == before
+    for thread in started:  # told to end by the collection, they do so in their own time
+        thread.join(timeout=30)
+        assert not thread.is_alive()
 
 
 @pytest.mark.slow
