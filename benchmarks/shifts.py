@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compact_json import write_json
 from tqdm import tqdm
 
 from libero_gym.env import LiberoEnv
@@ -38,13 +39,6 @@ def read(path: Path) -> dict[str, Any]:
     """Return what was measured before."""
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return found
-
-
-def write(path: Path, figures: dict[str, Any]) -> None:
-    """Write the figures at once."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(figures, indent=1) + "\n")
-    temporary.replace(path)
 
 
 def step_seconds(env: LiberoEnv, actions: np.ndarray) -> float:
@@ -104,7 +98,7 @@ def expert(figures: dict[str, Any], path: Path, arguments: argparse.Namespace) -
             results = check_variants(task, axis.name, level, left, arguments.assets)
         except SceneError as error:
             row["refused"] = str(error)
-            write(path, figures)
+            write_json(path, figures)
             continue
         for variant, (name, result) in zip(left, results.items(), strict=True):
             row[str(variant)] = {"solved": result.success, "steps": result.steps, "sampled_again": 0}
@@ -115,7 +109,7 @@ def expert(figures: dict[str, Any], path: Path, arguments: argparse.Namespace) -
                 row[str(variant)] = {"solved": result.success, "steps": result.steps, "sampled_again": again}
                 if result.success:
                     break
-        write(path, figures)
+        write_json(path, figures)
         if arguments.resample:
             table = Path(resampled.__file__).parent / "data" / "resampled.json"
             table.write_text(json.dumps(resampled.table(), indent=1, sort_keys=True) + "\n")
@@ -156,7 +150,7 @@ def main() -> None:
     figures = read(arguments.json)
     if arguments.what == "cost":
         figures["cost"] = {"assets": arguments.assets, "axes": cost(arguments.assets)}
-        write(arguments.json, figures)
+        write_json(arguments.json, figures)
     elif arguments.what == "expert":
         expert(figures, arguments.json, arguments)
     print(summary(figures))
