@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
+import itertools
 import json
 import multiprocessing
 import time
@@ -120,12 +121,17 @@ def speed(assets: str, workers: int) -> dict[str, Any]:
     actions = np.random.default_rng(0).uniform(-1, 1, (200, 7)).astype(np.float32)
     for action in actions[:60]:
         env.step(action)
-    state = env.unwrapped.save_state()
+    states = []
+    for action in actions[60:160]:
+        env.step(action)
+        states.append(env.unwrapped.save_state())
+    state, others = states[0], itertools.cycle(states)  # more of them than are remembered
     world = env.unwrapped.world
     numbers = world.state()
     result = {
         "save_ms": milliseconds(env.unwrapped.save_state),
-        "reset_to_state_ms": milliseconds(lambda: env.reset(options={"state": state})),
+        "reset_to_state_ms": milliseconds(lambda: env.reset(options={"state": next(others)})),
+        "reset_to_the_same_state_ms": milliseconds(lambda: env.reset(options={"state": state})),
         "restore_of_the_simulation_ms": milliseconds(lambda: world.go_on_from(numbers)),
     }
 

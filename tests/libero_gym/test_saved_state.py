@@ -91,6 +91,27 @@ def test_everything_goes_on_as_it_would_have(env, saved):
     }
 
 
+def test_a_state_that_is_asked_for_again_and_again(env, saved):
+    """From the second time in a row on a copy of the world's memory is kept, and from the third on it is copied back:
+    nothing may show which it was."""
+    env.reset(options={"state": saved})
+    for action in random_actions(5, seed=3):
+        env.step(action)
+    later = env.unwrapped.save_state()
+    expected = {}
+    for state in (saved, saved, saved, later, later, saved, later, saved, bytearray(saved)):
+        observation, info = env.reset(options={"state": state})
+        found = [observation["image"].tobytes(), observation["state"].tobytes(), derived(env), info["elapsed_steps"]]
+        found += [env.unwrapped.save_state(), digests(env, random_actions(8)), env.reset()[1]["seed"]]
+        assert expected.setdefault(bytes(state), found) == found
+    assert len(expected) == 2
+    assert expected[saved] != expected[later]
+    # another task has taken the place since
+    env.reset(seed=0, options={"task": 5})
+    env.reset(options={"state": saved})
+    assert derived(env) == expected[saved][2]
+
+
 @pytest.mark.parametrize("physics", ["reference", "soft"])
 def test_the_moment_of_saving_is_not_felt(physics):
     """The episode that saves and goes on, one that comes back in the same environment, and one in another process."""

@@ -54,6 +54,21 @@ def test_the_least_recently_used_model_makes_place(two):
     assert models() == before
 
 
+def test_states_that_are_gone_back_to_keep_no_model_alive(two):
+    before = models()
+    env = LiberoEnv("libero_130", task=[0, 10, 20, 30], **OPTIONS)
+    for task in (0, 10, 20, 30):
+        env.reset(seed=1, options={"task": task, "init_state": 0})
+        state = env.save_state()
+        for _ in range(3):  # the second time, a copy of its world's memory is kept
+            env.reset(options={"state": state})
+        assert models() - before <= 3
+    assert len(env._episode._kept) <= 3  # those of the worlds that are left
+    env.close()
+    del env
+    assert models() == before
+
+
 def test_environments_of_a_worker_keep_the_models_of_their_episodes(two):
     """Five tasks in turn over four environments of a worker: each episode is as it is alone."""
     tasks = [0, 10, 20, 30, 40]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from libero_gym.engine.privileged import PrivilegedState
 from libero_gym.engine.world import ACTION_SIZE, World, check_action
-from libero_gym.engine.world_state import Setting
+from libero_gym.engine.world_state import Setting, Snapshot
 from libero_gym.errors import InitStateError, SavedStateError
 from libero_gym.options import EnvOptions
 from libero_gym.render.camera_parameters import camera_parameters
@@ -31,6 +32,9 @@ from libero_gym.tasks.tables import Predicate
 
 #: What LIBERO does while objects settle: keep still, gripper opening.
 SETTLE_ACTION = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0])
+
+#: States of which an environment keeps a copy, some 1 MB each: those that it went back to twice in a row.
+KEPT = 4
 
 #: (task, kind of shifted scene, goal in place of the task's).
 WorldKey = tuple[int, str, tuple[Predicate, ...] | None]
@@ -59,6 +63,9 @@ class Episode:
         self._privileged: dict[WorldKey, PrivilegedState] = {}
         #: Samples what a `begin` without a seed leaves open.
         self.rng = np.random.default_rng()
+        #: Copies of the states that were asked for again and again, by the checksum of their bytes, with their world.
+        self._kept: OrderedDict[bytes, tuple[World, Snapshot]] = OrderedDict()
+        self._brought_back: bytes | None = None
         self._progress: Progress | None = None
         self.task = options.tasks[0]
         #: What its variants change.
@@ -148,7 +155,7 @@ class Episode:
             diverged=self.diverged,
             over=self.over,
             shift=self.shift.id,
-            generator=self.rng,
+            generator=self.rng.bit_generator.state,
             progress=None if self._progress is None else tuple(self._progress.initial),
             world=self.world.state(),
         )
@@ -169,16 +176,32 @@ class Episode:
                 progress = Progress(world.scene.table, world.goal, world.model, world.data, state.progress)
             except ValueError as error:
                 raise SavedStateError(f"a saved state's progress does not fit {task.name}: {error}") from None
-        world.go_on_from(state.world, Setting(shift.look, shift.home))
+        self._bring_back(world, state, Setting(shift.look, shift.home))
         # Nothing fails from here on.
         if request.seed is not None:
             self.rng = np.random.default_rng(request.seed)
         elif not request.forked:
-            self.rng = state.generator
+            self.rng = state.make_generator()
         self.task, self.shift, self.settled, self._progress = task, shift, None, progress
         self.init_state_id, self.seed, self.elapsed_steps = state.init_state_id, state.seed, state.elapsed_steps
         self.success, self.diverged, self.over = state.success, state.diverged, state.over
         self.begun = True
+
+    def _bring_back(self, world: World, state: SavedState, setting: Setting) -> None:
+        """Bring the world to a state; from the second time on, a copy of all its memory is kept for the next."""
+        kept = self._kept.get(state.digest) if state.digest is not None else None
+        if kept is not None and kept[0] is world:
+            world.restore(kept[1])
+            return
+        world.go_on_from(state.world, setting)
+        if state.digest is None:
+            return
+        snapshot = world.snapshot() if state.digest == self._brought_back else None
+        self._brought_back = state.digest
+        if snapshot is not None:
+            self._kept[state.digest] = world, snapshot
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
     def _settle(self, world: World, state: np.ndarray) -> SettledScene | None:
         """Bring the world to the present task, state and seed, settled: remembered, or simulated."""
@@ -295,7 +318,9 @@ class Episode:
             present = _world_key(self.task, self.shift)
             for other in [other for other in self._worlds if other not in (key, present)]:
                 if self._models.is_evicted(self._worlds[other].shared):
-                    del self._worlds[other]
+                    gone = self._worlds.pop(other)
+                    for digest in [digest for digest, (world, _) in self._kept.items() if world is gone]:
+                        del self._kept[digest]
                     self._privileged.pop(other, None)
         self._models.used(self._worlds[key].shared)
         return self._worlds[key]

@@ -14,6 +14,7 @@ import itertools
 import json
 import math
 import struct
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -82,11 +83,17 @@ class SavedState:
     over: bool
     shift: str
     """Id of its variants; empty where nothing is shifted."""
-    generator: np.random.Generator
-    """What later episodes are sampled from, a PCG64; of a state that was decoded, for one environment to take."""
+    generator: Mapping[str, Any]
+    """State of the PCG64 that later episodes are sampled from."""
     progress: tuple[float, ...] | None
     """What the staged reward measures from; None with the sparse one."""
     world: WorldState
+    digest: bytes | None = None
+    """Checksum of the bytes that it was read from; None where it was not."""
+
+    def make_generator(self) -> np.random.Generator:
+        """Return a generator at that state."""
+        return _generator(self.generator)
 
 
 def encode(state: SavedState, options: EnvOptions) -> bytes:
@@ -101,7 +108,7 @@ def encode(state: SavedState, options: EnvOptions) -> bytes:
         "format": FORMAT,
         **_circumstances(options, state.suite, state.task),
         **{key: getattr(state, key) for key in _PLAIN},
-        "generator": state.generator.bit_generator.state,
+        "generator": state.generator,
         "progress": None if state.progress is None else list(state.progress),
         "arrays": {name: len(array) for name, array in arrays.items()},
     }
@@ -111,8 +118,13 @@ def encode(state: SavedState, options: EnvOptions) -> bytes:
     return content + _digest(content)
 
 
+#: States that were read last, with the bytes and the options: a search goes back to the same ones again and again.
+_RECENT: OrderedDict[tuple[bytes, int], tuple[EnvOptions, SavedState]] = OrderedDict()
+_RECENT_MAX = 32
+
+
 def decode(content: object, options: EnvOptions) -> SavedState:
-    """Read a state for an environment.
+    """Read a state for an environment; those that were read last are remembered.
 
     Args:
         content: what `save_state` has returned.
@@ -121,6 +133,18 @@ def decode(content: object, options: EnvOptions) -> SavedState:
     Raises:
         SavedStateError: not such bytes, damaged ones, or those of another format, version, asset set, task or physics.
     """
+    key = (bytes(content), id(options)) if isinstance(content, (bytes, bytearray, memoryview)) else None
+    if key is not None and (found := _RECENT.get(key)) is not None:
+        return found[1]
+    state = _decoded(content, options)
+    if key is not None:
+        _RECENT[key] = options, state  # the options are held, so that no others can have their id
+        while len(_RECENT) > _RECENT_MAX:
+            _RECENT.popitem(last=False)
+    return state
+
+
+def _decoded(content: object, options: EnvOptions) -> SavedState:
     header, numbers = _read(content)
     if header.get("format") != FORMAT:
         raise SavedStateError(f"a saved state of format {shown(header.get('format'))}; this version reads {FORMAT}")
@@ -133,14 +157,16 @@ def decode(content: object, options: EnvOptions) -> SavedState:
         if not low <= header[key] < 2**63:
             raise SavedStateError(f"a saved state's header has {key} {shown(header[key])}")
     _check_shift(header["shift"], options)
+    _generator(header["generator"])
     progress = header["progress"]
     if progress is not None and not all(type(number) is float and math.isfinite(number) for number in progress):
         raise SavedStateError(f"a saved state's header has progress {shown(progress)}")
     return SavedState(
         **{key: header[key] for key in _PLAIN},
-        generator=_generator(header["generator"]),
+        generator=header["generator"],
         progress=None if progress is None else tuple(progress),
         world=_world(header["arrays"], numbers),
+        digest=bytes(content[-_DIGEST_SIZE:]),
     )
 
 
