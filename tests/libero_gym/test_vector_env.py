@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from libero_gym.errors import ActionError, OptionError
+from libero_gym.errors import ActionError, OptionError, ResetNeededError
 
 SPATIAL = "libero_gym:libero/Spatial-v0"
 OPTIONS = {"assets": "builtin", "image_size": 32, "settle_steps": 1, "action_chunk": 2, "task": [1, 4]}
@@ -257,3 +257,24 @@ def test_a_task_of_the_union_is_the_task_of_its_own_suite():
         envs.close()
     for union, own in zip(*runs, strict=True):
         np.testing.assert_array_equal(union, own)
+
+
+@pytest.mark.parametrize("worker_kind", ["thread", "process"])
+def test_one_environment_is_rendered_without_the_others(worker_kind):
+    envs = make(num_envs=3, workers=2, worker_kind=worker_kind, render_mode="rgb_array")
+    with pytest.raises(ResetNeededError):
+        envs.render_env(0)
+    envs.reset(seed=0)
+    images = envs.render()
+    for index in (2, 0):
+        image = envs.render_env(index)
+        assert image.shape == (256, 256, 3)
+        np.testing.assert_array_equal(image, images[index])
+    for index in (3, -1, 0.5, None):
+        with pytest.raises(OptionError, match=r"render_env\(\) of environment .*; allowed: 0..2"):
+            envs.render_env(index)
+    envs.close()
+    blind = make(num_envs=1)
+    blind.reset(seed=0)
+    assert blind.render_env(0) is None
+    blind.close()

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vla_trainer.config.schema import VideoConfig
 from vla_trainer.types import Episode, Frame, InitialState, Video
 from vla_trainer.video import VideoWriter, encode, frame_of, write_videos
 from vla_trainer.video.draw import Cell
 from vla_trainer.video.encode import grid_columns, video_name
+from vla_trainer.video.side_by_side import write_beside, write_pairs
 
 LONG = "put the bowl that stands between the plate and the ramekin on the plate that is on the stove"
 
@@ -183,3 +185,70 @@ def test_people_see_it_upright_and_not_mirrored(flip: str | None, corner: tuple[
 def test_environments_without_images_have_no_video() -> None:
     envs: Any = SimpleNamespace(metadata={}, render_mode=None)
     assert frame_of(envs, np.zeros((1, 3)), 0, env_step=0, episode_return=0.0, success=None) is None
+
+
+class _Renders:
+    """Environments with images of 8 pixels that render 16 for people, the number of the environment in each."""
+
+    metadata: dict[str, Any] = {}  # noqa: RUF012
+    render_mode = "rgb_array"
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def render_env(self, index: int) -> np.ndarray:
+        self.calls.append(index)
+        return np.full((16, 16, 3), index, np.uint8)
+
+
+def test_what_is_rendered_for_people_is_shown_instead_of_what_the_policy_sees() -> None:
+    envs: Any = _Renders()
+    obs = {"image": np.zeros((3, 8, 8, 3), np.uint8), "wrist_image": np.full((3, 8, 8, 3), 9, np.uint8)}
+    frame = frame_of(envs, obs, 2, env_step=0, episode_return=0.0, success=None)
+    assert frame is not None
+    assert frame.image.shape == (16, 16, 3)
+    assert (frame.image == 2).all()
+    assert envs.calls == [2]  # the others are not rendered
+    assert [other.shape for other in frame.other_images] == [(8, 8, 3)]
+
+
+def test_the_same_state_before_and_after(tmp_path: Path) -> None:
+    """State 7 is in both; that of the short episode stays, dimmed, until the other one ends."""
+    from moviepy import VideoFileClip
+
+    for folder, weights, images in (("a", "step_000002", 2), ("b", "step_000040", 30)):
+        frame = Frame(np.full((32, 32, 3), 200, np.uint8), (), "", 0, 0.0, True)
+        episode = video().episode
+        write_videos([Video([frame] * images, episode)], tmp_path / folder, weights, 10.0, info=False, layout="single")
+    (tmp_path / "b" / "step_000040_task03_state08_success.mp4").write_bytes(b"of a state that the other lacks")
+    (tmp_path / "b" / "notes.mp4").write_bytes(b"of no state")
+    (written,) = write_pairs(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    assert written.name == "task03_state07.mp4"
+    with (
+        VideoFileClip(str(tmp_path / "a" / "step_000002_task03_state07_success.mp4")) as short,
+        VideoFileClip(str(tmp_path / "b" / "step_000040_task03_state07_success.mp4")) as long,
+        VideoFileClip(str(written)) as both,
+    ):
+        assert both.w >= short.w + long.w
+        assert both.h > long.h  # a line of text above
+        assert both.duration >= long.duration > short.duration
+        first, last = both.get_frame(0), both.get_frame(both.duration - 0.1)
+        left = np.s_[-short.h :, : short.w]
+        # 0.4 of 200, up to what H.264 rounds
+        assert abs(first[left].mean() - 200) < 4
+        assert abs(last[left].mean() - 80) < 4
+        assert abs(last[-long.h :, -long.w :].mean() - 200) < 4
+
+
+def test_before_and_after_never_stop_a_run(tmp_path: Path) -> None:
+    lines: list[str] = []
+    write_beside(VideoConfig(beside=str(tmp_path / "none")), tmp_path, lines.append)
+    assert "has no video of an initial state" in lines.pop()
+    folders = [tmp_path / "other" / "video" / "eval", tmp_path / "video" / "eval"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "step_000002_task03_state07.mp4").write_bytes(b"no video")
+    write_beside(VideoConfig(beside=str(tmp_path / "other")), tmp_path, lines.append)
+    assert lines.pop().startswith("warning: no video was written beside those of")
+    write_beside(VideoConfig(), tmp_path, lines.append)
+    assert not lines

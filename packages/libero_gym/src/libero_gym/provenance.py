@@ -29,6 +29,8 @@ CLASS_METADATA: dict[str, Any] = {
     "environment_variables": ("LIBERO_*",),
     # The argument that takes the GPU that images are rendered on, as "cuda:0".
     "device_argument": "render_device",
+    # The render mode of videos for people.
+    "video_render_mode": "rgb_array",
     # The arguments that do not change where the same actions lead.
     "arguments_without_effect_on_states": (
         "workers",

@@ -145,7 +145,7 @@ def decode(content: object, options: EnvOptions) -> SavedState:
 
 
 def _decoded(content: object, options: EnvOptions) -> SavedState:
-    header, numbers = _read(content)
+    header, numbers, digest = _read(content)
     if header.get("format") != FORMAT:
         raise SavedStateError(f"a saved state of format {shown(header.get('format'))}; this version reads {FORMAT}")
     for key, kinds in _HEADER.items():
@@ -166,7 +166,7 @@ def _decoded(content: object, options: EnvOptions) -> SavedState:
         generator=header["generator"],
         progress=None if progress is None else tuple(progress),
         world=_world(header["arrays"], numbers),
-        digest=bytes(content[-_DIGEST_SIZE:]),
+        digest=digest,
     )
 
 
@@ -201,8 +201,8 @@ def _circumstances(options: EnvOptions, suite: str, index: int) -> dict[str, Any
     }
 
 
-def _read(content: object) -> tuple[dict[str, Any], memoryview]:
-    """Return the header and the numbers of an undamaged state."""
+def _read(content: object) -> tuple[dict[str, Any], memoryview, bytes]:
+    """Return the header, the numbers and the checksum of an undamaged state."""
     if not isinstance(content, (bytes, bytearray, memoryview)):
         raise SavedStateError(f"saved state {shown(content)}; allowed: the bytes that save_state() returned")
     view = memoryview(bytes(content))
@@ -220,7 +220,7 @@ def _read(content: object) -> tuple[dict[str, Any], memoryview]:
         raise SavedStateError(f"a saved state's header cannot be read: {error}") from None
     if not isinstance(header, dict):
         raise SavedStateError(f"a saved state's header is {shown(header)}")
-    return header, view[begin + length : -_DIGEST_SIZE]
+    return header, view[begin + length : -_DIGEST_SIZE], bytes(view[-_DIGEST_SIZE:])
 
 
 def _check_circumstances(header: Mapping[str, Any], options: EnvOptions) -> None:

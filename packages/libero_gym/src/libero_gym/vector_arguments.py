@@ -65,6 +65,16 @@ def check_mask(mask: Any, never_reset: Sequence[bool]) -> np.ndarray:
     return checked
 
 
+def check_index(method: str, index: object, num_envs: int) -> None:
+    """Check the index of an environment.
+
+    Raises:
+        OptionError: it is not among 0..N-1.
+    """
+    if not is_index(index) or not 0 <= index < num_envs:  # type: ignore[operator]
+        raise OptionError(f"{method} of environment {shown(index)}; allowed: 0..{num_envs - 1}")
+
+
 def check_targets(source: object, targets: object, num_envs: int) -> list[int]:
     """Return the targets of `LiberoVectorEnv.fork`.
 
@@ -75,8 +85,7 @@ def check_targets(source: object, targets: object, num_envs: int) -> list[int]:
     if not isinstance(given, (list, tuple, range)):
         raise OptionError(f"fork() to targets {shown(targets)}; allowed: a sequence of indices 0..{num_envs - 1}")
     for index in (source, *given):
-        if not is_index(index) or not 0 <= index < num_envs:
-            raise OptionError(f"fork() of environment {shown(index)}; allowed: 0..{num_envs - 1}")
+        check_index("fork()", index, num_envs)
     if len(set(given)) < len(given):
         raise OptionError(f"fork() to targets {shown(targets)} names one of them twice")
     return [int(index) for index in given]

@@ -299,6 +299,13 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         images = self._workers.render()
         return tuple(images[index] for index in range(self.num_envs))
 
+    def render_env(self, index: int) -> np.ndarray | None:
+        """Render one environment as `render` does all, (S, S, 3) uint8; OptionError: the index is not among 0..N-1."""
+        self._check_usable("render_env", begun=True)
+        self._check_idle("render_env")
+        vector_arguments.check_index("render_env()", index, self.num_envs)
+        return self._workers.call("render", {index: ((), {})})[index]
+
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of each environment, or read an attribute, as Gymnasium's `SyncVectorEnv` does.
 
@@ -307,8 +314,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
 
         Args:
             name: the method or attribute of `LiberoEnv`; not `reset`, `step` or `close`.
-            args: the method's arguments, the same for each environment.
-            kwargs: its keyword arguments.
+            args, kwargs: the method's arguments, the same for each environment.
 
         Returns:
             A value for each environment.

@@ -92,7 +92,7 @@ def _evaluated(
         trainer = make_trainer(plan.config)
         stack.callback(trainer.close)
         progress = stack.enter_context(EvaluationProgress(console, name))
-        evaluation = run.run_evaluation(plan, trainer, progress, folder=folder)
+        evaluation = run.run_evaluation(plan, trainer, progress, folder=folder, say=say)
     return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 

@@ -37,6 +37,10 @@ class EnvMetadata(TypedDict, total=False):
     device_argument: str
     """The argument that takes the GPU that images are rendered on, as "cuda:0": CUDA's number of it in the process
     that makes the environment. Processes of the backend `ray` choose it, where the config does not."""
+    video_render_mode: str
+    """The `render_mode` whose images a person can watch: evaluations are made with it, and their videos show what it
+    renders instead of the images that the policy sees. A vector environment may have `render_env(index)`, which
+    returns the image (H, W, 3) of one environment; else `render()` renders all."""
     # of what was made
     init_states: Mapping[int, int]
     """Task id to number of initial states, where `reset(options={"task": ..., "init_state": ...})` takes them."""

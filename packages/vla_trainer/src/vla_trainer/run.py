@@ -11,7 +11,7 @@ from vla_trainer import checkpoint, resume
 from vla_trainer.config.load import load_config, parse_config, to_yaml
 from vla_trainer.config.schema import Config
 from vla_trainer.config.text import read_text
-from vla_trainer.errors import CheckpointError, CollapseError, ProcessLostError, TrainingDivergedError
+from vla_trainer.errors import CheckpointError, CollapseError, ConfigError, ProcessLostError, TrainingDivergedError
 from vla_trainer.folder_lock import holder_of
 from vla_trainer.provenance import read_provenance
 from vla_trainer.run_folder import CONFIG_FILE, EVALUATION_FILE, RunFolder, check_writable, claim, errors_of
@@ -165,7 +165,9 @@ def check_evaluation(plan: RunPlan) -> None:
 
 def _check_weights(plan: RunPlan) -> list[str]:
     """Check the checkpoints that the plan reads; returns what a resume changes."""
-    path = plan.config.policy.checkpoint
+    beside, path = plan.config.video_cfg.beside, plan.config.policy.checkpoint
+    if beside is not None and not os.path.isdir(Path(beside).expanduser()):
+        raise ConfigError(f"video_cfg.beside={beside} is no folder; allowed: the folder of a run that was evaluated")
     if path is not None:
         folder = Path(path).expanduser()
         if not os.path.isdir(folder) and folder.name != checkpoint.BEST:
@@ -199,7 +201,7 @@ def run_training(
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
     from vla_trainer.train_loop import train_loop
-    from vla_trainer.video import writer_of
+    from vla_trainer.video import write_beside, writer_of
 
     config, settings = plan.config, plan.config.trainer
     first, progress = 1, None
@@ -233,6 +235,7 @@ def run_training(
                     notes=Notes(config, say),
                     say=say,
                 )
+            write_beside(config.video_cfg, folder.path, say)
         except CollapseError:
             raise  # it names a checkpoint already
         except TrainingDivergedError as error:
@@ -282,7 +285,12 @@ def evaluation_folder(plan: RunPlan, say: Callable[[str], None]) -> Iterator[Run
 
 
 def run_evaluation(
-    plan: RunPlan, trainer: "Trainer", on_episode: "OnEpisode | None" = None, *, folder: RunFolder | Path | None = None
+    plan: RunPlan,
+    trainer: "Trainer",
+    on_episode: "OnEpisode | None" = None,
+    *,
+    folder: RunFolder | Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> "Evaluation":
     """Evaluate and, with a `folder` of `evaluation_folder`, write eval.json and videos into it; returns the result.
 
@@ -290,7 +298,7 @@ def run_evaluation(
         CheckpointError: the checkpoint does not fit.
         RunLostError: the folder could not be written any more.
     """
-    from vla_trainer.video import writer_of
+    from vla_trainer.video import write_beside, writer_of
 
     config = plan.config
     if plan.checkpoint is not None:
@@ -309,6 +317,7 @@ def run_evaluation(
         folder.keep()
     with writer_of(video, path, trainer.env_spec.fps) as writer:
         writer.write(videos, f"eval/{Path(plan.weights).name}")
+    write_beside(video, path, say)
     return evaluation
 
 

@@ -202,6 +202,9 @@ class VideoConfig(Section):
     """Write instruction, step, reward and success under the image."""
     video_base_dir: str | None = None
     """Folder for train/ and eval/; null: video/ in the run's folder."""
+    beside: str | None = None
+    """Folder of another run, e.g. of the SFT that this one begins with: videos of evaluations from the same initial
+    state are written once more in beside/, that run's at the left. null: none are."""
     every: PositiveInt = 10
     """Iterations from one video of training to the next."""
     episodes: PositiveInt = 1

@@ -41,6 +41,15 @@ def on_device(env: Env, device: str | None) -> Env:
     return Env.model_validate({**env.model_dump(), argument: device})
 
 
+def watchable(env: Env, *, recorded: bool) -> Env:
+    """Return `env` as it renders for people, where videos are `recorded` and its metadata names a render mode for it
+    and `env` none."""
+    mode = class_metadata(env.id).get("video_render_mode")
+    if not recorded or mode is None or env.get("render_mode") is not None:
+        return env
+    return Env.model_validate({**env.model_dump(), "render_mode": mode})
+
+
 def make_envs(env: Env, num_envs: int) -> VectorEnv:
     """Make `num_envs` copies of `env` that reset only when told to; of its initial states, where it takes `split` and
     `env.split` is null, those for training.

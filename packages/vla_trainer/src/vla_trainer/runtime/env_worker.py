@@ -17,7 +17,7 @@ from vla_trainer.protocols import Observation
 from vla_trainer.provenance import joined, renderer_of
 from vla_trainer.rollout.collector import Collector, OnEpisodeSteps
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
-from vla_trainer.rollout.envs import evaluation_env, make_envs, on_device, take
+from vla_trainer.rollout.envs import evaluation_env, make_envs, on_device, take, watchable
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
 
@@ -105,7 +105,8 @@ class EnvWorker:
         env = env if env is not None else evaluation_env(self._config.env, self._config.eval)
         if self._evaluation is None or env != self._evaluation_env:
             self._close_evaluation()
-            self._evaluation_envs, self._evaluation_env = make_envs(on_device(env, self._device), num_envs), env
+            watched = watchable(on_device(env, self._device), recorded=self._config.video_cfg.save_video)
+            self._evaluation_envs, self._evaluation_env = make_envs(watched, num_envs), env
             self._evaluation = Collector(
                 self._evaluation_envs,
                 self._sampler(evaluation=True),

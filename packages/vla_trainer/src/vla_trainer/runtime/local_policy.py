@@ -13,7 +13,7 @@ from vla_trainer.evaluation.evaluate import OnEpisode, run_list
 from vla_trainer.policy.make import autocast_of, export_policy, make_policy
 from vla_trainer.protocols import Policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
-from vla_trainer.rollout.envs import evaluation_env, make_envs
+from vla_trainer.rollout.envs import evaluation_env, make_envs, watchable
 from vla_trainer.types import EvaluationRollout, VideoRequest
 
 
@@ -48,7 +48,8 @@ class LocalPolicy:
             if self._evaluation_envs is not None:
                 self._evaluation_envs.close()
                 self._evaluation_envs = None  # also where the next ones cannot be made
-            self._evaluation_envs = make_envs(env, settings.num_envs or self._config.env.num_envs)
+            watched = watchable(env, recorded=self._config.video_cfg.save_video)
+            self._evaluation_envs = make_envs(watched, settings.num_envs or self._config.env.num_envs)
             self._evaluation_env = env
         return env_spec_of(self._evaluation_envs, self._config.algorithm.critic_key, rendering=True)
 

@@ -58,22 +58,22 @@ class Cell:
             canvas.paste(Image.fromarray(image).resize(size, Image.Resampling.NEAREST), (left, 0))
             left += size[0]
         if ended:
-            canvas = canvas.point(lambda level: int(level * DIMMED))
+            canvas = Image.fromarray(dimmed(np.asarray(canvas)))
         pen = ImageDraw.Draw(canvas)
         if ended:
             text, colour = _outcome(self._video.episode.success)
             middle = (self.width / 2, self._image_height / 2)
-            pen.text(middle, text, fill=colour, font=_font(2 * FONT_SIZE), anchor="mm")
+            pen.text(middle, text, fill=colour, font=font(2 * FONT_SIZE), anchor="mm")
         top = self._image_height + MARGIN
         for number, line in enumerate(self._instructions.get(frame.instruction, [])):
-            pen.text((MARGIN, top + number * LINE), line, fill=WHITE, font=_font(FONT_SIZE))
+            pen.text((MARGIN, top + number * LINE), line, fill=WHITE, font=font(FONT_SIZE))
         top += self._lines * LINE
         values = self._values(frame) if self._rows else []
         for number, row in enumerate(self._rows):
             left = MARGIN
             for column in row:
                 colour = GREEN if column == len(values) - 1 and frame.success else GREY
-                pen.text((left, top + number * LINE), values[column], fill=colour, font=_font(FONT_SIZE))
+                pen.text((left, top + number * LINE), values[column], fill=colour, font=font(FONT_SIZE))
                 left += self._columns[column]
         return np.asarray(canvas)
 
@@ -111,6 +111,11 @@ def _rows(columns: list[int], width: int) -> list[list[int]]:
     return rows
 
 
+def dimmed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the image of an episode that has ended while another one goes on."""
+    return (image * DIMMED).astype(np.uint8)
+
+
 def _images(frame: Frame) -> list[NDArray[np.uint8]]:
     return [frame.image, *frame.other_images]
 
@@ -136,11 +141,12 @@ def _even(size: int) -> int:
 
 
 def _length(text: str) -> float:
-    return float(_font(FONT_SIZE).getlength(text))
+    return float(font(FONT_SIZE).getlength(text))
 
 
 @cache
-def _font(size: int) -> Any:
+def font(size: int) -> Any:
+    """Return the font of all text, `size` pixels high."""
     from PIL import ImageFont
 
     return ImageFont.load_default(size=size)

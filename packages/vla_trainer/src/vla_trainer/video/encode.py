@@ -45,7 +45,7 @@ def write_videos(
         return []
     if layout == "tiled":
         path = folder / f"{name}.mp4"
-        _encode(_tiled([Cell(video, info=info) for video in videos], videos), path, fps)
+        encode(_tiled([Cell(video, info=info) for video in videos], videos), path, fps)
         return [path]
     written: list[Path] = []
     for video in videos:
@@ -55,7 +55,7 @@ def write_videos(
             path = folder / f"{video_name(name, video)}_{number}.mp4"
             number += 1
         cell = Cell(video, info=info)
-        _encode((cell.draw(index) for index in range(len(video.frames))), path, fps)
+        encode((cell.draw(index) for index in range(len(video.frames))), path, fps)
         written.append(path)
     return written
 
@@ -97,7 +97,7 @@ def _tiled(cells: Sequence[Cell], videos: Sequence[Video]) -> Iterator[NDArray[n
         yield canvas
 
 
-def _encode(images: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> None:
+def encode(images: Iterator[NDArray[np.uint8]], path: Path, fps: float) -> None:
     """Write at least one image (H, W, 3), all of one size, as they come."""
     from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter  # a second to import
 

@@ -106,8 +106,12 @@ class VideoWriter:
 
 def writer_of(video: VideoConfig, run: Path, fps: float) -> VideoWriter:
     """Make the writer of the run in the folder `run` by its config; names begin with "train/" or "eval/"."""
-    folder = Path(video.video_base_dir).expanduser() if video.video_base_dir is not None else run / "video"
-    return VideoWriter(folder, fps, info=video.info_on_video, layout=video.layout)
+    return VideoWriter(folder_of(video, run), fps, info=video.info_on_video, layout=video.layout)
+
+
+def folder_of(video: VideoConfig, run: Path) -> Path:
+    """Return the folder of the videos of the run in the folder `run`."""
+    return Path(video.video_base_dir).expanduser() if video.video_base_dir is not None else run / "video"
 
 
 def _to_stderr(line: str) -> None:
