@@ -54,6 +54,8 @@ class TinySizes:
     trunk_depth: int = 3
     """Blocks of a trunk; the last one is never run (see `vla_policy.model.vision`)."""
     trunk_heads: int = 3
+    stem: Literal["patch", "conv"] = "patch"
+    """conv: the trunks begin with convolutions, see `vla_policy.model.stem`; the number of tokens is the same."""
     width: int = 96
     """D"""
     depth: int = 2
@@ -128,6 +130,7 @@ def tiny_parts(
         proprio_dim=env.proprio_dim,
         action_head=sizes.action_head,
         learned_placeholders=True,
+        stem=sizes.stem,
         pad_token_id=vocabulary,
         prompt_end_token_id=3,
     )

@@ -122,6 +122,8 @@ class OpenVLAOFTConfig:
     """`l1` adds the regression head; the discrete logits are still there."""
     learned_placeholders: bool = False
     """False: action placeholders embed as zeros (every published checkpoint). True: as learned vectors (the toy)."""
+    stem: Literal["patch", "conv"] = "patch"
+    """How trunks make tokens of an image: each patch by itself, as every published checkpoint, or convolutions."""
     stop_token: bool = True
     """Whether the sequence ends with the stop token, as OpenVLA-OFT was trained. RLinf (a3816b5,
     `openvla_oft_action_model.py::_build_embedding`) cuts it off when it acts and when it trains."""
@@ -172,6 +174,7 @@ _EXTENSION_FIELDS = (
     "proprio_dim",
     "action_head",
     "learned_placeholders",
+    "stem",
     "stop_token",
     "prompt_end_token_id",
 )

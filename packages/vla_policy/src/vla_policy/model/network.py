@@ -51,7 +51,7 @@ class OpenVLAOFTNetwork(nn.Module):
         super().__init__()
         self.config = config
         width = config.text.hidden_size
-        self.vision_backbone = VisionBackbone(config.trunks)
+        self.vision_backbone = VisionBackbone(config.trunks, config.stem)
         self.projector = Projector(self.vision_backbone.width, width, fused=len(config.trunks) == 2)
         self.language_model = BidirectionalLlama(config.text)
         self.proprio_projector = None if config.proprio_dim is None else ProprioProjector(config.proprio_dim, width)

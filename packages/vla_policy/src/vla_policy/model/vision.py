@@ -9,19 +9,24 @@ are in the checkpoint but never run; they are kept, frozen, so that a saved chec
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from vla_policy.errors import ConfigError, clip
 from vla_policy.model.config import TrunkSizes
+from vla_policy.model.stem import conv_stem
 
 CHANNELS = 3
 
 
-def build_trunk(sizes: TrunkSizes) -> Any:
+def build_trunk(sizes: TrunkSizes, stem: Literal["patch", "conv"] = "patch") -> Any:
     """Return a timm ViT without a classifier and without pretrained weights.
+
+    Args:
+        sizes: of the ViT.
+        stem: "conv": the patch embedding is replaced by `conv_stem`.
 
     Raises:
         ConfigError: timm does not know the model, or it is not a ViT.
@@ -42,6 +47,9 @@ def build_trunk(sizes: TrunkSizes) -> Any:
         raise ConfigError(f"timm model {sizes.timm_id!r} is no vision transformer: it has no blocks")
     if len(trunk.blocks) < 2:
         raise ConfigError(f"trunk {sizes.timm_id!r} has {len(trunk.blocks)} blocks; block n-2 needs at least 2")
+    if stem == "conv":
+        embedding = trunk.patch_embed
+        embedding.proj = conv_stem(embedding.patch_size[0], trunk.embed_dim)
     # `forward` never runs these: without gradients, optimizers and data-parallel wrappers skip them.
     for module in (trunk.blocks[-1], trunk.norm, getattr(trunk, "fc_norm", None), getattr(trunk, "attn_pool", None)):
         if module is not None:
@@ -52,10 +60,10 @@ def build_trunk(sizes: TrunkSizes) -> Any:
 class VisionBackbone(nn.Module):
     """(B, 3 t n, H, W) stacked images to (B, n P, D) features, t trunks."""
 
-    def __init__(self, trunks: tuple[TrunkSizes, ...]) -> None:
+    def __init__(self, trunks: tuple[TrunkSizes, ...], stem: Literal["patch", "conv"] = "patch") -> None:
         super().__init__()
-        self.featurizer: Any = build_trunk(trunks[0])
-        self.fused_featurizer: Any = build_trunk(trunks[1]) if len(trunks) == 2 else None
+        self.featurizer: Any = build_trunk(trunks[0], stem)
+        self.fused_featurizer: Any = build_trunk(trunks[1], stem) if len(trunks) == 2 else None
         first, second = self.featurizer, self.fused_featurizer
         if second is not None and first.patch_embed.num_patches != second.patch_embed.num_patches:
             raise ConfigError(
