@@ -159,7 +159,8 @@ def benchmark(args: argparse.Namespace, out: Path) -> dict[str, Any]:
         else:
             limits = [f"env.max_episode_steps={by_task[args.task]}"]
         limits.append(f"eval.max_episode_steps={SUITES[args.suite]}")
-        told = [*common, *which, *limits, f"policy.checkpoint={newest(out / 'sft')}"]
+        before = [f"policy.checkpoint={newest(out / 'sft')}", f"video_cfg.beside={out / 'sft'}"]
+        told = [*common, *which, *limits, *before]
         stages.run("rl", train(recipe, out / "rl", told, args.rl, args.iterations), environment)
     return figures(args, out, stages)
 
@@ -289,9 +290,8 @@ def main() -> None:
             f"after {args.algorithm.upper()}: {end['successes']} of {end['episodes']} ({end['success_rate']:.1%}), "
             f"{result['throughput']['env_steps_per_second']:.0f} env steps/s, {result['seconds']['all'] / 60:.1f} min"
         )
-        for when, run in (("before", "sft"), ("after", "rl")):
-            for video in sorted((out / run / "video" / "eval").glob("*_state00_*.mp4"))[:1]:
-                print(f"video of published state 0 {when}: {video}")
+        for video in sorted((out / "rl" / "video" / "beside").glob("*_state00.mp4"))[:1]:
+            print(f"published state 0 before and after: {video}")
         if args.plot is not None:
             plot([result], args.plot)
         if args.plot_tasks is not None:

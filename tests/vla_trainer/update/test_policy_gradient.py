@@ -498,3 +498,38 @@ def test_the_initial_ratio_error_is_that_of_the_first_step_alone(size: int) -> N
     metrics = updated(policy, changed, make_optimizer(policy, actor), GRPO(epochs=5), actor)
     assert metrics["actor/optimizer_steps"] == 5
     assert metrics["actor/initial_ratio_error"] == pytest.approx(math.expm1(0.05), abs=1e-5)
+
+
+@pytest.mark.parametrize("level", ["action_level", "chunk_level"])
+def test_gspos_ratio_against_a_plain_loop(level: str) -> None:
+    """s = exp((1 / n) sum of the n tokens' log-ratios that count), -min(s A, clip(s) A), mean over the sequences."""
+    policy, batch = make()
+    lengths = torch.tensor([1, 2] * 12)  # of C = 2 actions, A = 2 tokens each
+    batch = replace(batch, lengths=lengths)
+    with torch.no_grad():
+        for weight in policy.parameters():
+            weight += 0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(3))
+    algorithm = GRPO(ratio="geometric_mean", logprob_type=level, clip_low=0.02, clip_high=0.03, dual_clip=None)
+    losses = Losses(policy, algorithm, 1.0, reach_toy.DIMS, False)
+    rows = torch.arange(24)
+    found, metrics = losses.compute(
+        StepData(batch, batch.advantages, None), losses.prepare(batch, rows, initial=False), rows, True
+    )
+    new = policy.evaluate(batch.inputs, batch.tokens).log_probs.detach().double()
+    old, terms, outside = batch.log_probs.double(), [], 0
+    for row in range(24):
+        advantage, count = float(batch.advantages[row]), int(lengths[row])
+        spans = [range(2 * count)] if level == "chunk_level" else [range(2 * a, 2 * a + 2) for a in range(count)]
+        for span in spans:
+            s = math.exp(sum(float(new[row, k] - old[row, k]) for k in span) / len(span))
+            clipped = min(max(s, 1 - 0.02), 1 + 0.03)
+            outside += s != clipped
+            terms.append(-min(s * advantage, clipped * advantage))
+    assert 0 < outside < len(terms)
+    assert float(found.detach()) == pytest.approx(sum(terms) / len(terms), abs=1e-6)
+    assert metrics["clip_fraction"] == pytest.approx(outside / len(terms))
+
+
+def test_a_geometric_mean_of_one_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="ratio=geometric_mean is that of one token with logprob_type=token_level"):
+        GRPO(ratio="geometric_mean")

@@ -2,9 +2,9 @@
 
 Axes: B images, H W pixels, s side of a patch, D width.
 
-Source: Xiao et al. 2021, "Early convolutions help transformers see better", arXiv:2106.14881: stride-2 convolutions of 3
-x 3 and one of 1 x 1, as many tokens as patches. Theirs normalizes over the batch; here it is over one image, so that what
-an image becomes does not depend on what stands beside it.
+Source: Xiao et al. 2021, "Early convolutions help transformers see better", arXiv:2106.14881: convolutions of 3 x 3 and
+stride 2, and one of 1 x 1, for as many tokens as patches. Theirs normalize over the batch; these over one image, so
+that what an image becomes does not depend on what stands beside it.
 """
 
 from __future__ import annotations

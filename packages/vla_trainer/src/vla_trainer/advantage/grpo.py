@@ -1,12 +1,13 @@
-"""Group-relative advantages (GRPO; Shao et al. 2024, arXiv:2402.03300).
+"""Group-relative advantages: GRPO (Shao et al. 2024, arXiv:2402.03300), Dr.GRPO and RLOO.
 
 Axes: M episodes; a group is the episodes that began in the same state.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vla_trainer.advantage.arrays import like, to_numpy
 from vla_trainer.errors import ShapeError
@@ -26,8 +27,10 @@ round by about as much, and `EPSILON` would make an advantage of up to 1 of it."
 def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     """Return the advantage of each episode over its group, and whether its group is informative.
 
+    A_i = (S_i - mean_g) / (std_g + 1e-6), std unbiased.
+
     Args:
-        returns: (M,), undiscounted episode returns.
+        returns: (M,), S, undiscounted episode returns.
         group: (M,) integers; equal numbers are one group.
 
     Returns:
@@ -39,8 +42,44 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
     Raises:
         ShapeError: the arrays are not both (M,).
     """
+    return _group_by_group(returns, group, lambda s: (s - s.mean()) / (s.std(ddof=1) + EPSILON))
+
+
+def dr_grpo(returns: Array, group: Array) -> tuple[Array, Any]:
+    """Return GRPO's advantages without their division by the deviation: A_i = S_i - mean_g.
+
+    "GRPO done right" (Liu et al. 2025, arXiv:2503.20783, section 3.2): the division weighs groups that are nearly
+    always solved, or nearly never, more than the others. Arguments, results and errors are those of `grpo`.
+    """
+    return _group_by_group(returns, group, lambda s: s - s.mean())
+
+
+def rloo(returns: Array, group: Array) -> tuple[Array, Any]:
+    """Return the advantage of each episode over the others of its group: A_i = S_i - mean of S_j, j != i.
+
+    REINFORCE with a leave-one-out baseline (Kool et al. 2019; Ahmadian et al. 2024, arXiv:2402.14740): the baseline
+    does not depend on the episode itself, so that the gradient has no bias. It is G / (G - 1) times `dr_grpo`.
+    Arguments, results and errors are those of `grpo`.
+    """
+    return _group_by_group(returns, group, lambda s: s - (s.sum() - s) / (len(s) - 1))
+
+
+GroupAdvantage = Literal["grpo", "dr_grpo", "rloo"]
+GROUP_ADVANTAGES: dict[GroupAdvantage, Callable[[Any, Any], tuple[Any, Any]]] = {
+    "grpo": grpo,
+    "dr_grpo": dr_grpo,
+    "rloo": rloo,
+}
+"""The functions by the names that `algorithm.group_advantage` takes."""
+
+
+def _group_by_group(
+    returns: Array, group: Array, formula: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> tuple[Array, Any]:
+    """Return advantages, by a formula from the returns (G,) of a group to (G,), and which groups are informative."""
     if len(returns.shape) != 1 or tuple(returns.shape) != tuple(group.shape):
-        raise ShapeError(f"grpo takes returns (M,) and group (M,); got {tuple(returns.shape)} and {tuple(group.shape)}")
+        shapes = f"{tuple(returns.shape)} and {tuple(group.shape)}"
+        raise ShapeError(f"group advantages take returns (M,) and group (M,); got {shapes}")
     total = to_numpy(returns).astype(np.float64)
     ids = to_numpy(group)
     advantages = np.zeros_like(total)
@@ -50,8 +89,7 @@ def grpo(returns: Array, group: Array) -> tuple[Array, Any]:
         in_group = total[members]
         if not has_variance(in_group):
             continue
-        # A_i = (S_i - mean_g) / (std_g + 1e-6), std unbiased
-        advantages[members] = (in_group - in_group.mean()) / (in_group.std(ddof=1) + EPSILON)
+        advantages[members] = formula(in_group)
         informative[members] = True
     return like(advantages, returns), like(informative, returns)
 

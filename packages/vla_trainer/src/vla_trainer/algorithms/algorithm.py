@@ -7,7 +7,7 @@ beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.ALGORITHMS`.
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from vla_trainer.section import Section
 
@@ -85,6 +85,9 @@ class PolicyGradient(AlgorithmSection):
     """For a negative advantage the loss is at most -dual_clip times it; null: off."""
     logprob_type: Level = "token_level"
     """What one probability ratio spans: a token, the A tokens of one action, or all K tokens of a chunk."""
+    ratio: Literal["product", "geometric_mean"] = "product"
+    """A ratio of several tokens: the product of theirs, or their geometric mean, as in GSPO, whose clip is far smaller
+    (some 3e-4 and 4e-4)."""
     entropy_type: Level = "token_level"
     """What `entropy_coef` weighs the entropy of: a token, an action (its tokens' sum) or a chunk."""
     aggregate: Literal["token-mean", "episode-mean"] = "token-mean"
@@ -97,6 +100,15 @@ class PolicyGradient(AlgorithmSection):
     """Weight of the entropy bonus."""
     kl_coef: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL divergence from the policy that the run began with, mean over tokens; 0: none is kept."""
+
+    @model_validator(mode="after")
+    def _ratio_of_several_tokens(self) -> "PolicyGradient":
+        if self.ratio == "geometric_mean" and self.logprob_type == "token_level":
+            raise ValueError(
+                "ratio=geometric_mean is that of one token with logprob_type=token_level; "
+                "allowed: action_level, chunk_level"
+            )
+        return self
 
     @property
     def warmup_iterations(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from vla_trainer.advantage.grpo import GroupAdvantage
 from vla_trainer.algorithms.algorithm import PolicyGradient
 from vla_trainer.section import Ascending
 
@@ -29,6 +30,9 @@ class GRPO(PolicyGradient):
     chunk_level lets a policy step's tokens count whole."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """G, episodes of one start."""
+    group_advantage: GroupAdvantage = "grpo"
+    """How an episode is compared with its group: grpo, (S - mean) / std; dr_grpo, S - mean; rloo, S - mean of the
+    others."""
     keep_mean_return: Annotated[tuple[float, float], Field(strict=False), Ascending] | None = None
     """Drop groups whose mean return is outside [low, high], besides those without any difference; null: keep."""
 
@@ -91,6 +95,7 @@ class GRPO(PolicyGradient):
             seed=int(rng.integers(2**31)),
             keep_mean_return=self.keep_mean_return,
             reward_type=self.reward_type,
+            group_advantage=self.group_advantage,
         )
 
     def batch(self, rollout: "Rollout") -> "Batch":
@@ -102,13 +107,13 @@ class GRPO(PolicyGradient):
         import numpy as np
         import torch
 
-        from vla_trainer.advantage.grpo import grpo, has_variance
+        from vla_trainer.advantage.grpo import GROUP_ADVANTAGES, has_variance
         from vla_trainer.types import Batch
 
         episodes = [rollout.episodes[number] for number in range(len(rollout.episodes))]
         returns = np.array([episode.episode_return for episode in episodes])
         group = np.array([episode.group for episode in episodes], dtype=np.int64)
-        advantages, informative = grpo(returns, group)
+        advantages, informative = GROUP_ADVANTAGES[self.group_advantage](returns, group)
         keep_mean = self.keep_mean_return
         informative &= np.array([has_variance(returns[group == number], keep_mean) for number in group], dtype=bool)
         episode = rollout.episode[rollout.mask]

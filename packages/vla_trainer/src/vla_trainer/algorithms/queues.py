@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from vla_trainer.advantage.grpo import has_variance
+from vla_trainer.advantage.grpo import GroupAdvantage, has_variance
 from vla_trainer.initial_states import sample_initial_state
 from vla_trainer.types import Episode, EpisodeSpec, InitialState
 
@@ -58,6 +58,8 @@ class GroupOrder:
     """See `vla_trainer.advantage.grpo.has_variance`."""
     reward_type: str = "action_level"
     """Which actions of a chunk count, for a batch of the groups that have ended already."""
+    group_advantage: GroupAdvantage = "grpo"
+    """How an episode is compared with its group, for the same."""
 
     def queue(self) -> "GroupQueue":
         """Return the queue that hands them out."""

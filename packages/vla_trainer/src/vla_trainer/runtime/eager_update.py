@@ -17,7 +17,7 @@ import ray
 import torch
 from ray.exceptions import ObjectLostError
 
-from vla_trainer.advantage.grpo import grpo, has_variance
+from vla_trainer.advantage.grpo import GROUP_ADVANTAGES, has_variance
 from vla_trainer.algorithms.queues import GroupOrder
 from vla_trainer.runtime.object_store import ObservationRefs, PackedBatch
 from vla_trainer.types import Batch, EpisodeSteps
@@ -73,7 +73,7 @@ class EagerUpdate:
         totals = np.array(returns)
         if not has_variance(totals, self._order.keep_mean_return):
             return
-        advantages, _ = grpo(totals, np.zeros(len(totals), dtype=np.int64))
+        advantages, _ = GROUP_ADVANTAGES[self._order.group_advantage](totals, np.zeros(len(totals), dtype=np.int64))
         first = self._next * self._order.group_size
         self._waiting += [
             (first + member, float(advantage), rows)

@@ -78,12 +78,18 @@ def token_mask(lengths: Tensor, tokens: int, action_dim: int) -> Tensor:
     return torch.arange(tokens, device=lengths.device) < (lengths * action_dim)[:, None]
 
 
-def at_level(per_token: Tensor, mask: Tensor, level: Level, action_dim: int) -> tuple[Tensor, Tensor]:
+def at_level(
+    per_token: Tensor, mask: Tensor, level: Level, action_dim: int, *, average: bool = False
+) -> tuple[Tensor, Tensor]:
     """Sum over what `level` spans, a token, an action or a whole chunk; and say which sums count.
 
     Args:
         per_token: (B, K) log-probabilities or entropies.
         mask: (B, K) of `token_mask`; what is under False is not summed.
+        level: what a sum spans.
+        action_dim: A.
+        average: divide a sum by the number of its tokens that count: of log-ratios, the logarithm of GSPO's ratio
+            (Zheng et al. 2025, arXiv:2507.18071, eq. 7).
 
     Returns:
         Two tensors (B, K), (B, C) or (B, 1): the sums, and bool.
@@ -92,7 +98,8 @@ def at_level(per_token: Tensor, mask: Tensor, level: Level, action_dim: int) -> 
         return per_token, mask
     spans = action_dim if level == "action_level" else per_token.shape[-1]
     shape = (len(per_token), -1, spans)
-    return torch.where(mask, per_token, 0.0).reshape(shape).sum(-1), mask.reshape(shape).any(-1)
+    sums, counted = torch.where(mask, per_token, 0.0).reshape(shape).sum(-1), mask.reshape(shape)
+    return sums / counted.sum(-1).clamp(min=1) if average else sums, counted.any(-1)
 
 
 def entries(lengths: Tensor, level: Level, action_dim: int) -> Tensor:

@@ -87,13 +87,15 @@ class Losses:
         log_probs, old_log_probs = out.log_probs.float(), batch.log_probs[micro].to(device)
 
         level = algorithm.logprob_type
-        new, valid = at_level(log_probs, mask, level, dim)
-        old = at_level(old_log_probs, mask, level, dim)[0]
+        average = algorithm.ratio == "geometric_mean"
+        new, valid = at_level(log_probs, mask, level, dim, average=average)
+        old = at_level(old_log_probs, mask, level, dim, average=average)[0]
         advantages = data.advantages[micro].to(device)
         importance_metrics: dict[str, float] = {}
         if data.proximal is not None:
             # w = pi_proximal / pi_behavior; A <- min(w, cap) A, and the ratio is pi / pi_proximal
-            behavior, old = old, at_level(data.proximal[micro].to(device), mask, level, dim)[0]
+            proximal = data.proximal[micro].to(device)
+            behavior, old = old, at_level(proximal, mask, level, dim, average=average)[0]
             importance = clamped(torch.where(valid, old - behavior, 0.0)).exp()
             advantages = advantages[:, None] * importance.clamp(max=data.importance_cap)
             importance_metrics = {
