@@ -32,7 +32,7 @@ def test_the_file_and_the_python_make_environments(folder):
     names: dict[str, object] = {}
     exec(block("python"), names)
     assert names["info"]["task_name"] == "mine"
-    assert names["observation"]["instruction"] == "put the cream cheese on the plate"
+    assert names["observation"]["instruction"] == "put the black bowl on the plate"
     exec(block("python", 1), names)
     assert isinstance(names["spec"], TaskSpec)
     env = names["env"]
@@ -52,7 +52,7 @@ def test_the_mug_is_an_object_with_a_region(folder):
     text = text.replace(
         "(On plate_1 main_table_right)", "(On plate_1 main_table_right)\n    (On my_mug_1 main_table_spot)"
     )
-    text = text.replace("(On cream_cheese_1 plate_1)", "(In cream_cheese_1 my_mug_1_inside_region)")
+    text = text.replace("(On akita_black_bowl_1 plate_1)", "(In akita_black_bowl_1 my_mug_1_inside_region)")
     (folder / "mug.bddl").write_text(text)
     env = LiberoEnv("libero_task", task_file="mug.bddl", cameras=())
     env.reset(seed=0)

@@ -8,7 +8,7 @@ import pytest
 
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
-from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, on_device, success_of, take
+from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, on_device, success_of, take, watchable
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:
@@ -59,3 +59,14 @@ def test_the_gpu_of_a_process_is_given_to_the_argument_for_it() -> None:
     assert on_device(Env(id="toy/DeviceReach-v0", gpu=0), "cuda:0").make_kwargs() == {"gpu": 0}
     plain = Env(id="Pendulum-v1", g=5.0)
     assert on_device(plain, "cuda:0") is plain
+
+
+def test_evaluations_that_are_recorded_render_for_people() -> None:
+    env = Env(id="libero_gym:libero/Spatial-v0", assets="builtin", image_size=16)
+    assert watchable(env, recorded=False) == env
+    watched = watchable(env, recorded=True)
+    assert watched.make_kwargs() == {**env.make_kwargs(), "render_mode": "rgb_array"}
+    assert watchable(watched, recorded=True) == watched
+    # an environment whose metadata names no such mode, and one without a class of its own
+    for other in ("toy/DeviceReach-v0", "Pendulum-v1"):
+        assert watchable(Env(id=other), recorded=True) == Env(id=other)
