@@ -39,7 +39,7 @@ LAYERS = {
         ("workers",),
         ("registration", "vector_env"),
         ("",),
-        ("expert", "recording"),
+        ("expert", "recording", "sb3"),
         ("demos", "doctor", "play", "shift_check", "task_check"),
         ("cli",),
     ),

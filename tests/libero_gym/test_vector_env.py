@@ -271,7 +271,7 @@ def test_one_environment_is_rendered_without_the_others(worker_kind):
         assert image.shape == (256, 256, 3)
         np.testing.assert_array_equal(image, images[index])
     for index in (3, -1, 0.5, None):
-        with pytest.raises(OptionError, match=r"render_env\(\) of environment .*; allowed: 0..2"):
+        with pytest.raises(OptionError, match=r"call_some\(\) of environment .*; allowed: 0..2"):
             envs.render_env(index)
     envs.close()
     blind = make(num_envs=1)

@@ -8,7 +8,16 @@ import pytest
 
 from vla_trainer.config.schema import Env, Eval
 from vla_trainer.errors import EnvError
-from vla_trainer.rollout.envs import evaluation_env, info_of, make_envs, neutral_action, on_device, success_of, take, watchable
+from vla_trainer.rollout.envs import (
+    evaluation_env,
+    info_of,
+    make_envs,
+    neutral_action,
+    on_device,
+    success_of,
+    take,
+    watchable,
+)
 
 
 def test_an_environment_that_the_trainer_never_heard_of() -> None:

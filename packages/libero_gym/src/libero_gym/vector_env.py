@@ -23,12 +23,7 @@ from gymnasium.vector.utils import batch_space
 from libero_gym import reset_request, spaces, vector_arguments
 from libero_gym.checks import check_choice, check_flag, check_integer, finite_array
 from libero_gym.env import LiberoEnv
-from libero_gym.errors import (
-    ActionError,
-    ClosedError,
-    LiberoGymError,
-    ResetNeededError,
-)
+from libero_gym.errors import ActionError, ClosedError, LiberoGymError, ResetNeededError
 from libero_gym.options import ARGUMENTS, RENDER_MODES, check_argument_names, check_options
 from libero_gym.provenance import image_flip, provenance
 from libero_gym.reset_request import ResetRequest, check_reset, check_reset_keys, check_seeds, value_per_env
@@ -302,9 +297,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
     def render_env(self, index: int) -> np.ndarray | None:
         """Render one environment as `render` does all, (S, S, 3) uint8; OptionError: the index is not among 0..N-1."""
         self._check_usable("render_env", begun=True)
-        self._check_idle("render_env")
-        vector_arguments.check_index("render_env()", index, self.num_envs)
-        return self._workers.call("render", {index: ((), {})})[index]
+        return self.call_some([index], "render")[0]
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Call a method of each environment, or read an attribute, as Gymnasium's `SyncVectorEnv` does.
@@ -324,11 +317,17 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             LiberoGymError: what the method raises, or a step is under way.
             WorkerError: a worker process has died, and the episode of an environment is lost with it.
         """
+        return self.call_some(range(self.num_envs), name, *args, **kwargs)
+
+    def call_some(self, indices: Sequence[int], name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Do `call` in some of the environments; OptionError: an index that is not among 0..N-1."""
         self._check_usable("call")
         self._check_idle("call")
         vector_arguments.check_call(name)
-        values = self._workers.call(name, dict.fromkeys(range(self.num_envs), (args, kwargs)))
-        return tuple(values[index] for index in range(self.num_envs))
+        for index in indices:
+            vector_arguments.check_index("call_some()", index, self.num_envs)
+        values = self._workers.call(name, dict.fromkeys(indices, (args, kwargs)))
+        return tuple(values[index] for index in indices)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
         """Do `call` without arguments."""
