@@ -264,7 +264,9 @@ def main() -> None:
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--task", type=int, help="one task of the suite; all of them by one policy where not given")
     parser.add_argument("--alone", action="store_true", help="with --task: demonstrate and imitate that task alone")
-    parser.add_argument("--algorithm", choices=("grpo", "ppo", "none"), default="grpo", help="none: only the start")
+    parser.add_argument(
+        "--algorithm", choices=("grpo", "ppo", "ppo_critic", "none"), default="grpo", help="none: only the start"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--iterations", type=int, help="of reinforcement learning; the recipe's")
     parser.add_argument("--states", type=int, help="published states of each evaluation; all where not given")

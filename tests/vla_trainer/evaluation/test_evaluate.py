@@ -90,15 +90,16 @@ def test_progress_counts_every_episode() -> None:
     assert calls[-1] == (20, 20, 18)
 
 
-def test_failures_are_recorded_besides_ordinary_episodes(quick_command: Command, recipe: str, tmp_path: Path) -> None:
+def test_failures_are_recorded_besides_the_first_episodes(quick_command: Command, recipe: str, tmp_path: Path) -> None:
     videos = ["video_cfg={save_video: true, episodes: 2, failures: 3}"]
     done = quick_command("vla-eval", recipe, "output_dir=out", *videos)
     assert done.returncode == 0, done.stderr
     names = [path.name for path in (tmp_path / "out/video/eval").glob("*.mp4")]
     assert len(names) == 5
-    assert sum("failure" in name for name in names) == 3
-    assert sum("success" in name for name in names) == 2
-    assert "untrained_task00_state00_failure.mp4" in names
+    # the first two, however they end, so that another evaluation shows the same ones; and three failures
+    first = {"untrained_task00_state00_failure.mp4", "untrained_task01_state00_success.mp4"}
+    assert first <= set(names)
+    assert all("failure" in name for name in set(names) - first)
 
 
 def test_a_shortened_limit_and_single_tasks_are_noted() -> None:

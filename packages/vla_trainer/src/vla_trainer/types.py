@@ -111,7 +111,7 @@ class VideoRequest:
     """What the collector is asked to video."""
 
     episodes: int
-    """At most so many whole episodes, however they end."""
+    """The first that begin, however they end."""
     max_frames: int
     """Images of an episode that are kept."""
     failures: int = 0

@@ -225,7 +225,8 @@ class _Collection:
             return
         out = self._collector.act(stage, active)
         chosen = np.asarray(out.actions, dtype=stage.neutral.dtype).reshape(len(active), *stage.neutral.shape)
-        values = None if out.values is None else out.values.tolist()
+        # a value head beside a critic of the trainer's own is never trained
+        values = None if out.values is None or self._collector._critic_key is not None else out.values.tolist()
         for row, n in enumerate(active):
             self._videos.acts(stage.first + int(n), None if values is None else values[row])
         part.pending, part.states = (active, out, chosen), self._collector.states(stage)

@@ -16,13 +16,15 @@ from vla_trainer.video import frame_of
 @dataclass
 class _Shot:
     frames: list[Frame]
+    however_it_ends: bool
 
 
 class VideoRecorder:
-    """Videos the next episodes that begin, never more at a time than are still wanted.
+    """Record the next episodes that begin, never more at a time than are still wanted.
 
-    Where only failures are left to video, an episode that succeeds is forgotten, and the next one that begins is
-    recorded in its place: memory stays at the images of as many episodes as were asked for.
+    The first that begin are kept however they end, so that two evaluations show the same initial states. Of the others
+    only failures are: one that succeeds is forgotten, and the next one that begins is recorded in its place. Memory
+    stays at the images of as many episodes as were asked for.
     """
 
     def __init__(self) -> None:
@@ -48,7 +50,8 @@ class VideoRecorder:
             return
         first = frame_of(envs, obs, n, env_step=0, episode_return=0.0, success=None)
         if first is not None:
-            self._shots[key] = _Shot([first])
+            promised = sum(shot.however_it_ends for shot in self._shots.values())
+            self._shots[key] = _Shot([first], however_it_ends=promised < wanted.episodes)
 
     def acts(self, key: int, value: float | None) -> None:
         """The policy has looked at the latest image."""
@@ -74,10 +77,10 @@ class VideoRecorder:
         shot, wanted = self._shots.pop(key, None), self._wanted
         if shot is None or wanted is None:
             return
-        if episode.success is False and wanted.failures > 0:
+        if shot.however_it_ends:
+            self._wanted = replace(wanted, episodes=max(wanted.episodes - 1, 0))
+        elif episode.success is False and wanted.failures > 0:
             self._wanted = replace(wanted, failures=wanted.failures - 1)
-        elif wanted.episodes > 0:
-            self._wanted = replace(wanted, episodes=wanted.episodes - 1)
         else:
             return
         self._videos.append(Video(shot.frames, episode))
