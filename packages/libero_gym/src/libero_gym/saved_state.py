@@ -14,6 +14,7 @@ import itertools
 import json
 import math
 import struct
+import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def encode(state: SavedState, options: EnvOptions) -> bytes:
 
 
 #: States that were read last, with the bytes and the options: a search goes back to the same ones again and again.
-_RECENT: OrderedDict[tuple[bytes, int], tuple[EnvOptions, SavedState]] = OrderedDict()
+_RECENT: OrderedDict[tuple[bytes, int], tuple[weakref.ref[EnvOptions], SavedState]] = OrderedDict()
 _RECENT_MAX = 32
 
 
@@ -134,11 +135,12 @@ def decode(content: object, options: EnvOptions) -> SavedState:
         SavedStateError: not such bytes, damaged ones, or those of another format, version, asset set, task or physics.
     """
     key = (bytes(content), id(options)) if isinstance(content, (bytes, bytearray, memoryview)) else None
-    if key is not None and (found := _RECENT.get(key)) is not None:
+    found = None if key is None else _RECENT.get(key)
+    if found is not None and found[0]() is options:  # others may have got their id since
         return found[1]
     state = _decoded(content, options)
     if key is not None:
-        _RECENT[key] = options, state  # the options are held, so that no others can have their id
+        _RECENT[key] = weakref.ref(options), state
         while len(_RECENT) > _RECENT_MAX:
             _RECENT.popitem(last=False)
     return state
