@@ -61,6 +61,8 @@ class RunData:
         """Return what has to be said with its results, without repetition."""
         found = [] if self.evaluation is None else list(self.evaluation.notices)
         found += [] if self.config is None else self.config.notices()
+        if self.provenance is not None and self.provenance.caveats:
+            found.append(f"in training: {'; '.join(self.provenance.caveats)}")
         return list(dict.fromkeys(found))
 
 

@@ -37,12 +37,23 @@ def settings_of(run: RunData) -> Settings | None:
     except Exception as error:  # also whatever an environment raises where it is imported
         return Settings(text, [], f"The recipe cannot be loaded here: {' '.join(str(error).split())}")
     changes = [
-        (key, _shown(before), _shown(after))
+        (key, _shown(before, recipe, key), _shown(after, run.tree, key))
         for key, before, after in differences(recipe, run.tree)
         if key not in _PLACES
     ]
     return Settings(text, changes, None)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, tree: Any, key: str) -> str:
+    """Return a value as YAML; where its tree has no such key, as a config of another version has not, say so."""
+    if value is None and not _has(tree, key):
+        return "(no such key)"
     return write_yaml(value).strip().removesuffix("\n...")
+
+
+def _has(tree: Any, key: str) -> bool:
+    for name in key.split("."):
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return True

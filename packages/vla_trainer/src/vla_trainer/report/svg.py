@@ -34,6 +34,8 @@ def embedded(svg: str, description: str, classes: Mapping[str, str]) -> str:
         text = text.replace(placeholder, color)
     # the page's font
     text = re.sub(r"font: ([\d.]+px) [^;\"]+", r"font-size: \1", text)
+    text = re.sub(r"; font-family: [^;\"]+", "", text)
+    text = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", text)
     for name, names in classes.items():
         text = text.replace(f'id="{name}"', f'class="{names}"')
     # ids of groups are the same in every chart of a page
