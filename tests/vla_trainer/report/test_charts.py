@@ -52,7 +52,9 @@ def test_a_chart_is_an_element_that_says_what_it_shows(tmp_path: Path) -> None:
 
 def test_two_charts_have_no_id_in_common(tmp_path: Path) -> None:
     run = report_cases.read_run(report_cases.write_run(tmp_path / "run"))
-    first, second = (set(re.findall(r' id="([^"]*)"', chart(SUCCESS, axis, series_of([run], SUCCESS))))
-                     for axis in ("episodes", "minutes"))
+    first, second = (
+        set(re.findall(r' id="([^"]*)"', chart(SUCCESS, axis, series_of([run], SUCCESS))))
+        for axis in ("episodes", "minutes")
+    )
     assert first
     assert not first & second
