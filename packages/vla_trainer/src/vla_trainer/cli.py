@@ -262,21 +262,16 @@ def _report(
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option("--title", metavar="TEXT", show_default=False, help="The heading; else the folders' names."),
+        typer.Option("--title", metavar="TEXT", show_default=False, help="Its heading; else the folders' names."),
     ] = None,
     max_mb: Annotated[
         float,
-        typer.Option(
-            "--max-mb", metavar="X", min=0.1, help="Largest size in MB; videos that do not fit are left out and named."
-        ),
+        typer.Option("--max-mb", metavar="X", min=0.1, help="Largest size; videos that do not fit are named instead."),
     ] = 15.0,
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.", show_default=False)] = False,
     version: Version = False,
 ) -> None:
-    """Write one HTML file about runs: learning curves, success per task, videos, config, ablations and sweeps.
-
-    The file needs no network and no other file.
-    """
+    """Write one HTML file about runs: learning curves, success per task, videos, config, ablations and sweeps."""
     with _one_line(), _interruptible(": no report is written"):
         from vla_trainer import report_command
 

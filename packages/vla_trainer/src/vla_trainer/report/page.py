@@ -80,14 +80,16 @@ def _context(contents: Contents, title: str | None) -> dict[str, Any]:
             }
             for metric in panels
         ],
-        "ablations": [_ablation(found) for found in contents.ablations],
-        "sweeps": [_sweep(found) for found in contents.sweeps],
+        "ablations": [_ablated(found) for found in contents.ablations],
+        "sweeps": [_swept(found) for found in contents.sweeps],
         "data": {"window": WINDOW, "runs": [_data(run, panels) for run in runs]},
     }
 
 
 def _title(contents: Contents) -> str:
-    labels = [found.label for found in (*contents.runs, *contents.ablations, *contents.sweeps)]
+    labels = [run.label for run in contents.runs]
+    labels += [ablation.label for ablation in contents.ablations]
+    labels += [found.label for found in contents.sweeps]
     return f"Report: {', '.join(dict.fromkeys(labels))}"
 
 
@@ -147,7 +149,7 @@ def _data(run: RunData, panels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _ablation(found: AblationData) -> dict[str, Any]:
+def _ablated(found: AblationData) -> dict[str, Any]:
     head, rows = full_table(found.result)
     failures = [
         f"{point.name}, seed {run.seed}: {run.error}" for point in found.result.points for run in point.of("failed")
@@ -165,7 +167,7 @@ def _ablation(found: AblationData) -> dict[str, Any]:
     }
 
 
-def _sweep(found: SweepData) -> dict[str, Any]:
+def _swept(found: SweepData) -> dict[str, Any]:
     result = found.result
     return {
         "label": found.label,
