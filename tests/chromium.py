@@ -85,14 +85,11 @@ class Chromium:
         return answer["result"].get("value")
 
     def press(self, key: str, code: int) -> None:
-        for kind in ("rawKeyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=key,
-                code="Space" if key == " " else key,
-                windowsVirtualKeyCode=code,
-            )
+        name = "Space" if key == " " else key
+        text = {"text": key} if len(key) == 1 else {}
+        for kind, typed in (("keyDown", text), ("keyUp", {})):
+            keys = {"key": key, "code": name, "windowsVirtualKeyCode": code}
+            self.call("Input.dispatchKeyEvent", type=kind, **keys, **typed)
 
     def screenshot(self) -> str:
         """The whole page as a PNG in base 64."""

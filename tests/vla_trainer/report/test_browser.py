@@ -61,7 +61,7 @@ def test_tab_reaches_all_controls_and_keys_work_them(browser: chromium.Chromium,
             assert shown(browser) == {"episodes"}
             browser.press("ArrowDown", 40)
             assert shown(browser) == {"iterations"}
-        if reached[-1] == "show-1":
+        if reached[-1] == "show-1" and reached.count("show-1") == 1:  # not after the last element again
             browser.press(" ", 32)
             assert browser.evaluate("getComputedStyle(document.querySelector('.run-1')).display") == "none"
     # the link over all, navigation, both kinds of controls, tables to scroll, details, a video, the config

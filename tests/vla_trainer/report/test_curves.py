@@ -55,5 +55,8 @@ def test_charts_and_axes_are_those_that_a_run_has_numbers_for(tmp_path: Path) ->
     assert panels_of([supervised]) == ["actor/loss", "actor/lr"]
     # a policy loss says nothing of how good a policy is
     assert "actor/loss" not in panels_of([supervised, learned])
+    # it has no place on an axis of episodes
+    assert series_of([supervised], "actor/lr", "episodes") == []
+    assert len(series_of([supervised], "actor/lr", "minutes")) == 1
     # the run's number is its place in the report, also where another has no such curve
     assert [series.run for series in series_of([supervised, learned], SUCCESS)] == [1]

@@ -77,13 +77,13 @@ def axes_of(runs: Sequence[RunData]) -> list[Axis]:
     return [axis for axis in AXES if has.get(axis, True)]
 
 
-def series_of(runs: Sequence[RunData], metric: str) -> list[Series]:
-    """Return the curves of the runs that have a metric."""
+def series_of(runs: Sequence[RunData], metric: str, axis: Axis = "iterations") -> list[Series]:
+    """Return the curves of the runs that have a metric, and values on an axis."""
     found = []
     for number, run in enumerate(runs):
         means = {} if metric in _WITHOUT_MEAN else {row.iteration: value for row, value in smoothed(run.rows, metric)}
         points = [_point(row, metric, means.get(row.iteration)) for row in run.rows if metric in row.metrics]
-        if points:
+        if any(point.place(axis) for point in points):
             found.append(Series(number, run.label, metric, points))
     return found
 

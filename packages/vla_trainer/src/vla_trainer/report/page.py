@@ -10,7 +10,7 @@ from vla_trainer.errors import MissingExtraError, ReportError
 from vla_trainer.evaluation.sweep.report import head_of, notices_of
 from vla_trainer.report import tables
 from vla_trainer.report.charts import DASHES, chart
-from vla_trainer.report.curves import EVALUATED, PANELS, SUCCESS, axes_of, interval_of, panels_of, series_of
+from vla_trainer.report.curves import EVALUATED, PANELS, SUCCESS, Axis, axes_of, interval_of, panels_of, series_of
 from vla_trainer.report.events import events_of
 from vla_trainer.report.folders import AblationData, Contents, RunData, SweepData
 from vla_trainer.report.settings import settings_of
@@ -93,9 +93,11 @@ def _title(contents: Contents) -> str:
     return f"Report: {', '.join(dict.fromkeys(labels))}"
 
 
-def _chart(runs: Sequence[RunData], metric: str, axis: Any) -> str:
-    evaluations = series_of(runs, EVALUATED) if metric == SUCCESS else []
-    return chart(metric, axis, series_of(runs, metric), evaluations)
+def _chart(runs: Sequence[RunData], metric: str, axis: Axis) -> str | None:
+    """Return a chart as SVG; None where no run has the metric over that axis."""
+    series = series_of(runs, metric, axis)
+    evaluations = series_of(runs, EVALUATED, axis) if metric == SUCCESS else []
+    return chart(metric, axis, series, evaluations) if series else None
 
 
 def _run(number: int, run: RunData, panels: Sequence[str]) -> dict[str, Any]:
@@ -177,6 +179,10 @@ def _swept(found: SweepData) -> dict[str, Any]:
         "notices": list(notices_of(result)),
         "head": head_of(result.keys),
         "totals": [tables.rate_row(point.name, point.evaluation) for point in result.points],
-        "points": [(point.name, tables.task_rows(point.evaluation)) for point in result.points],
+        "per_task": [
+            (point.name, tables.task_rows(point.evaluation))
+            for point in result.points
+            if len(point.evaluation.tasks) > 1
+        ],
         "versions": result.versions,
     }

@@ -31,7 +31,7 @@ class OverviewRow:
     last: str
     """The same over the last ones."""
     last_interval: str
-    """95% Wilson interval of all episodes of these."""
+    """95% Wilson interval of all episodes of these; empty where there is none."""
     evaluated: str
     """Successes and episodes of the last evaluation, and the rate."""
     evaluated_interval: str
@@ -70,9 +70,9 @@ def overview_row(run: RunData) -> OverviewRow:
         minutes=f"{rows[-1].minutes:.1f}" if rows else NONE,
         first=number(means[0][1], SUCCESS) if means else NONE,
         last=NONE if last is None else number(last, SUCCESS),
-        last_interval=_interval(wilson_interval(successes, episodes)) if episodes else NONE,
+        last_interval=_interval(wilson_interval(successes, episodes)) if episodes else "",
         evaluated=NONE if evaluation is None or evaluation.success_rate is None else _counted(evaluation),
-        evaluated_interval=NONE
+        evaluated_interval=""
         if evaluation is None or evaluation.success_rate is None
         else _interval(evaluation.interval),
         events=", ".join(f"{name} in {count}" for count, name in named if count) or "none",
