@@ -92,7 +92,7 @@ PACKAGES = {
         left_out=("checkpoint/test_processes.py", "checkpoint/test_dtypes.py"),
     ),
     "vla_trainer": Package(
-        extras="demos,plot,ray,wandb",
+        extras="demos,plot,ray,report,wandb",
         shown=(
             *("numpy", "gymnasium", "torch", "pydantic", "omegaconf", "typer", "rich", "tensorboard", "ray", "wandb"),
             "matplotlib",

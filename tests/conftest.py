@@ -103,7 +103,8 @@ def quick_command(
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         capsys.readouterr()
-        function = {"vla-train": cli.train, "vla-eval": cli.evaluate, "vla-ablate": cli.ablate}[name]
+        functions = {"vla-train": cli.train, "vla-eval": cli.evaluate, "vla-ablate": cli.ablate}
+        function = (functions | {"vla-report": cli.report})[name]
         with warnings.catch_warnings():
             # as Python shows them to a user, on standard error
             warnings.resetwarnings()

@@ -68,7 +68,8 @@ LAYERS = {
         ("train_loop",),
         ("run",),
         ("ablation", "eval_command"),
-        ("ablate_command", "sweep_command"),
+        ("ablate_command", "report", "sweep_command"),
+        ("report_command",),
         ("cli",),
     ),
 }

@@ -242,6 +242,42 @@ def _ablate(
         raise typer.Exit(1)
 
 
+def _report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            show_default=False,
+            help="Folders of vla-train, of vla-ablate and of vla-eval with or without --sweep.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            show_default=False,
+            help="The file to write; without it, report.html in the folder, or here where there are several.",
+        ),
+    ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option("--title", metavar="TEXT", show_default=False, help="Its heading; else the folders' names."),
+    ] = None,
+    max_mb: Annotated[
+        float,
+        typer.Option("--max-mb", metavar="X", min=0.1, help="Largest size; videos that do not fit are named instead."),
+    ] = 15.0,
+    show: Annotated[bool, typer.Option("--open", help="Open it in a browser.", show_default=False)] = False,
+    version: Version = False,
+) -> None:
+    """Write one HTML file about runs: learning curves, success per task, videos, config, ablations and sweeps."""
+    with _one_line(), _interruptible(": no report is written"):
+        from vla_trainer import report_command
+
+        report_command.write_report(runs, typer.echo, out=out, title=title, max_mb=max_mb, show=show)
+
+
 def _make(config: "Config", *, training: bool = True) -> "Trainer":
     from vla_trainer.trainer import make_trainer
 
@@ -294,9 +330,15 @@ def ablate() -> None:
     _run(_ablate, "vla-ablate", "vla-ablate tiny_spatial_ppo --over actor.lr=1e-4,1e-3 --seeds 3")
 
 
-def _run(command: Callable[..., None], name: str, example: str) -> None:
+def report() -> None:
+    """Run the console script `vla-report`."""
+    _run(_report, "vla-report", "vla-report logs/tiny_spatial_ppo/2026-01-01_12-00-00 --open", recipes=False)
+
+
+def _run(command: Callable[..., None], name: str, example: str, *, recipes: bool = True) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    epilog = f"Recipes: {', '.join(recipe_names())}.\n\nExample: {example}"
+    known = f"Recipes: {', '.join(recipe_names())}.\n\n" if recipes else ""
+    epilog = f"{known}Example: {example}"
     app.command(no_args_is_help=True, epilog=epilog)(command)
     warnings.formatwarning = _one_line_warning
     app(prog_name=name)

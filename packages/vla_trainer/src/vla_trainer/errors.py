@@ -58,6 +58,14 @@ class RunLostError(TrainerError):
     """Nothing that the user typed is at fault."""
 
 
+class DamagedRunError(TrainerError):
+    """A file that a run wrote is damaged; names the file and the line."""
+
+
+class ReportError(TrainerError):
+    """A report cannot be written: a folder holds no run, or the report does not fit its limit."""
+
+
 class LoggerError(TrainerError):
     """A place that metrics should go to cannot be opened."""
 

@@ -95,10 +95,15 @@ def _plan_at(path: Path, overrides: list[str]) -> RunPlan:
     if not os.path.isfile(folder / CONFIG_FILE):
         raise CheckpointError(f"{path} is not a run: it has no {CONFIG_FILE}")
     text = read_text(folder / CONFIG_FILE)
-    first = text.partition("\n")[0]
-    recipe = first.removeprefix(RECIPE_COMMENT) if first.startswith(RECIPE_COMMENT) else folder.name
+    recipe = recipe_in(text) or folder.name
     config = parse_config(text, overrides, source=str(folder / CONFIG_FILE))
     return RunPlan(recipe, config, folder, chosen or checkpoint.newest(folder), chosen is not None)
+
+
+def recipe_in(text: str) -> str | None:
+    """Return the recipe that the first line of a run's config.yaml names; None where it names none."""
+    first = text.partition("\n")[0]
+    return first.removeprefix(RECIPE_COMMENT) if first.startswith(RECIPE_COMMENT) else None
 
 
 def _run_of(path: Path) -> Path:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vla_trainer import checkpoint, run
 from vla_trainer.ablation.plan import PlannedRun, plain
-from vla_trainer.errors import AblationError, ComparisonError, TrainerError
+from vla_trainer.errors import AblationError, ComparisonError, DamagedRunError, TrainerError
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.run_folder import CONFIG_FILE, EVALUATION_FILE, METRICS_FILE
 
@@ -82,7 +81,7 @@ def progress_of(planned: PlannedRun) -> Progress:
         found = run.plan_resume(planned.folder, None, [])
     except TrainerError as error:
         raise AblationError(f"{planned.name}: {error}; remove {planned.folder}, and it is run again") from error
-    for key, then, now in _differences(plain(found.config), plain(planned.config)):
+    for key, then, now in differences(plain(found.config), plain(planned.config)):
         raise AblationError(
             f"{planned.folder} holds a run of another config: {key} is {json.dumps(then)} there and "
             f"{json.dumps(now)} here; choose another folder with --out, or remove it"
@@ -93,7 +92,7 @@ def progress_of(planned: PlannedRun) -> Progress:
 
 def read_record(folder: Path) -> Record:
     """Read what a run that is at its end left in its folder."""
-    rows, notices = _read_rows(folder / METRICS_FILE), []
+    rows, notices = read_rows(folder / METRICS_FILE), []
     evaluation = None
     if rows and "eval/reward_mean" in (last := rows[-1].metrics):
         try:
@@ -107,27 +106,55 @@ def read_record(folder: Path) -> Record:
     return Record(rows, evaluation, notices)
 
 
-def _read_rows(file: Path) -> list[Row]:
+def read_rows(file: Path, *, strict: bool = False) -> list[Row]:
+    """Read a run's metrics.jsonl; no rows where there is no file.
+
+    Args:
+        file: a JSON object an iteration.
+        strict: raise where a line is no row, instead of leaving it out. A last line without an end stays left out: the
+            run is writing it, or was killed.
+
+    Raises:
+        DamagedRunError: with `strict`; it names file and line.
+    """
     rows: list[Row] = []
     episodes = env_steps = 0
     seconds = 0.0
-    for line in file.read_bytes().splitlines() if file.is_file() else ():
-        with suppress(ValueError, KeyError, TypeError):
-            tree = json.loads(line)
+    lines = file.read_bytes().splitlines(keepends=True) if file.is_file() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            tree = json.loads(line, parse_constant=_refuse)
             iteration = int(tree.pop("iteration"))
             metrics = {name: float(value) for name, value in tree.items() if value is not None}
-            episodes += round(metrics.get("rollout/episodes", 0.0))
-            # steps / seconds * seconds, whole but for rounding
-            env_steps += round(metrics.get("throughput/env_steps_per_second", 0.0) * metrics.get("time/rollout", 0.0))
-            seconds += metrics.get("time/iteration", 0.0)
-            rows.append(Row(iteration, metrics, episodes, env_steps, seconds / 60))
+            if strict and rows and iteration <= rows[-1].iteration:
+                raise ValueError(f"iteration {iteration} follows iteration {rows[-1].iteration}")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if strict and line.endswith(b"\n"):
+                raise DamagedRunError(f"{file}: line {number} is no row of metrics: {_reason(error)}") from error
+            continue
+        episodes += round(metrics.get("rollout/episodes", 0.0))
+        # steps / seconds * seconds, whole but for rounding
+        env_steps += round(metrics.get("throughput/env_steps_per_second", 0.0) * metrics.get("time/rollout", 0.0))
+        seconds += metrics.get("time/iteration", 0.0)
+        rows.append(Row(iteration, metrics, episodes, env_steps, seconds / 60))
     return rows
 
 
-def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield (key, value, value) of what differs in two trees."""
+def _refuse(constant: str) -> float:
+    """Raise for NaN and the infinities, which JSON has no numbers for: they are written as null."""
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
+    return str(error) if isinstance(error, ValueError) else "it is no object of numbers"
+
+
+def differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (key, value, value) of what differs in two trees, a dotted key for each value."""
     if isinstance(then, dict) and isinstance(now, dict):
         for key in dict.fromkeys([*now, *then]):
-            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+            yield from differences(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
     elif then != now:
         yield path, then, now

@@ -26,18 +26,24 @@ LEGEND = (
 )
 
 
-def markdown(result: AblationResult) -> str:
-    """Return the text of `ablation.md`."""
+def full_table(result: AblationResult) -> tuple[list[str], list[list[str]]]:
+    """Return the heads of the whole table, and a row of cells for each point."""
     head = ["point", _metric(result), "by seed", "difference", "95% over seeds", "95% over episodes", "p"]
     head += [f"{what} to {_threshold(result)}" for what in SPENT] + [f"{what} in all" for what in SPENT] + ["note"]
     rows = [
         [_name(point), *_quality(result, point), *_to_threshold(point), *_totals(point), _note(point)]
         for point in result.points
     ]
+    return head, rows
+
+
+def markdown(result: AblationResult) -> str:
+    """Return the text of `ablation.md`."""
+    head, rows = full_table(result)
     lines = [f"# Ablation of {result.recipe}", ""]
-    lines += [_what(result), ""]
+    lines += [summary(result), ""]
     lines += [_row(head), _row(["---"] * len(head)), *map(_row, rows), ""]
-    lines += [f"- {line}" for line in _legend(result)]
+    lines += [f"- {line}" for line in legend(result)]
     failures = [(point, run) for point in result.points for run in point.of(FAILED)]
     if failures:
         lines += ["", "Failed runs:", ""]
@@ -49,7 +55,7 @@ def markdown(result: AblationResult) -> str:
 
 def print_ablation(result: AblationResult, console: Console) -> None:
     """Print how good each point is, then what it spent, then what has to be said with it."""
-    print_line(console, _what(result))
+    print_line(console, summary(result))
     heads = ["mean", "by seed", "to base", "95% seeds", "95% episodes", "p"]
     shown = len(heads) if _has_pairs(result) else len(heads) - 2
     table = make_table("point", *heads[:shown])
@@ -66,7 +72,7 @@ def print_ablation(result: AblationResult, console: Console) -> None:
     for point in result.points:
         for run in point.of(FAILED):
             print_line(console, f"failed: {point.name}, seed {run.seed}: {run.error}")
-    for line in _legend(result):
+    for line in legend(result):
         print_line(console, line)
 
 
@@ -83,7 +89,8 @@ def number(value: float, metric: str | None, sign: str = "") -> str:
     return f"{value:{sign}.1%}" if metric is not None and "rate" in metric else f"{value:{sign}.4g}"
 
 
-def _what(result: AblationResult) -> str:
+def summary(result: AblationResult) -> str:
+    """Return what is compared, and how many runs are at their end, in a line."""
     changed = f" {' '.join(result.overrides)}" if result.overrides else ""
     seeds = f"seed{'s' if len(result.seeds) > 1 else ''} {', '.join(map(str, result.seeds))}"
     runs = sum(len(point.runs) for point in result.points)
@@ -91,7 +98,8 @@ def _what(result: AblationResult) -> str:
     return f"{result.recipe}{changed}; {seeds}; {result.ended} of {runs} runs are at their end{by}"
 
 
-def _legend(result: AblationResult) -> list[str]:
+def legend(result: AblationResult) -> list[str]:
+    """Return what the heads of the table stand for, and the notices."""
     curve = "" if result.curve is None else f"{result.curve}, mean over {result.window} iterations"
     lines = [] if result.threshold is None else [f"to {_threshold(result)}: when {curve}, was there for the first time"]
     if any(point.difference is not None and point.difference.interval is None for point in result.points):

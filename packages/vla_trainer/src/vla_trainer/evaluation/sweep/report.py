@@ -21,22 +21,22 @@ def print_sweep(result: SweepResult, console: Console, *, per_task: bool = False
     head += [f"weights {result.weights}"]
     print_line(console, result.heading)
     print_line(console, ", ".join(head))
-    for notice in _notices(result):
+    for notice in notices_of(result):
         print_line(console, f"note: {notice}")
     if any(point.evaluation.success_rate is None for point in result.points):
         print_line(console, "success is not reported")
-        table = make_table(_head(result.keys), "episodes", "mean return", "mean steps")
+        table = make_table(head_of(result.keys), "episodes", "mean return", "mean steps")
         for point in result.points:
             evaluation = point.evaluation
             steps = f"{evaluation.mean_env_steps:.1f}"
             table.add_row(Text(point.name), str(evaluation.episodes), f"{evaluation.reward_mean:.4g}", steps)
         console.print(table)
         return
-    table = make_table(_head(result.keys), "successes", "rate", "95% interval", "mean steps")
+    table = make_table(head_of(result.keys), "successes", "rate", "95% interval", "mean steps")
     for point in result.points:
-        table.add_row(Text(point.name), *_numbers(point.evaluation))
+        table.add_row(Text(point.name), *numbers_of(point.evaluation))
         for task in point.evaluation.tasks if per_task else ():
-            table.add_row(Text(f"  {as_words(task.task)}"), *_numbers(task))
+            table.add_row(Text(f"  {as_words(task.task)}"), *numbers_of(task))
         if per_task:
             table.add_section()
     console.print(table)
@@ -50,7 +50,7 @@ def print_sweep_comparison(comparison: SweepComparison, console: Console) -> Non
     print_line(console, f"B = {comparison.b}")
     for notice in comparison.notices:
         print_line(console, f"note: {notice}")
-    table = make_table(_head(list(comparison.points[0].values)), "only A", "only B", "A - B", "95% interval", "p")
+    table = make_table(head_of(list(comparison.points[0].values)), "only A", "only B", "A - B", "95% interval", "p")
     for point in comparison.points:
         table.add_row(Text(point.name), *_pair_columns(point.comparison.all))
     table.add_section()
@@ -63,7 +63,8 @@ def print_sweep_comparison(comparison: SweepComparison, console: Console) -> Non
     print_line(console, f"[{interval_text(total.interval_b)}] (95%, Wilson), over all points")
 
 
-def _head(keys: Sequence[str]) -> str:
+def head_of(keys: Sequence[str]) -> str:
+    """Return what the first column of a table of points is called."""
     return keys[0] if len(keys) == 1 else "point"
 
 
@@ -73,7 +74,7 @@ def _pair_columns(pairs: Paired) -> list[str]:
     return [str(pairs.only_a), str(pairs.only_b), f"{pairs.difference:+.1%}", interval, f"{pairs.p_value:.3g}"]
 
 
-def _notices(result: SweepResult) -> Iterator[str]:
+def notices_of(result: SweepResult) -> Iterator[str]:
     """Yield what is noted of all points, then what is noted of some, with their names."""
     of_points: dict[str, list[str]] = {}
     for point in result.points:
@@ -87,7 +88,8 @@ def _notices(result: SweepResult) -> Iterator[str]:
             yield f"{'; '.join(names)}: {notice}"
 
 
-def _numbers(counts: Evaluation | TaskCount) -> list[str]:
+def numbers_of(counts: Evaluation | TaskCount) -> list[str]:
+    """Return successes, rate, 95% Wilson interval and mean length as a table shows them."""
     steps = "-" if counts.mean_env_steps is None else f"{counts.mean_env_steps:.1f}"
     rate = "-" if counts.success_rate is None else f"{counts.success_rate:.1%}"
     return [f"{counts.successes}/{counts.episodes}", rate, interval_text(counts.interval), steps]
