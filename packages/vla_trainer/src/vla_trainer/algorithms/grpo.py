@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vla_trainer.advantage.grpo import GroupAdvantage
 from vla_trainer.algorithms.algorithm import PolicyGradient
 from vla_trainer.section import Ascending
 
@@ -30,7 +29,7 @@ class GRPO(PolicyGradient):
     chunk_level lets a policy step's tokens count whole."""
     group_size: Annotated[int, Field(ge=2)] = 8
     """G, episodes of one start."""
-    group_advantage: GroupAdvantage = "grpo"
+    group_advantage: Literal["grpo", "dr_grpo", "rloo"] = "grpo"
     """How an episode is compared with its group: grpo, (S - mean) / std; dr_grpo, S - mean; rloo, S - mean of the
     others."""
     keep_mean_return: Annotated[tuple[float, float], Field(strict=False), Ascending] | None = None
