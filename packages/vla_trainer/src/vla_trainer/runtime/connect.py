@@ -116,7 +116,6 @@ class Machines:
             ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
-        _no_environments_of_workers()
         address = self._cluster.address or os.environ.get("RAY_ADDRESS")
         # without an address Ray would join whichever cluster runs on this machine, another user's, too
         options = {"address": "local", "include_dashboard": False} if address is None else {"address": address}
@@ -208,12 +207,3 @@ def _on_loopback() -> Iterator[None]:
     finally:
         del os.environ[variable]
         setattr(ray_constants, constant, before)
-
-
-def _no_environments_of_workers() -> None:
-    """Hold to `SETTINGS` also where Ray was imported before they were made: it looks at its copy of this one."""
-    from ray._private import ray_constants
-
-    name = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
-    if hasattr(ray_constants, name):
-        setattr(ray_constants, name, os.environ[name] not in ("0", "false", "False"))
