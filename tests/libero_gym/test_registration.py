@@ -85,7 +85,8 @@ def test_importing_the_package_registers_and_does_no_more(tmp_path):
 def test_importing_all_modules_sets_no_environment_variable(tmp_path):
     code = (
         "import importlib, os, pkgutil\n"
-        "import click, gymnasium, llvmlite, mujoco, multiprocess, PIL, tabulate, tqdm  # what these set is not ours\n"
+        "import click, gymnasium, llvmlite, mujoco, multiprocess, PIL, stable_baselines3, tabulate, tqdm\n"
+        "# what these set is not ours: OpenCV, which Stable-Baselines3 imports, sets LD_LIBRARY_PATH\n"
         "environment = dict(os.environ)\n"
         "import libero_gym\n"
         "names = [found.name for found in pkgutil.walk_packages(libero_gym.__path__, 'libero_gym.')]\n"
