@@ -25,6 +25,7 @@ def first_run(folder: Path, *overrides: str) -> PlannedRun:
         (["trainer.threads=1"], 8, 8),
         (["trainer.threads=3"], 8, 2),
         (["trainer.threads=16"], 8, 1),
+        (["trainer.threads=1", "policy.threads=4"], 8, 2),
         (["trainer.threads=null"], 8, 8),
         (["policy.device=cuda:1"], 8, 1),
         (["cluster.backend=ray"], 8, 1),

@@ -99,6 +99,11 @@ def _unusual(config: Config) -> Iterator[str]:
     for key, count in (("env.num_envs", config.env.num_envs), ("eval.num_envs", config.eval.num_envs)):
         if count is not None and count > MOST_ENVS_PER_CORE * cores:
             yield f"{key}={count} on {cores} cores: {count // cores:,} environments a core"
-    for key, count in (("trainer.threads", config.trainer.threads), ("env.workers", config.env.positive("workers"))):
+    threads = {
+        "trainer.threads": config.trainer.threads,
+        "policy.threads": config.policy.threads,
+        "env.workers": config.env.positive("workers"),
+    }
+    for key, count in threads.items():
         if count is not None and count > MOST_THREADS_PER_CORE * cores:
             yield f"{key}={count} on {cores} cores: {count // cores:,} threads a core wait for each other"

@@ -49,7 +49,7 @@ class _Process:
 
 
 def default_parallel(config: Config, cores: int, memory: float | None = None) -> int:
-    """Return how many runs are beside each other unless the user says: cores over `trainer.threads` (null: 1).
+    """Return how many runs are beside each other unless the user says: cores over the threads of one (null: 1).
 
     Fewer where the memory does not hold that many, counted as `sizes.check_sizes` does; 1 where the policy is on a GPU
     or the runs are on a cluster: what they share there is not counted.
@@ -63,7 +63,8 @@ def default_parallel(config: Config, cores: int, memory: float | None = None) ->
         return 1
     needed = sum(size for size, _ in needed_memory(config))
     most = cores if memory is None or not needed else int(memory // needed)
-    return max(1, min(cores // (config.trainer.threads or 1), most))
+    threads = max(config.trainer.threads or 1, config.policy.threads)
+    return max(1, min(cores // threads, most))
 
 
 def cores_here() -> int:

@@ -85,6 +85,10 @@ class PolicyConfig(Section):
     that of its weights. A resume reads the exact weights beside it."""
     device: str = "auto"
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
+    threads: PositiveInt = 1
+    """Threads of a process that share the observations of a policy step and the micro-batches of an update among
+    themselves, with `trainer.threads=1`; where the policy is on a GPU, one. For a small policy faster than torch's own
+    threads, which divide single matrix products. Gradients do not depend on it, nor do samples but for rounding."""
 
 
 class RolloutConfig(Section):
@@ -244,6 +248,11 @@ class Config(Section):
             default = Actor.model_fields[key].default
             if getattr(self.actor, key) != default and self.cluster.backend == "local":
                 raise ValueError(f'actor.{key} is not read by cluster.backend="local", which does not shard the policy')
+        if self.policy.threads > 1 and self.trainer.threads != 1:
+            raise ValueError(
+                f"policy.threads={self.policy.threads} needs trainer.threads=1: torch's own threads would be on the "
+                "same cores"
+            )
         if self.env.num_envs % self.rollout.pipeline_stage_num:
             raise ValueError(
                 f"env.num_envs={self.env.num_envs} is not a multiple of "

@@ -13,6 +13,7 @@ from vla_trainer.protocols import Policy
 from vla_trainer.rollout.collector import Collector
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.sampling import PolicySampler
+from vla_trainer.row_threads import RowThreads
 from vla_trainer.types import Episode, EvaluationRollout, InitialState, Video, VideoRequest
 
 OnEpisode: TypeAlias = Callable[[int, int, int], None]
@@ -78,9 +79,12 @@ def run_list(
     autocast: Callable[[], AbstractContextManager[object]],
     version: int,
     critic_key: str | None = None,
+    threads: RowThreads | None = None,
 ) -> EvaluationRollout:
     """Run the episodes of `order`; see `evaluate`. The policy is not given the observation `critic_key`."""
-    sampler = PolicySampler(policy, temperature=temperature, deterministic=deterministic, autocast=autocast)
+    sampler = PolicySampler(
+        policy, temperature=temperature, deterministic=deterministic, autocast=autocast, threads=threads
+    )
     sampler.version = version
     collector = Collector(envs, sampler, record=False, critic_key=critic_key)
     collector.video(videos)

@@ -18,6 +18,7 @@ from vla_trainer import checkpoint
 from vla_trainer.config.schema import PolicyConfig
 from vla_trainer.errors import PolicyError
 from vla_trainer.protocols import Policy
+from vla_trainer.row_threads import RowThreads
 
 #: Programs that torch.compile's kernels for a GPU need one of, as Triton looks for them.
 COMPILERS = ("cc", "gcc", "clang")
@@ -116,6 +117,22 @@ def _method(made: Any, policy: PolicyConfig, key: str, name: str) -> Callable[..
         )
     method: Callable[..., None] = getattr(made, name)
     return method
+
+
+def threads_of(policy: Policy, settings: PolicyConfig) -> RowThreads:
+    """Return the threads that a policy of this process computes in: those of `policy.threads`, or one on a GPU.
+
+    Raises:
+        PolicyError: there are several, and the policy changes while it acts.
+    """
+    if settings.threads == 1 or device_of(settings).type != "cpu":
+        return RowThreads()
+    if getattr(policy, "moments", None) is not None:
+        raise PolicyError(
+            f"policy.threads={settings.threads}: a policy that changes while it acts cannot act in several threads; "
+            "with GaussianPolicy: policy.kwargs.normalize_observations=false"
+        )
+    return RowThreads(settings.threads)
 
 
 def device_of(policy: PolicyConfig) -> torch.device:

@@ -3,14 +3,20 @@
 Axes: N observations.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from vla_trainer.errors import PolicyError, PolicyNumbersError, TrainerError, TrainingDivergedError
 from vla_trainer.protocols import ActOutput, Observation, Policy
+from vla_trainer.rollout.envs import take
+from vla_trainer.row_threads import RowThreads
 
 
 class Sampler(Protocol):
@@ -40,6 +46,31 @@ def not_finite(what: str, version: int) -> TrainerError:
     return PolicyNumbersError(what)
 
 
+@dataclass(frozen=True)
+class JoinedOutput:
+    """What several threads have given, as one `ActOutput`."""
+
+    actions: NDArray[np.floating]
+    tokens: Tensor
+    log_probs: Tensor
+    values: Tensor | None
+    inputs: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, parts: Sequence[ActOutput]) -> ActOutput:
+        """Put the rows of `parts` one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        values = [part.values for part in parts if part.values is not None]
+        return cls(
+            actions=np.concatenate([part.actions for part in parts]),
+            tokens=torch.cat([part.tokens for part in parts]),
+            log_probs=torch.cat([part.log_probs for part in parts]),
+            values=torch.cat(values) if values else None,
+            inputs={key: torch.cat([part.inputs[key] for part in parts]) for key in parts[0].inputs},
+        )
+
+
 class PolicySampler:
     """A policy in this process."""
 
@@ -50,6 +81,7 @@ class PolicySampler:
         temperature: float = 1.0,
         deterministic: bool = False,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+        threads: RowThreads | None = None,
     ) -> None:
         """
         Args:
@@ -57,24 +89,28 @@ class PolicySampler:
             temperature: of the samples.
             deterministic: take the most probable actions, whatever the seeds.
             autocast: makes the context that the policy acts in.
+            threads: observations are divided among them, where the policy has `generator_per_row`; None: one.
         """
         self.version = 0
         self.temperature = temperature
         self._policy = policy
         self._deterministic = deterministic
         self._autocast = autocast
+        self._threads = threads or RowThreads()
         self._generators: list[torch.Generator] = []
+        self._rows_apart = bool(getattr(policy, "generator_per_row", False))
 
     def act(self, obs: Observation, seeds: Sequence[int] | None) -> ActOutput:
         generator = None if self._deterministic or seeds is None else self._seeded(seeds)
         try:
-            with torch.no_grad(), self._autocast():
-                return self._policy.act(
-                    obs,
-                    deterministic=self._deterministic or seeds is None,
-                    temperature=self.temperature,
-                    generator=generator,
-                )
+            if seeds is None or self._threads.count == 1 or not self._rows_apart:
+                return self._act(obs, generator)
+            parts = np.array_split(np.arange(len(seeds)), min(self._threads.count, len(seeds)))
+            given = [
+                (take(obs, part), generator[part[0] : part[-1] + 1] if isinstance(generator, list) else generator)
+                for part in parts
+            ]
+            return JoinedOutput.of(self._threads.map(lambda both: self._act(*both), given))
         except FloatingPointError as error:
             raise not_finite(f"the policy cannot act: {error}", self.version) from error
         except ValueError as error:
@@ -83,11 +119,17 @@ class PolicySampler:
                 raise
             raise PolicyError(f"the policy does not take an observation: {error}") from error
 
+    def _act(self, obs: Observation, generator: torch.Generator | list[torch.Generator] | None) -> ActOutput:
+        with torch.no_grad(), self._autocast():
+            return self._policy.act(
+                obs, deterministic=generator is None, temperature=self.temperature, generator=generator
+            )
+
     def _seeded(self, seeds: Sequence[int]) -> torch.Generator | list[torch.Generator]:
         """On the CPU wherever the policy is: a run does not depend on the device that samples."""
-        if not getattr(self._policy, "generator_per_row", False):
+        if not self._rows_apart:
             seeds = seeds[:1]
         while len(self._generators) < len(seeds):
             self._generators.append(torch.Generator())
         chosen = [generator.manual_seed(seed) for generator, seed in zip(self._generators, seeds, strict=False)]
-        return chosen if getattr(self._policy, "generator_per_row", False) else chosen[0]
+        return chosen if self._rows_apart else chosen[0]

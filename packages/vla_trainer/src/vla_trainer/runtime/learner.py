@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vla_trainer.config.schema import Config
 from vla_trainer.protocols import Policy
+from vla_trainer.row_threads import RowThreads
 from vla_trainer.schedule import lr_factor, temperature_at
 from vla_trainer.types import Batch
 from vla_trainer.update.optimizer import StepGuard, make_optimizer, set_learning_rates
@@ -27,6 +28,7 @@ class Learner:
         reference: Policy | None,
         autocast: Callable[[], AbstractContextManager[object]],
         ranks: Ranks | None = None,
+        threads: RowThreads | None = None,
     ) -> None:
         """
         Args:
@@ -36,11 +38,12 @@ class Learner:
             reference: the policy that the run began with, for `algorithm.kl_coef`; None where that is 0.
             autocast: makes the context of each forward pass.
             ranks: the processes that learn together; None: this one alone.
+            threads: of this process, among which micro-batches are divided; None: one.
         """
         self._config, self._policy = config, policy
         self._algorithm = config.policy_gradient
         self._action_dim, self._reference, self._autocast = action_dim, reference, autocast
-        self._ranks = ranks or Ranks()
+        self._ranks, self._threads = ranks or Ranks(), threads
         self.optimizer = make_optimizer(policy, config.actor, needs_critic=self._algorithm.warmup_iterations > 0)
         self._guard = StepGuard(config.actor.max_skipped_steps)
         self._lr_scale = 1.0
@@ -86,5 +89,6 @@ class Learner:
                 autocast=self._autocast,
                 ranks=self._ranks,
                 guard=self._guard,
+                threads=self._threads,
             )
         return self._update

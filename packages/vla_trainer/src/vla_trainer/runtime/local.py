@@ -38,13 +38,16 @@ class LocalRuntime(LocalPolicy):
                 # made before a checkpoint is loaded: the reference is the policy that the run began with
                 reference=frozen_copy(self.policy) if config.policy_gradient.kl_coef > 0 else None,
                 autocast=self.autocast,
+                threads=self.threads,
             )
         except BaseException:
             self.close()
             raise
         self.optimizer = self._learner.optimizer
         self.scale_lr = self._learner.scale_lr
-        self._sampler = PolicySampler(self.policy, temperature=config.rollout.temperature, autocast=self.autocast)
+        self._sampler = PolicySampler(
+            self.policy, temperature=config.rollout.temperature, autocast=self.autocast, threads=self.threads
+        )
         self._collector = Collector(self._envs, self._sampler, critic_key=config.algorithm.critic_key)
         self._per_env_queue = PerEnvQueue(
             run_seeds(config.trainer.seed)[0], self.env_spec.init_states, config.env.num_envs

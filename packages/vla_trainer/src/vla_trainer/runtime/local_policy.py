@@ -10,7 +10,7 @@ from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.evaluation.evaluate import OnEpisode, run_list
-from vla_trainer.policy.make import autocast_of, export_policy, make_policy
+from vla_trainer.policy.make import autocast_of, export_policy, make_policy, threads_of
 from vla_trainer.protocols import Policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs, watchable
@@ -38,6 +38,7 @@ class LocalPolicy:
         """Make `policy` for an environment."""
         self.env_spec = env_spec
         self.policy = make_policy(self._config.policy, env_spec)
+        self.threads = threads_of(self.policy, self._config.policy)
         self.autocast = autocast_of(self._config.policy)
 
     def open_evaluation(self, env: Env | None = None) -> EnvSpec:
@@ -69,6 +70,7 @@ class LocalPolicy:
             autocast=self.autocast,
             version=self.version,
             critic_key=self._config.algorithm.critic_key,
+            threads=self.threads,
         )
 
     def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
@@ -86,6 +88,8 @@ class LocalPolicy:
         checkpoint.put(path, state, self.policy, self.optimizer)
 
     def close(self) -> None:
-        """Close the environments of evaluations, if they were made."""
+        """End the threads, and close the environments of evaluations, if they were made."""
+        if hasattr(self, "threads"):
+            self.threads.close()
         if self._evaluation_envs is not None:
             self._evaluation_envs.close()

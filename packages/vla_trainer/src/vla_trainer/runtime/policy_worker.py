@@ -16,7 +16,15 @@ from torch import Tensor
 from vla_trainer import checkpoint
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PolicyError
-from vla_trainer.policy.make import autocast_of, device_of, empty_copy, export_policy, frozen_copy, make_policy
+from vla_trainer.policy.make import (
+    autocast_of,
+    device_of,
+    empty_copy,
+    export_policy,
+    frozen_copy,
+    make_policy,
+    threads_of,
+)
 from vla_trainer.protocols import Observation
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.rollout.sampling import PolicySampler
@@ -74,7 +82,7 @@ class PolicyWorker:
                 "a policy that changes while it acts cannot act in several processes; with GaussianPolicy: "
                 "policy.kwargs.normalize_observations=false"
             )
-        autocast = autocast_of(config.policy)
+        autocast, rows = autocast_of(config.policy), threads_of(self._policy, config.policy)
         device = self._device = device_of(config.policy)
         self._group = join(
             None if address is None else getattr(self, "_meeting", None) or visit_meeting(address, size),
@@ -110,17 +118,19 @@ class PolicyWorker:
                 reference=reference,
                 autocast=autocast,
                 ranks=self._group.ranks,
+                threads=rows,
             )
             # what shares the GPU works next
             shared = device.type == "cuda" and self._place.offload and not config.actor.offload
             self._parking = Parking(self._learner.optimizer, device, shared=shared)
         self._samplers = {
-            False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=autocast),
+            False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=autocast, threads=rows),
             True: PolicySampler(
                 self._policy,
                 temperature=config.eval.temperature,
                 deterministic=config.eval.deterministic,
                 autocast=autocast,
+                threads=rows,
             ),
         }
         self._sync.gather()

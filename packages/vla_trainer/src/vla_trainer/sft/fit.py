@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from vla_trainer.algorithms import SFT
 from vla_trainer.config.schema import Actor
 from vla_trainer.protocols import Policy
+from vla_trainer.row_threads import RowThreads
 from vla_trainer.sft.loader import DemoBatch
 from vla_trainer.update.optimizer import StepGuard, check_weights, clip_gradients
 from vla_trainer.update.policy_gradient import Autocast
@@ -27,6 +29,7 @@ def fit(
     actor: Actor,
     autocast: Autocast = nullcontext,
     guard: StepGuard | None = None,
+    threads: RowThreads | None = None,
 ) -> dict[str, float]:
     """Take `settings.optimizer_steps` steps, one a batch; return metrics, means over the steps.
 
@@ -39,12 +42,14 @@ def fit(
         settings, actor: sections of the config.
         autocast: makes the context of every forward pass.
         guard: counts the steps that are skipped in a row, over iterations; None: over these alone.
+        threads: micro-batches are divided among them; None: one.
 
     Raises:
         TrainingDivergedError: too many steps in a row were skipped, because their gradient's norm or their loss was not
             finite; or the weights are not finite at the end.
     """
     guard = guard or StepGuard(actor.max_skipped_steps)
+    threads = threads or RowThreads()
     policy.eval()
     groups = optimizer.param_groups
     weights = [weight for group in groups for weight in group["params"]]
@@ -57,16 +62,9 @@ def fit(
         batch = next(batches)
         waited += time.perf_counter() - requested
         optimizer.zero_grad(set_to_none=True)
-        parts: list[tuple[str, float]] = []
-        for part in torch.split(torch.arange(len(batch.targets)), actor.micro_batch_size):
-            # every policy step has an action that is learned from
-            share = float(batch.learned[part].sum() / batch.learned.sum())
-            inputs = {key: value[part] for key, value in batch.inputs.items()}
-            with autocast():
-                loss, measured = _loss(policy, settings.loss, inputs, batch.targets[part], batch.learned[part])
-            (loss * share).backward()  # type: ignore[no-untyped-call]
-            for name, value in ({"loss": loss.item()} | measured).items():
-                parts.append((name, value * share))
+        rows = torch.split(torch.arange(len(batch.targets)), actor.micro_batch_size)
+        passes = [partial(_forward, policy, settings.loss, batch, part, autocast) for part in rows]
+        parts = [pair for pairs in threads.add_gradients(weights, passes) for pair in pairs]
         norm = clip_gradients(weights, actor.max_grad_norm)
         epochs = batch.epochs
         if not guard.allows({"grad_norm": norm, "loss": sum(value for name, value in parts if name == "loss")}):
@@ -87,6 +85,18 @@ def fit(
         "time/data": waited,
         "throughput/policy_steps_per_second": policy_steps / (time.perf_counter() - start),
     }
+
+
+def _forward(
+    policy: Policy, kind: str, batch: DemoBatch, part: Tensor, autocast: Autocast
+) -> tuple[Tensor, list[tuple[str, float]]]:
+    """Return the share of the rows `part` in a step's loss, and in its metrics, by name."""
+    # every policy step has an action that is learned from
+    share = float(batch.learned[part].sum() / batch.learned.sum())
+    inputs = {key: value[part] for key, value in batch.inputs.items()}
+    with autocast():
+        loss, measured = _loss(policy, kind, inputs, batch.targets[part], batch.learned[part])
+    return loss * share, [(name, value * share) for name, value in ({"loss": loss.item()} | measured).items()]
 
 
 def _loss(

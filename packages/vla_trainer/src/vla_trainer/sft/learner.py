@@ -72,7 +72,16 @@ class DemonstrationLearner(LocalPolicy):
         """Take an iteration's optimizer steps; returns metrics."""
         actor, iterations = self._config.actor, self._config.trainer.iterations
         set_learning_rates(self.optimizer, actor, lr_factor(actor, iteration, iterations) * self._lr_scale)
-        metrics = fit(self.policy, self.optimizer, self._batches, self._settings, actor, self.autocast, self._guard)
+        metrics = fit(
+            self.policy,
+            self.optimizer,
+            self._batches,
+            self._settings,
+            actor,
+            self.autocast,
+            self._guard,
+            self.threads,
+        )
         self.version = iteration
         return metrics
 

@@ -27,6 +27,7 @@ from vla_trainer.advantage.grpo import all_equal
 from vla_trainer.algorithms import PolicyGradient
 from vla_trainer.config.schema import Actor
 from vla_trainer.protocols import Policy
+from vla_trainer.row_threads import RowThreads
 from vla_trainer.types import Batch
 from vla_trainer.update.batches import micro_batches, shuffled, whole_groups
 from vla_trainer.update.losses import INITIAL_RATIO_ERROR, Losses, StepData
@@ -79,6 +80,7 @@ class Update:
         autocast: Autocast = nullcontext,
         ranks: Ranks | None = None,
         guard: StepGuard | None = None,
+        threads: RowThreads | None = None,
     ) -> None:
         """
         Args:
@@ -93,6 +95,7 @@ class Update:
             autocast: makes the context of every forward pass.
             ranks: the processes that share the work; None: this one alone.
             guard: counts the steps that are skipped in a row, over iterations; None: over this update alone.
+            threads: micro-batches are divided among them, where this rank is the only one; None: one.
 
         Raises:
             BackendError: there are several ranks, and `policy` is not sharded over them.
@@ -108,6 +111,8 @@ class Update:
         self._policy, self._optimizer, self._reference = policy, optimizer, reference
         self._algorithm, self._actor = algorithm, actor
         self._temperature, self._autocast = temperature, autocast
+        # ranks gather sharded weights together, in one order
+        self._threads = threads if threads is not None and self._ranks.group is None else RowThreads()
         self._critic_only = critic_only
         self._losses = Losses(policy, algorithm, temperature, action_dim, critic_only)
         groups = optimizer.param_groups
@@ -219,12 +224,15 @@ class Update:
         step = self._losses.prepare(data.batch, rows, initial=initial)
         ranks, errors = self._ranks, [0.0]
         passes = list(micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size))
-        for number, (part, counted) in enumerate(passes, start=1):
+
+        def forward(number: int) -> tuple[Tensor, dict[str, float]]:
             if self._before_pass is not None:
-                self._before_pass(last=number == len(passes))
+                self._before_pass(last=number == len(passes) - 1)
             with self._autocast():
-                loss, measured = self._losses.compute(data, step, part, counted)
-            loss.backward()  # type: ignore[no-untyped-call]
+                return self._losses.compute(data, step, *passes[number])
+
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        for measured in self._threads.add_gradients(weights, [partial(forward, n) for n in range(len(passes))]):
             errors.append(measured.pop(INITIAL_RATIO_ERROR, 0.0))
             for name, value in measured.items():
                 metrics[name] += value
