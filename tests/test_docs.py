@@ -36,6 +36,10 @@ def test_the_code_on_the_page_about_states_runs():
     names["envs"].close()
 
 
+def test_the_readme_fits_on_two_screens():
+    assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 120
+
+
 def test_links_of_the_readme_lead_somewhere():
     text = (REPOSITORY / "README.md").read_text()
     targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
@@ -43,9 +47,9 @@ def test_links_of_the_readme_lead_somewhere():
     assert [target for target in targets if not (REPOSITORY / target).exists()] == []
 
 
-def test_paths_of_the_readme_s_tree_exist():
-    text = (REPOSITORY / "README.md").read_text()
-    tree = text[text.index("## Where things are") : text.index("## Development")]
+def test_paths_of_the_tree_exist():
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    tree = text[text.index("## Where things are") : text.index("## Where to add")]
     folder, missing = None, []
     for line in tree.splitlines():
         if match := re.match(r"    (packages/\S+/)$", line):
