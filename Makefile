@@ -12,7 +12,7 @@ setup: ## install uv, the OpenGL libraries and the locked packages, as far as th
 	@sh scripts/setup.sh
 
 demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, some 7 minutes
-	@LIBERO_GYM_ASSETS=builtin $(RUN) python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --iterations 18 --states 25 --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
+	@LIBERO_GYM_ASSETS=builtin $(RUN) python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --iterations 18 --states 25 --report --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
 
 # What an edit breaks most often, and what takes no simulation, no network of layers and no other process.
 FAST := $(addprefix tests/,test_architecture.py test_contributing.py test_import_graph.py test_vocabulary.py \

@@ -275,6 +275,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder of the runs; goes on with what is there")
     parser.add_argument("--variant", default="", help="what is different by --sft and --rl, in words, for the results")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--report", action="store_true", help="write what there is in OUT as one page, OUT/report.html")
     parser.add_argument("--plot", type=Path, help="success against episodes and minutes")
     parser.add_argument("--plot-tasks", type=Path, help="success of each task against episodes, where they are several")
     args = parser.parse_args()
@@ -294,6 +295,10 @@ def main() -> None:
         )
         for video in sorted((out / "rl" / "video" / "beside").glob("*_state00.mp4"))[:1]:
             print(f"published state 0 before and after: {video}")
+        if args.report:
+            program = str(Path(sys.executable).with_name("vla-report"))
+            runs = [str(out / "sft"), str(out / "rl")]
+            subprocess.run([program, *runs, "--out", str(out / "report.html")], check=True)
         if args.plot is not None:
             plot([result], args.plot)
         if args.plot_tasks is not None:

@@ -29,6 +29,31 @@ def test_beginning_and_end_are_means_over_five():
     assert "first 5 iterations 3, of the last 5 10" in logged([float(i) for i in range(1, 13)])
 
 
+def test_the_best_iteration_is_the_first_of_equals():
+    assert "best reward 4 in iteration 2" in logged([1.0, 4.0, 2.0, 4.0])
+
+
+def test_success_says_more_than_reward_and_an_evaluation_most():
+    out = io.StringIO()
+    logger = ConsoleLogger(3, console=Console(file=out, width=120))
+    logger.log(1, {"rollout/reward_mean": 5.0, "rollout/success_rate": 0.25})
+    logger.log(2, {"rollout/reward_mean": 1.0, "rollout/success_rate": 0.5})
+    assert logger._best() == "best success 50.0% in iteration 2"
+    logger.log(3, {"rollout/reward_mean": 1.0, "rollout/success_rate": 0.0, "eval/success_rate": 0.125})
+    logger.close()
+    assert "best eval 12.5% in iteration 3" in out.getvalue()
+
+
+def test_a_terminal_shows_the_best_beside_the_bar():
+    out = io.StringIO()
+    logger = ConsoleLogger(3, console=Console(file=out, width=120, force_terminal=True))
+    logger.log(1, {"rollout/reward_mean": 5.0, "rollout/success_rate": 0.25, "time/iteration": 2.0})
+    logger.close()
+    text = out.getvalue()
+    assert "0:00:04 left" in text  # two iterations of 2 s
+    assert "best success 25.0% in iteration 1" in text
+
+
 def test_a_long_run_is_thinned():
     rows = [line for line in logged([1.0] * 100).splitlines() if line.startswith("│")]
     # Every third of 100 iterations, and the last one.

@@ -4,8 +4,10 @@ import math
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2, metadata
 
-from vla_trainer.loggers.tensorboard import TensorboardLogger
+from vla_trainer.loggers.tensorboard import CHARTS, TensorboardLogger
+from vla_trainer.metrics import METRICS
 
 
 def read(folder: Path, name: str = "actor/loss") -> list[tuple[int, float]]:
@@ -37,6 +39,22 @@ def test_files_of_one_second_are_read_in_their_order(tmp_path: Path) -> None:
     seconds = [file.name.split(".")[3] for file in tmp_path.iterdir()]
     assert len(set(seconds)) == 3
     assert [step for step, _ in read(tmp_path)] == [1, 2, 3]
+
+
+def test_the_charts_to_watch_are_on_one_page(tmp_path: Path) -> None:
+    logger = TensorboardLogger(tmp_path)
+    logger.log(1, {"actor/loss": 0.5})
+    logger.close()
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    (event,) = events.Tensors(metadata.CONFIG_SUMMARY_TAG)
+    layout = layout_pb2.Layout.FromString(event.tensor_proto.string_val[0])
+    assert [category.title for category in layout.category] == ["vla-train"]
+    charts = {chart.title: list(chart.multiline.tag) for chart in layout.category[0].chart}
+    assert len(charts) == 13
+    assert charts["success"] == ["^rollout/success_rate$", "^env/success_rate$", "^eval/success_rate$"]
+    # a metric that no run logs would be an empty chart
+    assert {name for names in CHARTS.values() for name in names} <= set(METRICS)
 
 
 def test_what_is_not_finite_is_kept(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def run_training(
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
     from vla_trainer.train_loop import train_loop
-    from vla_trainer.video import write_beside, writer_of
+    from vla_trainer.video import folder_of, write_beside, writer_of
 
     config, settings = plan.config, plan.config.trainer
     first, progress = 1, None
@@ -218,6 +218,8 @@ def run_training(
     say(f"{plan.recipe}: {config.algorithm.name} on {config.env.name}, run folder {folder.path}")
     for notice in all_notices(config, trainer.env_spec.provenance.asset_set, plan.checkpoint):
         say(f"note: {notice}")
+    if config.video_cfg.save_video:
+        say(f"videos: {folder_of(config.video_cfg, folder.path)}")
     name = f"{plan.recipe}/{folder.path.name}"
     with folder.writing():
         # before config.yaml makes it a run: what cannot log does not begin

@@ -24,6 +24,8 @@ SHOWN: dict[str, tuple[str, Callable[[float], str]]] = {
 """Headings to metrics and their format."""
 ALWAYS = ("reward", "success", "loss", "kl", "steps/s", "eval")
 """Headings that the growing table of RL has from its first row on."""
+BEST = ("eval", "success", "reward")
+"""Headings whose largest number is the best so far: the first that a run has."""
 MAX_ROWS = 40
 """Longer runs show evenly spaced iterations in the final table; the growing one repeats its headings."""
 TIMED = 10
@@ -45,10 +47,11 @@ class ConsoleLogger:
                 BarColumn(),
                 TimeElapsedColumn(),
                 TextColumn("{task.fields[left]}"),
+                TextColumn("{task.fields[best]}"),
             )
             self._progress = Progress(*columns, console=self._console, refresh_per_second=2)
             done = first - 1
-            self._task = self._progress.add_task(self._doing(first), total=iterations, completed=done, left="")
+            self._task = self._progress.add_task(self._doing(first), total=iterations, completed=done, left="", best="")
             self._progress.start()
 
     def log(self, iteration: int, metrics: Mapping[str, float]) -> None:
@@ -75,6 +78,7 @@ class ConsoleLogger:
             completed=iteration,
             description=self._doing(min(iteration + 1, self._iterations)),
             left=f"{left} left" if left else "",
+            best=self._best() or "",
         )
 
     def close(self) -> None:
@@ -84,8 +88,9 @@ class ConsoleLogger:
             return
         if self._progress is None:
             self._print_table()
-        if (change := self._change()) is not None:
-            self._console.print(change, highlight=False)
+        for line in (self._change(), self._best()):
+            if line is not None:
+                self._console.print(line, highlight=False)
 
     def _print_table(self) -> None:
         headings = self._headings(self._rows)
@@ -117,6 +122,16 @@ class ConsoleLogger:
         if not self._seconds or remaining <= 0:
             return None
         return str(timedelta(seconds=round(remaining * sum(self._seconds) / len(self._seconds))))
+
+    def _best(self) -> str | None:
+        """Return the best iteration by success in evaluations, else in rollouts, else by reward."""
+        for heading in BEST:
+            name, form = SHOWN[heading]
+            found = [(metrics[name], -iteration) for iteration, metrics in self._rows if name in metrics]
+            if found:
+                value, iteration = max(found)
+                return f"best {heading} {form(value)} in iteration {-iteration}"
+        return None
 
     def _change(self) -> str | None:
         """Return the reward at the start and at the end, means over a few iterations, as single ones are noisy."""

@@ -6,9 +6,26 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+CHARTS: dict[str, tuple[str, ...]] = {
+    "success": ("rollout/success_rate", "env/success_rate", "eval/success_rate"),
+    "return of an episode": ("rollout/reward_mean", "eval/reward_mean"),
+    "length of an episode, environment steps": ("rollout/episode_length",),
+    "share of useful environment slots": ("rollout/useful_step_fraction",),
+    "policy loss": ("actor/loss",),
+    "value loss": ("actor/value_loss", "critic/loss"),
+    "explained variance": ("actor/explained_variance",),
+    "entropy, nats a token": ("actor/entropy",),
+    "KL from the behavior policy, nats": ("actor/approx_kl", "actor/update_kl"),
+    "share of clipped ratios": ("actor/clip_fraction",),
+    "gradient norm": ("actor/grad_norm",),
+    "learning rate": ("actor/lr", "actor/critic_lr"),
+    "seconds of an iteration": ("time/iteration", "time/rollout", "time/update"),
+}
+"""The page "Custom scalars": by title, what a chart has."""
+
 
 class TensorboardLogger:
-    """Writes a scalar for each metric; the step is the iteration."""
+    """Writes a scalar for each metric, and a page with the charts to watch; the step is the iteration."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -19,6 +36,8 @@ class TensorboardLogger:
             _wait_for_a_later_name(self._folder)
             # after a resume TensorBoard forgets what an interrupted run wrote from here on
             self._writer = SummaryWriter(str(self._folder), purge_step=iteration)
+            charts = {title: ["Multiline", [f"^{name}$" for name in names]] for title, names in CHARTS.items()}
+            self._writer.add_custom_scalars({"vla-train": charts})
         try:
             for name, value in metrics.items():
                 self._writer.add_scalar(name, value, iteration)
