@@ -19,7 +19,7 @@ ACYCLIC = ("libero_gym", "vla_policy", "vla_trainer")
 LAYERS = {
     "libero_gym": (
         ("errors",),
-        ("checks", "cache_folder", "waiting", "time_limit"),
+        ("checks", "cache_folder", "references", "waiting", "time_limit"),
         ("vector_arguments",),
         ("tasks",),
         ("assets",),
@@ -29,6 +29,7 @@ LAYERS = {
         ("engine",),
         ("render",),
         ("options",),
+        ("facts",),
         ("spaces", "provenance"),
         ("saved_state",),
         ("reset_request",),
@@ -54,7 +55,10 @@ LAYERS = {
         ("policy",),
     ),
     "vla_trainer": (
-        ("", "atomic_files", "errors", "finite", "protocols", "provenance", "recipes", "section", "types", "versions"),
+        (
+            *("", "atomic_files", "errors", "facts", "finite", "protocols", "provenance", "recipes", "section"),
+            *("types", "versions"),
+        ),
         ("advantage", "folder_lock", "initial_states", "loss", "metrics", "placement"),
         ("algorithms",),
         ("config",),
@@ -67,8 +71,8 @@ LAYERS = {
         ("trainer",),
         ("train_loop",),
         ("run",),
-        ("ablation", "eval_command"),
-        ("ablate_command", "report", "sweep_command"),
+        ("ablation", "eval_command", "eval_options"),
+        ("ablate_command", "explain_command", "report", "sweep_command"),
         ("report_command",),
         ("cli",),
     ),

@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
+from libero_gym.facts import env_facts
 from libero_gym.options import CONTROL_HZ, EnvOptions
+from libero_gym.references import REFERENCES
 from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
@@ -25,6 +27,8 @@ CLASS_METADATA: dict[str, Any] = {
             "meets a sparse reward. This is not a benchmark result."
         }
     },
+    # Cards of published results.
+    "references": REFERENCES,
     # The variables that are read.
     "environment_variables": ("LIBERO_*",),
     # The argument that takes the GPU that images are rendered on, as "cuda:0".
@@ -55,17 +59,18 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     """Return part of `metadata`.
 
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
-    not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
-    published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
-    With cameras also `renderer_attribute`, the name of an attribute of each environment that says what renders. With a
-    shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
-    variants.
+    not have it); `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
+    published benchmark's: empty where it is; and `facts`, see `libero_gym.facts`. Of a task of one's own also
+    `task_sha256`, of its definition and objects. With cameras also `renderer_attribute`, the name of an attribute of
+    each environment that says what renders. With a shift also `shift`, what was asked for, and `variant_info`, the key
+    of `info` that has the id of an episode's variants.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
     return {
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
+        "facts": env_facts(options),
         **({"task_sha256": own[0]} if own else {}),
         **({"renderer_attribute": "renderer"} if options.cameras else {}),
         **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),

@@ -1,10 +1,9 @@
 """What decides how a policy acts, as facts that results record: which weights, statistics, images, decoding, numbers.
 
-A fact has a name, a value of JSON, a weight and a cause. The weight is how many points of success a difference of it
-has been seen to cost, as a round number, and orders likely causes; the cause says what such a difference does.
+A fact has a name, a value of JSON, a weight and a cause. The weight is how many points of success a difference may
+cost, and orders likely causes; the cause says what a difference does.
 
-Where weights come from: openvla-oft 213c5ff, LIBERO.md ("Remember to use the center crop"; statistics by suite), its
-robot_utils.py (gripper), docs/checkpoints.md (images, stop token) and docs/explain.md, which has the table.
+Weights are round estimates that only order causes; docs/explain.md has the table with sources.
 """
 
 from __future__ import annotations
@@ -61,11 +60,18 @@ def policy_facts(policy: PretrainedPolicy) -> list[Fact]:
         _fact("policy.network", network, 80, "another network"),
         _fact("policy.decoding", [config.decoding, config.top_k], 15, "tokens are chosen in another way"),
         _fact("policy.chunk", sizes.chunk, 25, "chunks of another length are executed before the policy looks again"),
-        _fact("policy.weights", source_of(policy), 30, "weights from another checkpoint"),
+        _weights(policy),
         _fact("policy.dtype", str(model.dtype).removeprefix("torch."), 3,
               "weights in another type: logits move in steps of up to 1/8 in bfloat16, so near ties fall otherwise"),
         *(_fact(f"version.{name}", found, 2, f"another version of {name}") for name, found in versions().items()),
     ]  # fmt: skip
+
+
+def _weights(policy: PretrainedPolicy) -> Fact:
+    """Return the name of the checkpoint; a folder's says less than a repository's, and has no owner."""
+    source = source_of(policy)
+    name = None if source is None else source.rpartition("/")[2]
+    return _fact("policy.weights", name, 45 if source is not None and "/" in source else 5, "another checkpoint")
 
 
 def source_of(policy: PretrainedPolicy) -> str | None:
