@@ -22,7 +22,7 @@ LAYERS = {
         ("checks", "cache_folder", "references", "waiting", "time_limit"),
         ("vector_arguments",),
         ("tasks",),
-        ("assets",),
+        ("assets", "protocols"),
         ("scene",),
         ("own_task",),
         ("shifts",),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -111,6 +112,30 @@ def test_a_pair_without_a_difference_says_so(evaluate, quick_command, capsys):
     # of what differs from the published evaluation, the gripper's convention costs most
     assert "Likely cause: policy.gripper" in done.stdout
     assert "Fisher's exact test" in done.stdout
+
+
+def test_a_published_loop_replaces_what_the_config_says(quick_command, policies, tmp_path, monkeypatch):
+    from libero_gym import protocols
+
+    loop = protocols.PROTOCOLS["rlinf"]
+    monkeypatch.setitem(protocols.PROTOCOLS, "rlinf", replace(loop, limits=dict.fromkeys(loop.limits, 4)))  # is short
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("env: {max_episode_steps: 8, settle_steps: 3, image_size: 64}\n")
+    settings = {**ENV, **BUDGET, **RUN, **POLICY, "policy.kwargs.path": policies["policy"], "output_dir": "rlinf"}
+    given = [
+        f"{key}={value}" for key, value in settings.items() if key not in ("env.image_size", "env.max_episode_steps")
+    ]
+    refused = quick_command("vla-eval", recipe, *given, "env.max_episode_steps=9", "--protocol", "rlinf")
+    assert refused.returncode == 2
+    assert "env.max_episode_steps=9: --protocol rlinf fixes env.max_episode_steps" in refused.stderr
+    done = quick_command("vla-eval", recipe, *given, "--protocol", "rlinf")
+    assert done.returncode == 0, done.stderr
+    facts = {fact.name: fact.value for fact in Evaluation.read(tmp_path / "rlinf/eval.json").facts}
+    wanted = {"env.settle_steps": 15, "env.time_limit": 4, "env.image_size": 256, "env.fixtures": "rlinf"}
+    assert {key: facts[key] for key in wanted} == wanted
+    unknown = quick_command("vla-eval", recipe, *given, "--protocol", "openvla")
+    assert unknown.returncode == 2
+    assert 'did you mean "openvla-oft"?' in unknown.stderr
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))

@@ -95,7 +95,10 @@ def test_values_are_those_of_json():
         (["absent.json", "b.json"], "absent.json is not an eval.json: No such file"),
         (["broken.json", "a.json"], "broken.json is not an eval.json"),
         (["a.json", "absent"], "absent is neither an eval.json nor a published result of toy/Reach-v0"),
-        (["a.json", "a.json", "--sweep", "env.x=1"], "--explain is read without --sweep and --compare only"),
+        (
+            ["a.json", "a.json", "--sweep", "env.x=1"],
+            "--explain is read without --sweep, --compare and --protocol only",
+        ),
     ],
 )
 def test_what_cannot_be_read_ends_with_code_2(quick_command, tmp_path, arguments, message):

@@ -97,6 +97,7 @@ def _evaluate(
     arguments: eval_options.Arguments = None,
     compare: eval_options.Compare = None,
     explain: eval_options.Explain = False,
+    protocol: eval_options.Protocol = None,
     sweeps: eval_options.Sweeps = None,
     per_task: eval_options.PerTask = False,
     version: Version = False,
@@ -109,12 +110,14 @@ def _evaluate(
         from vla_trainer import eval_command, explain_command, sweep_command
 
         if explain:
-            if sweeps or compare is not None:
-                raise ConfigError("--explain is read without --sweep and --compare only")
+            if sweeps or compare is not None or protocol is not None:
+                raise ConfigError("--explain is read without --sweep, --compare and --protocol only")
             explain_command.explain_results(arguments or [], Console())
             return
         recipe, overrides = _split(arguments or [])
         target, console, make = _required(recipe), Console(), partial(_make, training=False)
+        if protocol is not None:
+            overrides = eval_command.with_protocol(target, overrides, protocol)
         if per_task and (not sweeps or compare is not None):
             raise ConfigError("--per-task is read with --sweep and without --compare only")
         if sweeps or (compare is not None and sweep_command.is_sweep(target)):

@@ -34,6 +34,17 @@ Explain = Annotated[
     ),
 ]
 
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        show_default=False,
+        help="Evaluate as a published evaluation loop does that the environment knows, e.g. openvla-oft: its initial "
+        "scenes, settling, images and time limits, whatever the config says of them.",
+    ),
+]
+
 Sweeps = Annotated[
     list[str] | None,
     typer.Option(

@@ -41,6 +41,9 @@ class EnvMetadata(TypedDict, total=False):
     """The `render_mode` whose images a person can watch: evaluations are made with it, and their videos show what it
     renders instead of the images that the policy sees. A vector environment may have `render_env(index)`, which
     returns the image (H, W, 3) of one environment; else `render()` renders all."""
+    protocols: Mapping[str, Mapping[str, Any]]
+    """Name of a published evaluation loop to the arguments under which the environment reproduces it, for `vla-eval
+    --protocol NAME`; None: the environment's default."""
     references: Mapping[str, str]
     """Name of a published result to the path of its card, JSON, for `vla-eval --explain RESULT NAME`."""
     # of what was made
