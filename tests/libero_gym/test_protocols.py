@@ -59,7 +59,12 @@ def assert_equal(observation, expected, step, where):
     np.testing.assert_array_equal(observation["state"], state, err_msg=f"{where} state, step {step}")
 
 
-def check(assets, episodes, tmp_path, monkeypatch):
+#: Of the built-in set, colour values of both cameras that may differ after random actions: blunt shapes rest on edges,
+#: where poses differ in their last bits, and a pixel's colour is rounded up or down. Of LIBERO's own set, none.
+ROUNDED = 2
+
+
+def check(assets, episodes, tmp_path, monkeypatch, rounded=0):
     """Compare the first observation of each episode, and those of `STEPS` random actions after it."""
     monkeypatch.syspath_prepend(str(ORACLE.parent))
     from oracle import actions
@@ -76,7 +81,12 @@ def check(assets, episodes, tmp_path, monkeypatch):
         observation, _ = env.reset(seed=99, options={"init_state": episode["state"]})
         assert_equal(observation, expected, 0, str(episode))
         for step, action in enumerate(actions(STEPS), 1):
-            assert_equal(env.step(action)[0], expected, step, str(episode))
+            observation = env.step(action)[0]
+            pairs = [(observation[key], expected[key][step][::-1, ::-1]) for key in ("image", "wrist_image")]
+            if rounded and sum(int((ours != theirs).sum()) for ours, theirs in pairs) <= rounded:
+                np.testing.assert_array_equal(observation["state"], expected["state"][step].astype(np.float32))
+            else:
+                assert_equal(observation, expected, step, str(episode))
         env.close()
 
 
@@ -95,7 +105,20 @@ def test_three_tasks_of_a_suite(suite, tmp_path, monkeypatch, folder):
         for index in TASKS[suite]
         for protocol, state in (("openvla-oft", 2), ("rlinf", 1), ("lerobot", 2))
     ]
-    check(folder, episodes, tmp_path, monkeypatch)
+    check(folder, episodes, tmp_path, monkeypatch, ROUNDED)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("suite", TASKS)
+def test_three_tasks_of_a_suite_with_official_assets(suite, tmp_path, monkeypatch, official_assets):
+    # LIBERO builds these scenes for ten seconds at each reset, so that episodes are the first or second of their task
+    episodes = [
+        {"suite": suite, "index": index, "protocol": protocol, "state": state}
+        for index in TASKS[suite]
+        for protocol, state in (("openvla-oft", 1), ("rlinf", 0), ("lerobot", 0))
+    ]
+    check(official_assets, episodes, tmp_path, monkeypatch)
 
 
 @pytest.mark.timeout(300)

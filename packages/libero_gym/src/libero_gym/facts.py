@@ -28,7 +28,7 @@ class Fact(TypedDict):
     cause: str
 
 
-def env_facts(options: EnvOptions) -> list[Fact]:
+def environment_facts(options: EnvOptions) -> list[Fact]:
     """Return what decides what an episode shows and how it ends."""
     limits = sorted({options.limit(task) for task in options.tasks})
     action = f"OSC_POSE at {CONTROL_HZ} Hz, gripper -1 opens and 1 closes"

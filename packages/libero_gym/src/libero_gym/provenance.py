@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.facts import env_facts
+from libero_gym.facts import environment_facts
 from libero_gym.options import CONTROL_HZ, SETTLE_STEPS, EnvOptions
 from libero_gym.protocols import PROTOCOLS, arguments_of
 from libero_gym.references import REFERENCES
@@ -70,7 +70,7 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
-        "facts": env_facts(options),
+        "facts": environment_facts(options),
         **({"task_sha256": own[0]} if own else {}),
         **({"renderer_attribute": "renderer"} if options.cameras else {}),
         **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),

@@ -65,8 +65,8 @@ class Sampler:
             scene: of the task.
             model: its compiled scene; only read.
             table: of the scene.
-            rng: drawn from.
-            models: how many models LIBERO's environment has built so far: it draws joints that often.
+            rng: what is sampled with.
+            models: how many models LIBERO's environment has built so far: it samples joints that often.
         """
         self._scene, self._model, self._table, self._rng, self._models = scene, model, table, rng, models
         self.placed: dict[str, Placed] = {}

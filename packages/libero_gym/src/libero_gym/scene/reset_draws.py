@@ -13,7 +13,7 @@ from libero_gym.tasks.tables import SceneTable
 
 
 class ResetDraws:
-    """The resets of one task's LIBERO environment, drawn in their order; those that were asked for are kept."""
+    """The resets of one task's LIBERO environment, sampled in their order; those that were asked for are kept."""
 
     def __init__(self, scene: Scene, model: mujoco.MjModel, table: SceneTable) -> None:
         """
@@ -29,11 +29,11 @@ class ResetDraws:
     def poses(self, draw: Draw) -> FixturePoses:
         """Return where the fixtures stand after a reset."""
         key = draw.seed, draw.first
-        drawn = self._poses.setdefault(key, [])
+        known = self._poses.setdefault(key, [])
         rng = self._generators.setdefault(key, np.random.RandomState(draw.seed))
-        while draw.first + len(drawn) <= draw.last:
-            drawn.append(self._next(rng, draw.first + len(drawn)))
-        return drawn[draw.last - draw.first]
+        while draw.first + len(known) <= draw.last:
+            known.append(self._next(rng, draw.first + len(known)))
+        return known[draw.last - draw.first]
 
     def _next(self, rng: np.random.RandomState, reset: int) -> FixturePoses:
         # the environment's first model, whose samplers stay, is that of its constructor

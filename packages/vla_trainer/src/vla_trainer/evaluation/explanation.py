@@ -136,9 +136,9 @@ def fact_rows(mine: Sequence[Fact], reference: Sequence[Fact]) -> list[FactRow]:
     for name in dict.fromkeys([*first, *second]):
         a, b = first.get(name), second.get(name)
         # a side that is not of this package's records may have no weight or cause of its own
-        told = [fact for fact in (a, b) if fact is not None]
-        weight = max(fact.weight for fact in told)
-        cause = next((fact.cause for fact in told if fact.cause), "")
+        both = [fact for fact in (a, b) if fact is not None]
+        weight = max(fact.weight for fact in both)
+        cause = next((fact.cause for fact in both if fact.cause), "")
         if a is not None and b is not None:
             row = FactRow(name, a.value, b.value, "equal" if a.value == b.value else "different", weight, cause)
         elif a is not None:
@@ -175,7 +175,7 @@ def fisher_exact(successes_a: int, episodes_a: int, successes_b: int, episodes_b
     ]
     found = ways[successes_a]
     # integers, so that tables of equal probability are equal
-    return min(1.0, sum(way for way in ways if way <= found) / comb(total, successes))
+    return min(1.0, sum(count for count in ways if count <= found) / comb(total, successes))
 
 
 def newcombe_interval(successes_a: int, episodes_a: int, successes_b: int, episodes_b: int) -> tuple[float, float]:

@@ -43,10 +43,12 @@ def episode_facts(episodes: Sequence[Episode], renderer: str | None) -> list[Fac
         episodes: in the order of the list.
         renderer: see `vla_trainer.provenance.renderer_of`.
     """
-    starts = sorted(json.dumps([episode.task_id, episode.init_state_id]) for episode in episodes)
+    initial_states = sorted(json.dumps([episode.task_id, episode.init_state_id]) for episode in episodes)
     seeds = [episode.initial_state.seed for episode in episodes]
     facts = [
-        Fact("evaluation.episodes", f"{len(episodes)} ({_digest(starts)})", 26.0, "other initial states were run"),
+        Fact(
+            "evaluation.episodes", f"{len(episodes)} ({_digest(initial_states)})", 26.0, "other initial states were run"
+        ),
         Fact("evaluation.seeds", _digest(seeds), 3.0, "other seeds: what a reset samples differs"),
         Fact("evaluation.renderer", renderer, 2.0, "another renderer: colours differ by a level here and there"),
     ]
