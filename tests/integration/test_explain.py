@@ -109,8 +109,8 @@ def test_a_pair_without_a_difference_says_so(evaluate, quick_command, capsys):
     done = quick_command("vla-eval", "--explain", first, "openvla-oft")
     assert done.returncode == 0, done.stderr
     assert "arXiv:2502.19645" in done.stdout
-    # of what differs from the published evaluation, the gripper's convention costs most
-    assert "Likely cause: policy.gripper" in done.stdout
+    # of what differs from the published evaluation, the network is first
+    assert "Likely cause: policy.network" in done.stdout
     assert "Fisher's exact test" in done.stdout
 
 

@@ -189,6 +189,11 @@ def test_what_no_loop_has_is_refused(arguments, message):
         make(**arguments)
 
 
+def test_suites_without_a_published_loop_are_refused():
+    with pytest.raises(OptionError, match=r"protocol 'rlinf' in libero/130-v0; it is of libero_spatial"):
+        gymnasium.make("libero_gym:libero/130-v0", task=0, assets="builtin", protocol="rlinf")
+
+
 def test_the_arguments_of_a_protocol_are_those_of_the_environment():
     for name in PROTOCOLS:
         given = {key: value for key, value in arguments_of(name).items() if value is not None}

@@ -70,9 +70,9 @@ def _assets(options: EnvOptions) -> str:
 
 
 def _init_states(options: EnvOptions) -> str:
-    """Return the split and 12 hexadecimal digits of the SHA-256 of the tasks' states."""
+    """Return the split and 12 hexadecimal digits of the SHA-256 of the suite's states, whichever tasks are chosen."""
     digest = hashlib.sha256()
-    for task in options.tasks:
+    for task in options.suite.tasks:
         for states in options.scenes.published_states(task):
             digest.update(states.tobytes())
     return f"{options.split} ({digest.hexdigest()[:12]})"

@@ -139,7 +139,7 @@ def check_options(
             raise OptionError(
                 f"physics_quality {physics_quality!r} in {place}; engine 'robosuite' allows only 'reference'"
             )
-    loop = _protocol(protocol, suite, split, physics_quality, request, scenes)
+    loop = _protocol(protocol, chosen, split, physics_quality, request, scenes)
     return EnvOptions(
         suite=chosen,
         tasks=tasks,
@@ -264,14 +264,14 @@ def _task_argument(task: Any) -> Any:
 
 
 def _protocol(
-    name: object, suite: str, split: object, physics: object, shift: ShiftRequest | None, scenes: SceneSource
+    name: object, suite: Suite, split: object, physics: object, shift: ShiftRequest | None, scenes: SceneSource
 ) -> Protocol | None:
     """Check the `protocol=` argument: loops of LIBERO's suites as they are, and of scenes that can be sampled."""
     if name is None:
         return None
-    place = OWN_ENV_ID if suite == OWN_SUITE else RUNNABLE[suite][0]
+    place = suite.env_id
     found = PROTOCOLS[check_choice("protocol", name, tuple(PROTOCOLS), place)]
-    if suite not in found.limits:
+    if suite.name not in found.limits:
         raise OptionError(f"protocol {found.name!r} in {place}; it is of {', '.join(found.limits)}")
     for what, value, allowed in (("split", split, "eval"), ("physics_quality", physics, "reference")):
         if value != allowed:

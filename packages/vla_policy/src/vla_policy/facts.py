@@ -57,7 +57,7 @@ def policy_facts(policy: PretrainedPolicy) -> list[Fact]:
               "images are resized or compressed otherwise"),
         _fact("policy.prompt", [config.prompt_template, config.normalize_instructions], 50,
               "another prompt: other tokens than in training"),
-        _fact("policy.network", network, 80, "another network"),
+        _fact("policy.network", network, 97, "another network"),
         _fact("policy.decoding", [config.decoding, config.top_k], 15, "tokens are chosen in another way"),
         _fact("policy.chunk", sizes.chunk, 25, "chunks of another length are executed before the policy looks again"),
         _weights(policy),

@@ -118,7 +118,9 @@ class Policy(Protocol):
     for an observation from that observation's own. Then what is sampled does not depend on which environments are
     looked at together, and a run gives the same on one process and on many. Any other policy is given one generator.
 
-    It may have `facts()`, which lists what decides how it acts as `EnvMetadata.facts` does; results keep it.
+    It may have `facts()`, which lists what decides how it acts as `EnvMetadata.facts` does; results keep it. In a loop
+    of one's own a policy is used by `select_action(observation)`, of one environment without a batch, and `reset()`,
+    where it has them; the trainer calls neither.
 
     It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
     possible, and `fsdp_modules() -> [...]`, the blocks that are gathered one at a time where weights are spread over
