@@ -60,8 +60,29 @@ def test_select_action_samples_where_it_is_asked_to(tiny, make_observation, gene
 
 
 def test_select_action_takes_one_observation(tiny, make_observation):
-    with pytest.raises(ObservationError, match=r"image.*\(1, 2, 32, 32, 3\)"):
-        copy.deepcopy(tiny).select_action(make_observation(2))
+    policy = copy.deepcopy(tiny)
+    batched = make_observation(2)
+    with pytest.raises(ObservationError, match=r"image.*\(2, 32, 32, 3\).*\(H, W, 3\), without a batch axis. act\(\)"):
+        policy.select_action(batched)
+    one = single(batched, 0)
+    with pytest.raises(ObservationError, match=r"instruction.* is a list; one observation has a sentence"):
+        policy.select_action({**one, "instruction": ["Open it"]})
+    with pytest.raises(ObservationError, match=r"state.*\(1, 8\).*\(P,\)"):
+        policy.select_action({**one, "state": one["state"][None]})
+    assert policy.select_action(one).shape == (7,)
+
+
+def test_select_action_looks_again_after_n_action_steps(tiny, make_observation, tmp_path):
+    tiny.save_pretrained(tmp_path / "saved")
+    policy = OpenVLAOFTPolicy.from_pretrained(tmp_path / "saved", n_action_steps=1)
+    seen = [make_observation(1, seed=seed) for seed in range(2)]
+    expected = [policy.act(observation, deterministic=True).actions[0, 0] for observation in seen]
+    selected = [policy.select_action(single(observation, 0)) for observation in seen]
+    np.testing.assert_array_equal(selected, expected)
+    with pytest.raises(ConfigError, match="n_action_steps is 3; a chunk has 2 actions"):
+        OpenVLAOFTPolicy.from_pretrained(tmp_path / "saved", n_action_steps=3)
+    with pytest.raises(ConfigError, match="n_action_steps is 0"):
+        OpenVLAOFTPolicy.from_pretrained(tmp_path / "saved", n_action_steps=0)
 
 
 def test_encode_is_the_inverse_of_decode(tiny, make_observation, generator):

@@ -69,7 +69,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
         engine: Literal["native", "robosuite"] = "native",
         max_episode_steps: int | None = None,
         max_steps_by_task: Mapping[int | str, int] | None = None,
-        settle_steps: int = 10,
+        settle_steps: int | None = None,
+        protocol: Literal["openvla-oft", "rlinf", "lerobot"] | None = None,
         action_chunk: int | None = None,
         reward: Literal["sparse", "staged"] = "sparse",
         reward_scale: float = 1.0,
@@ -103,7 +104,10 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.
             max_steps_by_task: time limits of single tasks, by index or name, in place of `max_episode_steps`.
-            settle_steps: control steps of keeping still at a reset, not counted in the episode.
+            settle_steps: control steps of keeping still at a reset, not counted in the episode; None for 10, or the
+                protocol's.
+            protocol: a published evaluation loop whose scenes, settling and time limits these are, whatever seed an
+                episode has; see `libero_gym.protocols`.
             action_chunk: None, or the number of actions in a chunk.
             reward: "sparse", or "staged", which adds progress in [0, 1) at every control step: for learning from
                 nothing, never for a reported result.
@@ -147,6 +151,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "max_episode_steps": max_episode_steps,
             "max_steps_by_task": max_steps_by_task,
             "settle_steps": settle_steps,
+            "protocol": protocol,
             "action_chunk": action_chunk,
             "reward": reward,
             "reward_scale": reward_scale,

@@ -212,7 +212,10 @@ class Episode:
             return scene
         first = state if self.shift.state is None else self.shift.state(state)
         world.reset(first, self._fixture_poses(world), Setting(self.shift.look, self.shift.home))
-        world.settle(SETTLE_ACTION, self._options.settle_steps)
+        action, protocol = SETTLE_ACTION, self._options.protocol
+        if protocol is not None:
+            action = np.append(SETTLE_ACTION[:-1], protocol.settle_gripper)
+        world.settle(action, self._options.settle_steps)
         snapshot = world.snapshot()
         if snapshot is None:
             return None
@@ -221,7 +224,12 @@ class Episode:
         return scene
 
     def _fixture_poses(self, world: World) -> FixturePoses:
-        """Sample poses from (suite, task, initial state, seed) alone; the suite is in the table."""
+        """Sample poses from (suite, task, initial state, seed) alone, or as a published loop does; the suite is in the
+        table."""
+        protocol = self._options.protocol
+        if protocol is not None and self.init_state_id >= 0:
+            draw = protocol.draw(self.task, len(self._options.suite.tasks), self.init_state_id)
+            return self._models.reset_draws(self.task, world).poses(draw)
         rng = np.random.default_rng([self.seed, self.task.index, self.init_state_id + 1])
         return sample_fixture_poses(world.scene.table, rng)
 

@@ -15,6 +15,7 @@ import numpy as np
 from libero_gym.checks import check_choice, check_flag, check_integer, check_number, is_index
 from libero_gym.engine.shared_model import PHYSICS
 from libero_gym.errors import OptionError, SplitError, SuiteError, shown, unknown
+from libero_gym.protocols import PROTOCOLS, Protocol
 from libero_gym.render.egl import CUDA
 from libero_gym.render.renderer import CAMERAS, ORIENTATIONS, QUALITIES
 from libero_gym.render.software import SOFTWARE_RENDERING
@@ -32,6 +33,8 @@ MAX_IMAGE_SIZE = 2048
 MAX_DEVICES = 1_000
 #: Control steps a second.
 CONTROL_HZ = 20
+#: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
+SETTLE_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class EnvOptions:
     max_episode_steps: int
     task_limits: Mapping[int, int]
     settle_steps: int
+    protocol: Protocol | None
     action_chunk: int | None
     reward: str
     reward_scale: float
@@ -91,7 +95,8 @@ def check_options(
     engine: str = "native",
     max_episode_steps: int | None = None,
     max_steps_by_task: Mapping[int | str, int] | None = None,
-    settle_steps: int = 10,
+    settle_steps: int | None = None,
+    protocol: str | None = None,
     action_chunk: int | None = None,
     reward: str = "sparse",
     reward_scale: float = 1.0,
@@ -134,6 +139,7 @@ def check_options(
             raise OptionError(
                 f"physics_quality {physics_quality!r} in {place}; engine 'robosuite' allows only 'reference'"
             )
+    loop = _protocol(protocol, chosen, split, physics_quality, request, scenes)
     return EnvOptions(
         suite=chosen,
         tasks=tasks,
@@ -145,9 +151,10 @@ def check_options(
         physics_quality=check_choice("physics_quality", physics_quality, PHYSICS, place),
         scenes=scenes,
         engine=engine,
-        max_episode_steps=_limit(max_episode_steps, chosen),
+        max_episode_steps=_limit(max_episode_steps, chosen, loop),
         task_limits=_task_limits(max_steps_by_task, tasks, scenes, chosen),
-        settle_steps=check_integer("settle_steps", settle_steps, 0, 10_000, place),
+        settle_steps=_settle_steps(settle_steps, loop, place),
+        protocol=loop,
         action_chunk=None if action_chunk is None else check_integer("action_chunk", action_chunk, 1, 1_000, place),
         reward=check_choice("reward", reward, REWARDS, place),
         reward_scale=check_number("reward_scale", reward_scale, place),
@@ -256,10 +263,39 @@ def _task_argument(task: Any) -> Any:
     return task.tolist() if isinstance(task, (np.ndarray, np.generic)) else task
 
 
-def _limit(max_episode_steps: object, suite: Suite) -> int:
-    """Return the control steps of an episode; -1 is Gymnasium's word for no limit."""
-    if max_episode_steps is None:
-        return suite.max_episode_steps
+def _protocol(
+    name: object, suite: Suite, split: object, physics: object, shift: ShiftRequest | None, scenes: SceneSource
+) -> Protocol | None:
+    """Check the `protocol=` argument: loops of LIBERO's suites as they are, and of scenes that can be sampled."""
+    if name is None:
+        return None
+    place = suite.env_id
+    found = PROTOCOLS[check_choice("protocol", name, tuple(PROTOCOLS), place)]
+    if suite.name not in found.limits:
+        raise OptionError(f"protocol {found.name!r} in {place}; it is of {', '.join(found.limits)}")
+    for what, value, allowed in (("split", split, "eval"), ("physics_quality", physics, "reference")):
+        if value != allowed:
+            raise OptionError(f"protocol {found.name!r} with {what} {shown(value)} in {place}; allowed: {allowed!r}")
+    if shift is not None:
+        raise OptionError(f"protocol {found.name!r} with shift {shift.text!r} in {place}; allowed: none")
+    _ = scenes.assets  # fixtures are sampled from their sizes; a bundle refuses
+    return found
+
+
+def _settle_steps(settle_steps: object, protocol: Protocol | None, place: str) -> int:
+    """Return the control steps of keeping still at a reset."""
+    if settle_steps is None:
+        return SETTLE_STEPS if protocol is None else protocol.settle_steps
+    return check_integer("settle_steps", settle_steps, 0, 10_000, place)
+
+
+def _limit(max_episode_steps: object, suite: Suite, protocol: Protocol | None) -> int:
+    """Return the control steps of an episode; -1 is Gymnasium's word for no limit.
+
+    The suite's own limit stands for none that was given: Gymnasium passes on what is registered.
+    """
+    if max_episode_steps is None or (protocol is not None and max_episode_steps == suite.max_episode_steps):
+        return suite.max_episode_steps if protocol is None else protocol.limits[suite.name]
     if is_index(max_episode_steps) and max_episode_steps == -1:
         return NO_LIMIT
     return check_integer("max_episode_steps", max_episode_steps, 1, NO_LIMIT, suite.env_id)

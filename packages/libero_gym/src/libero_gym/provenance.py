@@ -6,13 +6,13 @@ import hashlib
 from typing import Any
 
 from libero_gym.assets.source import BUILTIN_PREFIX
-from libero_gym.options import CONTROL_HZ, EnvOptions
+from libero_gym.facts import environment_facts
+from libero_gym.options import CONTROL_HZ, SETTLE_STEPS, EnvOptions
+from libero_gym.protocols import PROTOCOLS, arguments_of
+from libero_gym.references import REFERENCES
 from libero_gym.tasks.own import OwnTask
 from libero_gym.tasks.pro import ProTask
 from libero_gym.tasks.suites import SUITES
-
-#: Dummy actions of the published evaluations (OpenVLA's and those made after it) before a policy acts.
-SETTLE_STEPS = 10
 
 #: What the class says before an environment is made.
 CLASS_METADATA: dict[str, Any] = {
@@ -25,6 +25,10 @@ CLASS_METADATA: dict[str, Any] = {
             "meets a sparse reward. This is not a benchmark result."
         }
     },
+    # Published evaluation loops, and the arguments that reproduce them.
+    "protocols": {name: arguments_of(name) for name in PROTOCOLS},
+    # Cards of published results.
+    "references": REFERENCES,
     # The variables that are read.
     "environment_variables": ("LIBERO_*",),
     # The argument that takes the GPU that images are rendered on, as "cuda:0".
@@ -55,17 +59,18 @@ def provenance(options: EnvOptions) -> dict[str, Any]:
     """Return part of `metadata`.
 
     `assets`, the asset set's name; `assets_version`, which tells sets of one name apart (None for a bundle that does
-    not have it); and `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
-    published benchmark's: empty where it is. Of a task of one's own also `task_sha256`, of its definition and objects.
-    With cameras also `renderer_attribute`, the name of an attribute of each environment that says what renders. With a
-    shift also `shift`, what was asked for, and `variant_info`, the key of `info` that has the id of an episode's
-    variants.
+    not have it); `benchmark_caveats`, a tuple of sentences on why a success rate in this environment is not the
+    published benchmark's: empty where it is; and `facts`, see `libero_gym.facts`. Of a task of one's own also
+    `task_sha256`, of its definition and objects. With cameras also `renderer_attribute`, the name of an attribute of
+    each environment that says what renders. With a shift also `shift`, what was asked for, and `variant_info`, the key
+    of `info` that has the id of an episode's variants.
     """
     own = [task.sha256 for task in options.tasks if isinstance(task, OwnTask)]
     return {
         "assets": options.scenes.name,
         "assets_version": options.scenes.version,
         "benchmark_caveats": caveats(options),
+        "facts": environment_facts(options),
         **({"task_sha256": own[0]} if own else {}),
         **({"renderer_attribute": "renderer"} if options.cameras else {}),
         **({"shift": options.shift.text, "variant_info": "shift"} if options.shift is not None else {}),
@@ -113,13 +118,16 @@ def caveats(options: EnvOptions) -> tuple[str, ...]:
             f"physics_quality {options.physics_quality!r} has other time steps{softer} than LIBERO, and observes poses "
             "5 ms before the end of a control step instead of 4"
         )
-    if options.settle_steps != SETTLE_STEPS:
-        found.append(f"settle_steps is {options.settle_steps}, not {SETTLE_STEPS}")
+    settle_steps = SETTLE_STEPS if options.protocol is None else options.protocol.settle_steps
+    if options.settle_steps != settle_steps:
+        found.append(f"settle_steps is {options.settle_steps}, not {settle_steps}")
     # Of the tasks' own suites: the union of all has one limit, which is the published one of libero_10 alone.
     published: dict[int, set[int]] = {}
     for task in options.tasks:
         if task not in own:
-            published.setdefault(options.limit(task), set()).add(SUITES[task.suite][1])
+            limits = {suite: limit for suite, (_, limit) in SUITES.items()}
+            limits |= {} if options.protocol is None else options.protocol.limits
+            published.setdefault(options.limit(task), set()).add(limits[task.suite])
     for limit, suites in sorted(published.items()):
         if others := sorted(suites - {limit}):
             found.append(f"the time limit is {limit}, not {' or '.join(map(str, others))} steps")

@@ -23,6 +23,7 @@ from libero_gym.shifts.request import Variants
 from libero_gym.tasks.suites import Task
 
 if TYPE_CHECKING:
+    from libero_gym.scene.reset_draws import ResetDraws
     from libero_gym.shifts.task_shifts import TaskShifts
 
 #: Settled scenes that a thread remembers; each takes some 1 MB, and its images.
@@ -55,6 +56,7 @@ class SharedModels:
         #: Of those that made place: what episodes still hold.
         self._evicted: weakref.WeakSet[SharedModel] = weakref.WeakSet()
         self._shifts: dict[int, TaskShifts] = {}
+        self._draws: dict[int, ResetDraws] = {}
         self._settled: OrderedDict[SceneKey, SettledScene] = OrderedDict()
 
     def of(self, task: Task, shifted: str = "") -> SharedModel:
@@ -107,6 +109,16 @@ class SharedModels:
             states = self._options.scenes.published_states(task)[0]
             self._shifts[task.id] = TaskShifts(task, states, functools.partial(self.of, task))
         return self._shifts[task.id].apply(variants)
+
+    def reset_draws(self, task: Task, world: World) -> ResetDraws:
+        """Return the resets of a task's LIBERO environment."""
+        if task.id not in self._draws:
+            from libero_gym.scene.build import build_scene  # most environments build no scene
+            from libero_gym.scene.reset_draws import ResetDraws
+
+            scene = build_scene(task.definition, self._options.scenes.assets.folder, None)
+            self._draws[task.id] = ResetDraws(scene, world.model, world.scene.table)
+        return self._draws[task.id]
 
     def make_world(self, task: Task, shift: AppliedShift) -> World:
         """Make a new world of a task, on the engine that the options name, of a shift's scene and goal."""

@@ -16,8 +16,8 @@ import numpy as np
 
 from libero_gym.env import LiberoEnv
 from libero_gym.episode import SETTLE_ACTION
+from libero_gym.options import SETTLE_STEPS
 from libero_gym.own_task.source import OwnScenes
-from libero_gym.provenance import SETTLE_STEPS
 from libero_gym.scene.build import Scene, build_scene
 from libero_gym.scene.free_states import Overlaps
 

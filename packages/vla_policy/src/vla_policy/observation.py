@@ -17,7 +17,7 @@ from vla_policy.action_stats import ActionStats
 from vla_policy.errors import ObservationError, names
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PromptTokenizer
-from vla_policy.spaces import INSTRUCTION_KEY, KNOWN_KEYS, STATE_KEY
+from vla_policy.spaces import IMAGE_KEYS, INSTRUCTION_KEY, KNOWN_KEYS, STATE_KEY
 
 Inputs = dict[str, Tensor]
 """Tensors, all with leading axis N and trailing shapes that never change between calls of one policy:
@@ -81,6 +81,36 @@ class ObservationReader:
                 f"observation['state'][{row}, {dim}] is {values[row, dim]}; all values must be finite"
             )
         return torch.from_numpy(self.stats.normalize_proprio(values))
+
+
+def batch_of_one(observation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the observation of one environment with a batch axis.
+
+    Raises:
+        ObservationError: it has one already, or its instruction is no sentence.
+    """
+    if not isinstance(observation, Mapping):
+        raise ObservationError(f"observation is a {type(observation).__name__}; a dict of arrays is needed")
+    batch: dict[str, Any] = {}
+    for key, value in observation.items():
+        if key == INSTRUCTION_KEY:
+            if not isinstance(value, str):
+                raise ObservationError(
+                    f"observation[{key!r}] is a {type(value).__name__}; one observation has a sentence (str). act() "
+                    "takes batches"
+                )
+            batch[key] = [str(value)]
+            continue
+        array = np.asarray(value)
+        axes = 3 if key in IMAGE_KEYS else 1
+        if key in KNOWN_KEYS and array.ndim != axes:
+            shape = "(H, W, 3)" if key in IMAGE_KEYS else "(P,)"
+            raise ObservationError(
+                f"observation[{key!r}] has shape {array.shape}; one observation has {shape}, without a batch axis. "
+                "act() takes batches"
+            )
+        batch[key] = array[None]
+    return batch
 
 
 def _instructions(value: Any, count: int) -> Sequence[str]:

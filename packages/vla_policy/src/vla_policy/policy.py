@@ -24,13 +24,17 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from vla_policy.distribution import ActionTokenDistribution
-from vla_policy.errors import ActionError, NumbersError, ObservationError, UnsupportedError
+from vla_policy.errors import ActionError, ConfigError, NumbersError, ObservationError, UnsupportedError, clip, names
+from vla_policy.facts import Fact, policy_facts
 from vla_policy.model.network import OpenVLAOFTOutput
 from vla_policy.model.recomputation import Recompute
-from vla_policy.observation import Inputs, ObservationReader
+from vla_policy.model_card import File
+from vla_policy.observation import Inputs, ObservationReader, batch_of_one
+from vla_policy.orientation import ORIENTATIONS, Orientation, orientation_of, turned
 from vla_policy.preprocess import normalize
 from vla_policy.pretrained import PretrainedPolicy
 from vla_policy.tiny import TinySizes, tiny_parts
+from vla_policy.upload import push
 
 
 class PolicyEvaluation(NamedTuple):
@@ -70,6 +74,8 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         super().__init__(*args, **kwargs)
         self._chunk: deque[NDArray[np.float32]] = deque()
         """What `select_action` has not returned yet."""
+        self.image_orientation: Orientation = self.config.image_orientation
+        """Of the images in observations; they are turned to what the network was trained on. See `use_orientation`."""
 
     generator_per_row = True
     """`act` takes a generator for each observation."""
@@ -150,8 +156,8 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
     ) -> NDArray[np.float32]:
         """Return the next action for one environment: of a new chunk, or of the one that is being executed.
 
-        A chunk is executed whole before the policy looks again, as published policies are evaluated. Call `reset` when
-        an episode begins.
+        `config.n_action_steps` actions of a chunk are executed before the policy looks again; None: all of them, as
+        published policies are evaluated. Call `reset` when an episode begins.
 
         Args:
             observation: of one environment, without a batch axis: `image` (H, W, 3) uint8, `instruction` a sentence,
@@ -165,17 +171,84 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
             ObservationError: an observation with a batch axis, or as `act`; what else `act` raises.
         """
         if not self._chunk:
-            batch = {
-                key: [value] if isinstance(value, str) else np.asarray(value)[None]
-                for key, value in observation.items()
-            }
+            batch = batch_of_one(observation)
             output = self.act(batch, deterministic=deterministic, temperature=temperature, generator=generator)
-            self._chunk.extend(output.actions[0])
+            self._chunk.extend(output.actions[0, : self.config.n_action_steps])
         return self._chunk.popleft()
 
     def reset(self) -> None:
         """Forget what is left of a chunk: an episode begins."""
         self._chunk.clear()
+
+    def use_orientation(self, environment: Mapping[str, Any] | str) -> None:
+        """Take images as an environment returns them from now on, and turn them to what the network was trained on.
+
+        Args:
+            environment: its `metadata`, which names `image_orientation`; or that name.
+
+        Raises:
+            ConfigError: an unknown orientation, or metadata without one.
+        """
+        if isinstance(environment, Mapping):
+            self.image_orientation = orientation_of(environment)
+            return
+        if environment not in ORIENTATIONS:
+            raise ConfigError(f"use_orientation: {clip(environment)}; allowed: {names(ORIENTATIONS)}, or a metadata")
+        self.image_orientation = environment
+
+    def facts(self) -> list[Fact]:
+        """Return what decides how this policy acts, as results record it; see `vla_policy.facts`."""
+        return policy_facts(self)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        provenance: Mapping[str, Any] | File | None = None,
+        recipe: File | None = None,
+        results: Sequence[Mapping[str, Any] | File] = (),
+        dataset: str | None = None,
+        license: str | None = None,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        message: str = "Upload a policy of vla-policy",
+        dtype: torch.dtype | None = None,
+    ) -> str:
+        """Upload what `save_pretrained` writes, with a model card that is written from what is recorded.
+
+        Args:
+            repository: "owner/name", made where there is none.
+            provenance: where it was trained, or the path of a run's `provenance.json`.
+            recipe: the path of the run's config, which the card quotes.
+            results: `eval.json` files, or their contents: the card's table and its `model-index`.
+            dataset: what it was trained on, as the Hub names it.
+            license: as the Hub names it; None: the card names none.
+            private, token, revision: as huggingface_hub has them; `revision` is a branch.
+            message: of the commit.
+            dtype: see `save_pretrained`.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            ConfigError: no "owner/name", or a file that cannot be read; nothing is uploaded.
+            CheckpointError: the Hub does not take it.
+        """
+        return push(
+            self,
+            repository,
+            provenance=provenance,
+            recipe=recipe,
+            results=results,
+            dataset=dataset,
+            license=license,
+            private=private,
+            token=token,
+            revision=revision,
+            message=message,
+            dtype=dtype,
+        )
 
     def evaluate(self, inputs: Mapping[str, Tensor], tokens: Tensor, temperature: float = 1.0) -> PolicyEvaluation:
         """Score tokens that `act` chose: (B, K) ids against `inputs` with B rows, in any order or concatenation.
@@ -272,6 +345,8 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         reader = ObservationReader(
             config.image_keys, config.pipeline, self._prompts, self.stats, proprio_dim, self.device
         )
+        if isinstance(observation, Mapping):
+            observation = turned(observation, config.image_keys, self.image_orientation, config.image_orientation)
         return reader(observation)
 
     def _network(self, inputs: Mapping[str, Tensor]) -> OpenVLAOFTOutput:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from vla_policy.action_stats import Bounds, Gripper
 from vla_policy.errors import ConfigError, clip, names
+from vla_policy.orientation import Orientation
 from vla_policy.preprocess import ImagePipeline
 from vla_policy.prompt import PUBLISHED_TEMPLATE
 from vla_policy.spaces import IMAGE_KEYS
@@ -23,6 +24,8 @@ class PolicyConfig:
 
     image_keys: tuple[str, ...] = IMAGE_KEYS[:1]
     """Observation keys of the n images, in order."""
+    image_orientation: Orientation = "rot180"
+    """Which way up the images are that the network was trained on; see `vla_policy.orientation`."""
     pipeline: ImagePipeline = field(default_factory=ImagePipeline)
     prompt_template: str = PUBLISHED_TEMPLATE
     max_prompt_length: int = 96
@@ -38,6 +41,8 @@ class PolicyConfig:
     """How tokens are chosen where they are not sampled. mode: the most likely id of each token, as published. median:
     the id up to which half of the probability lies; better where a policy learned from few demonstrations is unsure
     between neighbours."""
+    n_action_steps: int | None = None
+    """Actions of a chunk that `select_action` executes before it looks again; None: all."""
     value_head: ValueHeadConfig | None = None
 
     def __post_init__(self) -> None:
@@ -45,6 +50,8 @@ class PolicyConfig:
         check_sizes(self, ("max_prompt_length",))
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError(f"top_k is {clip(self.top_k)}; it must be at least 1, or None")
+        if self.n_action_steps is not None and self.n_action_steps < 1:
+            raise ConfigError(f"n_action_steps is {clip(self.n_action_steps)}; it must be at least 1, or None")
         unknown = [key for key in self.image_keys if key not in IMAGE_KEYS]
         if unknown or not self.image_keys or len(set(self.image_keys)) != len(self.image_keys):
             raise ConfigError(f"image_keys is {clip(self.image_keys)}; allowed: some of {names(IMAGE_KEYS)}, each once")

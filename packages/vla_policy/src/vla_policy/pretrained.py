@@ -141,6 +141,8 @@ class PretrainedPolicy(nn.Module):
             )
         if config.pipeline.size != sizes.image_size:
             raise ConfigError(f"image pipeline makes {config.pipeline.size} px; the trunks need {sizes.image_size}")
+        if config.n_action_steps is not None and config.n_action_steps > sizes.chunk:
+            raise ConfigError(f"n_action_steps is {config.n_action_steps}; a chunk has {sizes.chunk} actions")
         self.model = model
         self.config = config
         self.tokenizer = tokenizer

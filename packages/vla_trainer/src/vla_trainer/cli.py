@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vla_trainer import eval_options
 from vla_trainer.config.load import recipe_names
 from vla_trainer.errors import ConfigError, TrainerError
 
@@ -93,39 +94,12 @@ def _train(
 
 
 def _evaluate(
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="RECIPE-OR-RUN [KEY=VALUE]...",
-            show_default=False,
-            help="A run's folder, one of its checkpoints, a recipe's name or a YAML file; then overrides.",
-        ),
-    ] = None,
-    compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare",
-            metavar="OTHER",
-            show_default=False,
-            help="Compare with another run, checkpoint, recipe or eval.json on the same episodes; RECIPE-OR-RUN may be "
-            "an eval.json, too. With --sweep: point by point, with another run or sweep.json.",
-        ),
-    ] = None,
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep",
-            metavar="env.KEY=V1,V2,...",
-            show_default=False,
-            help="Evaluate at each of these values of an argument of the environment; written to sweep.json and "
-            "sweep.png. A value is written as in KEY=VALUE, null is the default, and commas inside [...], {...} and "
-            "quotes belong to it. May be given more than once: then all combinations. The same command again goes on "
-            "where it was interrupted.",
-        ),
-    ] = None,
-    per_task: Annotated[
-        bool, typer.Option("--per-task", help="With --sweep: print a row for each task, too.", show_default=False)
-    ] = False,
+    arguments: eval_options.Arguments = None,
+    compare: eval_options.Compare = None,
+    explain: eval_options.Explain = False,
+    protocol: eval_options.Protocol = None,
+    sweeps: eval_options.Sweeps = None,
+    per_task: eval_options.PerTask = False,
     version: Version = False,
 ) -> None:
     """Evaluate a policy: success per task and in all, with 95% Wilson intervals; written to eval.json."""
@@ -133,10 +107,17 @@ def _evaluate(
     with _one_line(), _interruptible(kept):
         from rich.console import Console
 
-        from vla_trainer import eval_command, sweep_command
+        from vla_trainer import eval_command, explain_command, sweep_command
 
+        if explain:
+            if sweeps or compare is not None or protocol is not None:
+                raise ConfigError("--explain is read without --sweep, --compare and --protocol only")
+            explain_command.explain_results(arguments or [], Console())
+            return
         recipe, overrides = _split(arguments or [])
         target, console, make = _required(recipe), Console(), partial(_make, training=False)
+        if protocol is not None:
+            overrides = eval_command.with_protocol(target, overrides, protocol)
         if per_task and (not sweeps or compare is not None):
             raise ConfigError("--per-task is read with --sweep and without --compare only")
         if sweeps or (compare is not None and sweep_command.is_sweep(target)):

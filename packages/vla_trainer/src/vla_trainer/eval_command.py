@@ -4,6 +4,7 @@ RECIPE, RUN, CHECKPOINT --evaluate--> Evaluation --.
                           eval.json --read-------->+--> table, comparison.json
 """
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from vla_trainer import run
-from vla_trainer.errors import ComparisonError, ConfigError
+from vla_trainer.config.environment import class_metadata
+from vla_trainer.errors import ComparisonError, ConfigError, did_you_mean
 from vla_trainer.evaluation.comparison import compare
 from vla_trainer.evaluation.report import EvaluationProgress, print_comparison, print_evaluation, print_line
 from vla_trainer.evaluation.result import Evaluation
@@ -22,6 +24,8 @@ from vla_trainer.run_folder import RunFolder, check_writable, errors_of
 if TYPE_CHECKING:
     from vla_trainer.config.schema import Config
     from vla_trainer.trainer import Trainer
+
+LIMIT = "max_episode_steps"
 
 MakeTrainer = Callable[["Config"], "Trainer"]
 
@@ -75,6 +79,30 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
     with errors_of(folder):
         comparison.write(folder / "comparison.json")
     print_line(console, f"written: {folder / 'comparison.json'}")
+
+
+def with_protocol(target: str, overrides: list[str], name: str) -> list[str]:
+    """Return the overrides with those that make an evaluation a published loop's, see `EnvMetadata.protocols`.
+
+    Raises:
+        ConfigError: the environment knows no such loop, or an override is of what the loop fixes.
+        TrainerError: `target` or `overrides` is wrong.
+    """
+    if is_result(target):
+        raise ConfigError(f"--protocol {name}: {target} is a result already")
+    env_id = plan_target(target, overrides).config.env.id
+    known = class_metadata(env_id).get("protocols", {})
+    if name not in known:
+        raise ConfigError(f"--protocol {name} in {env_id}{did_you_mean(name, known) if known else ': it knows none'}")
+    fixed = known[name]
+    for override in overrides:
+        key = override.lstrip("~").partition("=")[0].strip()
+        if key.removeprefix("env.").removeprefix("eval.") in fixed and key.startswith(("env.", "eval.")):
+            raise ConfigError(f"{override}: --protocol {name} fixes {key}")
+    added = [f"eval.{key}={json.dumps(value)}" for key, value in fixed.items()]
+    if fixed.get(LIMIT, 0) is None:  # the trainer's own key, whose null is that of `env`
+        added.append(f"env.{LIMIT}=null")
+    return [*overrides, *added]
 
 
 def _evaluated(

@@ -41,6 +41,11 @@ class EnvMetadata(TypedDict, total=False):
     """The `render_mode` whose images a person can watch: evaluations are made with it, and their videos show what it
     renders instead of the images that the policy sees. A vector environment may have `render_env(index)`, which
     returns the image (H, W, 3) of one environment; else `render()` renders all."""
+    protocols: Mapping[str, Mapping[str, Any]]
+    """Name of a published evaluation loop to the arguments under which the environment reproduces it, for `vla-eval
+    --protocol NAME`; None: the environment's default."""
+    references: Mapping[str, str]
+    """Name of a published result to the path of its card, JSON, for `vla-eval --explain RESULT NAME`."""
     # of what was made
     init_states: Mapping[int, int]
     """Task id to number of initial states, where `reset(options={"task": ..., "init_state": ...})` takes them."""
@@ -57,6 +62,10 @@ class EnvMetadata(TypedDict, total=False):
     """How images of the observation are flipped to be shown to people."""
     render_fps: float
     """Steps in a second of the robot's time."""
+    facts: Sequence[Mapping[str, Any]]
+    """What decides what episodes show and how they end, for `vla-eval --explain`: `name` ("env.time_limit"), `value` of
+    JSON, `weight` (points of success that a difference may cost) and `cause` (what it does). Results keep
+    them."""
     variant_info: str
     """Key of `info`, of a reset or of an episode's last step, that holds the id of the variant (text) of an episode,
     where episodes differ in more than their initial states; evaluations count successes by it."""
@@ -108,6 +117,10 @@ class Policy(Protocol):
     With a class attribute `generator_per_row = True`, `act` is given a sequence of N generators and draws what it needs
     for an observation from that observation's own. Then what is sampled does not depend on which environments are
     looked at together, and a run gives the same on one process and on many. Any other policy is given one generator.
+
+    It may have `facts()`, which lists what decides how it acts as `EnvMetadata.facts` does; results keep it. In a loop
+    of one's own a policy is used by `select_action(observation)`, of one environment without a batch, and `reset()`,
+    where it has them; the trainer calls neither.
 
     It may also have `parameter_groups() -> {"actor": [...], "critic": [...]}`, which is what makes `actor.critic_lr`
     possible, and `fsdp_modules() -> [...]`, the blocks that are gathered one at a time where weights are spread over

@@ -57,8 +57,18 @@ def sample_states(scene: Scene, model: mujoco.MjModel, table: SceneTable, count:
 class Sampler:
     """Samples one initial state."""
 
-    def __init__(self, scene: Scene, model: mujoco.MjModel, table: SceneTable, rng: np.random.RandomState) -> None:
-        self._scene, self._model, self._table, self._rng = scene, model, table, rng
+    def __init__(
+        self, scene: Scene, model: mujoco.MjModel, table: SceneTable, rng: np.random.RandomState, *, models: int = 1
+    ) -> None:
+        """
+        Args:
+            scene: of the task.
+            model: its compiled scene; only read.
+            table: of the scene.
+            rng: what is sampled with.
+            models: how many models LIBERO's environment has built so far: it samples joints that often.
+        """
+        self._scene, self._model, self._table, self._rng, self._models = scene, model, table, rng, models
         self.placed: dict[str, Placed] = {}
         """Where objects and fixtures were put, by their names."""
 
@@ -67,7 +77,8 @@ class Sampler:
         self._rng.standard_normal(len(HOME_QPOS))  # LIBERO scales the arm's noise by 0
         data.qpos[self._table.robot.arm_qpos] = HOME_QPOS
         data.qpos[self._table.robot.gripper_qpos] = _FINGERS
-        self._set_joints(data)
+        for _ in range(self._models):
+            self._set_joints(data)
         mujoco.mj_kinematics(self._model, data)
         on_things = list(self._place_in_workspace())
         for name, region in on_things:

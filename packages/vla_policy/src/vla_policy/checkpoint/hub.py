@@ -60,3 +60,31 @@ def _download(repository: str, hub: HubOptions) -> Path:
         raise CheckpointError(
             f"checkpoint {repository!r}{version} is no folder here, and the Hub did not give it: {error}"
         ) from error
+
+
+def check_repository(repository: str) -> None:
+    """Raise ConfigError unless it is an "owner/name"."""
+    if not isinstance(repository, str) or not _REPOSITORY.fullmatch(repository):
+        raise ConfigError(f"push_to_hub: repository {repository!r}; 'owner/name' is needed")
+
+
+def upload_folder(
+    folder: Path, repository: str, *, private: bool | None, token: str | bool | None, revision: str | None, message: str
+) -> str:
+    """Upload a folder as a repository of the Hub, made where there is none; return the address of the commit.
+
+    Raises:
+        CheckpointError: the Hub does not take it; the message has its reason.
+    """
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(repository, branch=revision, exist_ok=True)
+        commit = api.upload_folder(repo_id=repository, folder_path=folder, revision=revision, commit_message=message)
+    except Exception as error:  # the Hub's answers, the network's and the disk's failures have unrelated classes
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"push_to_hub: the Hub did not take {repository!r}: {reason}") from error
+    return str(commit.commit_url)

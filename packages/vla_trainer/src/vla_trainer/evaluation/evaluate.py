@@ -7,7 +7,9 @@ from typing import Any, TypeAlias
 from gymnasium.vector import VectorEnv
 
 from vla_trainer.algorithms.queues import ListOrder
+from vla_trainer.evaluation.facts import decoding_facts, episode_facts
 from vla_trainer.evaluation.result import Evaluation, TaskCount
+from vla_trainer.facts import Fact, facts_of_policy, merged
 from vla_trainer.metrics import mean, wilson_interval
 from vla_trainer.protocols import Policy
 from vla_trainer.rollout.collector import Collector
@@ -64,7 +66,9 @@ def evaluate(
         version=version,
     )
     spec = env_spec_of(envs, rendering=True)
-    return summarize(rollout, spec, deterministic=deterministic, split=split, notices=notices), rollout.videos
+    facts = merged(facts_of_policy(policy), decoding_facts(deterministic, temperature))
+    evaluation = summarize(rollout, spec, deterministic=deterministic, split=split, notices=notices, facts=facts)
+    return evaluation, rollout.videos
 
 
 def run_list(
@@ -100,6 +104,7 @@ def summarize(
     deterministic: bool,
     split: str | None = None,
     notices: Sequence[str] = (),
+    facts: Sequence[Fact] = (),
 ) -> Evaluation:
     """Summarize the results of episodes.
 
@@ -107,6 +112,7 @@ def summarize(
         rollout: of a list of initial states; at least one episode.
         env_spec: of the environments that it was collected in.
         deterministic, split, notices: see `evaluate`.
+        facts: what decides the result besides the environments, which `env_spec` has.
     """
     episodes = [rollout.episodes[number] for number in range(len(rollout.episodes))]
     provenance = env_spec.provenance
@@ -130,6 +136,7 @@ def summarize(
         notices=list(notices),
         states=[_state(episode) for episode in episodes],
         available=available,
+        facts=merged(env_spec.facts, facts, episode_facts(episodes, provenance.renderer)),
     )
 
 

@@ -1,7 +1,7 @@
 """The result of an evaluation, `eval.json`."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vla_trainer import atomic_files
 from vla_trainer.errors import ComparisonError
+from vla_trainer.facts import Fact
 from vla_trainer.metrics import PER_TASK, mean
 from vla_trainer.provenance import Provenance
 
@@ -62,6 +63,8 @@ class Evaluation:
     """What rendered the images, where the environment names it, e.g. OpenGL's name of a GPU."""
     weights: str | None = None
     """Name of the checkpoint, or "untrained"; None while training."""
+    facts: list[Fact] = field(default_factory=list)
+    """What decides the result, see `vla_trainer.facts`; empty in older files."""
 
     @property
     def mean_env_steps(self) -> float:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
+from vla_trainer.evaluation.facts import config_facts
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.initial_states import evaluation_states
 from vla_trainer.rollout.envs import evaluation_env
@@ -39,5 +40,6 @@ def evaluate_run(
         deterministic=settings.deterministic,
         split=evaluation_env(config.env, settings).get("split"),
         notices=[*config.notices(), *config.evaluation_notices()],
+        facts=[*runtime.policy_facts(), *config_facts(config)],
     )
     return evaluation, rollout.videos

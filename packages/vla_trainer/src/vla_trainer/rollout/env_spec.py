@@ -1,13 +1,14 @@
 """What the trainer has to know of a run's environments, wherever they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 
 from vla_trainer.errors import EnvError
+from vla_trainer.facts import Fact, facts_of_env
 from vla_trainer.initial_states import init_state_counts
 from vla_trainer.provenance import Provenance, provenance_of, renderer_of
 from vla_trainer.video import fps_of
@@ -27,6 +28,8 @@ class EnvSpec:
     """Policy steps a second at the robot's own speed, for videos."""
     critic_space: spaces.Space[Any] | None = None
     """Of what the critic alone is given; None where there is no such observation."""
+    facts: tuple[Fact, ...] = field(default=(), compare=False)
+    """What the environment says that decides a result."""
 
     @property
     def action_dim(self) -> int:
@@ -65,5 +68,6 @@ def env_spec_of(envs: VectorEnv, critic_key: str | None = None, *, rendering: bo
         provenance_of(envs),
         fps_of(envs),
         critic_space,
+        facts_of_env(envs),
     )
     return spec.rendered_by(renderer_of(envs)) if rendering else spec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vla_trainer.algorithms.queues import GroupOrder, HorizonOrder, ListOrder
 from vla_trainer.config.schema import Env
+from vla_trainer.facts import Fact
 from vla_trainer.rollout.env_spec import EnvSpec
 from vla_trainer.types import Batch, EvaluationRollout, Rollout, VideoRequest
 
@@ -35,6 +36,9 @@ class Runtime(Protocol):
         self, order: ListOrder, videos: VideoRequest | None = None, on_episode: "OnEpisode | None" = None
     ) -> EvaluationRollout:
         """Run the episodes of `order` as `config.eval` says, after `open_evaluation`; call `on_episode` after each."""
+
+    def policy_facts(self) -> tuple[Fact, ...]:
+        """Return what the policy says that decides how it acts."""
 
     def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
         """Write the policy into `folder`; return what the trainer's state keeps of it.

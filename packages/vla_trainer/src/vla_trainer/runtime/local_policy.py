@@ -10,6 +10,7 @@ from vla_trainer import checkpoint
 from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.evaluation.evaluate import OnEpisode, run_list
+from vla_trainer.facts import Fact, facts_of_policy
 from vla_trainer.policy.make import autocast_of, export_policy, make_policy, threads_of
 from vla_trainer.protocols import Policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
@@ -72,6 +73,10 @@ class LocalPolicy:
             critic_key=self._config.algorithm.critic_key,
             threads=self.threads,
         )
+
+    def policy_facts(self) -> tuple[Fact, ...]:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        return facts_of_policy(self.policy)
 
     def write_weights(self, folder: Path, name: Path, *, export: bool = True) -> dict[str, Any]:
         """See `vla_trainer.runtime.interface.Runtime`."""

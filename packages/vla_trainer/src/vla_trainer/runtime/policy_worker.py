@@ -16,6 +16,7 @@ from torch import Tensor
 from vla_trainer import checkpoint
 from vla_trainer.config.schema import Config
 from vla_trainer.errors import PolicyError
+from vla_trainer.facts import Fact, facts_of_policy
 from vla_trainer.policy.make import (
     autocast_of,
     device_of,
@@ -134,6 +135,10 @@ class PolicyWorker:
             ),
         }
         self._sync.gather()
+
+    def facts(self) -> tuple[Fact, ...]:
+        """See `vla_trainer.runtime.interface.Runtime.policy_facts`."""
+        return facts_of_policy(self._policy)
 
     # acting
 

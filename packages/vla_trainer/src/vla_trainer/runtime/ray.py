@@ -25,6 +25,7 @@ from vla_trainer.config.environment import class_metadata
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.errors import CheckpointError
 from vla_trainer.evaluation.evaluate import OnEpisode
+from vla_trainer.facts import Fact
 from vla_trainer.initial_states import run_seeds
 from vla_trainer.placement import place
 from vla_trainer.rollout.env_spec import EnvSpec
@@ -144,6 +145,10 @@ class RayRuntime:
             {number: episode for part in rollouts for number, episode in part.episodes.items()},
             [video for part in rollouts for video in part.videos],
         )
+
+    def policy_facts(self) -> tuple[Fact, ...]:
+        facts: tuple[Fact, ...] = self._call([self._policies[0].facts.remote()])[0]
+        return facts
 
     def running(self) -> tuple[list[dict[str, Any]], list[int]]:
         return self._envs.running()

@@ -10,6 +10,7 @@ from vla_trainer.algorithms.queues import ListOrder
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.errors import EnvError, TrainerError
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
+from vla_trainer.evaluation.facts import config_facts
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.parts import SweepParts
 from vla_trainer.initial_states import evaluation_states, init_state_counts
@@ -91,6 +92,7 @@ def evaluate_point(
         deterministic=settings.deterministic,
         split=env.get("split"),
         notices=[*config.notices(), *config.evaluation_notices()],
+        facts=[*runtime.policy_facts(), *config_facts(config)],
     )
 
 
