@@ -1,6 +1,7 @@
 """Rows that are divided among threads: in order, beside each other, with the gradients that one thread makes."""
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,15 @@ from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 
 BOX = spaces.Box(-1, 1, (3,))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_of_torch() -> Iterator[None]:
+    """As `trainer.threads=1`: torch's own threads divide sums differently where they are more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_parts_are_computed_beside_each_other_and_come_in_order() -> None:
