@@ -1,8 +1,8 @@
 """Let links of docs/ that lead into the repository lead into the site, too: a hook of mkdocs.yml.
 
-A page of docs/ links to README.md, a source or a figure by a relative path, as GitHub reads it. The site holds each such
-file: Markdown as a page, everything else as text with numbered lines. A link whose text is a name in backquotes, as
-[`PPO.batch`](../packages/.../ppo.py), leads to the line on which that name is defined.
+A page of docs/ links to README.md, a source or a figure by a relative path, as GitHub reads it. The site holds each
+such file: Markdown as a page, everything else as text with numbered lines. A link whose text is a name in backquotes,
+as [`PPO.batch`](../packages/.../ppo.py), leads to the line on which that name is defined.
 """
 
 import ast

@@ -15,9 +15,10 @@ BASES = {"libero_gym": "LiberoGymError", "vla_policy": "VLAPolicyError", "vla_tr
 WAY_OUT = "Way out: "
 HEAD = """# Errors
 
-Every error that the packages raise on purpose, what it says and the way out. An error's message names the value, the place and what
-is allowed. Commands print it as a line and end with exit code 2, or 1 where nothing that you gave is at fault. The page is made from
-the classes' docstrings by `python scripts/errors_table.py`; a test compares the two. [faq.md](faq.md) goes by symptom.
+Every error that the packages raise on purpose, what it says and the way out. An error's message names the value, the
+place and what is allowed. Commands print it as a line and end with exit code 2, or 1 where nothing that you gave is at
+fault. The page is made from the classes' docstrings by `python scripts/errors_table.py`; a test compares the two.
+[faq.md](faq.md) goes by symptom.
 """
 
 

@@ -1,5 +1,8 @@
 """The documentation says what the code says."""
 
+import importlib
+import os
+import pydoc
 import re
 import subprocess
 import sys
@@ -21,19 +24,6 @@ def test_the_layout_of_the_privileged_state_is_that_of_the_code():
     text = (REPOSITORY / "docs" / "states.md").read_text()
     assert table() in text
     assert f"({SIZE},) float32" in text
-
-
-def test_the_code_on_the_page_about_states_runs():
-    text = (REPOSITORY / "docs" / "states.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
-    assert len(blocks) == 3
-    names = {}
-    for block in blocks:
-        exec(block, names)
-    assert names["info"]["elapsed_steps"] == 40
-    assert names["observation"]["privileged_state"].shape == (298,)
-    assert 0.05 < names["distance"] < 0.5
-    names["envs"].close()
 
 
 def test_links_of_the_readme_lead_somewhere():
@@ -128,3 +118,104 @@ def test_keys_and_commands_of_the_pages_for_gpus_and_newcomers_exist():
         recipe, *rest = command.split("#")[0].split("`")[0].split()[1:]
         assert recipe in recipe_names(), command
         load_config(recipe, [part for part in rest if "=" in part and not part.startswith("--")])
+
+
+def test_the_page_of_errors_is_that_of_the_classes():
+    result = subprocess.run(
+        [sys.executable, "scripts/errors_table.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == (REPOSITORY / "docs/errors.md").read_text()
+    rows = [line for line in result.stdout.splitlines() if line.startswith("| `")]
+    assert len(rows) > 50
+    # an error says what to do about it
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
+PUBLIC = {
+    "libero_gym": ["libero_gym"],
+    "vla_policy": ["vla_policy"],
+    "vla_trainer": [f"vla_trainer.{part}" for part in ("advantage", "loss", "placement", "policy", "algorithms")],
+}
+"""Page of the reference -> modules whose `__all__` it documents."""
+WITHOUT_DOCSTRING = {"__version__", "errors", "ALGORITHMS", "Algorithm", "Level"}
+"""A text, a module with a page of its own, and names of data: they stand in the page's text."""
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_every_public_name_is_in_the_reference(package):
+    text = (REPOSITORY / "docs/reference" / f"{package}.md").read_text()
+    entries = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
+    missing = []
+    for module in PUBLIC[package]:
+        for name in importlib.import_module(module).__all__:
+            if name in WITHOUT_DOCSTRING:
+                missing += [] if f"`{name}`" in text or f".{name}`" in text else [f"{module}.{name}"]
+            elif f"{module}.{name}" not in entries:
+                missing.append(f"{module}.{name}")
+    assert missing == []
+    # what an entry names can be imported, and says what it is
+    for entry in entries:
+        assert pydoc.locate(entry).__doc__, entry
+
+
+def sentences(text):
+    """Yield the sentences of a page: code is one word, and cells of tables and points of lists stand alone."""
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"^( *)```.*?^\1```$", "\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    for block in re.split(r"\n\s*\n", text):
+        if re.match(r" {4}\S", block):
+            continue
+        for item in re.split(r"\n(?=\s*(?:[-*]|\d+\.) |\||#)", block):
+            for cell in re.split(r"(?<!\\)\||;", item) if item.lstrip().startswith("|") else [item]:
+                plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", cell)
+                plain = re.sub(r"`[^`]*`", "Code", plain)
+                yield from re.split(r"(?<=[.?!])[)\"*]*\s+(?=[\[*(\"]*[A-Z0-9])", plain)
+
+
+def test_no_sentence_is_longer_than_35_words():
+    long = []
+    for page in [*REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("packages/*/README.md")]:
+        found = [" ".join(sentence.split()) for sentence in sentences(page.read_text())]
+        long += [f"{page.relative_to(REPOSITORY)}: {words}" for words in found if len(words.split()) > 35]
+    assert long == []
+
+
+def test_a_long_sentence_is_found():
+    words = "word " * 34
+    # 1 + 34 + 1 words, and Code + 34 + the full stop beside the last
+    assert [len(found.split()) for found in sentences(f"A {words}ends. `a b c` {words}.")] == [36, 36]
+
+
+def test_no_command_hides_in_an_indented_block():
+    """Fenced blocks say their language, so that tests/test_docs_code.py finds them."""
+    command = re.compile(r"^    (?:vla-\w+|libero-gym|pip|python|make|uv|docker|ray) \S", re.MULTILINE)
+    fenced = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+    pages = REPOSITORY.glob("docs/**/*.md")
+    assert [page.name for page in pages if command.search(fenced.sub("", page.read_text()))] == []
+
+
+@pytest.mark.slow
+def test_the_site_builds_strictly_and_asks_no_network(tmp_path):
+    """mkdocs ends with exit code 1 at a warning: a dead link or anchor, a page that no menu has, a bad docstring."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 40
+    for page in pages:
+        html = page.read_text()
+        loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=[\"']?([^\"' >]+)", html)
+        loaded += re.findall(r"<link[^>]* rel=[\"']?(?:stylesheet|pre\w+)[^>]* href=[\"']?([^\"' >]+)", html)
+        assert [address for address in loaded if address.startswith(("http", "//"))] == [], page.name
+        # a list that begins without a blank line before it is a paragraph to Python-Markdown
+        assert not re.search(r"<p>[^<]*\n- ", html), page.name
+    # links to a name in a source lead to its line
+    html = (tmp_path / "algorithms/grpo.html").read_text()
+    (line,) = re.findall(r'algorithms/grpo\.py\.html#L-(\d+)"><code>GRPO.batch</code>', html)
+    source = (REPOSITORY / "packages/vla_trainer/src/vla_trainer/algorithms/grpo.py").read_text().splitlines()
+    assert source[int(line) - 1].startswith("    def batch(")
