@@ -91,7 +91,7 @@ class SavedStateError(InitStateError):
 class AssetError(LiberoGymError, ValueError):
     """An asset folder that is missing, of another layout, or lacks what a task needs.
 
-    Way out: `libero-gym assets status` says which set is meant and what it lacks; `assets="builtin"` needs no
+    Way out: `libero-gym assets status` says which set is in use and what it lacks; `assets="builtin"` needs no
     files.
     """
 
