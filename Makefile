@@ -3,7 +3,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo check test lint format types gallery wheels versions clean
+.PHONY: help setup demo check test lint format types docs gallery wheels versions clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,9 @@ lint: setup ## find and fix style errors
 types: setup ## check types
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
 
+docs: setup ## build the documentation as a site into site/, strictly: site/index.html opens from the disk
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
+
 gallery: ## draw docs/tasks.md anew, on LIBERO's own assets and the built-in ones
 	@sh scripts/setup.sh test
 	@$(RUN) python scripts/gallery.py
@@ -58,7 +61,7 @@ lowest: setup
 	@$(RUN) python scripts/test_versions.py --python 3.11 3.13 --resolution lowest-direct
 
 clean: ## remove what the other targets made here
-	@rm -rf .venv .uv dist logs .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .venv .uv dist site logs .pytest_cache .ruff_cache .mypy_cache
 
 .PHONY: release
 release: setup ## check and build what a release would publish; changes nothing

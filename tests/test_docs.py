@@ -1,5 +1,6 @@
 """The documentation says what the code says."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -21,19 +22,6 @@ def test_the_layout_of_the_privileged_state_is_that_of_the_code():
     text = (REPOSITORY / "docs" / "states.md").read_text()
     assert table() in text
     assert f"({SIZE},) float32" in text
-
-
-def test_the_code_on_the_page_about_states_runs():
-    text = (REPOSITORY / "docs" / "states.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.S)
-    assert len(blocks) == 3
-    names = {}
-    for block in blocks:
-        exec(block, names)
-    assert names["info"]["elapsed_steps"] == 40
-    assert names["observation"]["privileged_state"].shape == (298,)
-    assert 0.05 < names["distance"] < 0.5
-    names["envs"].close()
 
 
 def test_the_readme_fits_on_two_screens():
@@ -132,3 +120,91 @@ def test_keys_and_commands_of_the_pages_for_gpus_and_newcomers_exist():
         recipe, *rest = command.split("#")[0].split("`")[0].split()[1:]
         assert recipe in recipe_names(), command
         load_config(recipe, [part for part in rest if "=" in part and not part.startswith("--")])
+
+
+def test_the_page_of_errors_is_that_of_the_classes():
+    result = subprocess.run(
+        [sys.executable, "scripts/errors_table.py"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == (REPOSITORY / "docs/errors.md").read_text()
+    rows = [line for line in result.stdout.splitlines() if line.startswith("| `")]
+    assert len(rows) > 50
+    # an error says what to do about it
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
+PUBLIC = {
+    "libero_gym": ["libero_gym"],
+    "vla_policy": ["vla_policy"],
+    "vla_trainer": [f"vla_trainer.{part}" for part in ("advantage", "loss", "placement", "policy", "algorithms")],
+}
+"""Page of the reference -> modules whose `__all__` it documents."""
+WITHOUT_DOCSTRING = {"__version__", "errors", "ALGORITHMS", "Algorithm", "Level"}
+"""A text, a module with a page of its own, and names of data: they stand in the page's text."""
+
+
+def is_module(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # what stands before the last dot is no package
+        return False
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_every_public_name_is_in_the_reference(package):
+    text = (REPOSITORY / "docs/reference" / f"{package}.md").read_text()
+    entries = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
+    missing = []
+    for module in PUBLIC[package]:
+        for name in importlib.import_module(module).__all__:
+            if name in WITHOUT_DOCSTRING:
+                missing += [] if f"`{name}`" in text or f".{name}`" in text else [f"{module}.{name}"]
+            else:
+                # a function that has the name of its module is found in the module alone
+                entry = f"{module}.{name}"
+                while is_module(entry):
+                    entry = f"{entry}.{name}"
+                home = f"{getattr(importlib.import_module(module), name).__module__}.{name}"
+                missing += [] if {entry, home} & entries else [entry]
+    assert missing == []
+    # what an entry names is there, and says what it is
+    for entry in entries:
+        owner, _, name = entry.rpartition(".")
+        found = importlib.import_module(entry) if is_module(entry) else getattr(importlib.import_module(owner), name)
+        assert found.__doc__, entry
+
+
+def sentences(text):
+    """Yield the sentences of a page: code is one word, and cells of tables and points of lists stand alone."""
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"^( *)```.*?^\1```$", "\n\n", text, flags=re.MULTILINE | re.DOTALL)
+    for block in re.split(r"\n\s*\n", text):
+        if re.match(r" {4}\S", block):
+            continue
+        for item in re.split(r"\n(?=\s*(?:[-*]|\d+\.) |\||#)", block):
+            for cell in re.split(r"(?<!\\)\||;", item) if item.lstrip().startswith("|") else [item]:
+                plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", cell)
+                plain = re.sub(r"`[^`]*`", "Code", plain)
+                yield from re.split(r"(?<=[.?!])[)\"*]*\s+(?=[\[*(\"]*[A-Z0-9])", plain)
+
+
+def test_no_sentence_is_longer_than_35_words():
+    long = []
+    for page in [*REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("packages/*/README.md")]:
+        found = [" ".join(sentence.split()) for sentence in sentences(page.read_text())]
+        long += [f"{page.relative_to(REPOSITORY)}: {words}" for words in found if len(words.split()) > 35]
+    assert long == []
+
+
+def test_a_long_sentence_is_found():
+    words = "word " * 34
+    # 1 + 34 + 1 words, and Code + 34 + the full stop beside the last
+    assert [len(found.split()) for found in sentences(f"A {words}ends. `a b c` {words}.")] == [36, 36]
+
+
+def test_no_command_hides_in_an_indented_block():
+    """Fenced blocks say their language, so that tests/test_docs_code.py finds them."""
+    command = re.compile(r"^    (?:vla-\w+|libero-gym|pip|python|make|uv|docker|ray) \S", re.MULTILINE)
+    fenced = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+    pages = REPOSITORY.glob("docs/**/*.md")
+    assert [page.name for page in pages if command.search(fenced.sub("", page.read_text()))] == []

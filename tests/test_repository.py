@@ -19,7 +19,7 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FORMS = sorted(file for file in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if file.name != "config.yml")
 PAGES = sorted(
     file
-    for pattern in ("*.md", "docs/*.md", "packages/*/README.md", "benchmarks/HISTORY.md")
+    for pattern in ("*.md", "docs/**/*.md", "packages/*/README.md", "benchmarks/HISTORY.md")
     for file in REPOSITORY.glob(pattern)
 )
 RESULTS = sorted((REPOSITORY / "benchmarks/results").iterdir())
@@ -102,7 +102,11 @@ def test_every_step_runs_what_there_is(workflow: Path) -> None:
 def test_jobs_may_write_only_where_they_must(workflow: Path) -> None:
     assert yaml.safe_load(workflow.read_text())["permissions"] == {"contents": "read"}
     writes = {name: job["permissions"] for name, job in jobs(workflow).items() if "permissions" in job}
-    expected = {"publish": {"id-token": "write"}, "page": {"contents": "write"}}
+    expected = {
+        "publish": {"id-token": "write"},
+        "site": {"pages": "write", "id-token": "write"},
+        "page": {"contents": "write"},
+    }
     assert writes == (expected if workflow.name == "release.yml" else {})
 
 

@@ -47,6 +47,7 @@ EXCEPTIONS = {
     ("packages/libero_gym/src/libero_gym/cli/doctor.py", "mend"): "the old key of its JSON, kept for one release",
     ("packages/vla_policy/", "film"): "FiLM, feature-wise linear modulation",
     ("docs/checkpoints.md", "film"): "FiLM, feature-wise linear modulation",
+    ("docs/coming_from.md", "film"): "the key use_film of openvla-oft",
     ("packages/vla_trainer/src/vla_trainer/advantage/gae.py", "decision"): "semi-Markov decision process",
     ("packages/vla_trainer/src/vla_trainer/algorithms/sft.py", "meant"): "the old value of a key, kept for one release",
     ("packages/vla_trainer/src/vla_trainer/sft/dataset.py", "meant"): "the old key of datasets, kept for one release",

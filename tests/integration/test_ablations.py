@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_the_example_of_the_docs_compares_two_critics():
     text = (REPOSITORY / "docs/ablations.md").read_text()
-    found = re.search(r"^    vla-ablate (tiny_\w+) --seeds 2 \\\n\s+--over (.*)$", text, re.MULTILINE)
+    found = re.search(r"^vla-ablate (tiny_\w+) --seeds 2 \\\n\s+--over (.*)$", text, re.MULTILINE)
     assert found is not None
     plan = plan_ablation(found[1], [], shlex.split(found[2]), seeds=2)
     assert [point.name for point in plan.points] == [

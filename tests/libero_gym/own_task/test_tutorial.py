@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "own_task.md").read_text()
 
 
 def block(language: str, number: int = 0) -> str:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)[number]
+    return re.findall(rf"```{language}[^\n]*\n(.*?)```", PAGE, re.DOTALL)[number]
 
 
 @pytest.fixture

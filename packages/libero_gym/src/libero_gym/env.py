@@ -98,8 +98,8 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             image_orientation: "rot180", the published policies' convention, or "upright".
             render_quality: "reference" renders as LIBERO does, "fast" without multisampling and reflections.
             physics_quality: "reference" takes LIBERO's 25 physics steps of 2 ms in a control step, "fast" 10 of 5 ms
-                with contacts as stiff, "soft" 10 of 5 ms with the softer contacts that MuJoCo makes of LIBERO's there:
-                for training, never for a reported result.
+                with contacts as stiff; "soft" 10 of 5 ms with the softer contacts that MuJoCo makes of LIBERO's there.
+                Fast and soft are for training, never for a reported result.
             assets: "auto", "official", "builtin", a folder of assets, or a bundle's; see `libero_gym.scene.source`.
             engine: "native", or "robosuite": LIBERO's own environment behind this interface, slow, for comparisons.
             max_episode_steps: time limit in control steps; None for the suite's, -1 for none.

@@ -60,8 +60,7 @@ METRICS: dict[str, str] = {
     "eval/success_rate_low": "Lower end of its 95% Wilson interval.",
     "eval/success_rate_high": "Upper end of its 95% Wilson interval.",
     "eval/reward_mean": "Undiscounted return, mean over the episodes of an evaluation.",
-    "trainer/collapse_signs": 'Metrics outside the range in which they are expected; see "When a run collapses" in '
-    "training.md.",
+    "trainer/collapse_signs": "Metrics outside the range in which they are expected, see docs/collapse.md.",
     "time/iteration": "Seconds of the iteration, all stages.",
     "time/rollout": "Seconds of collecting.",
     "time/advantage": "Seconds of making the batch.",

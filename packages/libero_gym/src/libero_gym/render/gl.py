@@ -42,7 +42,10 @@ _creating = threading.Lock()
 
 
 class GpuUnusableError(RenderError):
-    """A GPU that "cuda:0" names cannot be rendered on; another device may be."""
+    """A GPU that "cuda:0" names cannot be rendered on; another device may be.
+
+    Way out: `libero-gym doctor` names what renders; in a container give the driver's `graphics` capability.
+    """
 
 
 class GLContext(Protocol):

@@ -25,7 +25,7 @@ class PPO(PolicyGradient):
     name: Literal["ppo"] = "ppo"
     """Chooses PPO."""
     reward_type: Literal["action_level", "chunk_level"] = "chunk_level"
-    """What `gamma` counts: policy steps, a chunk's reward being a plain sum; or actions, also inside a chunk, and
+    """What `gamma` counts: policy steps, a chunk's reward being a plain sum; or actions, also inside a chunk. Then
     tokens of actions that were not carried out, because the episode ended before them, are left out."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.99
     """Discount per policy step, or per action where `reward_type` is action_level."""

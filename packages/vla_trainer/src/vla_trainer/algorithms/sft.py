@@ -50,7 +50,7 @@ class SFT(AlgorithmSection):
     and the last is the step's before. OpenVLA: 1e-4, for human demonstrations. null: keep all."""
     imitate: Literal["executed", "intended"] = "executed"
     """executed: the actions as executed. intended: where a dataset has infos["intended_action"], the expert's actions
-    without the noise and disturbances that were added; the actions of a chunk that come after a disturbance are left
+    without the noise and disturbances that were added. The actions of a chunk that come after a disturbance are left
     out, because nothing that is seen foretells it. Better with many demonstrations of a task, worse with one."""
     target_noise: NonNegativeFloat = 0.0
     """Deviation of noise on demonstrated actions, sampled anew each time they are learned, in units of half the

@@ -157,7 +157,7 @@ class Actor(Section):
     """Policy steps of one optimizer step, at most; a batch is cut into equal parts. null: the whole batch."""
     batch_order: Literal["shuffled", "groups"] = "shuffled"
     """groups: the first epoch takes whole groups one after the other, a step as soon as they have `global_batch_size`
-    policy steps, so that actor processes that do not act begin while other groups are still running; for grpo."""
+    policy steps. So actor processes that do not act begin while other groups are still running. For grpo."""
     micro_batch_size: PositiveInt = 64
     """Policy steps that are in memory together; does not change the result. On several ranks, of each."""
     gradient_sync: Literal["micro_batch", "step"] = "micro_batch"

@@ -57,8 +57,8 @@ class Trainer(Section):
     best_metric: str = "eval/success_rate"
     """The metric of the iteration of a save, larger being better, that says which checkpoint is the best."""
     on_collapse: Literal["warn", "stop", "rollback"] = "warn"
-    """What is done when a metric leaves its range (docs/training.md, "When a run collapses"): warn prints a line; stop
-    ends the run with exit code 1; rollback goes on from the best checkpoint with a smaller learning rate."""
+    """What is done when a metric leaves its range, see docs/collapse.md. warn prints a line; stop ends the run with
+    exit code 1; rollback goes on from the best checkpoint with a smaller learning rate."""
     rollback_lr_factor: Annotated[float, Field(gt=0, lt=1)] | None = None
     """With `on_collapse=rollback`: what each rollback multiplies the learning rates by; null: 0.3."""
     max_rollbacks: PositiveInt | None = None

@@ -34,7 +34,10 @@ Sizes = TypeVar("Sizes")
 
 
 class AssetDataError(AssetError):
-    """A data file of the built-in set that is damaged, or a value in it that is not allowed."""
+    """A data file of the built-in set that is damaged, or a value in it that is not allowed.
+
+    Way out: install libero-gym again.
+    """
 
 
 @dataclass(frozen=True)
