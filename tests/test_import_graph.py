@@ -54,7 +54,10 @@ LAYERS = {
         ("policy",),
     ),
     "vla_trainer": (
-        ("", "atomic_files", "errors", "finite", "protocols", "provenance", "recipes", "section", "types", "versions"),
+        (
+            *("", "atomic_files", "errors", "finite", "named_object", "protocols", "provenance", "recipes", "section"),
+            *("types", "versions"),
+        ),
         ("advantage", "folder_lock", "initial_states", "loss", "metrics", "placement"),
         ("algorithms",),
         ("config",),
