@@ -39,8 +39,9 @@ LAYERS = {
         ("workers",),
         ("registration", "vector_env"),
         ("",),
-        ("expert", "recording", "sb3"),
+        ("expert", "recording", "sb3", "torchrl"),
         ("demos", "doctor", "play", "shift_check", "task_check"),
+        ("lerobot",),
         ("cli",),
     ),
     "vla_policy": (
