@@ -1,10 +1,10 @@
 """Install the packages that use our environments and policies but do not fit into the workspace: `.clients/NAME`.
 
-    python scripts/clients.py [lerobot|tianshou|vla-eval ...] [--upgrade]
+    python scripts/clients.py [lerobot|minari|tianshou|vla-eval ...] [--upgrade]
 
 What is installed is pinned in scripts/clients/NAME.txt. LeRobot needs Python 3.12 and another torch, so that it has a
-virtual environment. The others are folders for PYTHONPATH, over the workspace's own packages: Tianshou wants an old
-virtualenv that it does not use, and vla-eval brings a command of the same name as vla-trainer's.
+virtual environment. The others are folders for PYTHONPATH, over the workspace's own packages: Minari's collector needs
+JAX, Tianshou wants an old virtualenv that it does not use, and vla-eval brings a command of vla-trainer's name.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ CLIENTS = {
     client.name: client
     for client in (
         Client("lerobot", "lerobot[dataset,evaluation]", "3.12"),
+        Client("minari", "minari[create]"),
         Client("tianshou", "tianshou"),
         Client("vla-eval", "vla-eval"),
     )
