@@ -266,8 +266,7 @@ class Episode:
         self.privileged.read(self.elapsed_steps, self._options.limit(self.task), out)
 
     def info(self, outcome: Outcome | None = None) -> dict[str, Any]:
-        """Return Gymnasium's info of a reset, or of the step that led to `outcome`; both have the same keys, as Minari's
-        collector expects."""
+        """Return the info of a reset, or of the step that led to `outcome`: the same keys, as Minari wants it."""
         info = {
             "success": self.success,
             "is_success": self.success,
