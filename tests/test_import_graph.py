@@ -53,6 +53,7 @@ LAYERS = {
         ("pretrained",),
         ("tiny",),
         ("policy",),
+        ("vla_eval_server",),
     ),
     "vla_trainer": (
         (
