@@ -99,6 +99,10 @@ def states() -> None:
 
 def configs() -> None:
     """Keys that are wrong are named."""
+    from lerobot.envs.factory import make_env_pre_post_processors
+    from lerobot.policies.act.configuration_act import ACTConfig
+    from lerobot.policies.xvla.configuration_xvla import XVLAConfig
+
     from libero_gym.errors import OptionError
     from libero_gym.lerobot.config import LiberoGymConfig
 
@@ -109,6 +113,14 @@ def configs() -> None:
     ):
         with pytest.raises(OptionError, match=message):
             LiberoGymConfig(**keys)
+    for key in ("obs_type", "control_mode"):
+        with pytest.raises(TypeError, match=key):
+            LiberoGymConfig(**{key: "state"})
+    # an environment without processors, which X-VLA gets all the same: they turn images once more
+    ours, _ = make_env_pre_post_processors(LiberoGymConfig(), ACTConfig())
+    theirs, _ = make_env_pre_post_processors(LiberoGymConfig(), XVLAConfig())
+    assert not ours.steps
+    assert any(type(step).__name__ == "LiberoProcessorStep" for step in theirs.steps)
 
 
 def dataset(source: str, folder: str, kind: str) -> None:

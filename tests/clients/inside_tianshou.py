@@ -6,6 +6,7 @@ import functools
 
 import gymnasium
 import numpy as np
+import pytest
 import torch
 from gymnasium.wrappers import FlattenObservation
 from tianshou.algorithm import PPO
@@ -46,18 +47,22 @@ def dict_observations() -> None:
     plain.close()
 
 
-def training() -> None:
-    """PPO's trainer runs an epoch, with the episodes that the time limit gives."""
-    envs = DummyVectorEnv([state_env, state_env])
-    space = state_env().action_space
+def training_policy(space: gymnasium.spaces.Box) -> ProbabilisticActorPolicy:
     torch.manual_seed(0)
     actor = ContinuousActorProbabilistic(
         preprocess_net=Net(state_shape=(8,), hidden_sizes=(32,)), action_shape=(7,), unbounded=True
     )
-    critic = ContinuousCritic(preprocess_net=Net(state_shape=(8,), hidden_sizes=(32,)))
-    policy = ProbabilisticActorPolicy(
+    return ProbabilisticActorPolicy(
         actor=actor, dist_fn=lambda parts: Independent(Normal(*parts), 1), action_space=space
     )
+
+
+def training() -> None:
+    """PPO's trainer runs an epoch, with the episodes that the time limit gives."""
+    envs = DummyVectorEnv([state_env, state_env])
+    space = state_env().action_space
+    policy = training_policy(space)
+    critic = ContinuousCritic(preprocess_net=Net(state_shape=(8,), hidden_sizes=(32,)))
     algorithm = PPO(policy=policy, critic=critic, optim=AdamOptimizerFactory(lr=3e-4))
     collector = Collector(algorithm, envs, VectorReplayBuffer(64, 2))
     result = algorithm.run_training(
@@ -76,7 +81,18 @@ def training() -> None:
     envs.close()
 
 
+def own_batch() -> None:
+    """A `LiberoVectorEnv` is none of Tianshou's vector environments."""
+    batch = gymnasium.make_vec(SPATIAL, num_envs=2, vectorization_mode="vector_entry_point", **OPTIONS)
+    with pytest.raises((TypeError, AssertionError, AttributeError)):
+        Collector(training_policy(batch.single_action_space), batch, VectorReplayBuffer(64, 2)).collect(
+            n_step=2, reset_before_collect=True
+        )
+    batch.close()
+
+
 if __name__ == "__main__":
     dict_observations()
+    own_batch()
     training()
     print("done")

@@ -25,6 +25,33 @@ async def main(url: str, out: str) -> None:
     asked = connection.server_info["observation_params"]
     assert asked == {"env_seed": 0, "quat_no_antipodal": True, "send_wrist_image": True, "send_state": True}
 
+    # two sessions at once are answered by one batch, each with what it sees
+    other = Connection(url, timeout=120.0)
+    await other.connect(benchmark="libero")
+    rng, answers = np.random.default_rng(0), {}
+    shown = [
+        {
+            "images": {name: rng.integers(0, 256, (256, 256, 3), dtype=np.uint8) for name in ("agentview", "wrist")},
+            "states": rng.normal(size=8),
+            "task_description": "open the drawer",
+        }
+        for _ in range(2)
+    ]
+
+    async def ask(session: Connection, observation: dict, name: str) -> None:
+        await session.start_episode({"task": {"name": "open the drawer"}})
+        answers[name] = np.asarray((await session.act(observation))["actions"])
+        await session.end_episode({"metrics": {"success": False}, "steps": 1})
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, connection, shown[0], "first")
+        group.start_soon(ask, other, shown[1], "second")
+    await ask(other, shown[0], "again")
+    assert answers["first"].shape == answers["second"].shape == (7,)
+    np.testing.assert_allclose(answers["again"], answers["first"], atol=1e-5)
+    assert not np.allclose(answers["second"], answers["first"], atol=1e-5)
+    await other.close()
+
     seen: list[tuple[dict, np.ndarray]] = []
 
     class Recorded(LIBEROBenchmark):

@@ -9,12 +9,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
-from client_environments import overlay, python
+from client_environments import installed, overlay, python
 
 from libero_gym.assets import resolve_assets
 from libero_gym.render.gl import choose_backend
@@ -56,7 +57,7 @@ def test_its_benchmark_executes_what_our_policy_chooses(tmp_path: Path) -> None:
     OpenVLAOFTPolicy.tiny(spaces.observation_space, spaces.action_space, seed=0).save_pretrained(tmp_path / "policy")
     port = free_port()
     command = [sys.executable, "-m", "vla_policy.vla_eval_server", f"--args.path={tmp_path / 'policy'}"]
-    command += ["--address", f"127.0.0.1:{port}", "--args.device=cpu"]
+    command += ["--address", f"127.0.0.1:{port}", "--args.device=cpu", "--args.max_batch_size=2"]
     server = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         wait_until_ready(port, server)
@@ -83,6 +84,12 @@ def test_its_benchmark_executes_what_our_policy_chooses(tmp_path: Path) -> None:
         expected = policy.predict(batch)[0][: 18 - step]
         np.testing.assert_allclose(seen["actions"][step : step + 8], expected, atol=1e-5)
     assert not np.array_equal(seen["actions"][0], seen["actions"][-1])
+
+
+def test_its_command_has_the_name_of_vla_trainers() -> None:
+    (theirs,) = Distribution.discover(name="vla-eval", path=[str(installed("vla-eval"))])
+    ours = {entry.name for entry in distribution("vla-trainer").entry_points if entry.group == "console_scripts"}
+    assert {entry.name for entry in theirs.entry_points} & ours == {"vla-eval"}
 
 
 def test_without_it_the_error_says_what_to_install() -> None:
