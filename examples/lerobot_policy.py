@@ -1,6 +1,6 @@
 """Run a LeRobot policy in LIBERO, in a loop of your own.
 
-    pip install "lerobot[dataset,evaluation]>=0.6.1" libero-gym        # Python 3.12
+    pip install "lerobot[dataset,evaluation]>=0.6.1" libero-gym    # Python 3.12
     python examples/lerobot_policy.py [folder or repository of a policy]
 
 Without one, an untrained ACT acts. LeRobot's own command evaluates on whole suites (docs/clients.md):

@@ -102,6 +102,7 @@ def test_its_reader_reads_our_export(kind: str, recorded: Path, interpreter: Pat
     python(INSIDE, "dataset", recorded, tmp_path / "exported", kind, env=env, interpreter=interpreter)
 
 
+@pytest.mark.slow
 def test_without_lerobot_the_command_says_what_to_install(recorded: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "libero_gym.cli", "demos", "export", str(recorded)]
     done = subprocess.run([*command, "--lerobot", str(tmp_path / "x")], capture_output=True, text=True, check=False)

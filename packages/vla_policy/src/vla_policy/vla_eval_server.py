@@ -5,8 +5,8 @@
     vla-eval run --config configs/benchmarks/libero/spatial.yaml --server-url ws://localhost:8000
 
 The harness sends an observation and executes one action at a time; a chunk is executed whole before the policy looks
-again, as in OpenVLA-OFT's own evaluation. What it sends is taken from its version 0.8.0 (e1ee9ad): images turned by 180
-degrees, and `states` (8,). Axes: N sessions that are answered together.
+again, as in OpenVLA-OFT's own evaluation. What it sends is as in its version 0.8.0: images turned by 180 degrees, and
+`states` (8,). Axes: N sessions that are answered together.
 """
 
 from __future__ import annotations
