@@ -61,7 +61,7 @@ lowest: setup
 	@$(RUN) python scripts/test_versions.py --python 3.11 3.13 --resolution lowest-direct
 
 clean: ## remove what the other targets made here
-	@rm -rf .venv .uv dist site logs .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .venv .uv .clients dist site logs .pytest_cache .ruff_cache .mypy_cache
 
 .PHONY: release
 release: setup ## check and build what a release would publish; changes nothing

@@ -2,8 +2,8 @@
 # What a bare Debian or Ubuntu machine with Python 3.11 and make lacks: uv, software OpenGL, the locked packages.
 # Does nothing that is already done, and installs system packages only as root or where sudo asks no password.
 # With the argument "test" also what the tests need: for the wheels a compiler, because pip compiles egl-probe, which
-# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it; and
-# LIBERO's own assets, five wheels of 360 MB.
+# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it;
+# LIBERO's own assets, five wheels of 360 MB; and what is tested apart from the workspace, LeRobot first of all (3 GB).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -87,6 +87,7 @@ fi
 # only tests need, stay where they are once they were installed.
 if [ "${1:-}" = test ]; then
     "$uv" sync --frozen --quiet --group official
+    "$uv" run --no-sync python scripts/clients.py || say "the tests of a client that is missing are skipped"
 else
     "$uv" sync --frozen --quiet --inexact
 fi

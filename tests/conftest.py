@@ -30,7 +30,12 @@ LONGEST = [
     *("libero_gym/demos/test_record.py", "libero_gym/scene/test_bundle.py", "integration/test_wheels.py"),
     *("libero_gym/shifts/test_shifts.py", "vla_trainer/evaluation/sweep/test_command.py", "integration/test_sweep.py"),
     *("libero_gym/test_vector_conformance.py", "libero_gym/test_vector_env.py", "libero_gym/cli/test_play.py"),
-    *("libero_gym/cli/test_demos.py", "vla_trainer/test_run.py", "integration/test_sharded_policy.py"),
+    *(
+        "clients/test_lerobot.py",
+        "libero_gym/cli/test_demos.py",
+        "vla_trainer/test_run.py",
+        "integration/test_sharded_policy.py",
+    ),
 ]
 
 

@@ -16,7 +16,7 @@ NAMES = ("libero_gym", "vla_policy", "vla_trainer")
 #: Used through another library, which imports it.
 INDIRECT = {"tensorboard"}
 #: Not declared: a part of Pydantic, or used where a user has it, and named in an error where not.
-KNOWN = {"pydantic_core", "huggingface_hub"}
+KNOWN = {"pydantic_core", "huggingface_hub", "lerobot", "vla_eval"}
 
 
 def imported(package: str) -> set[str]:

@@ -40,8 +40,9 @@ LAYERS = {
         ("workers",),
         ("registration", "vector_env"),
         ("",),
-        ("expert", "recording", "sb3"),
+        ("expert", "recording", "sb3", "torchrl"),
         ("demos", "doctor", "play", "shift_check", "task_check"),
+        ("lerobot",),
         ("cli",),
     ),
     "vla_policy": (
@@ -53,11 +54,12 @@ LAYERS = {
         ("pretrained", "upload"),
         ("tiny",),
         ("policy",),
+        ("vla_eval_server",),
     ),
     "vla_trainer": (
         (
-            *("", "atomic_files", "errors", "facts", "finite", "protocols", "provenance", "recipes", "row_threads"),
-            *("section", "types", "versions"),
+            *("", "atomic_files", "errors", "facts", "finite", "named_object", "protocols", "provenance", "recipes"),
+            *("row_threads", "section", "types", "versions"),
         ),
         ("advantage", "folder_lock", "initial_states", "loss", "metrics", "placement"),
         ("algorithms",),

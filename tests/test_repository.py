@@ -19,7 +19,7 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FORMS = sorted(file for file in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if file.name != "config.yml")
 PAGES = sorted(
     file
-    for pattern in ("*.md", "docs/**/*.md", "packages/*/README.md", "benchmarks/HISTORY.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/*.md", "packages/*/README.md", "benchmarks/HISTORY.md")
     for file in REPOSITORY.glob(pattern)
 )
 RESULTS = sorted((REPOSITORY / "benchmarks/results").iterdir())

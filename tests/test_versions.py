@@ -23,8 +23,8 @@ def project(package: str) -> dict[str, Any]:
 def test_it_knows_what_the_package_is(package: str) -> None:
     chosen, declared = PACKAGES[package], project(package)
     extras = declared["optional-dependencies"]
-    # LIBERO's own assets are 1.7 GB, Stable-Baselines3 brings torch
-    left_out = {"official", "robosuite", "sb3"}
+    # LIBERO's own assets are 1.7 GB, Stable-Baselines3 and TorchRL bring torch
+    left_out = {"official", "robosuite", "sb3", "torchrl"}
     assert {*chosen.extras.split(","), *left_out} == {*extras, *left_out}
     lines = [*declared["dependencies"], *(line for extra in chosen.extras.split(",") for line in extras[extra])]
     assert [name for name in chosen.shown if not any(line.startswith(f"{name}>") for line in lines)] == []

@@ -46,7 +46,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
     Reward: `reward_scale` once, on success. `terminated` is success, `truncated` is the time limit.
 
     `info`: `success`, `is_success`, `task_id`, `task_name`, `instruction`, `init_state_id`, `seed`, `elapsed_steps`,
-    `assets`; with a shift `shift`; of a step also `diverged`, and with chunks `chunk_rewards` (C,) and `chunk_length`.
+    `assets`, `diverged`; with a shift `shift`; with chunks `chunk_rewards` (C,) and `chunk_length`, 0 at a reset.
     With `camera_parameters` also `camera_parameters`, see `libero_gym.render.camera_parameters`.
 
     `metadata`: `assets`, `assets_version` and `benchmark_caveats`, see `libero_gym.provenance`; `image_orientation`,

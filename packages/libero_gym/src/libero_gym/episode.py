@@ -274,7 +274,7 @@ class Episode:
         self.privileged.read(self.elapsed_steps, self._options.limit(self.task), out)
 
     def info(self, outcome: Outcome | None = None) -> dict[str, Any]:
-        """Return Gymnasium's info of a reset, or of the step that led to `outcome`."""
+        """Return the info of a reset, or of the step that led to `outcome`: the same keys, as Minari wants it."""
         info = {
             "success": self.success,
             "is_success": self.success,
@@ -285,14 +285,13 @@ class Episode:
             "seed": self.seed,
             "elapsed_steps": self.elapsed_steps,
             "assets": self._options.scenes.name,
+            "diverged": self.diverged,
         }
         if self._options.shift is not None:
             info["shift"] = self._options.shift.text if self._options.shift.pro is not None else self.shift.id
-        if outcome is not None:
-            info["diverged"] = self.diverged
-            if self._options.action_chunk is not None:
-                info["chunk_rewards"] = outcome.rewards
-                info["chunk_length"] = outcome.length
+        if self._options.action_chunk is not None:
+            info["chunk_rewards"] = np.zeros(self._options.action_chunk) if outcome is None else outcome.rewards
+            info["chunk_length"] = 0 if outcome is None else outcome.length
         if self._options.camera_parameters:
             info["camera_parameters"] = camera_parameters(
                 self.world, self._options.cameras, self._options.image_size, self._options.image_orientation

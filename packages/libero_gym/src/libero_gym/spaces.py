@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import DependencyNotInstalled
 from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory, write_to_shared_memory
 
 from libero_gym.engine import privileged
@@ -134,3 +135,24 @@ def _write_sentence(space: InstructionSpace, index: int, values: str, shared_mem
 
 def _codes(space: InstructionSpace, shared_memory: Any, n: int) -> np.ndarray:
     return np.frombuffer(shared_memory.get_obj(), dtype=np.int32).reshape(n, space.max_length)
+
+
+def _keep_text() -> None:
+    """Let Gymnasium's `NumpyToTorch` and its kin hand on text as it is, in observations and in `info`.
+
+    Gymnasium (1.4) takes a sentence for a sequence of arrays and makes the text of a generator of it, and fails at
+    arrays of sentences. Neither these wrappers nor this are there without array-api-compat.
+    """
+    try:
+        from gymnasium.wrappers.array_conversion import array_conversion
+    except (ImportError, DependencyNotInstalled):
+        return
+    convert = array_conversion.dispatch(np.ndarray)
+    array_conversion.register(str, lambda value, xp, device=None: value)
+    array_conversion.register(
+        np.ndarray,
+        lambda value, xp, device=None: value if value.dtype.kind in "OU" else convert(value, xp, device),
+    )
+
+
+_keep_text()

@@ -91,7 +91,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         check_argument_names(given, (*ARGUMENTS, *_OWN_ARGUMENTS), str(suite))
         options = check_options(suite, **given)
         place = options.suite.env_id
-        self._mode = vector_arguments.check_autoreset_mode(autoreset_mode, place)
+        self.autoreset_mode = vector_arguments.check_autoreset_mode(autoreset_mode, place)
         self.num_envs = check_integer("num_envs", num_envs, 1, vector_arguments.MAX_ENVS, place)
         count = vector_arguments.worker_count(workers, self.num_envs, place)
         kind = check_choice("worker_kind", worker_kind, WORKER_KINDS, place)
@@ -105,7 +105,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
                 "workers": workers,
                 "worker_kind": kind,
                 "worker_timeout": timeout,
-                "autoreset_mode": self._mode,
+                "autoreset_mode": self.autoreset_mode,
                 "copy": self._copy,
                 **given,
             }
@@ -115,7 +115,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self.metadata = {
             "render_modes": list(RENDER_MODES),
             "render_fps": options.render_fps,
-            "autoreset_mode": self._mode,
+            "autoreset_mode": self.autoreset_mode,
             "image_orientation": options.image_orientation,
             "image_flip": image_flip(options),
             "render_quality": options.render_quality,
@@ -132,7 +132,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._batch = ObservationBatch(options, self.num_envs)
-        self._workers = open_workers(kind, options, self._mode, self._batch, count, timeout)
+        self._workers = open_workers(kind, options, self.autoreset_mode, self._batch, count, timeout)
         self._rows: list[Row | None] = [None] * self.num_envs
         self._seeds_given = [-1] * self.num_envs
         #: While a step is under way: the rows of the environments that take no part in it.
@@ -244,10 +244,10 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
         checked = finite_array(ActionError, "actions", actions, shape)
         active = np.ones(self.num_envs, dtype=bool)
         idle: dict[int, Row] = {}
-        if self._mode is AutoresetMode.DISABLED:
+        if self.autoreset_mode is AutoresetMode.DISABLED:
             for index, row in enumerate(self._rows):
                 assert row is not None
-                if is_over(row, self._mode):
+                if is_over(row, self.autoreset_mode):
                     active[index] = False
                     idle[index] = idle_row(row, self._options)
         self._workers.step_async(checked, active)

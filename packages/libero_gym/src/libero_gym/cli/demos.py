@@ -230,22 +230,39 @@ def show_info(name: str, as_json: bool) -> None:
 
 @demos.command(
     "export",
-    short_help="Export a dataset to LIBERO's own HDF5 layout.",
-    epilog=examples("libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial"),
+    short_help="Export a dataset to LIBERO's own HDF5 layout, or to LeRobot's.",
+    epilog=examples(
+        "libero-gym demos export libero/spatial-builtin-v0 --hdf5 datasets/libero_spatial",
+        "libero-gym demos export libero/spatial-builtin-v0 --lerobot datasets/spatial_lerobot",
+    ),
 )
 @name_argument
-@click.option("--hdf5", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder for the files.")
-def export_demos(name: str, hdf5: Path) -> None:
-    """Export a dataset to LIBERO's own HDF5 layout, a TASK_demo.hdf5 for each task."""
+@click.option("--hdf5", metavar="DIR", type=click.Path(path_type=Path), help="Folder for LIBERO's files.")
+@click.option("--lerobot", metavar="DIR", type=click.Path(path_type=Path), help="New folder of a LeRobotDataset v3.")
+@click.option("--images", "as_images", is_flag=True, help="With --lerobot: store images without loss, not as videos.")
+def export_demos(name: str, hdf5: Path | None, lerobot: Path | None, as_images: bool) -> None:
+    """Export a dataset: a TASK_demo.hdf5 for each task in LIBERO's own layout, or a LeRobotDataset v3."""
     from libero_gym.cli.progress import progress_bar
     from libero_gym.demos.dataset import DemoDataset
-    from libero_gym.demos.libero_export import export_files
     from libero_gym.demos.location import locate
 
+    if (hdf5 is None) == (lerobot is None):
+        raise OptionError("give one of --hdf5 DIR and --lerobot DIR")
+    if as_images and lerobot is None:
+        raise OptionError("--images has no effect without --lerobot")
     dataset = DemoDataset.open(locate(name))
     with progress_bar(len(dataset.records), "writing") as advance:
-        files = export_files(dataset, hdf5, advance)
-    click.echo(f"written: {hdf5} ({len(files)} files, {len(dataset.records)} episodes)")
+        if lerobot is not None:
+            from libero_gym.lerobot.export import export_lerobot
+
+            export_lerobot(dataset, lerobot, f"libero_gym/{lerobot.name}", videos=not as_images, advance=advance)
+            count = f"{len(dataset.records)} episodes"
+        else:
+            from libero_gym.demos.libero_export import export_files
+
+            assert hdf5 is not None
+            count = f"{len(export_files(dataset, hdf5, advance))} files, {len(dataset.records)} episodes"
+    click.echo(f"written: {hdf5 or lerobot} ({count})")
 
 
 @demos.command(

@@ -50,7 +50,6 @@ def followed_by(end: Row, first: Row) -> Row:
 def _idle_info(info: dict[str, Any], options: EnvOptions) -> dict[str, Any]:
     """Return the info of a step in which nothing was executed."""
     kept = {key: value for key, value in info.items() if key not in ("final_obs", "final_info", "worker_error")}
-    kept.setdefault("diverged", False)
     if options.action_chunk is not None:
         kept |= {"chunk_rewards": np.zeros(options.action_chunk), "chunk_length": 0}
     return kept

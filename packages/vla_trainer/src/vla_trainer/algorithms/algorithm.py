@@ -1,7 +1,8 @@
 """What the section `algorithm` of a config offers to the rest of the trainer, whichever algorithm it names.
 
-An algorithm owns its keys, the queue of its episodes and how a rollout becomes a batch. To add one, write a class
-beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.ALGORITHMS`.
+An algorithm owns its keys, the queue of its episodes and how a rollout becomes a batch. To use one of your own, derive
+a class from `PolicyGradient`, `PPO` or `GRPO` in a package of yours and set `algorithm.name` to "module:attribute". To
+add one here, write a class beside `PPO` and `GRPO` and name it in `vla_trainer.algorithms.choice`.
 """
 
 from abc import abstractmethod
@@ -35,6 +36,10 @@ class ValueLossSettings(NamedTuple):
 
 class AlgorithmSection(Section):
     """What all algorithms share."""
+
+    name: str
+    """Chooses the algorithm: ppo, grpo, sft, or module:attribute of a class of your own that derives from
+    `vla_trainer.algorithms.PolicyGradient`, `PPO` or `GRPO`."""
 
     uses_rollouts: ClassVar[bool] = True
     """Whether it learns from rollouts of the policy; if not, from demonstrations."""

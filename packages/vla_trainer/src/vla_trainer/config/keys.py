@@ -6,7 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from vla_trainer.algorithms import ALGORITHMS, PPO
+from vla_trainer.algorithms import PPO, find_algorithm
 from vla_trainer.config.schema import Config, Env, Eval
 
 
@@ -23,7 +23,7 @@ def keys_of(parents: Sequence[str | int], algorithm: object, arguments: Sequence
         if isinstance(name, int) or name.isdigit():  # a place in a list of sections
             continue
         if model is Config and name == "algorithm":
-            model = ALGORITHMS.get(str(algorithm))
+            model = find_algorithm(algorithm)
         else:
             model = _model_in(model.model_fields[name].annotation) if name in model.model_fields else None
         if model is None:
@@ -58,7 +58,7 @@ def _below(model: type[BaseModel], prefix: str, algorithm: object) -> Iterator[s
     for name, field in model.model_fields.items():
         below = _model_in(field.annotation) if get_origin(field.annotation) is not list else None
         if model is Config and name == "algorithm":
-            below = ALGORITHMS.get(str(algorithm), PPO)
+            below = find_algorithm(algorithm) or PPO
         if below is None:
             yield f"{prefix}{name}"
         else:

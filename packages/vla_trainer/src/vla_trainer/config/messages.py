@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from vla_trainer.algorithms import ALGORITHMS
+from vla_trainer.algorithms.choice import ALGORITHMS, OWN
 from vla_trainer.config.arguments import argument_names
 from vla_trainer.config.keys import all_keys, keys_of
 from vla_trainer.config.reader import Origin, Path
@@ -31,9 +31,6 @@ def describe_errors(errors: Iterable[ErrorDetails], tree: Mapping[Any, Any], ori
 
 def _describe(error: ErrorDetails, tree: Mapping[Any, Any], origins: Mapping[Path, Origin]) -> str:
     location = list(error["loc"])
-    # pydantic puts the chosen member of a union between the section and its key
-    if location[:1] == ["algorithm"] and len(location) > 1 and location[1] in ALGORITHMS:
-        del location[1]
     # of a missing key, the section; a missing section has no place
     at = tuple(location[:-1] if error["type"] == "missing" else location)
     origin = origins.get(at) if at else None
@@ -49,11 +46,10 @@ def _message(error: ErrorDetails, location: list[str | int], tree: Mapping[Any, 
         return f"{'.'.join(map(str, location[:-1]))} has {location[-1]} items; more are needed"
     if kind == "missing":
         return f'missing key "{path}"'
-    if kind == "union_tag_invalid":
-        name = tree["algorithm"]["name"]
-        return f'algorithm.name="{name}"{did_you_mean(str(name), ALGORITHMS)}'
-    if kind == "union_tag_not_found":
-        return f'missing key "algorithm.name"; allowed: {", ".join(ALGORITHMS)}'
+    if kind == "algorithm_unknown":
+        return error["msg"]
+    if kind == "algorithm_missing":
+        return f'missing key "algorithm.name"; allowed: {", ".join(ALGORITHMS)}, or {OWN}'
     message = _TYPES.get(kind, error["msg"].removeprefix("Value error, "))
     if not path:
         return message

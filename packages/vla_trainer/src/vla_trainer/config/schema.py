@@ -11,6 +11,7 @@ from vla_trainer.config.plan import Plan
 from vla_trainer.config.trainer import Trainer
 from vla_trainer.errors import did_you_mean
 from vla_trainer.metrics import METRICS, is_score
+from vla_trainer.named_object import PATTERN
 from vla_trainer.section import Ascending, Decay, NotBoolean, Section, Temperature
 
 
@@ -62,7 +63,7 @@ class Lora(Section):
 class PolicyConfig(Section):
     """The policy."""
 
-    factory: Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")]
+    factory: Annotated[str, Field(pattern=PATTERN)]
     """module:attribute of a callable (observation_space, action_space, **kwargs) -> policy; spaces of one env."""
     kwargs: dict[str, Any] = Field(default_factory=dict)
     """What else the factory is called with."""
@@ -289,6 +290,11 @@ class Config(Section):
     def _check_overlap(self) -> None:
         """Of collecting and learning."""
         if self.actor.batch_order == "groups":
+            if ":" in self.algorithm.name:
+                raise ValueError(
+                    f'actor.batch_order="groups" is not read by {self.algorithm.name}: grpo alone makes a batch of the '
+                    "groups that have ended"
+                )
             if not self.algorithm.has_groups:
                 raise ValueError(
                     f'actor.batch_order="groups" is not read by {self.algorithm.name}, which has no groups'

@@ -1,12 +1,11 @@
 """Make the policy that a config names and the context that it computes in."""
 
 import copy
-import importlib
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial, reduce
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from gymnasium import spaces
 from vla_trainer import checkpoint
 from vla_trainer.config.schema import PolicyConfig
 from vla_trainer.errors import PolicyError
+from vla_trainer.named_object import named_object
 from vla_trainer.protocols import Policy
 from vla_trainer.row_threads import RowThreads
 
@@ -50,14 +50,9 @@ def make_policy(policy: PolicyConfig, env: Spaces, prepare: Callable[[Any], None
     """
     if policy.compile is not None:
         _check_compiler(policy)
-    module_name, _, attribute = policy.factory.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
-    try:
-        factory: Any = reduce(getattr, attribute.split("."), module)
-    except AttributeError as error:
+        factory = named_object(policy.factory)
+    except (ModuleNotFoundError, AttributeError) as error:
         raise PolicyError(f"policy.factory={policy.factory}: {error}") from error
     kwargs = dict(policy.kwargs)
     if policy.lora is not None:

@@ -1,0 +1,1 @@
+"""A policy for `lerobot-eval` that replays recorded actions."""
