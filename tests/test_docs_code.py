@@ -26,7 +26,7 @@ QUICK = ("libero-gym tasks", "libero-gym snapshot", "python -m vla_trainer.confi
 OWN_RUNS = ("run", "logs/tiny_spatial_ppo/2026-01-01_12-00-00")
 """Runs that a reader has made before, by the page's own words."""
 COVERED = {
-    "export PYTHONPATH=.": ("tests/test_docs_howto.py", "PYTHONPATH"),
+    "export PYTHONPATH=.": ("tests/test_docs_howto.py", "syspath_prepend"),
     "vla-train --version": ("tests/vla_trainer/test_cli.py", "--version"),
     "vla-train --resume": ("tests/integration/test_commands.py", "--resume"),
     "vla-report logs/": ("tests/vla_trainer/test_report_command.py", "vla-report"),

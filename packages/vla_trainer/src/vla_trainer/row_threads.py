@@ -27,7 +27,7 @@ class RowThreads:
     def __init__(self, count: int = 1) -> None:
         """`count`: threads that compute, `policy.threads`."""
         self.count = count
-        # a new thread has the number of threads that torch is told only once it has asked for it, and sums differ by it
+        # a new thread has torch's number of threads only once it has asked for it, and sums differ by it
         self._pool = ThreadPoolExecutor(count, "policy", torch.get_num_threads) if count > 1 else None
 
     def map(self, function: Callable[[Part], Result], parts: Sequence[Part]) -> list[Result]:
