@@ -38,6 +38,16 @@ def forked(name, *arguments):
     return forks.run(script, [script, *map(str, arguments)], preload=[*forks.POLICY, *forks.ENVIRONMENT])
 
 
+@pytest.mark.parametrize("recipe", ["tiny_spatial_ppo_from_sft", "tiny_spatial_grpo_from_sft"])
+def test_more_episodes_than_states_are_refused_before_anything_is_learned(recipe, tmp_path, quick_command):
+    run = tmp_path / "run"
+    result = quick_command("vla-train", recipe, "env.task=3", "env.assets=builtin", f"output_dir={run}")
+    assert result.returncode == 2
+    # the recipe's, of ten tasks; one has 50 published states
+    assert "ConfigError: eval.episodes=500: there are 50 initial states" in result.stderr
+    assert not run.exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
 def test_a_run_leaves_everything_that_the_readme_says(algorithm, tmp_path, quick_command):

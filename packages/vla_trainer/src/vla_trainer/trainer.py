@@ -19,7 +19,7 @@ from vla_trainer import checkpoint, resume
 from vla_trainer.checkpoint import Unpublished
 from vla_trainer.config.schema import Config
 from vla_trainer.critic import Critic
-from vla_trainer.evaluation.run import evaluate_run
+from vla_trainer.evaluation.run import check_episodes, evaluate_run
 from vla_trainer.initial_states import run_seeds
 from vla_trainer.learning_rate import LearningRateFollower
 from vla_trainer.rollout.env_spec import EnvSpec
@@ -347,8 +347,11 @@ def make_trainer(config: Config) -> Trainer:
 
     Raises:
         BackendError: `cluster.backend` is unknown, or not available.
+        ConfigError: there are fewer initial states than `eval.episodes`.
         EnvError, PolicyError, gymnasium.error.Error, ValueError: what making the environments and the policy raises.
     """
+    if config.eval.episodes is not None:
+        check_episodes(config)
     if not config.algorithm.uses_rollouts:
         from vla_trainer.sft.learner import DemonstrationLearner
 

@@ -7,12 +7,26 @@ from vla_trainer.config.schema import Config
 from vla_trainer.evaluation.evaluate import OnEpisode, summarize
 from vla_trainer.evaluation.facts import config_facts
 from vla_trainer.evaluation.result import Evaluation
-from vla_trainer.initial_states import evaluation_states
-from vla_trainer.rollout.envs import evaluation_env
+from vla_trainer.initial_states import evaluation_states, init_state_counts
+from vla_trainer.rollout.envs import evaluation_env, make_envs
 from vla_trainer.types import Video, VideoRequest
 
 if TYPE_CHECKING:
     from vla_trainer.runtime.interface import Runtime
+
+
+def check_episodes(config: Config) -> None:
+    """Make one environment of the evaluation and close it again: refuse before training what would be refused after it.
+
+    Raises:
+        ConfigError: there are fewer initial states than `eval.episodes`.
+        EnvError, gymnasium.error.Error, ValueError: what making the environment raises.
+    """
+    envs = make_envs(evaluation_env(config.env, config.eval), 1)
+    try:
+        evaluation_states(init_state_counts(envs), config.eval.episodes)
+    finally:
+        envs.close()
 
 
 def evaluate_run(
