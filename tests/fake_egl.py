@@ -32,7 +32,7 @@ class FakeEgl:
             setattr(self, name, self._functions[name])
 
     def _eglGetProcAddress(self, name: bytes) -> int | None:
-        if name == b"eglQueryDeviceAttribEXT" and not self.query:
+        if name.decode() not in self._functions or (name == b"eglQueryDeviceAttribEXT" and not self.query):
             return None
         return ctypes.cast(self._functions[name.decode()], ctypes.c_void_p).value
 

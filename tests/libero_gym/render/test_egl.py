@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -133,3 +135,41 @@ def test_the_library_that_is_here_is_asked_the_same() -> None:
     assert all(number is None or number >= 0 for number in numbers)
     # and a display opens after devices that have no such attribute
     egl.EglContext(0).free()
+
+
+def test_threads_that_render_in_software_have_displays_of_their_own() -> None:
+    """llvmpipe looks through the scenes of all contexts of a display, also while another thread writes them."""
+    try:
+        egl._library()
+    except egl.EglError as error:
+        pytest.skip(f"no EGL: {error}")
+    before = dict(egl._contexts)
+    contexts: list[egl.EglContext] = []
+    all_open = threading.Barrier(4)
+
+    def render() -> str:
+        context = gl.open_context("egl")
+        contexts.append(context)
+        all_open.wait(60)
+        context.make_current()
+        name = context.renderer_name()
+        context.free()
+        return name
+
+    with ThreadPoolExecutor(4) as threads:
+        names = {future.result() for future in [threads.submit(render) for _ in range(4)]}
+    if not all(name.startswith(egl.SOFTWARE) for name in names):
+        pytest.skip(f"a GPU renders: {names}")
+    # four displays, of which this process may use some already
+    most = max(sum(1 for context in contexts if context._display == display) for display in egl._contexts)
+    assert most <= 1 + sum(before.values())
+    assert {display: count for display, count in egl._contexts.items() if count} == {
+        display: count for display, count in before.items() if count
+    }
+
+
+def test_a_display_of_a_gpu_is_shared(with_devices: Open) -> None:
+    module, library = with_devices(NODE)
+    first, second = module.EglContext(0), module.EglContext(0)
+    assert first._display == second._display
+    assert library.contexts == [0, 0]

@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import functools
 import os
+from collections import Counter
 from typing import Any
 
 _POINTER, _INT, _UINT = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint
@@ -43,7 +44,9 @@ _EXTENSIONS: dict[str, tuple[Any, ...]] = {
 _QUERY = ("eglQueryDeviceAttribEXT", (_UINT, _POINTER, _INT, _POINTER))
 #: EGL_CUDA_DEVICE_NV
 _CUDA_DEVICE = 0x323A
-_SUCCESS, _OPENGL_API, _PLATFORM_DEVICE = 0x3000, 0x30A2, 0x313F
+_SUCCESS, _NONE, _OPENGL_API = 0x3000, 0x3038, 0x30A2
+#: EGL_EXT_platform_device, EGL_MESA_platform_surfaceless
+_PLATFORM_DEVICE, _PLATFORM_SURFACELESS = 0x313F, 0x31DD
 #: With eight GPUs EGL lists 17: NVIDIA's, the same ones of Mesa, and its software.
 _MOST_DEVICES = 64
 CUDA = "cuda:"
@@ -56,6 +59,12 @@ _ATTRIBUTES = (
     *(0x3025, 24, 0x3026, 8),
     *(0x303F, 0x308E, 0x3033, 0x0001, 0x3040, 0x0008, 0x3038),
 )
+
+
+#: What names of Mesa's software drivers begin with.
+SOFTWARE = ("llvmpipe", "softpipe", "swrast")
+#: Display -> contexts that are open on it; `gl.open_context` opens one at a time.
+_contexts: Counter[int] = Counter()
 
 
 class EglError(Exception):
@@ -79,9 +88,14 @@ class EglContext:
             EglError: EGL is not here, there is no such device, or it gives no context.
         """
         self._context: int | None = None
-        egl = self._egl = _library()
-        egl.eglReleaseThread()
-        self._display = _display_of(device)
+        self._egl = _library()
+        self._egl.eglReleaseThread()
+        self._open(_display_of(device), device)
+        if _contexts[self._display] > 1 and self._renderer_here().startswith(SOFTWARE):
+            self._take_another_display(device)
+
+    def _open(self, display: int, device: int | str | None) -> None:
+        egl, self._display = self._egl, display
         config, count = ctypes.c_void_p(), ctypes.c_int()
         wanted = (ctypes.c_int * len(_ATTRIBUTES))(*_ATTRIBUTES)
         egl.eglChooseConfig(self._display, wanted, ctypes.byref(config), 1, ctypes.byref(count))
@@ -92,6 +106,22 @@ class EglContext:
         self._context = egl.eglCreateContext(self._display, config, None, None)
         if not self._context:
             raise EglError(f"{where} gives no OpenGL context")
+        _contexts[display] += 1
+
+    def _take_another_display(self, device: int | str | None) -> None:
+        """Move to the display that has the fewest contexts, this one's included."""
+        taken = self._display
+        _contexts[taken] -= 1  # as if it had not been opened
+        others = [display for display in _software_displays() if _contexts[display] < _contexts[taken]]
+        _contexts[taken] += 1
+        for display in sorted(others, key=lambda display: _contexts[display]):
+            self.free()
+            with contextlib.suppress(EglError):
+                self._open(display, device)
+                if self._renderer_here().startswith(SOFTWARE):
+                    return
+        self.free()
+        self._open(taken, device)
 
     def make_current(self) -> None:
         """Make it the calling thread's context."""
@@ -109,9 +139,18 @@ class EglContext:
         name = ctypes.CFUNCTYPE(ctypes.c_char_p, _UINT)(address)(_RENDERER)
         return name.decode(errors="replace") if name else "unknown"
 
+    def _renderer_here(self) -> str:
+        """Return what `renderer_name` does; no context is current afterwards."""
+        self.make_current()
+        try:
+            return self.renderer_name()
+        finally:
+            self._egl.eglMakeCurrent(self._display, None, None, None)
+
     def free(self) -> None:
         """Give its memory back."""
         if self._context:
+            _contexts[self._display] -= 1
             if self._egl.eglGetCurrentContext() == self._context:
                 self._egl.eglMakeCurrent(self._display, None, None, None)
             self._egl.eglDestroyContext(self._display, self._context)
@@ -226,6 +265,35 @@ def _display(device: int) -> int:
     if display is None:
         raise EglError(f"render_device {device}: EGL cannot open it")
     return display
+
+
+@functools.cache
+def _software_displays() -> tuple[int, ...]:
+    """Return further displays of Mesa's software driver, each with a screen of its own inside Mesa.
+
+    llvmpipe of Mesa 22 goes through the scenes of all contexts of a screen when one of them maps an image
+    (`llvmpipe_flush_resource`), and does not lock what another thread is just writing: two runs crashed in it, after
+    hours. A display is another one where its platform or its list of attributes is, if only an empty list for none.
+    """
+    egl = _library()
+    empty = (ctypes.c_int * 1)(_NONE)
+    found: list[int] = []
+    for platform, native in ((_PLATFORM_DEVICE, _software_device()), (_PLATFORM_SURFACELESS, None)):
+        if platform == _PLATFORM_DEVICE and native is None:
+            continue
+        for attributes in (None, empty):
+            display = egl.eglGetPlatformDisplayEXT(platform, native, attributes)
+            usable = display and egl.eglGetError() == _SUCCESS and egl.eglInitialize(display, None, None)
+            if usable and display not in found:
+                atexit.register(egl.eglTerminate, display)
+                found.append(display)
+    return tuple(found)
+
+
+def _software_device() -> int | None:
+    """Return the last EGL device: Mesa lists its software after the GPUs."""
+    devices = _devices()
+    return devices[-1] if devices else None
 
 
 @functools.cache
