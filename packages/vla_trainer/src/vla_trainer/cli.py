@@ -162,8 +162,8 @@ def _ablate(
             "--jobs",
             metavar="J",
             show_default=False,
-            help="Runs beside each other; without it, as many as there are cores for: cores / trainer.threads (null: "
-            "1), and 1 on a GPU and on a cluster.",
+            help="Runs beside each other; without it, as many as there are cores for: cores / threads of one, and "
+            "1 on a GPU and on a cluster.",
         ),
     ] = None,
     threshold: Annotated[
