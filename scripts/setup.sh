@@ -2,8 +2,8 @@
 # What a bare Debian or Ubuntu machine with Python 3.11 and make lacks: uv, software OpenGL, the locked packages.
 # Does nothing that is already done, and installs system packages only as root or where sudo asks no password.
 # With the argument "test" also what the tests need: for the wheels a compiler, because pip compiles egl-probe, which
-# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it;
-# LIBERO's own assets, five wheels of 360 MB; and what is tested apart from the workspace, LeRobot first of all (3 GB).
+# hf-libero's robomimic declares and nothing imports; for windows a virtual display, and keys pressed in it; for pages a
+# browser; LIBERO's own assets, five wheels of 360 MB; and what is tested apart from the workspace, LeRobot first of all (3 GB).
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -70,6 +70,9 @@ if [ "${1:-}" = test ]; then
     if debian; then
         # shellcheck disable=SC2046
         install $(missing xvfb xdotool)
+        # Ubuntu has it as a snap alone
+        command -v chromium >/dev/null 2>&1 || (install chromium) ||
+            say "no Chromium: what looks at pages in a browser is skipped"
     fi
     for tool in cmake c++; do
         command -v "$tool" >/dev/null 2>&1 && continue

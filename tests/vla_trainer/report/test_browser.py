@@ -1,6 +1,7 @@
 """The page in a browser: no request, no error, no scrolling aside on a phone, all of it by keyboard."""
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import chromium
@@ -49,6 +50,18 @@ def test_no_request_no_error_and_nothing_wider_than_the_screen(
     assert [url for url in asked[1:] if not url.startswith("data:")] == []
     assert [event["entry"]["text"] for event in browser.of("Log.entryAdded")] == []
     assert browser.of("Runtime.consoleAPICalled") == browser.of("Runtime.exceptionThrown") == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, False), (1280, True)])
+def test_axe_finds_nothing(browser: chromium.Chromium, report: Path, width: int, dark: bool) -> None:
+    """axe-core checks names, roles, contrast and order, as a screen reader needs them."""
+    browser.open(report, width, dark=dark)
+    browser.evaluate((files("axe_playwright_python") / "axe.min.js").read_text() + "; 0")
+    assert browser.evaluate("axe.version").startswith("4.")
+    browser.evaluate("axe.run().then(result => { window.found = result })", wait=True)
+    assert browser.evaluate("found.passes.length") > 10
+    violations = browser.evaluate("found.violations.map(each => [each.id, each.impact, each.nodes[0].html])")
+    assert violations == []
 
 
 def test_tab_reaches_all_controls_and_keys_work_them(browser: chromium.Chromium, report: Path) -> None:
