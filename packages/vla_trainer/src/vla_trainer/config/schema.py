@@ -88,8 +88,8 @@ class PolicyConfig(Section):
     """Where the policy computes: auto (a GPU if there is one), cpu, cuda, cuda:1."""
     threads: PositiveInt = 1
     """Threads of a process that share the observations of a policy step and the micro-batches of an update among
-    themselves, with `trainer.threads=1`; where the policy is on a GPU, one. For a small policy faster than torch's own
-    threads, which divide single matrix products. Gradients do not depend on it, nor do samples but for rounding."""
+    themselves, with `trainer.threads=1`; where the policy is on a GPU, one. Torch's own threads divide single matrix
+    products and stall where another program uses a core. Gradients do not depend on it, nor samples but for rounding."""
 
 
 class RolloutConfig(Section):
