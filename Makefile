@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## install uv, the OpenGL libraries and the locked packages, as far as they are missing
 	@sh scripts/setup.sh
 
-demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, some 7 minutes
+demo: setup ## one demonstration of a task, then GRPO: its success before and after, no GPU, some 5 minutes
 	@LIBERO_GYM_ASSETS=builtin $(RUN) python benchmarks/learning.py spatial --task 3 --alone --sft trainer.iterations=2 --iterations 18 --states 25 --report --out logs/demo/$$(date +%Y-%m-%d_%H-%M-%S)
 
 # What an edit breaks most often, and what takes no simulation, no network of layers and no other process.

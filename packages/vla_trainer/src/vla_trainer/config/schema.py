@@ -89,7 +89,7 @@ class PolicyConfig(Section):
     threads: PositiveInt = 1
     """Threads of a process that share the observations of a policy step and the micro-batches of an update among
     themselves, with `trainer.threads=1`; where the policy is on a GPU, one. Torch's own threads divide single matrix
-    products and stall where another program uses a core. Gradients do not depend on it, nor samples but for rounding."""
+    products and stall where another program uses a core. Gradients do not depend on it, samples only by rounding."""
 
 
 class RolloutConfig(Section):
