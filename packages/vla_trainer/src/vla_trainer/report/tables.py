@@ -168,7 +168,7 @@ def rate_row(name: str, counts: Evaluation | TaskCount) -> RateRow:
     unknown = isinstance(counts, Evaluation) and not counts.states
     steps = NONE if unknown or counts.mean_env_steps is None else f"{counts.mean_env_steps:.1f}"
     if counts.success_rate is None:
-        return RateRow(name, str(counts.episodes), NONE, NONE, steps, None)
+        return RateRow(name, f"{NONE}/{counts.episodes}", NONE, NONE, steps, None)
     low, high = counts.interval
     return RateRow(
         name,
