@@ -7,13 +7,14 @@ import logging
 from pathlib import Path
 
 from libero_gym.errors import RenderError
+from libero_gym.render.egl import SOFTWARE as MESA
 from libero_gym.render.gl import GLContext, GpuUnusableError, choose_backend, open_context
 
 #: What an environment may do about it: say it once in a process, refuse to render, or neither.
 SOFTWARE_RENDERING = ("warn", "error", "allow")
 
 #: In the names of what renders without a GPU.
-SOFTWARE = ("llvmpipe", "softpipe", "swrast", "osmesa")
+SOFTWARE = (*MESA, "osmesa")
 
 _REMEDY = "In a container set NVIDIA_DRIVER_CAPABILITIES=all; on Debian or Ubuntu: apt-get install libnvidia-gl-VERSION"
 
