@@ -70,7 +70,6 @@ def test_whether_evaluation_meets_the_states_of_training_is_said() -> None:
         ("actor.lr=-1", r"actor.lr=-1: Input should be greater than 0"),
         ("algorithm.group_size=4", r'unknown key "algorithm.group_size"'),
         ("rollout.episodes=4", r"rollout.episodes is not read by ppo; use rollout.horizon"),
-        ("rollout.task_sampling=prioritized", "rollout.task_sampling is not read by ppo, which has no groups"),
         ("rollout.horizon=null", r"rollout.horizon is missing"),
         ("trainer.eval_every=2", r"trainer.eval_every needs eval.episodes"),
         (

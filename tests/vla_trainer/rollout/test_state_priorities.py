@@ -75,8 +75,6 @@ def test_where_it_cannot_be_used_it_says_so() -> None:
     silent = Episode(InitialState(0, 0, 0), 0.0, 1, 8, False, None)
     with pytest.raises(ConfigError, match=r"rollout.starts=prioritized: .* does not report success"):
         TaskSampler({0: 2}, "uniform", "prioritized").note({0: silent})
-    with pytest.raises(ConfigError, match=r"rollout.starts is not read by ppo"):
-        load_config("tiny_spatial_ppo", ["rollout.starts=prioritized"])
 
 
 def test_a_resumed_run_draws_the_same(tmp_path: Path) -> None:

@@ -183,6 +183,7 @@ class LiberoEnv(gymnasium.Env[dict[str, Any], np.ndarray]):
             "image_flip": image_flip(options),
             "render_quality": options.render_quality,
             "physics_quality": options.physics_quality,
+            "saves_states": options.engine == "native",
             **provenance(options),
         }
         self.observation_space = spaces.observation_space(options)

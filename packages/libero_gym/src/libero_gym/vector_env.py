@@ -120,6 +120,7 @@ class LiberoVectorEnv(VectorEnv[dict[str, Any], np.ndarray, np.ndarray]):
             "image_flip": image_flip(options),
             "render_quality": options.render_quality,
             "physics_quality": options.physics_quality,
+            "saves_states": options.engine == "native",
             **provenance(options),
             # What `reset(options={"task": ..., "init_state": ...})` takes, for a trainer that goes through all of them.
             "init_states": {

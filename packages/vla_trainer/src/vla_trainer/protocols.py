@@ -55,6 +55,9 @@ class EnvMetadata(TypedDict, total=False):
     """What tells sets of one name apart."""
     benchmark_caveats: Sequence[str]
     """Why a result in this environment is not the published benchmark's; empty: it is."""
+    saves_states: bool
+    """Whether each environment has `save_state() -> bytes` and a reset with `options={"state": ...}` goes on from one,
+    a value or None for each environment of a vector environment; `rollout.starts=curriculum` needs it."""
     renderer_attribute: str
     """Name of an attribute of each environment, read by `get_attr`: what renders its images (text), e.g. OpenGL's name
     of the GPU; None: nothing does. Reading it may begin to render."""

@@ -23,7 +23,7 @@ from vla_trainer.evaluation.run import check_episodes, evaluate_run
 from vla_trainer.initial_states import run_seeds
 from vla_trainer.learning_rate import LearningRateFollower
 from vla_trainer.rollout.env_spec import EnvSpec
-from vla_trainer.rollout.priorities import TaskSampler
+from vla_trainer.rollout.priorities import task_sampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.runtime.interface import RLRuntime, Runtime
 from vla_trainer.schedule import temperature_at
@@ -162,7 +162,7 @@ class RLTrainer(_RuntimeTrainer):
         self._initial_state_rng = np.random.default_rng(initial_states_seed)
         self._shuffles = torch.Generator().manual_seed(shuffles_seed).get_state()
         try:
-            self._tasks = TaskSampler(runtime.env_spec.init_states, config.rollout.task_sampling, config.rollout.starts)
+            self._tasks = task_sampler(config, runtime.env_spec)
         except BaseException:
             runtime.close()
             raise
@@ -200,7 +200,7 @@ class RLTrainer(_RuntimeTrainer):
             rollout = self.collect(video_request(config) if due else None, number)
         with timed(times, "advantage"):
             batch = self._algorithm.batch(rollout)
-            metrics = rollout_metrics(rollout, batch, self._recent)
+            metrics = rollout_metrics(rollout, batch, self._recent) | self._tasks.metrics()
         if config.rollout.temperature_final is not None:
             metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)
         with timed(times, "update"):

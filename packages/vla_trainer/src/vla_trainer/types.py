@@ -25,6 +25,9 @@ class InitialState:
     """None: the environment chooses from its seed."""
     init_state: int | None = None
     """None: the environment chooses from its seed."""
+    saved: bytes | None = field(default=None, repr=False)
+    """A state in the middle of an episode from this initial state, as the environment's `save_state` gave it: the
+    episode goes on from there. None: it begins at the initial state."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Episode:
     """As in its `EpisodeSpec`."""
     variant: str | None = None
     """What the environment calls the variant of itself that the episode ran in; see `protocols.EnvMetadata`."""
+    saved_states: tuple[bytes, ...] = field(default=(), repr=False)
+    """The environment's state after each of its policy steps but the last, where `rollout.starts` needs them."""
 
 
 @dataclass(frozen=True)

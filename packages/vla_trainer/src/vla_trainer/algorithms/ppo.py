@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vla_trainer.rollout.priorities import TaskSampler
     from vla_trainer.types import Batch, Rollout
 
+POLICY_STEPS = 4
+"""Of the shortest episodes that starts are drawn for."""
+
 
 class PPO(PolicyGradient):
     """Proximal policy optimization with a value head."""
@@ -88,9 +91,8 @@ class PPO(PolicyGradient):
                 f"algorithm.critic_warmup_iterations={self.critic_warmup_iterations} leaves nothing of "
                 f"trainer.iterations={config.trainer.iterations} for the actor"
             )
-        for key in ("resample_groups", "task_sampling", "starts"):
-            if getattr(rollout, key) != type(rollout).model_fields[key].default:
-                raise ValueError(f"rollout.{key} is not read by ppo, which has no groups")
+        if rollout.resample_groups:
+            raise ValueError("rollout.resample_groups is not read by ppo, which has no groups")
 
     def policy_steps(self, config: "Config", episode_length: int | None) -> int | None:
         return None if config.rollout.horizon is None else config.rollout.horizon * config.env.num_envs
@@ -98,8 +100,13 @@ class PPO(PolicyGradient):
     def order(self, config: "Config", tasks: "TaskSampler", rng: "np.random.Generator") -> "HorizonOrder":
         from vla_trainer.algorithms.queues import HorizonOrder
 
-        assert config.rollout.horizon is not None
-        return HorizonOrder(config.rollout.horizon)
+        rollout = config.rollout
+        assert rollout.horizon is not None
+        if rollout.starts == rollout.task_sampling == "uniform":
+            return HorizonOrder(rollout.horizon)
+        # where episodes are short, some begin twice at one of these
+        count = config.env.num_envs * max(rollout.horizon // POLICY_STEPS, 1)
+        return HorizonOrder(rollout.horizon, tasks.draw(rng, count, 0))
 
     def batch(self, rollout: "Rollout") -> "Batch":
         """GAE over the (T, N) grid; every policy step that was taken is kept.

@@ -40,6 +40,9 @@ class HorizonOrder:
 
     policy_steps: int
     """T."""
+    initial_states: Sequence[InitialState] = ()
+    """Where the episodes begin that begin in it: number N + i of the rollout at the i-th, over again where there are
+    more; none: where each environment's own stream says."""
 
 
 @dataclass(frozen=True)
@@ -102,19 +105,22 @@ class PerEnvQueue:
         self.begun = [0] * num_envs
         """Episodes that each environment has begun since the run began; what a checkpoint keeps."""
         self._in_rollout = [0] * num_envs
+        self._chosen: Sequence[InitialState] = ()
 
-    def begin_rollout(self) -> None:
-        """Number episodes anew."""
+    def begin_rollout(self, initial_states: Sequence[InitialState] = ()) -> None:
+        """Number episodes anew; `initial_states`: see `HorizonOrder`."""
         self._in_rollout = [0] * self._num_envs
+        self._chosen = initial_states
 
     def take(self, env_index: int) -> EpisodeSpec:
         rng = np.random.default_rng([self._seed, env_index, self.begun[env_index]])
         self.begun[env_index] += 1
         self._in_rollout[env_index] += 1
         number = env_index + self._in_rollout[env_index] * self._num_envs
-        return EpisodeSpec(
-            number, sample_initial_state(rng, self._available), sampling_seed(int(rng.integers(2**31)), 0)
-        )
+        start = sample_initial_state(rng, self._available)
+        if self._chosen:
+            start = self._chosen[(number - self._num_envs) % len(self._chosen)]
+        return EpisodeSpec(number, start, sampling_seed(int(rng.integers(2**31)), 0))
 
     def finished(self, number: int, episode: Episode) -> None:
         """Do nothing: no episode depends on it."""

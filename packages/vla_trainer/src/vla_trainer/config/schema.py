@@ -103,12 +103,18 @@ class RolloutConfig(Section):
     """GRPO, dynamic sampling (DAPO): at most this many further groups an iteration, each in the place of one without
     signal; 0: an iteration learns from the groups that have one."""
     task_sampling: Literal["uniform", "prioritized"] = "uniform"
-    """GRPO: uniform draws each group's task by itself; prioritized draws a task in proportion to 1 - its success rate
-    among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly; for environments that list
-    their tasks and report success."""
-    starts: Literal["uniform", "prioritized"] = "uniform"
-    """GRPO: uniform draws an initial state of the task by itself; prioritized draws one in proportion to p (1 - p), the
-    variance of success in it so far, so that groups end differently more often."""
+    """uniform draws the task of each group (PPO: episode) by itself; prioritized draws a task in proportion to 1 - its
+    success rate among its last 64 episodes (Kimi k1.5), at least 0.2, and deals the groups out evenly; for environments
+    that list their tasks and report success."""
+    starts: Literal["uniform", "prioritized", "curriculum", "branching"] = "uniform"
+    """uniform draws an initial state of the task by itself; prioritized draws one in proportion to p (1 - p), the
+    variance of success in it so far, so that groups end differently more often. The others begin a share of the groups
+    (PPO: episodes) in the middle of earlier episodes, where the environment can save its state: curriculum along own
+    successes, near their ends at first and moved to the true start as success rises; branching anywhere in the
+    episodes of the iteration before, so that the episodes of a group are continuations of one episode (VinePPO)."""
+    saved_start_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """curriculum, branching: share of the groups (PPO: episodes) that begin in the middle of earlier episodes; null:
+    half."""
     temperature: Temperature = 1.0
     """Divides the logits, both when actions are sampled and when they are scored."""
     temperature_final: Temperature | None = None
@@ -121,6 +127,20 @@ class RolloutConfig(Section):
     importance_cap: Annotated[float, Field(ge=1)] | None = None
     """With `max_staleness=1`: what older weights sampled counts by its probability under the weights that an update
     begins with over that under the older ones, at most this much; null: 2."""
+
+    @model_validator(mode="after")
+    def _share_of_saved_starts(self) -> "RolloutConfig":
+        if self.saved_start_share is not None and not self.saves_states:
+            raise ValueError(
+                f"saved_start_share={self.saved_start_share:g} is read with starts=curriculum or branching alone; "
+                f"starts={self.starts} begins no episode at a saved state"
+            )
+        return self
+
+    @property
+    def saves_states(self) -> bool:
+        """Whether episodes keep the states that others may begin in."""
+        return self.starts in ("curriculum", "branching")
 
 
 class Actor(Section):
@@ -338,6 +358,11 @@ class Config(Section):
         notices = [self.notice] if self.notice else []
         for argument, sentences in class_metadata(self.env.id).get("notices", {}).items():
             notices += [sentence for value, sentence in sentences.items() if value == self.env.get(argument)]
+        if self.rollout.saves_states:
+            notices.append(
+                f"training began episodes at states that the simulator had saved in earlier ones "
+                f"(rollout.starts={self.rollout.starts}); a robot cannot"
+            )
         split = self.env.get("split")
         if not self.algorithm.uses_rollouts:
             notices.append(f"demonstrations: {self.sft.dataset}")

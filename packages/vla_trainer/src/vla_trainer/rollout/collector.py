@@ -15,12 +15,11 @@ Axes: T policy steps, N environments, K tokens a policy step, C actions a chunk,
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
@@ -30,7 +29,7 @@ from vla_trainer.protocols import ActOutput
 from vla_trainer.rollout.envs import info_of, success_of, take
 from vla_trainer.rollout.finite import check_observations, check_output, check_rewards, check_states
 from vla_trainer.rollout.recording import EpisodeRecorder, Steps, join
-from vla_trainer.rollout.replay import replay
+from vla_trainer.rollout.replay import replay, snapshot_of
 from vla_trainer.rollout.sampling import Sampler
 from vla_trainer.rollout.stage import Running, Stage
 from vla_trainer.rollout.video_recorder import VideoRecorder
@@ -71,6 +70,7 @@ class Collector:
         record: bool = True,
         first_env_indices: Sequence[int] | None = None,
         critic_key: str | None = None,
+        save_states: bool = False,
     ) -> None:
         """
         Args:
@@ -80,6 +80,7 @@ class Collector:
             critic_key: of an observation that `sampler` is not given, and the rollout keeps for the critic.
             first_env_indices: where each stage's environments stand in the run's grid, if there are others; None: one
                 stage after the other.
+            save_states: episodes keep the environment's state after each policy step, from which others can begin.
         """
         stages = [envs] if isinstance(envs, VectorEnv) else list(envs)
         firsts = first_env_indices or accumulate((stage.num_envs for stage in stages), initial=0)
@@ -88,6 +89,7 @@ class Collector:
         ]
         self._sampler = sampler
         self._record, self._critic_key = record, critic_key
+        self._save_states = save_states
         self._videos = VideoRecorder()
 
     def video(self, request: VideoRequest | None) -> None:
@@ -135,19 +137,7 @@ class Collector:
 
     def snapshot(self) -> list[dict[str, Any]]:
         """The running episodes in plain types, stage by stage: where each began and what was done in it since."""
-        return [
-            {}
-            if running is None
-            else {
-                "start": asdict(running.initial_state),
-                "seed": running.seed,
-                "actions": [torch.from_numpy(action) for action in running.actions],
-                "episode_return": running.episode_return,
-                "env_steps": running.env_steps,
-            }
-            for stage in self._stages
-            for running in stage.running
-        ]
+        return [{} if running is None else snapshot_of(running) for stage in self._stages for running in stage.running]
 
     def replay(self, snapshot: Sequence[Mapping[str, Any]]) -> None:
         """Bring the environments to where `snapshot` was taken, by the same actions from the same starts."""
@@ -265,6 +255,8 @@ class _Collection:
         )
         if self._collector._record:
             part.steps.add_output(out)
+        if self._collector._save_states:
+            stage.save_states()
         for n in active:
             if stage.is_done(n):
                 self._end(stage, int(n), bool(terminated[n]), infos)
@@ -329,12 +321,13 @@ class _Collection:
             init_state_id=info_of(infos, "init_state_id", n),
             group=running.group,
             variant=stage.variant_of(infos, n) or running.variant,
+            saved_states=tuple(running.saved_states),
         )
         self._episodes[running.number] = episode
         self._videos.ends(stage.first + int(n), episode)
         if self._on_episode_steps is not None:
             self._on_episode_steps(running.number, self._recorder.end(running.number, stage.chunk))
-        self._queue.finished(running.number, episode)
+        self._queue.finished(running.number, replace(episode, saved_states=()))
 
     def _state_values(
         self,

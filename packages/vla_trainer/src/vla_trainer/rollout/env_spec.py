@@ -28,6 +28,8 @@ class EnvSpec:
     """Policy steps a second at the robot's own speed, for videos."""
     critic_space: spaces.Space[Any] | None = None
     """Of what the critic alone is given; None where there is no such observation."""
+    saves_states: bool = False
+    """Whether episodes can begin at states that were saved in others; see `protocols.EnvMetadata`."""
     facts: tuple[Fact, ...] = field(default=(), compare=False)
     """What the environment says that decides a result."""
 
@@ -68,6 +70,7 @@ def env_spec_of(envs: VectorEnv, critic_key: str | None = None, *, rendering: bo
         provenance_of(envs),
         fps_of(envs),
         critic_space,
-        facts_of_env(envs),
+        saves_states=bool(envs.metadata.get("saves_states", False)),
+        facts=facts_of_env(envs),
     )
     return spec.rendered_by(renderer_of(envs)) if rendering else spec

@@ -4,9 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from vla_trainer.rollout.saved_starts import bytes_to_tensor, initial_state_of, state_dict, tensor_to_bytes
 from vla_trainer.rollout.stage import Running, Stage
-from vla_trainer.types import EpisodeSpec, InitialState
+from vla_trainer.types import EpisodeSpec
+
+
+def snapshot_of(running: Running) -> dict[str, Any]:
+    """Return a running episode in types that a checkpoint can hold."""
+    return {
+        "start": state_dict(running.initial_state),
+        "seed": running.seed,
+        "actions": [torch.from_numpy(action) for action in running.actions],
+        "episode_return": running.episode_return,
+        "env_steps": running.env_steps,
+        "saved_states": [bytes_to_tensor(state) for state in running.saved_states],
+    }
 
 
 def replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
@@ -18,12 +32,13 @@ def replay(stage: Stage, snapshot: Sequence[Mapping[str, Any]]) -> None:
     """
     episodes = {
         n: Running(
-            InitialState(**saved["start"]),
+            initial_state_of(saved["start"]),
             n,
             saved["seed"],
             [action.numpy() for action in saved["actions"]],
             saved["episode_return"],
             saved["env_steps"],
+            [tensor_to_bytes(state) for state in saved.get("saved_states", ())],
         )
         for n, saved in enumerate(snapshot)
         if saved

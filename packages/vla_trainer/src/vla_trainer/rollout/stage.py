@@ -28,6 +28,8 @@ class Running:
     actions: list[NDArray[np.floating]] = field(default_factory=list)
     episode_return: float = 0.0
     env_steps: int = 0
+    saved_states: list[bytes] = field(default_factory=list)
+    """As in `Episode`."""
     group: int | None = None
     """As in its `EpisodeSpec`."""
     variant: str | None = None
@@ -92,7 +94,10 @@ class Stage:
         options: dict[str, Any] = {"reset_mask": mask}
         if self._parking.task is not None:
             options |= {"task": np.array([initial_state.task for initial_state in every])}
-        if self._parking.init_state is not None:
+        if any(initial_state.saved is not None for initial_state in every):
+            options |= {"state": [initial_state.saved for initial_state in every]}
+            options |= {"init_state": [None if start.saved is not None else start.init_state for start in every]}
+        elif self._parking.init_state is not None:
             options |= {"init_state": np.array([initial_state.init_state for initial_state in every])}
         # a list, which Gymnasium's signature does not mention
         seeds: Any = [initial_state.seed for initial_state in every]
@@ -131,6 +136,17 @@ class Stage:
         self.obs, rewards, terminated, truncated, infos = result
         self._done = terminated | truncated
         return rewards, terminated, truncated, infos
+
+    def save_states(self) -> None:
+        """Remember the state of each environment whose episode goes on after the latest step."""
+        going_on = [n for n in self.active if not self._done[n]]
+        if not going_on:
+            return
+        states = self.envs.call("save_state")  # type: ignore[attr-defined]
+        for n in going_on:
+            running = self.running[n]
+            assert running is not None
+            running.saved_states.append(states[n])
 
     def is_done(self, n: int) -> bool:
         """Whether the latest step ended the episode of environment `n`."""

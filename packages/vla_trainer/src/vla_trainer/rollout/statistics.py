@@ -41,7 +41,13 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
         "rollout/episode_length": float(np.mean([episode.env_steps for episode in episodes])),
         "env/termination_rate": float(np.mean([episode.terminated for episode in episodes])),
     }
-    successes = [episode.success for episode in episodes if episode.success is not None]
+    # what began in the middle of an episode is easier, and says nothing of the task
+    from_starts = [episode for episode in episodes if episode.initial_state.saved is None]
+    saved = [bool(episode.success) for episode in episodes if episode.initial_state.saved is not None]
+    if saved:
+        metrics["rollout/saved_start_fraction"] = len(saved) / len(episodes)
+        metrics["rollout/saved_start_success_rate"] = float(np.mean(saved))
+    successes = [episode.success for episode in from_starts if episode.success is not None]
     recent_successes.extend(successes)
     if successes:
         metrics["rollout/success_rate"] = float(np.mean(successes))
@@ -52,7 +58,7 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
         # undefined where all succeed or fail, or all returns are equal
         if np.ptp(pairs[0]) > 0 and np.ptp(pairs[1]) > 0:
             metrics["rollout/success_return_correlation"] = float(np.corrcoef(pairs)[0, 1])
-    return metrics | _by_task(episodes)
+    return metrics | _by_task(from_starts)
 
 
 def _by_task(episodes: Sequence[Episode]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vla_trainer.algorithms.queues import PerEnvQueue
+from vla_trainer.algorithms.queues import HorizonOrder, PerEnvQueue
 from vla_trainer.config.schema import Config, Env
 from vla_trainer.protocols import Observation
 from vla_trainer.provenance import joined, renderer_of
@@ -75,6 +75,7 @@ class EnvWorker:
             self._sampler(evaluation=False),
             first_env_indices=place.first_env_indices,
             critic_key=critic_key,
+            save_states=config.rollout.saves_states,
         )
         env_spec = env_spec_of(self._envs[0], critic_key)
         self._env_indices = PerEnvQueue(per_env_seed, env_spec.init_states, config.env.num_envs)
@@ -92,13 +93,13 @@ class EnvWorker:
         assert self._collector is not None
         return _episodes(self, self._collector, videos, self._keep if eager else None)
 
-    def collect_horizon(self, policy_steps: int, videos: VideoRequest | None) -> Rollout:
-        """`policy steps` of each environment, going on where the last call stopped."""
+    def collect_horizon(self, order: HorizonOrder, videos: VideoRequest | None) -> Rollout:
+        """Run the order's policy steps of each environment, going on where the last call stopped."""
         assert self._collector is not None
         assert self._env_indices is not None
         self._collector.video(videos)
-        self._env_indices.begin_rollout()
-        return self._collector.horizon(policy_steps, self._env_indices)
+        self._env_indices.begin_rollout(order.initial_states)
+        return self._collector.horizon(order.policy_steps, self._env_indices)
 
     def open_evaluation(self, num_envs: int, env: Env | None = None) -> EnvSpec:
         """Make the environments of evaluations, if there are none of `env` yet; None: of the run's."""

@@ -48,7 +48,12 @@ class LocalRuntime(LocalPolicy):
         self._sampler = PolicySampler(
             self.policy, temperature=config.rollout.temperature, autocast=self.autocast, threads=self.threads
         )
-        self._collector = Collector(self._envs, self._sampler, critic_key=config.algorithm.critic_key)
+        self._collector = Collector(
+            self._envs,
+            self._sampler,
+            critic_key=config.algorithm.critic_key,
+            save_states=config.rollout.saves_states,
+        )
         self._per_env_queue = PerEnvQueue(
             run_seeds(config.trainer.seed)[0], self.env_spec.init_states, config.env.num_envs
         )
@@ -69,7 +74,7 @@ class LocalRuntime(LocalPolicy):
         self._sampler.temperature = temperature
         if isinstance(order, GroupOrder):
             return self._collector.episodes(order.queue())
-        self._per_env_queue.begin_rollout()
+        self._per_env_queue.begin_rollout(order.initial_states)
         return self._collector.horizon(order.policy_steps, self._per_env_queue)
 
     def update(

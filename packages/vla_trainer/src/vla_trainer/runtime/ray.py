@@ -91,9 +91,7 @@ class RayRuntime:
             )
             resampled = self._call(self._queue.resampled.remote())
         else:
-            parts = self._envs.run(
-                lambda worker, rank: worker.collect_horizon.remote(order.policy_steps, _of_first(videos, rank))
-            )
+            parts = self._envs.run(lambda worker, rank: worker.collect_horizon.remote(order, _of_first(videos, rank)))
             # from where a process that is lost in the next iteration goes on
             self._envs.remember()
         flushed = self._call([policy.flush.remote() for policy in self._acting()])
