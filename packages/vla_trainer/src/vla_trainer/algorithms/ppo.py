@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vla_trainer.types import Batch, Rollout
 
 POLICY_STEPS = 4
-"""Of the shortest episodes that starts are drawn for."""
+"""Of an episode so short that each environment begins no more of them than there are starts."""
 
 
 class PPO(PolicyGradient):
