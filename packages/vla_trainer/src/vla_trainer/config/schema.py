@@ -109,9 +109,9 @@ class RolloutConfig(Section):
     starts: Literal["uniform", "prioritized", "curriculum", "branching"] = "uniform"
     """uniform draws an initial state of the task by itself; prioritized draws one in proportion to p (1 - p), the
     variance of success in it so far, so that groups end differently more often. The others begin a share of the groups
-    (PPO: episodes) in the middle of earlier episodes, where the environment can save its state. curriculum: along own
-    successes, near their ends at first, moved to the true start as success rises. branching: anywhere in the episodes
-    of the iteration before, so that the episodes of a group are continuations of one state (VinePPO)."""
+    (PPO: episodes) in the middle of earlier episodes, where the environment can save its state. Those of curriculum lie
+    along own successes, near their ends at first, and move to the true start as success rises. Those of branching lie
+    anywhere in the episodes of the iteration before, so that a group continues one state in G ways (VinePPO)."""
     saved_start_share: Annotated[float, Field(gt=0, le=1)] | None = None
     """curriculum, branching: share of the groups (PPO: episodes) that begin in the middle of earlier episodes; null:
     half."""
