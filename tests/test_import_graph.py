@@ -67,7 +67,7 @@ LAYERS = {
         ("sizes",),
         ("collapse", "learning_rate", "notes", "planner", "schedule", "update", "video"),
         ("checkpoint", "rollout"),
-        ("critic", "evaluation", "policy", "resume", "rollback", "run_folder"),
+        ("critic", "evaluation", "policy", "resume", "rollback", "run_folder", "self_imitation"),
         ("loggers", "runtime"),
         ("sft",),
         ("trainer",),

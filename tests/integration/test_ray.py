@@ -104,6 +104,27 @@ def test_losses_are_those_of_one_process(cluster, local, algorithm, placement, l
     assert sent == (0 if everyone_learns else pytest.approx(1, abs=0.05))
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "grpo"])
+def test_starts_in_the_middle_of_episodes_are_those_of_one_process(cluster, algorithm):
+    # 0.75 of the groups, or episodes, of the second and third iteration
+    settings = ["env.task=3", "rollout.starts=branching", "rollout.saved_start_share=0.75"]
+    measured, returns, _ = three_iterations(
+        algorithm,
+        *settings,
+        "rollout.task_sampling=uniform",
+        "cluster.backend=ray",
+        "cluster.num_nodes=2",
+        "cluster.gpus_per_node=2",
+        f"cluster.address={cluster.address}",
+        f"cluster.component_placement={SEPARATED}",
+    )
+    expected, expected_returns, _ = three_iterations(algorithm, *settings, "rollout.task_sampling=uniform")
+    for mine, theirs in zip(returns, expected_returns, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-6)
+    for mine, theirs in zip(measured, expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-5)
+
+
 @pytest.mark.parametrize("placement", [SEPARATED, TWO_RANKS], ids=["one learns", "two learn"])
 def test_ratios_begin_at_1_in_bfloat16(cluster, placement, tmp_path):
     config = load_config(

@@ -20,10 +20,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vla_trainer.algorithms import GRPO, PPO
+from vla_trainer.algorithms.self_imitation import SelfImitationSettings
 from vla_trainer.config.schema import Actor
 from vla_trainer.errors import BackendError, CheckpointError, TrainingDivergedError
 from vla_trainer.policy.gaussian import GaussianPolicy
-from vla_trainer.types import Batch
+from vla_trainer.types import Batch, Imitated
 from vla_trainer.update.optimizer import make_optimizer
 from vla_trainer.update.policy_gradient import update
 from vla_trainer.update.ranks import Ranks, hybrid_groups
@@ -54,6 +55,8 @@ class Case:
     """Its advantage is NaN."""
     blocks: bool = False
     """Each layer is gathered by itself."""
+    own: tuple[int, ...] = ()
+    """Rows of the iterations whose successes are imitated."""
 
 
 CASES = {
@@ -75,6 +78,8 @@ CASES = {
     "over nodes, both": Case(
         PPO(epochs=2), with_actor(shard_over="node", gradient_sync="step", keep_gathered=True), blocks=True
     ),
+    # beside 29 rows those of two iterations, 7 and 6; of 15, 15 and 14 that a step takes, ranks have unequal numbers
+    "own successes": Case(PPO(epochs=2, self_imitation=SelfImitationSettings(share=1.5)), own=(7, 6), blocks=True),
     # one rank alone has the row: in one of an epoch's three steps
     "a step is skipped": Case(GRPO(epochs=2), nan_row=3),
 }
@@ -183,11 +188,14 @@ def run(case: Case, ranks: Ranks) -> Result:
 
             shard(network, ranks, blocks_in=torch.bfloat16 if case.bf16 else None)
     inputs = Fetched(batch.inputs)
+    own = [make(rows)[1] for rows in case.own]
+    imitated = [Imitated(part.inputs, part.tokens, part.lengths) for part in own]
+    share = 0.0 if case.algorithm.self_imitation is None else case.algorithm.self_imitation.share
     with Collectives() as sent:
         metrics = update(
             policy,
             make_optimizer(policy, case.actor),
-            replace(batch, inputs=inputs),
+            replace(batch, inputs=inputs, imitated=imitated, imitated_share=share),
             case.algorithm,
             case.actor,
             temperature=1.3,

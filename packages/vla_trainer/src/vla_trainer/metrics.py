@@ -33,6 +33,8 @@ METRICS: dict[str, str] = {
     "actor/importance_weight": "Probability under the proximal policy over that under the behavior policy, "
     "before the cap; mean over ratios; with max_staleness=1 only, where older weights acted.",
     "actor/importance_capped": "Share of these weights above importance_cap.",
+    "actor/imitation_loss": "Cross entropy of own successes (nats a token), before its coefficient; with "
+    "algorithm.self_imitation only.",
     "critic/loss": "Squared difference of the value from the return, in units of the returns' deviation; mean over the "
     "critic's optimizer steps; with algorithm.critic only.",
     "critic/policy_steps": "Policy steps that the critic was fitted to: those of the iteration and of the ones before.",

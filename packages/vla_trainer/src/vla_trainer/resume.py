@@ -75,6 +75,8 @@ def check_state(path: Path, state: Mapping[str, Any], config: Config) -> None:
     kinds = _COMMON if is_sft else _COMMON | _RL
     if config.algorithm.critic_key is not None:
         kinds = kinds | {"critic": _is(dict)}
+    if config.algorithm.uses_rollouts and config.policy_gradient.self_imitation is not None:
+        kinds = kinds | {"successes": _list_of(dict)}
     if config.actor.update_kl is not None:
         kinds = kinds | {"lr_factor": _is(float)}
     trained = "running" not in state

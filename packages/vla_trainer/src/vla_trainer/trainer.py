@@ -27,6 +27,7 @@ from vla_trainer.rollout.priorities import task_sampler
 from vla_trainer.rollout.statistics import WINDOW, rollout_metrics
 from vla_trainer.runtime.interface import RLRuntime, Runtime
 from vla_trainer.schedule import temperature_at
+from vla_trainer.self_imitation import SelfImitation
 from vla_trainer.types import Batch, Rollout, Video, VideoRequest
 from vla_trainer.video import VideoWriter
 
@@ -172,6 +173,9 @@ class RLTrainer(_RuntimeTrainer):
         except BaseException:
             runtime.close()
             raise
+        imitation = self._algorithm.self_imitation
+        self._own = None if imitation is None else SelfImitation(imitation)
+        """Successes that are imitated."""
         self._rate = LearningRateFollower(config.actor) if config.actor.update_kl is not None else None
         self._scale = 1.0
         """What the learning rates are multiplied by besides, after a rollback."""
@@ -201,6 +205,8 @@ class RLTrainer(_RuntimeTrainer):
         with timed(times, "advantage"):
             batch = self._algorithm.batch(rollout)
             metrics = rollout_metrics(rollout, batch, self._recent) | self._tasks.metrics()
+            if self._own is not None:
+                batch = self._own.add_to(batch, rollout)
         if config.rollout.temperature_final is not None:
             metrics["rollout/temperature"] = temperature_at(config.rollout, number, config.trainer.iterations)
         with timed(times, "update"):
@@ -273,6 +279,8 @@ class RLTrainer(_RuntimeTrainer):
         }
         if self._critic is not None:
             state["critic"] = self._critic.state()
+        if self._own is not None:
+            state["successes"] = self._own.state()
         if self._rate is not None:
             state["lr_factor"] = self._rate.factor
         return self._save(folder, iteration, state, score)
@@ -286,6 +294,8 @@ class RLTrainer(_RuntimeTrainer):
         self._recent.extend(state["progress"].get("recent_successes", []))
         if self._critic is not None:
             self._critic.load(state["critic"])
+        if self._own is not None:
+            self._own.load(state["successes"])
         if self._rate is not None:
             self._rate.factor = float(state["lr_factor"])
             self.scale_lr(self._scale)

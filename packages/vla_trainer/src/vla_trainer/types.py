@@ -195,6 +195,21 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
+class Imitated:
+    """Policy steps of episodes that succeeded, which an update imitates. R of them here."""
+
+    inputs: "Mapping[str, Rows]"
+    """Each (R, ...)."""
+    tokens: "Tensor"
+    """(R, K)."""
+    lengths: "Tensor"
+    """(R,) int64: actions of the chunk that count, 1 to C, its first ones."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
 class Batch:
     """What the advantage stage hands to the update: only policy steps that are learned from."""
 
@@ -218,6 +233,10 @@ class Batch:
     """(B,) float32; None for GRPO."""
     informative_groups: float | None = field(default=None)
     """Share of the groups that have variance; None for PPO."""
+    imitated: Sequence[Imitated] = ()
+    """What is imitated beside it, of one iteration or of several."""
+    imitated_share: float = 0.0
+    """Policy steps that are imitated in an optimizer step, as a multiple of its own."""
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from vla_trainer.algorithms.self_imitation import SelfImitationSettings
 from vla_trainer.section import Section
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ class PolicyGradient(AlgorithmSection):
     """Weight of the entropy bonus."""
     kl_coef: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the KL divergence from the policy that the run began with, mean over tokens; 0: none is kept."""
+    self_imitation: SelfImitationSettings | None = None
+    """Imitate the policy's own recent successes beside the policy gradient; null: do not."""
 
     @model_validator(mode="after")
     def _ratio_of_several_tokens(self) -> "PolicyGradient":

@@ -323,6 +323,11 @@ class Config(Section):
                 raise ValueError(
                     'actor.batch_order="groups" needs actor.global_batch_size: a step of all waits for all'
                 )
+            if self.policy_gradient.self_imitation is not None:
+                raise ValueError(
+                    'actor.batch_order="groups" takes steps before it is known which episodes succeeded; '
+                    "with algorithm.self_imitation allowed: shuffled"
+                )
         if self.rollout.importance_cap is not None and not self.rollout.max_staleness:
             raise ValueError("rollout.importance_cap is not read by rollout.max_staleness=0, where no sample is older")
         if not self.rollout.max_staleness:

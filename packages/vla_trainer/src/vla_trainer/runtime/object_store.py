@@ -102,6 +102,12 @@ class ObservationRefs:
         """The values themselves, in a process that can get them."""
         return Rows(self, get)
 
+    def read(self) -> Tensor:
+        """Return all of them (B, ...), copied out of Ray's object store."""
+        import ray
+
+        return self.open(ray.get)[torch.arange(len(self))]
+
 
 class Rows:
     """Values of one key that are read when they are asked for."""
@@ -147,11 +153,14 @@ class PackedBatch:
 
     def open(self, get: Get) -> Batch:
         """Return the batch, with inputs that can be read here."""
-        inputs: dict[str, Any] = {}
-        for key, refs in self.batch.inputs.items():
-            assert isinstance(refs, ObservationRefs)
-            inputs[key] = refs.open(get)
-        return replace(self.batch, inputs=inputs, tokens=self.batch.tokens.to(self.token_dtype))
+        imitated = [replace(part, inputs=_opened(part.inputs, get)) for part in self.batch.imitated]
+        tokens = self.batch.tokens.to(self.token_dtype)
+        return replace(self.batch, inputs=_opened(self.batch.inputs, get), tokens=tokens, imitated=imitated)
+
+
+def _opened(inputs: Mapping[str, Any], get: Get) -> dict[str, Any]:
+    """Return what can be read here; tensors, which came from a checkpoint, are as they were."""
+    return {key: value.open(get) if isinstance(value, ObservationRefs) else value for key, value in inputs.items()}
 
 
 def _narrowed(tokens: Tensor) -> Tensor:

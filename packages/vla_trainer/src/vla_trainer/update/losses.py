@@ -4,6 +4,7 @@ Axes: B policy steps, C actions a chunk, A action dimensions, K = C A tokens.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,7 @@ from vla_trainer.algorithms import Level, PolicyGradient
 from vla_trainer.loss import aggregation_weights, kl_loss, policy_loss, value_loss
 from vla_trainer.loss.ratio import clamped
 from vla_trainer.protocols import Policy
-from vla_trainer.types import Batch
+from vla_trainer.types import Batch, Imitated
 from vla_trainer.update.batches import at_level, entries, token_mask
 
 INITIAL_RATIO_ERROR = "initial_ratio_error"
@@ -152,3 +153,53 @@ class Losses:
             errors = clamped(torch.where(mask, log_probs.detach() - old_log_probs, 0.0)).expm1().abs()
             metrics[INITIAL_RATIO_ERROR] = errors.max().item()
         return total, metrics
+
+    def prepare_imitation(self, batch: Batch, rows: int, generator: torch.Generator) -> "ImitationStep | None":
+        """Sample what an optimizer step of `rows` policy steps imitates; None where that is nothing.
+
+        Ranks whose generators are in the same state sample the same.
+        """
+        kept = sum(map(len, batch.imitated))
+        settings = self._algorithm.self_imitation
+        if settings is None or not kept or self._critic_only:
+            return None
+        count = max(round(batch.imitated_share * rows), 1)
+        chosen = torch.randint(kept, (count,), generator=generator).sort().values
+        lengths = torch.cat([part.lengths for part in batch.imitated])[chosen]
+        return ImitationStep(batch.imitated, chosen, lengths, float(lengths.sum()) * self.action_dim, settings.coef)
+
+    def imitate(self, step: "ImitationStep", part: Tensor, counted: bool) -> tuple[Tensor, dict[str, float]]:
+        """Return what some of the rows contribute to the loss, - coef times the mean of log pi over tokens."""
+        inputs, tokens = step.read(part)
+        out = self._policy.evaluate(inputs, tokens, temperature=self._temperature)
+        lengths = step.lengths[part].to(out.log_probs.device) * counted
+        mask = token_mask(lengths, out.log_probs.shape[-1], self.action_dim)
+        loss = -torch.where(mask, out.log_probs.float(), 0.0).sum() / step.tokens
+        return step.coef * loss, {"imitation_loss": loss.item()}
+
+
+@dataclass(frozen=True)
+class ImitationStep:
+    """The policy steps that an optimizer step imitates; R of them."""
+
+    parts: Sequence[Imitated]
+    """Where they are."""
+    chosen: Tensor
+    """(R,) int64: their numbers, counted through all parts; ascending."""
+    lengths: Tensor
+    """(R,) actions that count."""
+    tokens: float
+    """That count, in all."""
+    coef: float
+
+    def read(self, part: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return inputs, each (r, ...), and tokens (r, K) of the rows `part` (r,), which ascends."""
+        numbers = self.chosen[part]
+        inputs, tokens, first = [], [], 0
+        for kept in self.parts:
+            own = numbers[(numbers >= first) & (numbers < first + len(kept))] - first
+            if len(own):
+                inputs.append({key: value[own] for key, value in kept.inputs.items()})
+                tokens.append(kept.tokens[own])
+            first += len(kept)
+        return {key: torch.cat([found[key] for found in inputs]) for key in inputs[0]}, torch.cat(tokens)

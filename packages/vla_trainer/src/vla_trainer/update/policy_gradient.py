@@ -169,7 +169,7 @@ class Update:
         for epoch, rows in self._order(batch, generator):
             if self._stopped:
                 break
-            self._step(epoch, data, rows)
+            self._step(epoch, data, rows, generator)
         check_weights(self._policy, "the weights after the update", self._ranks, trained_only=True)
         steps, groups = self._steps, self._optimizer.param_groups
         # nothing was measured where all steps were skipped
@@ -214,8 +214,15 @@ class Update:
             for rows in steps:
                 yield epoch, rows
 
-    def _step(self, epoch: int, data: StepData, rows: Tensor) -> None:
-        """Measure one optimizer step, and take it unless it is refused or beyond `target_kl`."""
+    def _micro_batches(self, lengths: Tensor) -> Iterator[tuple[Tensor, bool]]:
+        ranks = self._ranks
+        return micro_batches(lengths, self._actor.micro_batch_size, ranks.rank, ranks.size)
+
+    def _step(self, epoch: int, data: StepData, rows: Tensor, generator: torch.Generator | None = None) -> None:
+        """Measure one optimizer step, and take it unless it is refused or beyond `target_kl`.
+
+        `generator` samples what is imitated beside the rows; None: nothing is.
+        """
         algorithm, actor, optimizer = self._algorithm, self._actor, self._optimizer
         optimizer.zero_grad(set_to_none=True)
         metrics: dict[str, float] = defaultdict(float)
@@ -223,13 +230,16 @@ class Update:
         initial = not self._steps and not self._skipped and data.proximal is None
         step = self._losses.prepare(data.batch, rows, initial=initial)
         ranks, errors = self._ranks, [0.0]
-        passes = list(micro_batches(data.batch.lengths[rows], actor.micro_batch_size, ranks.rank, ranks.size))
+        compute = partial(self._losses.compute, data, step)
+        passes = [partial(compute, *part) for part in self._micro_batches(data.batch.lengths[rows])]
+        if generator is not None and (own := self._losses.prepare_imitation(data.batch, len(rows), generator)):
+            passes += [partial(self._losses.imitate, own, *part) for part in self._micro_batches(own.lengths)]
 
         def forward(number: int) -> tuple[Tensor, dict[str, float]]:
             if self._before_pass is not None:
                 self._before_pass(last=number == len(passes) - 1)
             with self._autocast():
-                return self._losses.compute(data, step, *passes[number])
+                return passes[number]()
 
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         for measured in self._threads.add_gradients(weights, [partial(forward, n) for n in range(len(passes))]):
@@ -265,8 +275,7 @@ class Update:
         """Return (B, K) log-probabilities of the batch's tokens, or of its rows `chosen` (b,), on the CPU."""
         chosen = torch.arange(len(batch)) if chosen is None else chosen
         log_probs, ranks = torch.zeros(len(chosen), batch.log_probs.shape[1]), self._ranks
-        lengths, size = batch.lengths[chosen], self._actor.micro_batch_size
-        for part, counted in micro_batches(lengths, size, ranks.rank, ranks.size):
+        for part, counted in self._micro_batches(batch.lengths[chosen]):
             rows = chosen[part]
             inputs = {key: value[rows] for key, value in batch.inputs.items()}
             with self._autocast():
