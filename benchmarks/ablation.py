@@ -1,6 +1,6 @@
 """Which settings matter on one task: every factor against the recipe, over seeds, in one table, by one command.
 
-    LIBERO_GYM_ASSETS=builtin python benchmarks/ablation.py spatial --task 3 --algorithm ppo --out runs/ablation
+    LIBERO_GYM_ASSETS=builtin python benchmarks/ablation.py spatial --task 3 --out runs/ablation
 
     per seed: one demonstration --> SFT (and once more with the other stem) --.
                         vla-ablate RECIPE --over ... --seeds N <--------------'
@@ -22,22 +22,28 @@ from learning import DATASET, SUITES, training_limits
 
 #: Factor -> what `--over` says, after the base that each algorithm's recipe is.
 FACTORS = {
-    "ppo": {
-        "critic": "algorithm.critic={key: privileged_state, hidden: [256, 256], optimizer_steps: 120, memory: 4}; "
-        "algorithm.critic_warmup_iterations=1; env.privileged=true; eval.privileged=false; actor.critic_lr=null",
-        "step size": "actor.lr_schedule=cosine,adaptive; actor.lr_final_fraction=0.6,null; "
-        "actor.lr_warmup_iterations=4,0; actor.update_kl=null,0.02; actor.undo_above=null,5",
-        "temperature": "rollout.temperature=0.9; rollout.temperature_final=0.6",
-        "clip higher": "algorithm.clip_high=0.2,0.28",
-        "batch": "actor.global_batch_size=128,512",
+    "ppo_critic": {
+        "critic": "algorithm.critic=null; algorithm.critic_warmup_iterations=2; actor.critic_lr=1.0e-3; "
+        "env.privileged=false",
+        "step size": "actor.lr_schedule=cosine,adaptive; actor.lr=7.0e-4,4.0e-4; actor.lr_final_fraction=0.1,null; "
+        "actor.lr_warmup_iterations=4,0; actor.update_kl=null,0.04; actor.undo_above=null,5",
+        "starts": "rollout.starts=curriculum,branching,prioritized",
         "stem": "policy.kwargs.stem=conv; policy.checkpoint={conv}",
+        "clip higher": "algorithm.clip_high=0.2",
+        "self-imitation": "algorithm.self_imitation={coef: 0.3, memory: 4}",
+        "momentum": "actor.betas=[0.97, 0.999]",
+        "gae lambda": "algorithm.lam=0.8",
+        "epochs": "algorithm.epochs=2",
+        "temperature": "rollout.temperature=1; rollout.temperature_final=null",
+        "batch": "actor.global_batch_size=128",
     },
     "grpo": {
-        "starts": "rollout.starts=prioritized",
+        "starts": "rollout.starts=curriculum,branching,prioritized",
         "group size": "algorithm.group_size=4,16",
         "group advantage": "algorithm.group_advantage=dr_grpo,rloo",
         "ratio": "algorithm.ratio=geometric_mean; algorithm.logprob_type=chunk_level",
         "clip higher": "algorithm.clip_high=0.2",
+        "self-imitation": "algorithm.self_imitation={coef: 0.3, memory: 4}",
         "step size": "actor.lr_schedule=adaptive; actor.update_kl=0.02; actor.undo_above=5; "
         "actor.lr_warmup_iterations=0; actor.lr_final_fraction=null",
         "stem": "policy.kwargs.stem=conv; policy.checkpoint={conv}",
@@ -70,8 +76,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--task", type=int, required=True)
-    parser.add_argument("--algorithm", choices=FACTORS, default="ppo")
-    parser.add_argument("--factors", nargs="*", metavar="FACTOR", help="all of: " + ", ".join(FACTORS["ppo"]) + ", ...")
+    parser.add_argument("--algorithm", choices=FACTORS, default="ppo_critic")
+    parser.add_argument(
+        "--factors", nargs="*", metavar="FACTOR", help=f"of ppo_critic: {', '.join(FACTORS['ppo_critic'])}"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--iterations", type=int, help="of reinforcement learning; the recipe's")
     parser.add_argument("--states", type=int, default=50, help="held-out states of each evaluation")
