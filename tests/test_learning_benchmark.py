@@ -236,3 +236,25 @@ def test_the_published_runs_make_their_table(report: ModuleType) -> None:
     assert (
         lines[6] == "| libero_spatial | GRPO | 4 | 199 of 500, 39.8% | 426 of 500, 85.2% | 24,064 | 502 | 118.2 min |"
     )
+
+
+def test_the_summary_of_seeds(learning: ModuleType) -> None:
+    seeds = importlib.import_module("seeds")
+
+    def run(start: float, end: float, minutes: float, episodes: int) -> dict[str, object]:
+        return {
+            "suite": "spatial",
+            "task": 3,
+            "sft": {"success_rate": start},
+            "rl": {"success_rate": end},
+            "seconds": {"all": 60 * minutes},
+            "curve": [{"episodes": 10}, {"episodes": episodes}],
+        }
+
+    assert seeds.summary([run(0.2, 0.96, 9.5, 2400), run(0.3, 0.9, 11.25, 2300)]) == (
+        "libero_spatial 3, 2 seed(s): 25.0% to 93.0% on the mean, 90.0% at least; at most 11.2 min and 2,400 episodes"
+    )
+    assert seeds.place("goal:8") == ("goal", 8)
+    for wrong in ("goal", "goal:x", "kitchen:1"):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"'{wrong}'; allowed: SUITE:TASK, SUITE of spatial"):
+            seeds.place(wrong)
