@@ -53,6 +53,9 @@ class World:
         self.goal = Goal(self.scene.table, self.model)
         self._observed = ObservedState(self.data, len(shared.scene.table.indicators))
         self._poses: FixturePoses | None = None
+        table = shared.scene.table
+        self._fixture_bodies = np.array([fixture.body for fixture in table.fixtures], dtype=np.int64)
+        self._state_sizes = WorldState.sizes(shared.model, len(table.fixtures), len(table.indicators))
         self._setting = Setting()
         robot = shared.scene.table.robot
         self._eef_site = robot.eef_site
@@ -277,12 +280,11 @@ class World:
             SavedStateError: an array of another length than this scene's; nothing has changed.
         """
         model, data, table = self.model, self.data, self.scene.table
-        for name, size in WorldState.sizes(model, len(table.fixtures), len(table.indicators)).items():
+        for name, size in self._state_sizes.items():
             if (length := len(getattr(state, name))) != size:
                 raise SavedStateError(f"a saved state's {name} has {length} numbers; {table.task_name} has {size}")
-        bodies = np.array([fixture.body for fixture in table.fixtures], dtype=np.int64)
         fixtures = state.fixtures.reshape(-1, 7)
-        self._poses = FixturePoses(bodies, fixtures[:, :3].copy(), fixtures[:, 3:].copy())
+        self._poses = FixturePoses(self._fixture_bodies, fixtures[:, :3].copy(), fixtures[:, 3:].copy())
         self._take_setting(setting or Setting())
         self._take_model()
         mujoco.mj_resetData(model, data)
