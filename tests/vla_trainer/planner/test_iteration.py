@@ -34,6 +34,12 @@ def test_an_update() -> None:
     assert update_seconds(reduced, amounts, 0, placed(COLLOCATED)) == 0.0
 
 
+def test_what_is_imitated_is_passed_too() -> None:
+    # over 4 processes 10 rows and 1.5 x 10 others: 3 and 4 each, in 2 micro-batches of 2 each: 4 x 0.5 + 7 x 0.25
+    amounts = Amounts(num_envs=4, horizon=1, micro_batch_size=2, imitated=1.5)
+    assert update_seconds(times(), amounts, 10, placed(COLLOCATED)) == 3.75
+
+
 def test_what_actor_processes_exchange() -> None:
     # two micro-batches over 4 processes: 2 x (1 + 3/4 x 8 / 4) s; one of 3 policy steps over 1 process: nothing
     amounts = Amounts(num_envs=4, horizon=1, micro_batch_size=2)

@@ -140,5 +140,10 @@ def test_a_node_and_its_disk() -> None:
     # weights and moments, and weights once more in bfloat16; the newest two, the best and one being written
     assert checkpoint_bytes(made, weights) == (500 * 14, 4 * 500 * 14)
     assert checkpoint_bytes(config("policy.export_dtype=null"), weights)[0] == 500 * 16
+    # own successes may be all of the episodes of two iterations, in memory and in each checkpoint
+    own = config("algorithm.self_imitation.memory=2")
+    kept = {item.name: item.bytes for item in host_phases(own, weights, place(own), 70.0)[1].items}
+    assert kept["observations of own successes, 2 iteration(s)"] == 140
+    assert checkpoint_bytes(own, weights, 70.0)[0] == 500 * 14 + 140
     once = config("trainer.save_every=300")
     assert checkpoint_bytes(once, weights)[1] == 500 * 14

@@ -37,6 +37,8 @@ class Amounts:
     """Passes of the update over them."""
     global_batch_size: PositiveInt | None = None
     """Policy steps of one optimizer step, at most; None: all."""
+    imitated: float = Field(default=0.0, ge=0.0)
+    """Policy steps of own successes that an optimizer step imitates, as a multiple of its own."""
     micro_batch_size: PositiveInt = 64
     """Policy steps of one forward and backward pass of an actor process."""
     learns: Learns = "after"
@@ -99,6 +101,7 @@ def amounts_of(config: Config, episode_lengths: Sequence[int], learned: float = 
         learned=learned,
         epochs=config.policy_gradient.epochs,
         global_batch_size=config.actor.global_batch_size,
+        imitated=0.0 if (own := config.policy_gradient.self_imitation) is None else own.share,
         micro_batch_size=config.actor.micro_batch_size,
         learns=learns,
         workers=config.env.positive("workers"),

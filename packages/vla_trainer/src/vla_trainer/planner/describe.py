@@ -122,6 +122,8 @@ def _amounts(config: Config) -> Iterator[str]:
         batch_size = config.actor.global_batch_size or policy_steps
         steps = algorithm.epochs * -(-policy_steps // batch_size)
         yield f"  then {at_most}{steps} optimizer step(s) of at most {min(batch_size, policy_steps):,} policy steps"
+        if (own := algorithm.self_imitation) is not None:
+            yield f"  each beside {own.share:g} times as many of own successes, of the last {own.memory} iterations"
         if config.actor.batch_order == "groups":
             yield "  in the first epoch they begin as groups end, with whole groups: that many policy steps or more"
         if config.rollout.max_staleness:

@@ -105,9 +105,10 @@ def update_seconds(
     steps = amounts.optimizer_steps(policy_steps)
     seconds = times.batch.seconds(sum(steps) / amounts.epochs) if steps else 0.0
     for rows in steps:
-        rows_per_actor = -(-rows // len(actors))
-        micro_batches = -(-rows_per_actor // amounts.micro_batch_size)
-        passes = times.update.fixed * micro_batches + times.update.each * rows_per_actor
+        # what is imitated has micro-batches of its own
+        per_actor = [-(-count // len(actors)) for count in (rows, round(amounts.imitated * rows))]
+        micro_batches = sum(-(-count // amounts.micro_batch_size) for count in per_actor)
+        passes = times.update.fixed * micro_batches + times.update.each * sum(per_actor)
         exchange = times.exchange.ring_seconds(len(actors)) * micro_batches
         seconds += (passes + exchange + times.optimizer_step) * slowdown
         seconds += times.all_reduce.all_reduce_seconds(len(actors)) * slowdown

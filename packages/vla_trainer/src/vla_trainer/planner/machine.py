@@ -204,7 +204,7 @@ def _disk(config: Config, machine: Machine) -> Iterator[CheckLine]:
     if weights is None:
         yield CheckLine("disk", "ok" if machine.disk_free > LEAST_SHARED else "note", found)
         return
-    size, at_once = checkpoint_bytes(config, weights)
+    size, at_once = checkpoint_bytes(config, weights, needed_memory(config)[-1][0])
     found += f"; a checkpoint takes some {size / GIB:.0f} GiB, and {at_once / GIB:.0f} are there at once"
     fix = "output_dir=FOLDER of another disk, or trainer.keep_checkpoints"
     if machine.disk_free < size:

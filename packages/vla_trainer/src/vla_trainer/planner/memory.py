@@ -266,6 +266,8 @@ def host_phases(config: Config, weights: Weights, placed: Placement, observation
     envs = [Item("environments", (plan.env_bytes or 0) * config.env.num_envs * env_count / len(env))]
     envs.append(Item("environments' models", (plan.model_bytes or 0) * models(config, placed) * env_count))
     later = [Item("observations of an iteration", observations)]
+    if (own := _imitated_iterations(config)) > 0:
+        later.append(Item(f"observations of own successes, {own} iteration(s)", own * observations))
     actors = shards_of(config, placed)
     if not local and placed.offloads("actor"):
         parked = 2 * FLOAT * weights.trained / actors
@@ -286,17 +288,29 @@ def _policies(placed: Placement) -> list[int]:
     return nodes + [process.node for process in placed["rollout"].processes if process.rank not in merged]
 
 
-def checkpoint_bytes(config: Config, weights: Weights) -> tuple[float, float]:
+def _imitated_iterations(config: Config) -> int:
+    """Return the iterations whose successes are kept, which may be all of their episodes."""
+    own = config.policy_gradient.self_imitation if config.algorithm.uses_rollouts else None
+    return 0 if own is None else own.memory
+
+
+def checkpoint_bytes(config: Config, weights: Weights, observations: float = 0.0) -> tuple[float, float]:
     """Return the bytes of one checkpoint and the most that is on disk at once.
 
     One has the weights with AdamW's moments, to go on from, and the weights once more, to load elsewhere; with
-    `trainer.export=best` not all have the latter. Kept are the newest `trainer.keep_checkpoints` and the best one;
-    another is being written.
+    `trainer.export=best` not all have the latter. With `algorithm.self_imitation` it has the observations of own
+    successes, too. Kept are the newest `trainer.keep_checkpoints` and the best one; another is being written.
+
+    Args:
+        config: of the run.
+        weights: its policy's.
+        observations: bytes of all policy steps of an iteration.
     """
     exported = {"bf16": HALF, "fp32": FLOAT, None: FLOAT if weights.stored == FLOAT else HALF}
     merged = exported[config.policy.export_dtype]
     base = config.plan.parameters or 0.0
     saved = weights.bytes + 2 * FLOAT * weights.trained + merged * base
+    saved += _imitated_iterations(config) * observations
     keep, every = config.trainer.keep_checkpoints, config.trainer.save_every
     if every is None:
         return saved, saved

@@ -51,7 +51,7 @@ def describe_host(config: Config, policy_steps: int | None) -> Iterator[str]:
         has = f"a node has {config.plan.memory_per_node / GIB:,.0f} GiB"
         yield f"{has}: {free / GIB:,.0f} are free" if free >= 0 else f"{has}: {-free / GIB:,.0f} TOO FEW"
     if config.trainer.save_every is not None:
-        saved, on_disk = checkpoint_bytes(config, weights)
+        saved, on_disk = checkpoint_bytes(config, weights, observations)
         yield (
             f"disk: {saved / 1e9:.0f} GB a checkpoint, every {config.trainer.save_every} iterations; "
             f"at most {on_disk / 1e9:,.0f} GB at once"
