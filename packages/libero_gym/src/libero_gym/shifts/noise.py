@@ -88,34 +88,51 @@ def _blurred(image: np.ndarray, radius: float) -> np.ndarray:
         image: (S, S, 3) uint8.
         radius: standard deviation in pixels.
     """
-    values = image.astype(np.uint16) << 6  # 14 bits, so that four of them add up to 16
-    missing, distance = radius**2, 1
+    values = image.astype(np.uint16)
+    values <<= 6  # 14 bits, so that four of them add up to 16
+    mixed, missing, distance = np.empty_like(values), radius**2, 1
     while missing > 1e-6:
         whole = distance**2 / 2
         share = min(missing / whole, 1.0)
         for axis in (0, 1):
-            values = _smoothed(values, distance, axis, share)
+            _smooth(values, mixed, distance, axis, share)
+            values, mixed = mixed, values
         missing -= share * whole
         if missing > whole:
             distance *= 2
-    return ((values + 32) >> 6).astype(np.uint8)
+    values += 32
+    values >>= 6
+    return values.astype(np.uint8)
 
 
-def _smoothed(values: np.ndarray, distance: int, axis: int, share: float) -> np.ndarray:
-    """Return 14-bit values mixed with those on both sides along an axis, of which each has weight `share` / 4."""
-    size = values.shape[axis]
-    padding = [(0, 0)] * 3
-    padding[axis] = (distance, distance)
-    padded = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0)
-    mixed = padded[:size] + padded[2 * distance :]
-    mixed += padded[distance : distance + size]
-    mixed += padded[distance : distance + size]
+def _smooth(values: np.ndarray, mixed: np.ndarray, distance: int, axis: int, share: float) -> None:
+    """Write 14-bit values, mixed with those on both sides along an axis, each of weight `share` / 4, to `mixed`."""
+    np.left_shift(values, 1, out=mixed)
     mixed += 2
+    # views: what is added to them is added to `mixed`; numbers that lie side by side are added together
+    size, channels = values.shape[axis], values.shape[2]
+    near, shape = min(distance, size), (size, -1)
+    if axis == 1:
+        near, shape = near * channels, (len(values), size * channels)
+    lines, sums = values.reshape(shape), mixed.reshape(shape)
+    if axis == 0:
+        sums[near:] += lines[: size - near]
+        sums[:near] += lines[0]
+        sums[: size - near] += lines[near:]
+        sums[size - near :] += lines[-1]
+    else:
+        end = size * channels - near
+        sums[:, near:] += lines[:, :end]
+        mixed[:, : near // channels] += values[:, :1]
+        sums[:, :end] += lines[:, near:]
+        mixed[:, end // channels :] += values[:, -1:]
     mixed >>= 2
-    mixed = np.moveaxis(mixed, 0, axis)
     if share < 1:
-        mixed = np.rint(values + share * (mixed.astype(np.float32) - values)).astype(np.uint16)
-    return mixed
+        part = mixed.astype(np.float32)
+        part -= values
+        part *= share
+        part += values
+        np.copyto(mixed, np.rint(part, out=part), casting="unsafe")
 
 
 def _moved(image: np.ndarray, length: int, axis: int) -> np.ndarray:
