@@ -241,7 +241,8 @@ def curve(run: Path, before: float) -> list[dict[str, Any]]:
                 "episodes": episodes,
                 "env_steps": env_steps,
                 "success_rate": row["rollout/success_rate"],
-                "iteration_episodes": row["rollout/episodes"],
+                # that success is of
+                "iteration_episodes": row["rollout/episodes"] * (1 - row.get("rollout/saved_start_fraction", 0.0)),
                 "iteration_seconds": spent,
                 "entropy": row.get("actor/entropy", math.nan),
                 "approx_kl": row.get("actor/approx_kl", math.nan),

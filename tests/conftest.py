@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -58,6 +60,14 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # the workspace has LIBERO's own set installed, which "auto" would mean
     os.environ["LIBERO_GYM_ASSETS"] = "builtin"
     return folder
+
+
+@pytest.fixture(scope="session")
+def import_benchmark() -> Iterator[Callable[[str], ModuleType]]:
+    """Import a module of benchmarks/ by its name; they import each other as programs in one folder do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "expert.py"
 
-
-@pytest.fixture(scope="module")
-def benchmark():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FILE.parent)
-        spec = importlib.util.spec_from_file_location("expert_benchmark", FILE)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
+@pytest.fixture
+def benchmark(import_benchmark):
+    return import_benchmark("expert")
 
 
 def episode(state, solved=True, steps=100, expert="a", notes=()):

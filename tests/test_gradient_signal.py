@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-FILE = Path(__file__).parents[1] / "benchmarks" / "gradient_signal.py"
 
-
-@pytest.fixture(scope="module")
-def benchmark():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FILE.parent)
-        spec = importlib.util.spec_from_file_location("gradient_signal", FILE)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield module
+@pytest.fixture
+def benchmark(import_benchmark):
+    return import_benchmark("gradient_signal")
 
 
 def test_returns_end_with_their_episode_and_unfinished_ones_are_not_known(benchmark):

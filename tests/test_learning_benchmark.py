@@ -4,7 +4,7 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,16 +12,14 @@ import h5py
 import pytest
 
 
-@pytest.fixture(scope="module")
-def learning() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
-        yield importlib.import_module("learning")
+@pytest.fixture
+def learning(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return import_benchmark("learning")
 
 
-@pytest.fixture(scope="module")
-def report(learning: ModuleType) -> ModuleType:
-    return importlib.import_module("learning_report")
+@pytest.fixture
+def report(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return import_benchmark("learning_report")
 
 
 def test_a_stage_that_ended_well_is_run_once(learning: ModuleType, tmp_path: Path) -> None:

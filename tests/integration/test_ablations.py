@@ -1,6 +1,5 @@
 """The command that docs/ablations.md begins with is one that `vla-ablate` takes."""
 
-import importlib
 import re
 import shlex
 from pathlib import Path
@@ -32,10 +31,8 @@ def test_the_example_of_the_docs_compares_two_critics():
 
 
 @pytest.mark.parametrize("algorithm", ["ppo_critic", "grpo"])
-def test_the_benchmark_s_factors_are_those_of_its_recipes(algorithm):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(REPOSITORY / "benchmarks")
-        factors = importlib.import_module("ablation").FACTORS[algorithm]
+def test_the_benchmark_s_factors_are_those_of_its_recipes(algorithm, import_benchmark):
+    factors = import_benchmark("ablation").FACTORS[algorithm]
     overs = [text.replace("; policy.checkpoint={conv}", "") for text in factors.values()]
     plan = plan_ablation(f"tiny_spatial_{algorithm}_from_sft", ["env.task=3"], overs, seeds=3)
     # one point a value, and none that is the recipe itself

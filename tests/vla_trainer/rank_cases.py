@@ -190,12 +190,11 @@ def run(case: Case, ranks: Ranks) -> Result:
     inputs = Fetched(batch.inputs)
     own = [make(rows)[1] for rows in case.own]
     imitated = [Imitated(part.inputs, part.tokens, part.lengths) for part in own]
-    share = 0.0 if case.algorithm.self_imitation is None else case.algorithm.self_imitation.share
     with Collectives() as sent:
         metrics = update(
             policy,
             make_optimizer(policy, case.actor),
-            replace(batch, inputs=inputs, imitated=imitated, imitated_share=share),
+            replace(batch, inputs=inputs, imitated=imitated),
             case.algorithm,
             case.actor,
             temperature=1.3,

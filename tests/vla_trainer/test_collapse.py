@@ -136,6 +136,17 @@ def interval(successes: int, episodes: int) -> Any:
     return binomtest(successes, episodes).proportion_ci(level, method="wilson")
 
 
+def test_success_is_of_the_episodes_from_true_starts() -> None:
+    # 80 of 128 are certainly above 51%, half of which is 25.6%. 4 of 64 are certainly below it, 2 of 32 are not
+    assert interval(4, 64).high < interval(80, 128).low / 2 < interval(2, 32).high
+    low = {"rollout/success_rate": 1 / 16, "rollout/episodes": 64.0}
+    for fraction, signs in ((0.0, 1), (0.5, 0)):
+        guard = CollapseGuard()
+        guard.look(1, success(80, 128))
+        # half of the 64 began in the middle of an episode, and success is not theirs
+        assert len(guard.look(2, {**low, "rollout/saved_start_fraction": fraction})) == signs
+
+
 def test_success_that_is_lost() -> None:
     # 80 of 128 are certainly above 51%; half of that is 25.6%. Of 32, 1 is certainly below 22.0%, 2 below 26.2%
     assert interval(80, 128).low == pytest.approx(0.511, abs=1e-3)

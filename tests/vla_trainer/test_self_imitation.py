@@ -79,12 +79,11 @@ def batch_of(count: int = 12, seed: int = 0) -> tuple[reach_toy.TokenPolicy, Bat
 
 
 def test_the_policy_steps_of_the_latest_successes_are_kept() -> None:
-    own = SelfImitation(SelfImitationSettings(memory=2, share=0.5))
+    own = SelfImitation(SelfImitationSettings(memory=2))
     _, batch = batch_of()
     # five policy steps: of environments 0, 1; 0, 1; and 1 alone
     joined = own.add_to(batch, rollout(0, True, False))
     assert [part.inputs["x"].tolist() for part in joined.imitated] == [[0, 2]]  # type: ignore[attr-defined]
-    assert joined.imitated_share == 0.5
     own.add_to(batch, rollout(10, False, False))  # nothing succeeded: nothing is forgotten either
     own.add_to(batch, rollout(20, False, True))
     joined = own.add_to(batch, rollout(30, True, True))
@@ -108,11 +107,10 @@ def moved(settings: SelfImitationSettings | None, size: int) -> tuple[dict[str, 
     algorithm = PPO(self_imitation=settings, normalize_advantages=False)
     actor = Actor(lr=1e-9, max_grad_norm=1e9, micro_batch_size=size)
     optimizer = make_optimizer(policy, actor)
-    share = 0.0 if settings is None else settings.share
     metrics = update(
         policy,
         optimizer,
-        replace(batch, imitated=imitated, imitated_share=share),
+        replace(batch, imitated=imitated),
         algorithm,
         actor,
         temperature=1.3,

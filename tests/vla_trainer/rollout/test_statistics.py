@@ -50,6 +50,22 @@ def test_one_task_has_one_rate_and_an_environment_that_says_nothing_none(rollout
     assert not [name for name in measured(rollout, [("open", None)] * 4) if "success_rate" in name]
 
 
+def test_what_began_in_the_middle_of_an_episode_is_counted_apart(rollout: Rollout) -> None:
+    began = {
+        number: replace(episode, initial_state=replace(episode.initial_state, saved=b"state" if number > 1 else None))
+        for number, episode in rollout.episodes.items()
+    }
+    apart = replace(rollout, episodes=began)
+    found = measured(apart, [("open", True), ("close", False), ("open", True), ("close", True)])
+    # of the first two: returns 1 and 10, one success; of all four 1, 4, 1 and 4 environment steps
+    assert (found["rollout/reward_mean"], found["rollout/reward_std"]) == (5.5, 4.5)
+    assert found["rollout/success_rate"] == 0.5
+    assert found["env/success_rate"] == 1 / 4  # and two failures before
+    assert found["rollout/success_rate/close"] == 0.0
+    assert (found["rollout/saved_start_fraction"], found["rollout/saved_start_success_rate"]) == (0.5, 1.0)
+    assert (found["rollout/episodes"], found["rollout/episode_length"]) == (4.0, 2.5)
+
+
 def test_lengths_and_rewards_are_means_over_episodes(rollout: Rollout) -> None:
     found = measured(rollout, [(None, None)] * 4)
     # returns 1, 10, 1, 10 (1 + 2 + 3 + 4): mean 5.5, deviation 4.5; 1, 4, 1, 4 environment steps

@@ -328,7 +328,9 @@ class CollapseGuard:
     def _success(self, metrics: Mapping[str, float]) -> Sign | None:
         """Return a sign if success is certainly below a part of the best so far, or of the first policy's."""
         name = "rollout/success_rate"
-        rate, episodes = metrics.get(name), metrics.get("rollout/episodes")
+        # those that began in the middle of an episode are not among them
+        from_starts = 1.0 - metrics.get("rollout/saved_start_fraction", 0.0)
+        rate, episodes = metrics.get(name), float(round(metrics.get("rollout/episodes", 0.0) * from_starts))
         if rate is None or not episodes:
             return None
         self._begun += 1

@@ -39,17 +39,17 @@ METRICS: dict[str, str] = {
     "critic's optimizer steps; with algorithm.critic only.",
     "critic/policy_steps": "Policy steps that the critic was fitted to: those of the iteration and of the ones before.",
     "data/epochs": "Passes over the demonstrations since the run began; SFT only.",
-    "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration.",
+    "rollout/reward_mean": "Undiscounted return, mean over the episodes that finished in the iteration; of those that "
+    "began at an initial state, where others began in the middle of an episode.",
     "rollout/reward_std": "Its deviation over the same episodes.",
-    "rollout/episode_length": "Environment steps, mean over the same episodes.",
-    "rollout/success_rate": "Share of the same episodes whose environment reported success; of those that began at an "
-    "initial state, where others began in the middle of an episode.",
-    "rollout/saved_start_fraction": "Share of the same episodes that began in the middle of an earlier one; with "
+    "rollout/episode_length": "Environment steps, mean over all episodes that finished in the iteration.",
+    "rollout/success_rate": "Share of the episodes of rollout/reward_mean whose environment reported success.",
+    "rollout/saved_start_fraction": "Share of all episodes that began in the middle of an earlier one; with "
     "rollout.starts=curriculum or branching.",
     "rollout/saved_start_success_rate": "Share of those that succeeded.",
     "rollout/start_frontier": "Where curriculum begins episodes, as a share of an own success, mean over tasks; 0: at "
     "the initial states.",
-    "rollout/episodes": "Number of the same episodes.",
+    "rollout/episodes": "Number of all episodes that finished.",
     "rollout/useful_step_fraction": "Environment slots that a running episode used over all that were stepped: 1 minus "
     "the share of waiting for others.",
     "rollout/batch_fraction": "Share of the collected policy steps that enter the update.",

@@ -23,7 +23,6 @@ class SelfImitation:
 
     def __init__(self, settings: SelfImitationSettings) -> None:
         """`settings`: its section of the config."""
-        self._settings = settings
         self._recent: deque[Imitated] = deque(maxlen=settings.memory)
 
     def add_to(self, batch: Batch, rollout: Rollout) -> Batch:
@@ -42,7 +41,7 @@ class SelfImitation:
             inputs = {key: value[rows] for key, value in rollout.inputs.items()}
             lengths = torch.from_numpy(rollout.lengths[rollout.mask])[rows]
             self._recent.append(Imitated(inputs, rollout.tokens[rows], lengths))
-        return replace(batch, imitated=tuple(self._recent), imitated_share=self._settings.share)
+        return replace(batch, imitated=tuple(self._recent))
 
     def state(self) -> list[dict[str, Any]]:
         """Return what a checkpoint keeps: of each iteration the observations, tokens and lengths."""

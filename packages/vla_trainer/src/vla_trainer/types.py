@@ -235,8 +235,6 @@ class Batch:
     """Share of the groups that have variance; None for PPO."""
     imitated: Sequence[Imitated] = ()
     """What is imitated beside it, of one iteration or of several."""
-    imitated_share: float = 0.0
-    """Policy steps that are imitated in an optimizer step, as a multiple of its own."""
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -34,19 +34,19 @@ def rollout_metrics(rollout: Rollout, batch: Batch, recent_successes: deque[bool
     episodes = [rollout.episodes[number] for number in sorted(rollout.episodes)]
     if not episodes:
         return metrics
-    returns = np.array([episode.episode_return for episode in episodes])
-    metrics |= {
-        "rollout/reward_mean": float(returns.mean()),
-        "rollout/reward_std": float(returns.std()),
-        "rollout/episode_length": float(np.mean([episode.env_steps for episode in episodes])),
-        "env/termination_rate": float(np.mean([episode.terminated for episode in episodes])),
-    }
     # what began in the middle of an episode is easier, and says nothing of the task
     from_starts = [episode for episode in episodes if episode.initial_state.saved is None]
     saved = [bool(episode.success) for episode in episodes if episode.initial_state.saved is not None]
     if saved:
         metrics["rollout/saved_start_fraction"] = len(saved) / len(episodes)
         metrics["rollout/saved_start_success_rate"] = float(np.mean(saved))
+    if from_starts:
+        returns = np.array([episode.episode_return for episode in from_starts])
+        metrics |= {"rollout/reward_mean": float(returns.mean()), "rollout/reward_std": float(returns.std())}
+    metrics |= {
+        "rollout/episode_length": float(np.mean([episode.env_steps for episode in episodes])),
+        "env/termination_rate": float(np.mean([episode.terminated for episode in episodes])),
+    }
     successes = [episode.success for episode in from_starts if episode.success is not None]
     recent_successes.extend(successes)
     if successes:

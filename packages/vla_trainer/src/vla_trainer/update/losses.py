@@ -163,7 +163,7 @@ class Losses:
         settings = self._algorithm.self_imitation
         if settings is None or not kept or self._critic_only:
             return None
-        count = max(round(batch.imitated_share * rows), 1)
+        count = max(round(settings.share * rows), 1)
         chosen = torch.randint(kept, (count,), generator=generator).sort().values
         lengths = torch.cat([part.lengths for part in batch.imitated])[chosen]
         return ImitationStep(batch.imitated, chosen, lengths, float(lengths.sum()) * self.action_dim, settings.coef)
