@@ -43,7 +43,9 @@ def cluster():
 
 def three_iterations(algorithm, *overrides):
     """Metrics of each update, returns of each iteration's episodes, and bytes of the last weight sync."""
-    config = load_config(f"tiny_spatial_{algorithm}", [*SMALL, *AMOUNTS[algorithm], *overrides])
+    # one that hangs is an error that says where it does
+    hangs = ["cluster.hang_seconds=240", "cluster.restarts=0"]
+    config = load_config(f"tiny_spatial_{algorithm}", [*SMALL, *AMOUNTS[algorithm], *hangs, *overrides])
     backend = make_trainer(config)
     try:
         measured, returns = [], []

@@ -1,5 +1,8 @@
 """`reach_toy`'s environment, with time to be killed in; its policy draws by row, so that placement changes nothing."""
 
+import contextlib
+import os
+import threading
 import time
 from typing import Any
 
@@ -14,9 +17,23 @@ SECONDS = 0.01
 
 
 class SlowEnv(reach_toy.ReachEnv):
+    """`hang`: a file; whoever finds it in a step takes it away, and hangs."""
+
+    def __init__(self, *args: Any, hang: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hang = hang
+
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         time.sleep(SECONDS)
+        if self._hang is not None and os.path.exists(self._hang):
+            with contextlib.suppress(FileNotFoundError):  # another was faster
+                os.remove(self._hang)
+                wait_for_ever()
         return super().step(action)
+
+
+def wait_for_ever() -> None:
+    threading.Event().wait()
 
 
 class SlowPolicy(GaussianPolicy):

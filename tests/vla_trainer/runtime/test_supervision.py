@@ -1,6 +1,7 @@
 """Processes of the ray backend, killed in the middle of an iteration: the run is the one that was never hurt."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,21 @@ def test_env_processes_that_die_or_hang_are_started_again(cluster: Any, recipe: 
     finally:
         local.close()
         lost.close()
+
+
+def test_an_env_process_that_hangs_says_where(cluster: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hang = tmp_path / "hang"
+    hang.touch()
+    local = make_trainer(config(slow_toy.GRPO))
+    lost = make_trainer(config(slow_toy.GRPO, f"env.hang={hang}", *on(cluster, "cluster.hang_seconds=3")))
+    try:
+        assert what_happened(lost.collect()) == pytest.approx(what_happened(local.collect()), abs=1e-6)
+    finally:
+        local.close()
+        lost.close()
+    (said,) = [record.getMessage() for record in caplog.records if "was lost" in record.getMessage()]
+    # innermost first: how Python waits for an event, then who called it
+    assert re.search(r"no progress for 3 s, in wait .* < wait_for_ever \(slow_toy.py:\d+\) < step \(slow_toy.py", said)
 
 
 @pytest.fixture(scope="module")

@@ -130,18 +130,57 @@ def _textured_meshes(model: mujoco.MjModel) -> set[int]:
 
 
 def _nearest(vertices: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the index of the vertex nearest to each point, (P,); of equally near ones the first."""
-    order = np.argsort(vertices[:, 0], kind="stable")
-    ordered = vertices[order].astype(np.float64)
-    few = ordered[::50]  # the nearest of these bounds how far along x the nearest of all can be
-    found = np.empty(len(points), dtype=np.int64)
-    for number, point in enumerate(points.astype(np.float64)):
-        bound = np.sqrt(((few - point) ** 2).sum(axis=1).min()) * (1 + 1e-9)
-        low = int(np.searchsorted(ordered[:, 0], point[0] - bound, "left"))
-        high = int(np.searchsorted(ordered[:, 0], point[0] + bound, "right"))
-        apart = ((ordered[low:high] - point) ** 2).sum(axis=1)
-        found[number] = order[low:high][apart == apart.min()].min()
+    """Return the index of the vertex nearest to each point, (P,); of equally near ones the first.
+
+    Vertices lie in the cells of a grid. What is within a cell's width of a point is in its cell or a neighbouring one;
+    points with nothing as near as that are looked up again in a grid twice as coarse.
+    """
+    vertices, points = vertices.astype(np.float64), points.astype(np.float64)
+    # a surface of n vertices covers some n cells of a grid with sqrt(n) a side
+    width = max(float(np.ptp(vertices, axis=0).max()) / np.sqrt(len(vertices)), 1e-9)
+    found = np.zeros(len(points), dtype=np.int64)
+    left = np.arange(len(points))
+    while len(left):
+        near, apart = _nearest_in_neighbouring_cells(vertices, points[left], width)
+        sure = apart < 0.999 * width
+        found[left[sure]] = near[sure]
+        left, width = left[~sure], 2 * width
     return found
+
+
+def _nearest_in_neighbouring_cells(
+    vertices: np.ndarray, points: np.ndarray, width: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each point the nearest vertex in the 27 cells around it, (P,), and how far it is, (P,); inf: none."""
+    low = vertices.min(axis=0)
+    cells = np.floor((vertices - low) / width).astype(np.int64)
+    counts = cells.max(axis=0) + 1
+    keys = np.ravel_multi_index(tuple(cells.T), tuple(counts))
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    x, y, z = np.clip(np.floor((points - low) / width), -2, counts + 1).astype(np.int64).T
+    rows, candidates = [], []
+    for column in np.ndindex(3, 3):
+        here = x + column[0] - 1, y + column[1] - 1
+        # neighbours along z follow each other in the order
+        bottom, top = np.maximum(z - 1, 0), np.minimum(z + 1, counts[2] - 1)
+        inside = (here[0] >= 0) & (here[0] < counts[0]) & (here[1] >= 0) & (here[1] < counts[1]) & (bottom <= top)
+        row = np.flatnonzero(inside)
+        base = (here[0][row] * counts[1] + here[1][row]) * counts[2]
+        first = np.searchsorted(ordered, base + bottom[row], "left")
+        lengths = np.searchsorted(ordered, base + top[row], "right") - first
+        ends = np.cumsum(lengths)
+        within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
+        rows.append(np.repeat(row, lengths))
+        candidates.append(order[np.repeat(first, lengths) + within])
+    row, candidate = np.concatenate(rows), np.concatenate(candidates)
+    squared = ((vertices[candidate] - points[row]) ** 2).sum(axis=1)
+    apart = np.full(len(points), np.inf)
+    np.minimum.at(apart, row, squared)
+    nearest = squared == apart[row]
+    near = np.full(len(points), len(vertices))
+    np.minimum.at(near, row[nearest], candidate[nearest])
+    return near, np.sqrt(apart)
 
 
 def _visual_meshes(model: mujoco.MjModel) -> list[int]:

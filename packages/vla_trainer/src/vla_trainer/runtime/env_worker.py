@@ -1,8 +1,12 @@
 """A process with environments: it collects, and asks other processes for actions and for episodes."""
 
 import os
+import sys
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,9 @@ from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs, on_device, take, watchable
 from vla_trainer.runtime.process_layout import EnvProcess
 from vla_trainer.types import Episode, EpisodeSpec, EpisodeSteps, Rollout, VideoRequest
+
+STACK = 8
+"""Calls that a process without progress tells of."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class RemoteActOutput:
 
 
 class EnvWorker:
-    """Runs on one thread, but for `alive`, so that what belongs to a thread (OpenGL) stays with it."""
+    """Runs on one thread, but for `alive` and `stack`, so that what belongs to a thread (OpenGL) stays with it."""
 
     def __init__(
         self, config: Config, place: EnvProcess, policies: Sequence[Any], queue: Any, device: str | None = None
@@ -66,6 +73,7 @@ class EnvWorker:
     def open(self, per_env_seed: int) -> EnvSpec:
         """Make the training environments; `per_env_seed` is of PPO's streams of starts."""
         config, place = self._config, self._place
+        self._thread = threading.get_ident()
         torch.set_num_threads(1)
         env = on_device(config.env, self._device)
         self._envs = [make_envs(env, place.envs_per_stage) for _ in place.first_env_indices]
@@ -139,6 +147,13 @@ class EnvWorker:
     def alive(self) -> int:
         """A number that grows as long as there is progress."""
         return self._beats
+
+    @ray.method(concurrency_group="watch")
+    def stack(self) -> str:
+        """Return what the thread with the environments is doing: its innermost calls, the last first."""
+        frame = sys._current_frames().get(self._thread)
+        calls = traceback.extract_stack(frame)[: -STACK - 1 : -1] if frame is not None else []
+        return " < ".join(f"{call.name} ({Path(call.filename).name}:{call.lineno})" for call in calls)
 
     def pid(self) -> int:
         """The operating system's number of this process."""

@@ -89,7 +89,7 @@ class EnvProcesses:
         """Let each process work, and return what they return, by rank.
 
         Args:
-            start: takes a handle and its rank, calls a method of it and returns the reference.
+            initial_state: takes a handle and its rank, calls a method of it and returns the reference.
             tell: called now and then.
             every: seconds, after which `tell` is called at the latest.
 
@@ -115,7 +115,8 @@ class EnvProcesses:
                 for ref, rank in list(pending.items()):
                     if beats.still(rank, self.handles[rank]):
                         del pending[ref]
-                        lost.append((rank, f"no progress for {self._config.cluster.hang_seconds:g} s"))
+                        seconds = f"{self._config.cluster.hang_seconds:g} s"
+                        lost.append((rank, f"no progress for {seconds}, in {_stack(self.handles[rank])}"))
             for rank, cause in lost:
                 if self._closed:
                     raise ProcessLostError(f"env process {rank} was ended")
@@ -222,6 +223,14 @@ class _Beats:
 
     def forget(self, rank: int) -> None:
         self._seen.pop(rank, None)
+
+
+def _stack(handle: Any) -> str:
+    """What a process without progress is doing."""
+    try:
+        return str(ray.get(handle.stack.remote(), timeout=CLOSE_SECONDS))
+    except (GetTimeoutError, RayError):
+        return "a place that it does not tell: it answers nothing"
 
 
 def unwrapped(error: RayError, names: Mapping[str, str]) -> Exception:
