@@ -18,6 +18,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from libero_gym.assets.builtin import VERSION
+from libero_gym.assets.official import package_folder
 
 BUILTIN = f"builtin-{VERSION}"
 
@@ -126,6 +127,7 @@ def test_every_option_at_once(algorithm, tmp_path, quick_command):
 
 @pytest.mark.slow
 def test_training_on_libero_s_original_scenes(official_assets, tmp_path, quick_command):
+    named = official_assets == package_folder()
     result = quick_command(
         "vla-train",
         "tiny_spatial_ppo",
@@ -133,10 +135,10 @@ def test_training_on_libero_s_original_scenes(official_assets, tmp_path, quick_c
         *SIZES["ppo"],
         "trainer.iterations=1",
         f"output_dir={tmp_path / 'run'}",
-        f"env.assets={official_assets}",
+        f"env.assets={'official' if named else official_assets}",
     )
     assert result.returncode == 0, result.stderr
-    assert "asset set: folder-" in result.stdout
+    assert f"asset set: {'official' if named else 'folder-'}" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from libero_gym.assets import resolve_assets
+from libero_gym.assets.official import package_folder
 from libero_gym.errors import OptionError
 from libero_gym.protocols import PROTOCOLS, arguments_of
 from libero_gym.render.gl import choose_backend
@@ -20,9 +21,14 @@ from libero_gym.tasks import load_suite
 
 ORACLE = Path(__file__).parent / "protocol_oracle.py"
 SIZE, STEPS = 32, 2
-#: A task of each suite, among them drawers that begin open (libero_10 3), whose joints LIBERO draws repeatedly;
-#: benchmarks/protocols.py has three of each.
+#: A task of each suite, among them drawers that begin open (libero_10 3), whose joints LIBERO samples repeatedly.
 TASKS = {"libero_spatial": 3, "libero_object": 4, "libero_goal": 2, "libero_10": 3, "libero_90": 30}
+#: Each loop on two suites or more; benchmarks/protocols.py has all of them on three tasks of each suite.
+LOOPS = [
+    *(("libero_spatial", loop) for loop in PROTOCOLS),
+    *(("libero_10", loop) for loop in PROTOCOLS),
+    *(("libero_object", "openvla-oft"), ("libero_goal", "rlinf"), ("libero_90", "lerobot")),
+]
 
 
 def run_oracle(assets, episodes, out):
@@ -59,30 +65,29 @@ def assert_equal(observation, expected, step, where):
 ROUNDED = 2
 
 
-def check(assets, episodes, tmp_path, monkeypatch, rounded=0):
-    """Compare the first observation of each episode, and those of `STEPS` random actions after it."""
+def check(assets, episode, expected, monkeypatch, rounded=0):
+    """Compare the first observation of an episode, and those of `STEPS` random actions after it."""
     monkeypatch.syspath_prepend(str(ORACLE.parent))
     from oracle import actions
 
-    for episode, expected in zip(episodes, run_oracle(assets, episodes, tmp_path / "rows.npz"), strict=True):
-        env = gymnasium.make(
-            load_suite(episode["suite"]).env_id,
-            task=episode["index"],
-            assets=assets,
-            image_size=SIZE,
-            protocol=episode["protocol"],
-        )
-        # the seed does not matter: the loop has its own
-        observation, _ = env.reset(seed=99, options={"init_state": episode["state"]})
-        assert_equal(observation, expected, 0, str(episode))
-        for step, action in enumerate(actions(STEPS), 1):
-            observation = env.step(action)[0]
-            pairs = [(observation[key], expected[key][step][::-1, ::-1]) for key in ("image", "wrist_image")]
-            if rounded and sum(int((ours != theirs).sum()) for ours, theirs in pairs) <= rounded:
-                np.testing.assert_array_equal(observation["state"], expected["state"][step].astype(np.float32))
-            else:
-                assert_equal(observation, expected, step, str(episode))
-        env.close()
+    env = gymnasium.make(
+        load_suite(episode["suite"]).env_id,
+        task=episode["index"],
+        assets=assets,
+        image_size=SIZE,
+        protocol=episode["protocol"],
+    )
+    # the seed does not matter: the loop has its own
+    observation, _ = env.reset(seed=99, options={"init_state": episode["state"]})
+    assert_equal(observation, expected, 0, str(episode))
+    for step, action in enumerate(actions(STEPS), 1):
+        observation = env.step(action)[0]
+        pairs = [(observation[key], expected[key][step][::-1, ::-1]) for key in ("image", "wrist_image")]
+        if rounded and sum(int((ours != theirs).sum()) for ours, theirs in pairs) <= rounded:
+            np.testing.assert_array_equal(observation["state"], expected["state"][step].astype(np.float32))
+        else:
+            assert_equal(observation, expected, step, str(episode))
+    env.close()
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +96,31 @@ def folder():
     return resolve_assets("builtin").folder
 
 
+@pytest.fixture(scope="module")
+def seconds(folder, tmp_path_factory):
+    """The second episode of each of `LOOPS`, and what LIBERO returned in it; one process for all."""
+    episodes = [{"suite": suite, "index": TASKS[suite], "protocol": loop, "state": 1} for suite, loop in LOOPS]
+    rows = run_oracle(folder, episodes, tmp_path_factory.mktemp("oracle") / "rows.npz")
+    return dict(zip(LOOPS, zip(episodes, rows, strict=True), strict=True))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("suite", TASKS)
-def test_a_task_of_a_suite(suite, tmp_path, monkeypatch, folder):
-    episodes = [
-        {"suite": suite, "index": TASKS[suite], "protocol": protocol, "state": state}
-        for protocol, state in (("openvla-oft", 1), ("rlinf", 1), ("lerobot", 1))
-    ]
-    check(folder, episodes, tmp_path, monkeypatch, ROUNDED)
+@pytest.mark.parametrize(("suite", "loop"), LOOPS)
+def test_a_task_of_a_suite(suite, loop, seconds, monkeypatch, folder):
+    check(folder, *seconds[suite, loop], monkeypatch, ROUNDED)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_official_assets(tmp_path, monkeypatch, official_assets):
     # LIBERO builds these scenes for ten seconds at each reset
-    episodes = [
-        {"suite": "libero_spatial", "index": 3, "protocol": protocol, "state": 0}
-        for protocol in ("openvla-oft", "rlinf", "lerobot")
-    ]
-    check(official_assets, episodes, tmp_path, monkeypatch)
-
-
-@pytest.mark.timeout(300)
-def test_the_second_episode_of_a_task(tmp_path, monkeypatch, folder):
-    episode = {"suite": "libero_10", "index": 3, "protocol": "openvla-oft", "state": 1}
-    check(folder, [episode], tmp_path, monkeypatch)
+    episodes = [{"suite": "libero_spatial", "index": 0, "protocol": loop, "state": 0} for loop in PROTOCOLS]
+    rows = run_oracle(official_assets, episodes, tmp_path / "rows.npz")
+    # by its name, where that means them: other tests compile the same scene
+    assets = "official" if official_assets == package_folder() else official_assets
+    for episode, expected in zip(episodes, rows, strict=True):
+        check(assets, episode, expected, monkeypatch)
 
 
 # ---- what needs no oracle
