@@ -82,16 +82,18 @@ def find_grasps(
     for yaw in angles:
         along = np.array([np.cos(yaw), np.sin(yaw)])
         across = np.array([-np.sin(yaw), np.cos(yaw)])
-        own = np.stack([points[:, :2] @ along, points[:, :2] @ across, points[:, 2]], 1)
-        other = np.stack([near[:, :2] @ along, near[:, :2] @ across, near[:, 2]], 1) if len(near) else own[:0]
+        own = np.stack([points[:, :2] @ along, points[:, :2] @ across, points[:, 2]])
+        other = np.stack([near[:, :2] @ along, near[:, :2] @ across, near[:, 2]])
+        scene = np.concatenate([other, own], 1)
+        own, scene = (cloud[:, np.argsort(cloud[0])] for cloud in (own, scene))
         turn = abs((yaw - home_yaw + np.pi / 2) % np.pi - np.pi / 2)
-        for s in np.arange(own[:, 1].min(), own[:, 1].max() + STEP, STEP):
-            strip = own[np.abs(own[:, 1] - s) < FINGER_HALF_WIDTH]
-            if len(strip) < 3:
+        for s in np.arange(own[1].min(), own[1].max() + STEP, STEP):
+            strip = own[:, np.abs(own[1] - s) < FINGER_HALF_WIDTH]
+            if strip.shape[1] < 3:
                 continue
-            wide = np.concatenate([cloud[np.abs(cloud[:, 1] - s) < WRIST_RADIUS] for cloud in (other, own)])
-            for t in np.arange(strip[:, 0].min(), strip[:, 0].max() + STEP, STEP):
-                pinch = _pinch_at(strip, wide, t, s, depths, opening)
+            row = _Row.at(s, strip, scene)
+            for t in np.arange(strip[0, 0], strip[0, -1] + STEP, STEP):
+                pinch = _pinch_at(row, t, depths, opening)
                 if pinch is None:
                     continue
                 z, width, middle = pinch
@@ -106,55 +108,118 @@ def find_grasps(
     return sorted(found, key=lambda grasp: -grasp.score)
 
 
-def _pinch_at(
-    strip: np.ndarray, wide: np.ndarray, t: float, s: float, depths: tuple[float, ...], opening: float
-) -> tuple[float, float, float] | None:
-    """Return height, width and middle of what fingers around (t, s) would close on, or None if they cannot go there.
+@dataclass(frozen=True)
+class _Points:
+    """Points of a strip along the closing direction, sorted, so that those around a position are a slice."""
+
+    along: np.ndarray
+    """(P,), ascending."""
+    up: np.ndarray
+    """(P,) heights."""
+
+    def around(self, t: float, reach: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return where the points nearer to `t` than `reach` are, how far from it, and their heights, (P,) each."""
+        # a little more than that, and then exactly
+        low, high = np.searchsorted(self.along, (t - reach - 1e-9, t + reach + 1e-9))
+        along, up = self.along[low:high], self.up[low:high]
+        apart = np.abs(along - t)
+        near = apart < reach
+        return (along, apart, up) if near.all() else (along[near], apart[near], up[near])
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What decides about grasps at one place across the closing direction, wherever along it they are."""
+
+    object: _Points
+    """Of the object, between the sides of the fingers; the others are of the whole scene."""
+    wrist: _Points
+    hand: _Points
+    fingers: _Points
+    """Where they go at some position along."""
+    between: _Points
+    """Between their sides."""
+
+    @classmethod
+    def at(cls, s: float, strip: np.ndarray, scene: np.ndarray) -> _Row:
+        """Return those of the points `strip` and `scene`, (3, P): along, ascending, across and up."""
+        (along, across, up), kept = scene, []
+        # the widest first, of which the others are a part
+        for half in (WRIST_RADIUS, HAND_HALF_WIDTH, FINGER_HALF_WIDTH + MARGIN, FINGER_HALF_WIDTH):
+            inside = np.abs(across - s) < half
+            along, across, up = along[inside], across[inside], up[inside]
+            kept.append(_Points(along, up))
+        return cls(_Points(strip[0], strip[2]), *kept)
+
+
+def _pinch_at(row: _Row, t: float, depths: tuple[float, ...], opening: float) -> tuple[float, float, float] | None:
+    """Return height, width and middle of what fingers around `t` would close on, or None if they cannot go there.
 
     Args:
-        strip: (P, 3) points of the object between the fingers' sides; axes: closing direction, across, up.
-        wide: (P, 3) points of the scene within the wrist's radius of `s`.
-        t: position along the closing direction.
-        s: position across it.
+        row: points around the place across the closing direction.
+        t: position along it.
         depths: see `find_grasps`.
         opening: see `find_grasps`.
     """
-    between = strip[np.abs(strip[:, 0] - t) < opening / 2 - MARGIN]
-    if len(between) < 3:
+    along, _, up = row.object.around(t, opening / 2 - MARGIN)
+    if len(along) < 3:
         return None
-    top = between[:, 2].max()
+    top = up.max()
+    space: _Space | None = None
     for depth in depths:
         z = top - depth
-        held = between[(between[:, 2] > z - 0.006) & (between[:, 2] < z + 0.014)]
+        held = along[(up > z - 0.006) & (up < z + 0.014)]
         if len(held) < 2:
             continue
-        low, high = held[:, 0].min(), held[:, 0].max()
+        low, high = held.min(), held.max()
         if high - low > opening - 4 * MARGIN:
             continue
         middle = (low + high) / 2
         if abs(middle - t) > STEP:
             continue
-        # fingers, from the tips up; the hand above them
-        apart = np.abs(wide[:, 0] - t)
-        # a finger grows thicker from its tip upwards
-        thickness = np.minimum(TIP_THICKNESS + FINGER_SLOPE * np.maximum(wide[:, 2] - z, 0.0), FINGER_THICKNESS)
-        fingers = (
-            (apart > opening / 2 - MARGIN)
-            & (apart < opening / 2 + thickness)
-            & (np.abs(wide[:, 1] - s) < FINGER_HALF_WIDTH + MARGIN)
-            & (wide[:, 2] > z - TIP_BELOW - CLEARANCE)
-        )
-        lateral, height = np.abs(wide[:, 1] - s), wide[:, 2] - z
-        hand = (apart < HAND_HALF_LENGTH) & (lateral < HAND_HALF_WIDTH) & _within(height, PALM_ABOVE, HAND_HEIGHT)
-        wrist = (apart < WRIST_RADIUS) & (lateral < WRIST_RADIUS) & _within(height, WRIST_ABOVE, WRIST_HEIGHT)
-        if fingers.any() or hand.any() or wrist.any():
-            continue
-        # the support must be below the tips between the fingers, too
-        below = wide[(apart < opening / 2) & (np.abs(wide[:, 1] - s) < FINGER_HALF_WIDTH)]
-        if len(below) and z - TIP_BELOW < below[:, 2].min() - 0.02:
-            continue
-        return float(z), float(high - low), float(middle)
+        space = space or _Space.around(row, t, opening)
+        if space.is_free(z, opening):
+            return float(z), float(high - low), float(middle)
     return None
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Heights, (P,) each, of the points where fingers and hand around one position go at some height."""
+
+    finger_apart: np.ndarray
+    """From the position along the closing direction."""
+    finger_up: np.ndarray
+    hand: np.ndarray
+    wrist: np.ndarray
+    support: float
+    """Of the lowest point between the fingers; -inf: there is none."""
+
+    @classmethod
+    def around(cls, row: _Row, t: float, opening: float) -> _Space:
+        _, apart, up = row.fingers.around(t, opening / 2 + FINGER_THICKNESS)
+        beside = apart > opening / 2 - MARGIN
+        below = row.between.around(t, opening / 2)[2]
+        return cls(
+            apart[beside],
+            up[beside],
+            row.hand.around(t, HAND_HALF_LENGTH)[2],
+            row.wrist.around(t, WRIST_RADIUS)[2],
+            float(below.min()) if len(below) else -np.inf,
+        )
+
+    def is_free(self, z: float, opening: float) -> bool:
+        """Whether fingers, from their tips up, and the hand above them are in nothing at height `z` of the pads."""
+        # a finger grows thicker from its tip upwards
+        thickness = np.minimum(TIP_THICKNESS + FINGER_SLOPE * np.maximum(self.finger_up - z, 0.0), FINGER_THICKNESS)
+        fingers = (self.finger_apart < opening / 2 + thickness) & (self.finger_up > z - TIP_BELOW - CLEARANCE)
+        return not (
+            fingers.any()
+            or _within(self.hand - z, PALM_ABOVE, HAND_HEIGHT).any()
+            or _within(self.wrist - z, WRIST_ABOVE, WRIST_HEIGHT).any()
+            # the support must be below the tips between the fingers, too
+            or z - TIP_BELOW < self.support - 0.02
+        )
 
 
 def _within(height: np.ndarray, low: float, extent: float) -> np.ndarray:
