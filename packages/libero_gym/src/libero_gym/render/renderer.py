@@ -20,6 +20,7 @@ import numpy as np
 from libero_gym.engine.shared_model import SharedModel
 from libero_gym.engine.world import World
 from libero_gym.errors import RenderError
+from libero_gym.render.culling import ViewCulling, left_out
 from libero_gym.render.geometry import SHOWN_GROUPS, clipping_planes, geom_ids, metres
 from libero_gym.render.gl import renderer_name
 from libero_gym.render.software import in_software, missed_gpu, open_on, warn
@@ -42,6 +43,7 @@ class _Uploaded:
 
     context: mujoco.MjrContext
     scene: mujoco.MjvScene
+    culling: ViewCulling
     size: int
     """Largest image that its buffer holds, pixels."""
     geometry: mujoco.MjvScene | None = None
@@ -188,10 +190,14 @@ class Renderer:
         # The buffers of all models share one OpenGL context, where the last one made or used is bound.
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, uploaded.context)
         viewport = mujoco.MjrRect(0, 0, wanted.shape[1], wanted.shape[0])
-        self._camera.fixedcamid = mujoco.mj_name2id(world.model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+        model, aspect = world.model, viewport.width / viewport.height
+        number = self._camera.fixedcamid = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
         world.show_indicators()
-        with world.observed() as data:
-            mujoco.mjv_updateScene(world.model, data, option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
+        with (
+            world.observed() as data,
+            left_out(model, uploaded.culling.out_of_view(model, data, number, scene, aspect)),
+        ):
+            mujoco.mjv_updateScene(model, data, option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
         mujoco.mjr_render(viewport, scene, uploaded.context)
         mujoco.mjr_readPixels(colours, depth, viewport, uploaded.context)
 
@@ -261,7 +267,7 @@ def _upload(model: mujoco.MjModel, quality: str, size: int) -> _Uploaded:
     if quality == "fast":
         scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
         scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
-    return _Uploaded(context, scene, size)
+    return _Uploaded(context, scene, ViewCulling(model), size)
 
 
 def depth_key(camera: str) -> str:
