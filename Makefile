@@ -34,7 +34,7 @@ test: ## style, types and all tests, the slow ones too
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy packages/libero_gym/src packages/vla_policy/src packages/vla_trainer/src
-	@$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(RUN) pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## find and fix style errors
 	@$(RUN) ruff check --fix .

@@ -26,18 +26,17 @@ sys.dont_write_bytecode = False
 #: Files that take longest, first: they begin first, so that no process is left with one at the end.
 LONGEST = [
     *("integration/test_ray.py", "vla_trainer/runtime/test_supervision.py", "libero_gym/engine/test_parity.py"),
-    *("vla_trainer/test_rollback.py", "libero_gym/cli/test_doctor.py", "libero_gym/scene/test_build.py"),
-    *("integration/test_commands.py", "vla_trainer/runtime/test_overlap.py", "libero_gym/workers/test_process.py"),
-    *("integration/test_imitation.py", "libero_gym/expert/test_expert.py", "vla_trainer/runtime/test_diverged.py"),
-    *("libero_gym/demos/test_record.py", "libero_gym/scene/test_bundle.py", "integration/test_wheels.py"),
-    *("libero_gym/shifts/test_shifts.py", "vla_trainer/evaluation/sweep/test_command.py", "integration/test_sweep.py"),
-    *("libero_gym/test_vector_conformance.py", "libero_gym/test_vector_env.py", "libero_gym/cli/test_play.py"),
-    *(
-        "clients/test_lerobot.py",
-        "libero_gym/cli/test_demos.py",
-        "vla_trainer/test_run.py",
-        "integration/test_sharded_policy.py",
-    ),
+    *("test_examples.py", "clients/test_lerobot.py", "test_gpu_smoke.py", "test_notebook.py"),
+    *("libero_gym/test_protocols.py", "libero_gym/cli/test_doctor.py", "libero_gym/scene/test_build.py"),
+    *("libero_gym/shifts/test_shifts.py", "libero_gym/test_task_check.py", "integration/test_commands.py"),
+    *("vla_trainer/runtime/test_overlap.py", "libero_gym/test_shared_models.py", "libero_gym/own_task/test_fuzz.py"),
+    *("libero_gym/workers/test_process.py", "vla_trainer/ablation/test_command.py", "test_versions.py"),
+    *("vla_trainer/test_rollback.py", "libero_gym/demos/test_record.py", "libero_gym/test_vector_env.py"),
+    *("integration/test_wheels.py", "libero_gym/test_vector_conformance.py", "libero_gym/assets/test_scenes.py"),
+    *("vla_trainer/rollout/test_saved_starts.py", "integration/test_explain.py", "clients/test_vla_eval.py"),
+    *("test_docs_howto.py", "clients/test_tianshou.py", "integration/test_imitation.py", "integration/test_offline.py"),
+    *("vla_trainer/test_run.py", "libero_gym/expert/test_expert.py", "vla_trainer/update/test_ranks.py"),
+    *("libero_gym/scene/test_bundle.py", "libero_gym/cli/test_play.py", "libero_gym/test_spaces.py"),
 ]
 
 

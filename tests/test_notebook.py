@@ -9,7 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "first_training.ipynb"
-SHORT = "TASK, SFT_STEPS, RL_ITERATIONS, STATES = 3, 4, 1, 2"
+SHORT = "TASK, SFT_STEPS, RL_ITERATIONS, EPISODES, STATES = 3, 4, 1, 16, 2"
 
 
 def text_of(cell: nbformat.NotebookNode) -> str:

@@ -1,8 +1,12 @@
-"""Checks that run inside LeRobot's environment: `inside_lerobot.py CHECK ...`, or `dataset SOURCE FOLDER KIND`."""
+"""Checks that run inside LeRobot's environment: `inside_lerobot.py CHECK ...`, or `dataset SOURCE FOLDER ...`.
+
+A folder is named images or videos, after what the export has.
+"""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -123,13 +127,14 @@ def configs() -> None:
     assert any(type(step).__name__ == "LiberoProcessorStep" for step in theirs.steps)
 
 
-def dataset(source: str, folder: str, kind: str) -> None:
+def dataset(source: str, folder: str) -> None:
     """LeRobot's own reader gives what was recorded: images exactly where they are PNG, nearly where they are video."""
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
 
     from libero_gym.demos.dataset import DemoDataset
     from libero_gym.demos.location import locate
 
+    kind = Path(folder).name
     recorded = DemoDataset.open(locate(source))
     read = LeRobotDataset(f"libero_gym/{kind}", root=folder)
     assert read.meta.info.codebase_version == "v3.0", read.meta.info.codebase_version
@@ -159,7 +164,8 @@ def dataset(source: str, folder: str, kind: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "dataset":
-        dataset(*sys.argv[2:])
+        for exported in sys.argv[3:]:
+            dataset(sys.argv[2], exported)
     else:
         for check in sys.argv[1:]:
             globals()[check]()

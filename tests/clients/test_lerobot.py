@@ -93,13 +93,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["images", "videos"])
-def test_its_reader_reads_our_export(kind: str, recorded: Path, interpreter: Path, tmp_path: Path) -> None:
+def test_its_reader_reads_our_exports(recorded: Path, interpreter: Path, tmp_path: Path) -> None:
     env = environment(tmp_path)
-    options = ["--lerobot", str(tmp_path / "exported"), *(["--images"] if kind == "images" else [])]
-    command = [str(interpreter), "-m", "libero_gym.cli", "demos", "export", str(recorded), *options]
-    assert f"written: {tmp_path / 'exported'} (2 episodes)" in run(command, env)
-    python(INSIDE, "dataset", recorded, tmp_path / "exported", kind, env=env, interpreter=interpreter)
+    for kind in ("images", "videos"):
+        options = ["--lerobot", str(tmp_path / kind), *(["--images"] if kind == "images" else [])]
+        command = [str(interpreter), "-m", "libero_gym.cli", "demos", "export", str(recorded), *options]
+        assert f"written: {tmp_path / kind} (2 episodes)" in run(command, env)
+    python(INSIDE, "dataset", recorded, tmp_path / "images", tmp_path / "videos", env=env, interpreter=interpreter)
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ KITCHEN = """(define (problem LIBERO_Kitchen_Tabletop_Manipulation)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "states"), [("plate", 50), ("green_block", 20), ("kitchen", 20)])
+@pytest.mark.parametrize(("name", "states"), [("plate", 20), ("green_block", 10), ("kitchen", 10)])
 def test_the_expert_solves_nine_in_ten_sampled_states(name, states, files):
     (files / "kitchen.bddl").write_text(KITCHEN)
     folder = files / "own" if name == "green_block" else files

@@ -51,7 +51,7 @@ class Cluster(Section):
     wait_seconds: PositiveFloat = 300.0
     """ray: how long nodes that are not there yet are waited for."""
     hang_seconds: PositiveFloat = 600.0
-    """ray: an env process without progress for so long is started again."""
+    """ray: an env process without progress for so long is started again; the log says in which call it was."""
     collective_seconds: PositiveFloat = 1800.0
     """ray: how long policy processes wait for one another in an exchange of weights or gradients, before the run ends
     or goes on from its last checkpoint. The slowest share of an update, and writing a checkpoint, must fit in."""

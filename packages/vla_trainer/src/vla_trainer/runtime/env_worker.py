@@ -65,6 +65,7 @@ class EnvWorker:
         self._policies = [policies[rank] for rank in place.rollout]
         self._queue = queue
         self._beats = 0
+        self._thread: int | None = None
         self._collector: Collector | None = None
         self._evaluation: Collector | None = None
         self._evaluation_env: Env | None = None
@@ -151,7 +152,7 @@ class EnvWorker:
     @ray.method(concurrency_group="watch")
     def stack(self) -> str:
         """Return what the thread with the environments is doing: its innermost calls, the last first."""
-        frame = sys._current_frames().get(self._thread)
+        frame = None if self._thread is None else sys._current_frames().get(self._thread)
         calls = traceback.extract_stack(frame)[: -STACK - 1 : -1] if frame is not None else []
         return " < ".join(f"{call.name} ({Path(call.filename).name}:{call.lineno})" for call in calls)
 
