@@ -107,6 +107,16 @@ class _RuntimeTrainer:
     ) -> "tuple[Evaluation, list[Video]]":
         return evaluate_run(self._config, self.runtime, videos, on_episode)
 
+    def _average(self, number: int) -> bool:
+        """Take part in the mean of the last iterations' weights; return whether it has taken their place."""
+        settings = self._config.trainer
+        first = max(settings.iterations - (settings.average_last or 0), 0) + 1
+        if number < first:
+            return False
+        last = number == settings.iterations
+        self.runtime.take_into_mean(first=number == first, last=last)
+        return last
+
     def _save(self, folder: Path, iteration: int, state: dict[str, Any], score: float | None) -> Unpublished:
         settings = self._config.trainer
         scored = checkpoint.Score(settings.best_metric, score)
@@ -216,6 +226,8 @@ class RLTrainer(_RuntimeTrainer):
         if self._critic is not None:
             with timed(times, "critic"):
                 metrics |= self._critic.fit(rollout, batch)
+        if self._average(number):
+            self._new_weights()
         if rollout.videos:
             with timed(times, "video"):
                 videos.write(rollout.videos, f"train/iteration_{number:06d}")
@@ -341,7 +353,9 @@ class SFTTrainer(_RuntimeTrainer):
 
     def iteration(self, number: int, times: Times, videos: VideoWriter) -> dict[str, float]:
         with timed(times, "update"):
-            return self.runtime.fit(number)
+            metrics = self.runtime.fit(number)
+        self._average(number)
+        return metrics
 
     def save(self, folder: Path, iteration: int, progress: dict[str, Any], score: float | None) -> Unpublished:
         return self._save(folder, iteration, {"progress": progress}, score)

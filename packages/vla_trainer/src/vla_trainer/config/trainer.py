@@ -47,6 +47,9 @@ class Trainer(Section):
     """Iterations in all, those before a resume included."""
     seed: NonNegativeInt = 0
     """Of weights, initial states and samples; the same seed on the same machine repeats."""
+    average_last: PositiveInt | None = None
+    """The policy that a run ends with is the mean of the weights after so many last iterations, which has less of the
+    noise of single updates. Training and earlier evaluations are as without it. null: the last weights."""
     save_every: PositiveInt | None = None
     """Iterations between checkpoints; the last iteration is always saved."""
     keep_checkpoints: PositiveInt | None = None

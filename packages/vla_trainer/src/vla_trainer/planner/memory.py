@@ -163,7 +163,9 @@ def gpu_phases(config: Config, weights: Weights, placed: Placement) -> list[Phas
     shards = Item("weights, its share" if actors > 1 else "weights", 0 if on_host else weights.bytes / actors)
     summed_once = actors > 1 and config.actor.gradient_sync == "step"
     gradients = Item("gradients, its share" if actors > 1 else "gradients", FLOAT * weights.trained / actors)
-    moments = Item("AdamW's two moments", 0 if on_host else 2 * FLOAT * weights.trained / actors)
+    kept_by_adamw = _kept_beside(config) * FLOAT * weights.trained / actors
+    name = "AdamW's two moments" + (", and the mean of weights" if config.trainer.average_last else "")
+    moments = Item(name, 0 if on_host else kept_by_adamw)
     copies = [Item("reference policy", weights.bytes / actors)] if reference else []
     graphics = _graphics(config, placed)
     phases = [Phase("start", (Item("whole weights, before they are shared out", weights.bytes * (1 + reference)),))]
@@ -270,10 +272,10 @@ def host_phases(config: Config, weights: Weights, placed: Placement, observation
         later.append(Item(f"observations of own successes, {own} iteration(s)", own * observations))
     actors = shards_of(config, placed)
     if not local and placed.offloads("actor"):
-        parked = 2 * FLOAT * weights.trained / actors
+        parked = _kept_beside(config) * FLOAT * weights.trained / actors
         later.append(Item("AdamW's moments while others use the GPUs", parked * count))
     if config.actor.offload:
-        states = weights.bytes + 3 * FLOAT * weights.trained
+        states = weights.bytes + (1 + _kept_beside(config)) * FLOAT * weights.trained
         later.append(Item("weights, gradients and moments (actor.offload)", states / actors * count))
     if config.trainer.save_every is not None and actors > 1:
         # gathered on the first process, for what others load
@@ -286,6 +288,11 @@ def _policies(placed: Placement) -> list[int]:
     merged = set(placed.merged_ranks().values())
     nodes = [process.node for process in placed["actor"].processes]
     return nodes + [process.node for process in placed["rollout"].processes if process.rank not in merged]
+
+
+def _kept_beside(config: Config) -> int:
+    """Return how many numbers are kept of a weight: AdamW's moments, at the end of a run also the mean."""
+    return 2 + (config.trainer.average_last is not None)
 
 
 def _imitated_iterations(config: Config) -> int:
@@ -309,7 +316,7 @@ def checkpoint_bytes(config: Config, weights: Weights, observations: float = 0.0
     exported = {"bf16": HALF, "fp32": FLOAT, None: FLOAT if weights.stored == FLOAT else HALF}
     merged = exported[config.policy.export_dtype]
     base = config.plan.parameters or 0.0
-    saved = weights.bytes + 2 * FLOAT * weights.trained + merged * base
+    saved = weights.bytes + _kept_beside(config) * FLOAT * weights.trained + merged * base
     saved += _imitated_iterations(config) * observations
     keep, every = config.trainer.keep_checkpoints, config.trainer.save_every
     if every is None:

@@ -58,6 +58,9 @@ class Runtime(Protocol):
             CheckpointError: the checkpoint is damaged, or holds another policy or optimizer.
         """
 
+    def take_into_mean(self, *, first: bool, last: bool) -> None:
+        """Take the weights into their mean, see `vla_trainer.update.averaging.take_into_mean`."""
+
     def scale_lr(self, scale: float) -> None:
         """Multiply what the config says about learning rates by this from now on; not what was set before."""
 

@@ -16,6 +16,7 @@ from vla_trainer.protocols import Policy
 from vla_trainer.rollout.env_spec import EnvSpec, env_spec_of
 from vla_trainer.rollout.envs import evaluation_env, make_envs, watchable
 from vla_trainer.types import EvaluationRollout, VideoRequest
+from vla_trainer.update.averaging import take_into_mean
 
 
 class LocalPolicy:
@@ -91,6 +92,10 @@ class LocalPolicy:
     def load_weights(self, path: Path, state: dict[str, Any]) -> None:
         """See `vla_trainer.runtime.interface.Runtime`."""
         checkpoint.put(path, state, self.policy, self.optimizer)
+
+    def take_into_mean(self, *, first: bool, last: bool) -> None:
+        """See `vla_trainer.runtime.interface.Runtime`."""
+        take_into_mean(self.optimizer, first=first, last=last)
 
     def close(self) -> None:
         """End the threads, and close the environments of evaluations, if they were made."""

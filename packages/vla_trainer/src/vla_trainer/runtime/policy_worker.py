@@ -34,8 +34,10 @@ from vla_trainer.runtime.learner import Learner
 from vla_trainer.runtime.object_store import Chunk, ObservationStore, PackedBatch
 from vla_trainer.runtime.process_layout import PolicyProcess
 from vla_trainer.runtime.weight_sync import WeightSync, host_meeting, join, trainable, visit_meeting
+from vla_trainer.update.averaging import take_into_mean
 from vla_trainer.update.blocks import block_dtype, hold_blocks
 from vla_trainer.update.parking import Parking
+from vla_trainer.update.sharding import reshard
 
 
 class PolicyWorker:
@@ -186,6 +188,13 @@ class PolicyWorker:
     def scale_lr(self, scale: float) -> None:
         """Multiply what the config says about learning rates by this from now on."""
         self._learner.scale_lr(scale)
+
+    def take_into_mean(self, first: bool, last: bool) -> None:
+        """See `vla_trainer.runtime.interface.Runtime`; the mean is parked with the moments."""
+        self._parking.unpark()
+        reshard(self._policy)
+        take_into_mean(self._learner.optimizer, first=first, last=last)
+        self._parking.park()
 
     def sync(self, version: int) -> int:
         """Bring the weights of processes that only act up to date, on all at once; returns the bytes that were sent."""

@@ -171,6 +171,9 @@ class RayRuntime:
                 "Continue with one actor process, whose checkpoints any number can read"
             )
 
+    def take_into_mean(self, *, first: bool, last: bool) -> None:
+        self._call([policy.take_into_mean.remote(first, last) for policy in self._learning()])
+
     def scale_lr(self, scale: float) -> None:
         self._call([policy.scale_lr.remote(scale) for policy in self._learning()])
 
