@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,26 @@ def overlay(name: str, *others: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
 
 
-def run(command: list[str], env: dict[str, str], timeout: float = 300.0) -> str:
-    """Run a command to its end and return what it printed; what it said on standard error is shown where it fails."""
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout, check=False)
-    assert done.returncode == 0, f"{' '.join(command[:3])} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-    return done.stdout
+def run(command: list[str], env: dict[str, str], timeout: float = 200.0) -> str:
+    """Run a command to its end and return what it printed; what it said on standard error is shown where it fails.
+
+    One that hangs says where, as a warning of the test, and is run once more.
+    """
+    for last in (False, True):
+        process = subprocess.Popen(
+            command, env=env | {"PYTHONFAULTHANDLER": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            out, errors = process.communicate(timeout=timeout)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # Python writes the stacks of all threads
+            out, errors = process.communicate()
+            message = f"{' '.join(command[:3])} was not done after {timeout:g} s:\n{errors[-4000:]}"
+            assert not last, message
+            warnings.warn(message, stacklevel=2)
+    assert process.returncode == 0, f"{' '.join(command[:3])} failed:\n{out[-2000:]}\n{errors[-4000:]}"
+    return out
 
 
 def python(script: Path, *arguments: object, env: dict[str, str], interpreter: Path | None = None) -> str:
