@@ -52,6 +52,34 @@ def test_motion_is_the_mean_of_moved_images():
     np.testing.assert_array_equal(spoiled("motion", 1.0, image, variant=2), image)
 
 
+@pytest.mark.parametrize("variant", [0, 1])
+@pytest.mark.parametrize(("size", "amount", "length"), [(64, 0.5, 2), (64, 1.0, 4), (128, 0.9, 7), (256, 1.0, 16)])
+def test_motion_is_the_mean_of_a_plain_loop(size, amount, length, variant):
+    image = np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    padded = np.pad(image, [(length, length) if axis == variant else (0, 0) for axis in range(3)], mode="edge")
+    lines = np.moveaxis(padded, variant, 0).astype(int)
+    # of 2 pixels the one itself and the next, of 7 three on each side
+    moved = [lines[length + by : length + by + size] for by in range(-((length - 1) // 2), length // 2 + 1)]
+    expected = np.moveaxis((sum(moved) + length // 2) // length, 0, variant)
+    np.testing.assert_array_equal(spoiled("motion", amount, image, variant=variant), expected)
+
+
+@pytest.mark.parametrize(("size", "amount"), [(64, 0.2), (64, 1.0), (256, 0.4), (256, 1.0)])
+def test_blur_is_a_convolution_to_the_edges(size, amount):
+    image = np.random.default_rng(size).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    point = np.zeros((size, size, 3), dtype=np.uint8)
+    point[:, size // 2] = 255
+    kernel = spoiled("blur", amount, point)[0, 1:, 0].astype(float)  # its middle in the middle
+    kernel /= kernel.sum()
+    reach = size // 2
+    values = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), mode="edge").astype(float)
+    for axis in (0, 1):
+        values = np.apply_along_axis(np.convolve, axis, values, kernel, "same")
+    expected = values[reach:-reach, reach:-reach]
+    # a column of 255 tells its kernel to 1 in 255 a pixel, and values are rounded twice
+    assert np.abs(spoiled("blur", amount, image) - expected).max() < 3
+
+
 @pytest.mark.parametrize("size", [64, 256])
 @pytest.mark.parametrize("amount", [0.05, 0.3, 0.6, 1.0])
 def test_blur_has_its_standard_deviation_and_is_nearly_pillows(size, amount):

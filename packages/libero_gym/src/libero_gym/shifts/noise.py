@@ -81,67 +81,69 @@ def _exposed(gain: float) -> np.ndarray:
 def _blurred(image: np.ndarray, radius: float) -> np.ndarray:
     """Return an image convolved with a smooth kernel of a standard deviation, edges repeated.
 
-    The kernels [w, 1 - 2 w, w] with w <= 1/4 are applied at distances 1, 2, 4, ..., as in the a trous wavelet transform
-    (Holschneider et al. 1989). Each adds 2 w distance^2 to the variance. This takes a third of Pillow's time.
+    The kernels [w, 1 - 2 w, w] with w = 1/4 are applied at distances 1, 2, 4, ..., as in the a trous wavelet transform
+    (Holschneider et al. 1989). Each adds 2 w distance^2 to the variance. What is missing is added by a smaller w,
+    first, while values have 8 bits. This takes an eighth of Pillow's time.
 
     Args:
         image: (S, S, 3) uint8.
         radius: standard deviation in pixels.
     """
-    values = image.astype(np.uint16)
-    values <<= 6  # 14 bits, so that four of them add up to 16
-    mixed, missing, distance = np.empty_like(values), radius**2, 1
-    while missing > 1e-6:
-        whole = distance**2 / 2
-        share = min(missing / whole, 1.0)
-        for axis in (0, 1):
-            _smooth(values, mixed, distance, axis, share)
-            values, mixed = mixed, values
-        missing -= share * whole
+    distances, missing, distance = [], radius**2, 1
+    while missing >= (whole := distance**2 / 2):
+        distances.append(distance)
+        missing -= whole
         if missing > whole:
             distance *= 2
+    share = round(64 * missing / whole)  # w in 256ths
+    margin = sum(distances) + distance
+    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="edge").astype(np.uint16)
+    # as one line of numbers, in which a neighbour is so far away; only the margin gets what is of no row or column
+    values, steps = padded.reshape(-1), (padded.shape[1] * 3, 3)
+    mixed, sums = np.empty_like(values), np.empty_like(values)
+    for step in steps:
+        ends = distance * step
+        both, middle = sums[: -2 * ends], mixed[ends:-ends]
+        np.add(values[: -2 * ends], values[2 * ends :], out=both)
+        both *= share
+        np.multiply(values[ends:-ends], 256 - 2 * share, out=middle)
+        middle += both
+        middle += 128
+        middle >>= 8
+        values, mixed = mixed, values
+    values <<= 6  # 14 bits, so that four of them add up to 16
+    for near in distances:
+        for step in steps:
+            ends = near * step
+            pairs, middle = sums[:-ends], mixed[ends:-ends]
+            np.add(values[:-ends], values[ends:], out=pairs)
+            np.add(pairs[:-ends], pairs[ends:], out=middle)
+            middle >>= 2
+            values, mixed = mixed, values
     values += 32
     values >>= 6
-    return values.astype(np.uint8)
-
-
-def _smooth(values: np.ndarray, mixed: np.ndarray, distance: int, axis: int, share: float) -> None:
-    """Write 14-bit values, mixed with those on both sides along an axis, each of weight `share` / 4, to `mixed`."""
-    np.left_shift(values, 1, out=mixed)
-    mixed += 2
-    # views: what is added to them is added to `mixed`; numbers that lie side by side are added together
-    size, channels = values.shape[axis], values.shape[2]
-    near, shape = min(distance, size), (size, -1)
-    if axis == 1:
-        near, shape = near * channels, (len(values), size * channels)
-    lines, sums = values.reshape(shape), mixed.reshape(shape)
-    if axis == 0:
-        sums[near:] += lines[: size - near]
-        sums[:near] += lines[0]
-        sums[: size - near] += lines[near:]
-        sums[size - near :] += lines[-1]
-    else:
-        end = size * channels - near
-        sums[:, near:] += lines[:, :end]
-        mixed[:, : near // channels] += values[:, :1]
-        sums[:, :end] += lines[:, near:]
-        mixed[:, end // channels :] += values[:, -1:]
-    mixed >>= 2
-    if share < 1:
-        part = mixed.astype(np.float32)
-        part -= values
-        part *= share
-        part += values
-        np.copyto(mixed, np.rint(part, out=part), casting="unsafe")
+    return values.reshape(padded.shape)[margin:-margin, margin:-margin].astype(np.uint8)
 
 
 def _moved(image: np.ndarray, length: int, axis: int) -> np.ndarray:
     """Return the mean of an image and its copies moved by 1 to `length` - 1 pixels, edges repeated."""
-    before, after = (length - 1) // 2, length // 2
-    padding = [(0, 0)] * 3
-    padding[axis] = (before + 1, after)
-    sums = np.cumsum(np.pad(image, padding, mode="edge"), axis=axis, dtype=np.uint32)
     size = image.shape[axis]
-    ends = np.take(sums, range(length, length + size), axis=axis)
-    before_them = np.take(sums, range(size), axis=axis)
-    return ((ends - before_them + length // 2) // length).astype(np.uint8)
+    padding = [(0, 0)] * 3
+    padding[axis] = ((length - 1) // 2, length // 2)
+    padded = np.pad(image, padding, mode="edge").astype(np.uint16)
+    step = 3 if axis else padded.shape[1] * 3
+    # as one line of numbers: sums of 1, 2, 4, ... neighbours, and of those that add up to `length`; 257 fit in 16 bits
+    runs, count, first = padded.reshape(-1), 1, 0
+    sums = np.zeros_like(runs)
+    while True:
+        if length & count:
+            part = runs[first * step :]
+            sums[: len(part)] += part
+            first += count
+        if 2 * count > length:
+            break
+        runs = runs[: -count * step] + runs[count * step :]
+        count *= 2
+    sums += length // 2
+    sums //= length
+    return sums.reshape(padded.shape).take(range(size), axis).astype(np.uint8)
