@@ -83,7 +83,7 @@ def _blurred(image: np.ndarray, radius: float) -> np.ndarray:
 
     The kernels [w, 1 - 2 w, w] with w = 1/4 are applied at distances 1, 2, 4, ..., as in the a trous wavelet transform
     (Holschneider et al. 1989). Each adds 2 w distance^2 to the variance. What is missing is added by a smaller w,
-    first, while values have 8 bits. This takes an eighth of Pillow's time.
+    first, while values have 8 bits. This takes less than half of Pillow's time.
 
     Args:
         image: (S, S, 3) uint8.
