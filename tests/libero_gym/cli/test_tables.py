@@ -1,5 +1,6 @@
 """Tables and progress in a terminal and without."""
 
+import logging
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from libero_gym.cli.progress import progress_bar
 from libero_gym.cli.tables import print_facts, print_table
 
 HEADERS = ["task", "largest difference", "name", "instruction"]
@@ -101,6 +103,21 @@ def test_a_bar_in_a_terminal_and_a_line_without():
     done = subprocess.run([sys.executable, "-c", PROGRESS], capture_output=True, text=True, check=True)
     assert done.stdout == "found\n"
     assert re.fullmatch(r"working 3/3 00:0\d\n", done.stderr)
+
+
+def test_only_while_a_bar_is_shown_what_is_waited_for_is_not_logged():
+    logger = logging.getLogger("libero_gym.waiting")
+    before = logger.level
+    try:
+        logger.setLevel(logging.INFO)
+        with progress_bar(1, "working"):
+            assert logger.level == logging.ERROR
+        assert logger.level == logging.INFO
+        with pytest.raises(ValueError, match="broken"), progress_bar(1, "working"):
+            raise ValueError("broken")
+        assert logger.level == logging.INFO
+    finally:
+        logger.setLevel(before)
 
 
 def test_an_error_removes_the_bar():

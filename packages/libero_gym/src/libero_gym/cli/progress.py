@@ -20,12 +20,15 @@ def progress_bar(total: int, description: str = "compiling scenes") -> Iterator[
     Where standard error is no terminal, a line at the end replaces it. An error removes the bar, so that only the
     error's line is printed.
     """
-    logging.getLogger("libero_gym.waiting").setLevel(logging.ERROR)  # the bar shows it
     if sys.stderr.isatty():
         shape, file = "{desc} |{bar:40}| {n_fmt}/{total_fmt} {elapsed}", sys.stderr
     else:
         shape, file = "{desc} {n_fmt}/{total_fmt} {elapsed}", io.StringIO()
-    with tqdm(total=total, desc=description, bar_format=shape, file=file) as bar, logging_redirect_tqdm():
+    with (
+        _quiet("libero_gym.waiting"),  # the bar shows it
+        tqdm(total=total, desc=description, bar_format=shape, file=file) as bar,
+        logging_redirect_tqdm(),
+    ):
 
         def advance(_: object) -> None:
             bar.update()
@@ -37,6 +40,18 @@ def progress_bar(total: int, description: str = "compiling scenes") -> Iterator[
             raise
         if file is not sys.stderr:
             click.echo(str(bar), err=True)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Let a logger say errors only, for as long as the block runs."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager
