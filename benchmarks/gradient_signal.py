@@ -35,7 +35,7 @@ RECIPE = (
     *("trainer.threads=1", "policy.threads=1", "env.workers=1", "rollout.temperature_final=null"),
 )
 LAMBDAS = {"lambda 1": 1.0, "lambda 0.95": 0.95, "lambda 0.8": 0.8, "lambda 0": 0.0}
-CRITIC_STEPS = 1500
+CRITIC_STEPS = 200
 PART = 64
 
 
@@ -63,16 +63,21 @@ def ended(rollout: Rollout) -> tuple[Any, Any]:
 
 
 def fit_critic(rollouts: list[Rollout], targets: list[tuple[Any, Any]]) -> tuple[ValueNetwork, float]:
-    """Return a critic of the rollouts' states, and the share of variance that it explains in an eighth held out."""
-    states = torch.from_numpy(
-        np.concatenate([r.states[known] for r, (_, known) in zip(rollouts, targets, strict=True)])
-    )
-    returns = torch.from_numpy(np.concatenate([values[known] for values, known in targets])).float()
+    """Return a critic of the rollouts' states, and the share of variance that it explains in the last eighth of them.
+
+    Rollouts are held out and not rows: a neighbour of the same episode would tell the critic how that one ends.
+    """
+    rows = [
+        (torch.from_numpy(r.states[known]), torch.from_numpy(values[known]).float())
+        for r, (values, known) in zip(rollouts, targets, strict=True)
+    ]
+    states, returns = (torch.cat(of) for of in zip(*rows, strict=True))
     generator = torch.Generator().manual_seed(0)
     network = ValueNetwork(states.shape[1], (256, 256), generator)
+    network.see(states)
     network.rescale(returns)
-    order = torch.randperm(len(states), generator=generator)
-    held, fitted = order.split([len(order) // 8, len(order) - len(order) // 8])
+    held_rows = sum(len(of) for of, _ in rows[-max(len(rows) // 8, 1) :])
+    fitted, held = torch.arange(len(states)).split([len(states) - held_rows, held_rows])
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(CRITIC_STEPS):
         rows = fitted[torch.randint(len(fitted), (1024,), generator=generator)]
@@ -156,6 +161,7 @@ def main() -> None:
     parser.add_argument("--rollouts", type=int, default=24, help="of 896 policy steps, for each kind of start")
     parser.add_argument("--batches", type=int, default=8, help="that they are divided into")
     parser.add_argument("--temperature", type=float, default=0.9)
+    parser.add_argument("--seed", type=int, default=0, help="of what is sampled and of the initial states")
     parser.add_argument("--starts", nargs="*", default=["branching", "curriculum"], help="beside uniform ones")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -166,6 +172,7 @@ def main() -> None:
     true = torch.zeros(0)
     for starts in ["uniform", *args.starts]:
         overrides = [*RECIPE, f"policy.checkpoint={args.checkpoint}", f"rollout.temperature={args.temperature}"]
+        overrides += [f"trainer.seed={args.seed}"]
         trainer = make_trainer(
             load_config("tiny_spatial_ppo_critic_from_sft", [*overrides, f"rollout.starts={starts}"])
         )
@@ -187,6 +194,7 @@ def main() -> None:
             print(f"{starts}, {name}: {rows[f'{starts}, {name}']}", flush=True)
     if args.json:
         settings = {"rollouts": args.rollouts, "batches": args.batches, "temperature": args.temperature}
+        settings |= {"seed": args.seed}
         write_json(args.json, {"machine": processor(), **settings, "rows": rows})
 
 

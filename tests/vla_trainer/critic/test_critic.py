@@ -33,16 +33,23 @@ def test_it_learns_values_of_what_the_policy_does_not_see(tmp_path):
     # a state is all that decides a return, so the values explain all of it
     assert rows[-1]["actor/explained_variance"] > 0.98
     assert rows[0]["critic/policy_steps"] == 128  # 8 environments x 16
-    assert rows[-1]["critic/policy_steps"] == 4 * 128
+    assert rows[-1]["critic/policy_steps"] == 8 * 128
     assert "actor/value_loss" not in rows[-1]
 
 
+@pytest.mark.parametrize("scale", ["1e-3", "1e6"])
+def test_what_it_sees_may_have_any_unit(tmp_path, scale):
+    trainer, _ = trained(tmp_path, f"env.scale={scale}")
+    assert trainer._critic is not None
+    assert trainer._critic.values(float(scale) * np.eye(2, dtype=np.float32)) == pytest.approx([2.8, 2.0], rel=0.02)
+
+
 def test_what_it_sees_does_not_reach_the_policy(tmp_path):
-    """Scaled by 1000, the state gives other values and advantages; what is sampled first is the same."""
+    """Scaled by 0, it sees nothing, which gives other values and advantages; what is sampled first is the same."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     _, one = trained(tmp_path / "a", "trainer.iterations=1")
-    _, other = trained(tmp_path / "b", "trainer.iterations=1", "env.scale=1000")
+    _, other = trained(tmp_path / "b", "trainer.iterations=1", "env.scale=0")
     assert one[0]["critic/loss"] != other[0]["critic/loss"]
     assert one[0]["actor/entropy"] == other[0]["actor/entropy"]
     assert one[0]["rollout/reward_mean"] == other[0]["rollout/reward_mean"]
@@ -102,6 +109,30 @@ def spec_of(space: spaces.Space[Any] | None) -> EnvSpec:
 def test_only_numbers_are_looked_at():
     with pytest.raises(ConfigError, match="allowed: a Box of numbers"):
         Critic(CriticSettings(key="words"), spec_of(spaces.Text(5)), 0)
+
+
+def test_inputs_are_scaled_by_the_mean_and_deviation_of_all_that_was_seen():
+    network = ValueNetwork(3, [8], torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(network.head.weight)
+    of = torch.Generator().manual_seed(1)
+    # other units and another zero for each input; the third is constant
+    rows = torch.randn(64, 3, generator=of) * torch.tensor([1e-2, 1e3, 0.0]) + torch.tensor([0.0, -1e4, 7.0])
+    for part in rows.split([1, 13, 50]):
+        network.see(part)
+    torch.testing.assert_close(network.input_mean, rows.double().mean(0))
+    torch.testing.assert_close(network.input_variance, rows.double().var(0, correction=0))
+    scaled = (rows - rows.mean(0)) / torch.tensor(
+        [float(rows[:, 0].std(correction=0)), float(rows[:, 1].std(correction=0)), 1.0]
+    )
+    expected = network.head(network.body(scaled)).squeeze(-1)
+    torch.testing.assert_close(network.normalized(rows), expected, rtol=1e-3, atol=1e-3)
+    # an input that was constant until now counts for 5 deviations, not for millions
+    off = rows.clone()
+    off[:, 2] += 1e6
+    scaled[:, 2] = 5.0
+    torch.testing.assert_close(
+        network.normalized(off), network.head(network.body(scaled)).squeeze(-1), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_rescaling_keeps_what_the_network_says():

@@ -10,6 +10,7 @@ from vla_trainer.section import Section
 class CriticSettings(Section):
     """A critic of the trainer's own in place of the policy's value head: an MLP over one key of the observations.
 
+    Its inputs are scaled by the mean and deviation of all that it has seen, so they may have any units.
     The policy never gets that key, so what it may not know in the world can be in it, such as a simulator's state
     (asymmetric actor-critic, Pinto et al. 2017, arXiv:1710.06542).
     """
@@ -22,9 +23,9 @@ class CriticSettings(Section):
     """Widths of its hidden layers."""
     rate: PositiveFloat = 1e-3
     """Learning rate of its optimizer, Adam."""
-    optimizer_steps: PositiveInt = 120
-    """Optimizer steps an iteration."""
+    optimizer_steps: PositiveInt = 20
+    """Optimizer steps an iteration. More of them fit it to the episodes that it has, not to the next ones."""
     sample_size: PositiveInt = 1024
     """Policy steps of one optimizer step, at most."""
-    memory: PositiveInt = 4
+    memory: PositiveInt = 8
     """Iterations whose policy steps it is fitted to, the latest ones."""

@@ -75,7 +75,9 @@ class Critic:
         settings = self._settings
         assert rollout.states is not None
         assert batch.returns is not None
-        self._recent.append((torch.from_numpy(rollout.states[rollout.mask]), batch.returns))
+        states = torch.from_numpy(rollout.states[rollout.mask])
+        self._network.see(states)
+        self._recent.append((states, batch.returns))
         rows = torch.cat([kept for kept, _ in self._recent])
         kept_returns = torch.cat([kept for _, kept in self._recent])
         self._network.rescale(kept_returns)

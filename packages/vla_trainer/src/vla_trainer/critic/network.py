@@ -1,4 +1,4 @@
-"""A value network whose targets are kept at mean 0 and deviation 1.
+"""A value network whose inputs and targets are kept at mean 0 and deviation 1.
 
 Axes: B rows, P numbers of a row.
 """
@@ -9,12 +9,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+#: Deviations from the mean at which an input is cut off: what was constant until now must not drown the others.
+LARGEST_INPUT = 5.0
+
 
 class ValueNetwork(nn.Module):
-    """An MLP from (B, P) to (B,), in units of return."""
+    """An MLP from (B, P) to (B,), in units of return, with LayerNorm (Ba et al. 2016, arXiv:1607.06450) and SiLU."""
 
     mean: Tensor
     std: Tensor
+    count: Tensor
+    input_mean: Tensor
+    input_variance: Tensor
 
     def __init__(self, inputs: int, hidden: Sequence[int], generator: torch.Generator) -> None:
         """
@@ -27,11 +33,14 @@ class ValueNetwork(nn.Module):
         widths = [inputs, *hidden]
         layers: list[nn.Module] = []
         for below, above in pairwise(widths):
-            layers += [_linear(below, above, 2**0.5, generator), nn.Tanh()]
+            layers += [_linear(below, above, 2**0.5, generator), nn.LayerNorm(above), nn.SiLU()]
         self.body = nn.Sequential(*layers)
         self.head = _linear(widths[-1], 1, 0.0, generator)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("input_mean", torch.zeros(inputs, dtype=torch.float64))
+        self.register_buffer("input_variance", torch.ones(inputs, dtype=torch.float64))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return V, (B,) float32."""
@@ -39,12 +48,30 @@ class ValueNetwork(nn.Module):
 
     def normalized(self, rows: Tensor) -> Tensor:
         """Return (V - mean) / std, (B,), what is compared with `targets`."""
-        values: Tensor = self.head(self.body(rows)).squeeze(-1)
+        # 1e-8 as in Stable-Baselines3's VecNormalize
+        scaled = (rows - self.input_mean.float()) / (self.input_variance + 1e-8).sqrt().float()
+        values: Tensor = self.head(self.body(scaled.clamp(-LARGEST_INPUT, LARGEST_INPUT))).squeeze(-1)
         return values
 
     def targets(self, returns: Tensor) -> Tensor:
         """Return (R - mean) / std, (B,)."""
         return (returns - self.mean) / self.std
+
+    @torch.no_grad()
+    def see(self, rows: Tensor) -> None:
+        """Add rows (B, P) to the mean and variance by which inputs are scaled; what the network says changes.
+
+        Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance", equation 1.5b.
+        """
+        added = rows.double()
+        total = self.count + len(added)
+        share = len(added) / total
+        away = added.mean(0) - self.input_mean
+        variance = added.var(0, correction=0)
+        # the first rows replace the variance that the buffer begins with: their share is 1
+        self.input_variance.lerp_(variance, float(share)).add_(away.square() * share * (1 - share))
+        self.input_mean.add_(away * share)
+        self.count.copy_(total)
 
     @torch.no_grad()
     def rescale(self, returns: Tensor) -> None:
