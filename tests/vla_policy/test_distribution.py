@@ -88,6 +88,81 @@ def test_a_generator_a_row():
         ActionTokenDistribution(logits).sample(generators(1, 2))
 
 
+def correlated(correlation, rows, generator=None):
+    """Samples (rows, 4 actions, 2 numbers) of 64 bins; each token is a Gaussian of 4 bins around a mean of its own."""
+    bins = torch.arange(64.0)
+    means = torch.linspace(22, 42, 8)
+    logits = (-0.5 * ((bins - means[:, None]) / 4) ** 2).expand(rows, -1, -1)
+    generator = generator or torch.Generator().manual_seed(3)
+    samples = ActionTokenDistribution(logits).sample_correlated(correlation, 2, generator)
+    return samples.reshape(rows, 4, 2).float(), means.reshape(4, 2)
+
+
+def test_correlated_samples_have_the_probabilities():
+    probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    logits = probabilities.log().expand(25_000, 4, 4)
+    samples = ActionTokenDistribution(logits).sample_correlated(0.9, 2, torch.Generator().manual_seed(0))
+    # 25,000 rows, tokens of which are no longer independent: a standard error of at most sqrt(.25 / 25e3) = 0.0032
+    for token in range(4):
+        torch.testing.assert_close(torch.bincount(samples[:, token]) / 25e3, probabilities, rtol=0, atol=0.013)
+
+
+def test_the_noise_of_a_number_is_correlated_over_the_actions_of_a_chunk():
+    rows = 20_000
+    samples, means = correlated(0.8, rows)
+    noise = (samples - means) / 4
+    torch.testing.assert_close(noise.mean(0), torch.zeros(4, 2), rtol=0, atol=0.04)
+    torch.testing.assert_close(noise.std(0), torch.ones(4, 2), rtol=0, atol=0.04)
+    found = torch.corrcoef(noise.reshape(rows, 8).T)
+    # token (c, a) is number 2 c + a: those with the same a share the noise, rounding to bins adds 1 / 12 to 16
+    expected = torch.where((torch.arange(8)[:, None] - torch.arange(8)) % 2 == 0, 0.8, 0.0).fill_diagonal_(1.0)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.02)
+
+
+def test_without_correlation_and_with_all_of_it():
+    samples, means = correlated(0.0, 5000)
+    assert torch.corrcoef((samples - means).reshape(5000, 8).T).fill_diagonal_(0).abs().max() < 0.06  # 4 / sqrt(5000)
+    samples, means = correlated(1.0, 100)
+    # the same quantile of Gaussians of one width: apart from each other as their means, but for rounding
+    apart = samples - means
+    assert (apart - apart[:, :1]).abs().max() <= 1
+
+
+def test_correlated_samples_need_a_correlation_and_a_generator_a_row():
+    logits = torch.randn(4, 8, 256, generator=torch.Generator().manual_seed(1))
+
+    def generators(*seeds):
+        return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    together = ActionTokenDistribution(logits).sample_correlated(0.9, 2, generators(1, 2, 3, 4))
+    for row in range(4):
+        alone = ActionTokenDistribution(logits[row : row + 1]).sample_correlated(0.9, 2, generators(row + 1))
+        assert torch.equal(alone[0], together[row])
+    with pytest.raises(ConfigError, match="2 generators for 4 rows"):
+        ActionTokenDistribution(logits).sample_correlated(0.9, 2, generators(1, 2))
+    with pytest.raises(ConfigError, match=r"chunk_correlation is 1\.5; allowed: 0 to 1"):
+        ActionTokenDistribution(logits).sample_correlated(1.5, 2)
+    ids = ActionTokenDistribution(logits, top_k=1, first_id=31744).sample_correlated(0.9, 2, generators(1, 2, 3, 4))
+    assert torch.equal(ids, 31744 + logits.argmax(-1))
+    bad = torch.full((1, 8, 256), torch.nan)
+    with pytest.raises(NumbersError, match="not finite"):
+        ActionTokenDistribution(bad).sample_correlated(0.9, 2)
+
+
+def test_marginal_scores_of_correlated_noise_give_the_gradient_times_its_covariance():
+    # Q = sum over the tokens of w a, a in bins; E[Q d log p / d mean] = S w with S the noise's covariance in units of
+    # one deviation: for correlation r in a chunk of 4, (S w)_ca = w_ca + r sum over the other actions of w
+    rows, r = 50_000, 0.75
+    samples, means = correlated(r, rows)
+    noise = (samples - means) / 4
+    w = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, -2.0], [0.5, 0.0]])
+    q = (w * noise).sum((1, 2), keepdim=True)
+    gradient = (q * noise).mean(0)
+    expected = (1 - r) * w + r * w.sum(0)
+    # a standard error of some sqrt(E[q^2]) / sqrt(50,000) = 0.01
+    torch.testing.assert_close(gradient, expected, rtol=0, atol=0.05)
+
+
 def test_rounding_hardly_changes_a_sample():
     # 4 x 2,000 tokens under noise of 1e-6: the race differs with a probability of about the total variation, below
     # 1e-6 a token. By inversion some 256 boundaries move by up to 1e-6 each, which is a hundred times as often.

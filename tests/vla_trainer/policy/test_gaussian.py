@@ -72,6 +72,18 @@ def test_samples_have_the_mean_and_the_deviation_of_the_distribution() -> None:
     torch.testing.assert_close(tokens.std(0), torch.full((2,), 0.4), atol=0.01, rtol=0)
 
 
+def test_the_noise_of_a_chunk_is_correlated_as_asked() -> None:
+    policy = GaussianPolicy(spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (3, 2)), hidden=(8,), seed=0)
+    obs = np.zeros((20_000, 3), dtype=np.float32)
+    out = policy.act(obs, generator=torch.Generator().manual_seed(0), chunk_correlation=0.6)
+    noise = out.tokens - policy.act(obs[:1], deterministic=True).tokens
+    found = torch.corrcoef(noise.T)
+    # token (c, a) is number 2 c + a: those with the same a share the noise; standard error 1 / sqrt(20,000) = 0.007
+    expected = torch.where((torch.arange(6)[:, None] - torch.arange(6)) % 2 == 0, 0.6, 0.0).fill_diagonal_(1.0)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.03)
+    torch.testing.assert_close(noise.std(0), torch.ones(6), rtol=0, atol=0.03)
+
+
 def test_what_was_sampled_is_scored_the_same_and_what_is_sent_is_clipped() -> None:
     policy = make(log_std_init=2.0)
     out = policy.act(observations(64), generator=generator())

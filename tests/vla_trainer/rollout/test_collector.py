@@ -93,6 +93,20 @@ def test_a_time_limit_that_belongs_to_the_task_ends_what_follows(env_id: str) ->
 
 
 @BOTH
+def test_values_may_be_fitted_to_other_returns_than_advantages_are_of(env_id: str) -> None:
+    _, _, collector = make(env_id, 2)
+    rollout = collector.horizon(4, count_toy.Stream(seeds(12, 13, 23, 15)))
+    short = {"gamma": 1.0, "lam": 0.0, "normalize_advantages": False, "bootstrap_time_limit": False}
+    batch, one_lambda = PPO(**short, critic_lam=1.0).batch(rollout), PPO(**short).batch(rollout)
+    torch.testing.assert_close(batch.advantages, one_lambda.advantages)
+    # what is still to come, as above: seed 13 had the rewards 1, 2, 3; seeds 23 and 15 go on with V 2302 and 1501
+    assert batch.returns is not None
+    assert batch.returns[[1, 3, 5, 4, 6, 7]].tolist() == [6, 5, 3, 3 + 2302, 2 + 2302, 1 + 1501]
+    assert one_lambda.returns is not None
+    assert one_lambda.returns[[1, 3, 5]].tolist() == [1 + 1301, 2 + 1302, 3]
+
+
+@BOTH
 def test_episodes_share_environments_and_finished_ones_are_not_looked_at(env_id: str) -> None:
     # three episodes of 1, 4 and 3 policy steps in two environments: 0 takes the third when it has finished the first
     _envs, policy, collector = make(env_id, 2, critic=False)

@@ -39,6 +39,24 @@ def test_without_seeds_and_deterministic(policy: GaussianPolicy) -> None:
     torch.testing.assert_close(PolicySampler(policy, deterministic=True).act(OBS, [1, 2, 3, 4]).tokens, most_probable)
 
 
+def test_correlated_noise_is_asked_of_a_policy_that_takes_it(policy: GaussianPolicy) -> None:
+    sampler = PolicySampler(policy, chunk_correlation=1.0)
+    noise = sampler.act(OBS, [1, 2, 3, 4]).tokens - sampler.act(OBS, None).tokens
+    chunks = noise.reshape(4, 2, 2)  # deviations are 1 in all tokens
+    torch.testing.assert_close(chunks[:, 0], chunks[:, 1])
+    assert not torch.allclose(chunks[:, 0, 0], chunks[:, 0, 1])
+    alone = sampler.act(OBS[1:2], [2]).tokens
+    torch.testing.assert_close(alone[0], sampler.act(OBS, [1, 2, 3, 4]).tokens[1])
+
+    class Plain:
+        def act(self, obs: Any, *, deterministic: bool, temperature: float, generator: Any) -> Any:
+            raise NotImplementedError
+
+    PolicySampler(Plain())  # type: ignore[arg-type]
+    with pytest.raises(PolicyError, match=r"chunk_correlation=0\.5: act of a Plain takes no chunk_correlation"):
+        PolicySampler(Plain(), chunk_correlation=0.5)  # type: ignore[arg-type]
+
+
 def test_a_policy_that_takes_one_generator() -> None:
     given: list[Any] = []
 

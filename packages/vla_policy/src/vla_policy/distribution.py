@@ -78,6 +78,51 @@ class ActionTokenDistribution:
         race.clamp_(min=torch.finfo(race.dtype).tiny)
         return self._ids((log_probs - race.log_().to(log_probs.device)).argmax(-1))
 
+    def sample_correlated(
+        self,
+        correlation: float,
+        action_dim: int,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    ) -> Tensor:
+        """Sample (B, K) ids whose deviations from their medians are correlated over the actions of a chunk.
+
+        Each token has its own distribution as in `sample`; what differs is how they go together. The noise of one
+        action number is the same in all C actions (r = 1), so that the robot is pushed one way for the whole chunk; independent
+        noise of C actions cancels out but for 1 / sqrt(C) of it. A Gaussian copula:
+        z_ca = sqrt(r) s_a + sqrt(1 - r) e_ca with s and e normal, and the id is the quantile Phi(z_ca) of its token.
+
+        `log_prob` stays that of each token. With Q the return and noise of covariance S, E[Q sum of grad log p] is
+        then S grad Q: the gradient of independent noise, smoothed over the chunk, which still ascends.
+
+        Args:
+            correlation: r of the noise of two actions of a chunk, 0 to 1.
+            action_dim: A; tokens are (C, A), flattened.
+            generator: see `sample`.
+
+        Raises:
+            ConfigError: another number of generators than rows, or a correlation outside 0 to 1.
+            NumbersError: logits are not finite.
+        """
+        if not 0 <= correlation <= 1:
+            raise ConfigError(f"chunk_correlation is {correlation}; allowed: 0 to 1")
+        log_probs = self.log_probs.detach()
+        rows, tokens, bins = log_probs.shape
+        numbers = action_dim + tokens
+        if generator is None or isinstance(generator, torch.Generator):
+            normal = torch.randn((rows, numbers), generator=generator, device="cpu", dtype=torch.float64)
+        else:
+            if len(generator) != rows:
+                raise ConfigError(f"{len(generator)} generators for {rows} rows; allowed: one, or one a row")
+            normal = torch.empty((rows, numbers), dtype=torch.float64)
+            for row, source in zip(normal, generator, strict=True):
+                row.normal_(generator=source)
+        shared = normal[:, :action_dim].repeat(1, tokens // action_dim)
+        noise = correlation**0.5 * shared + (1 - correlation) ** 0.5 * normal[:, action_dim:]
+        below = log_probs.double().exp().cumsum(-1)
+        # of what the probabilities sum up to, which is 1 but for rounding
+        quantile = torch.special.ndtr(noise).to(below.device).unsqueeze(-1) * below[..., -1:]
+        return self._ids((below < quantile).sum(-1).clamp(max=bins - 1))
+
     def mode(self) -> Tensor:
         """Return the most likely ids (B, K), the lowest of equal ones. Raises NumbersError as `sample` does."""
         return self._ids(self.log_probs.argmax(-1))

@@ -105,6 +105,7 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
         deterministic: bool = False,
         temperature: float = 1.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        chunk_correlation: float = 0.0,
     ) -> PolicyOutput:
         """Choose a chunk of actions for each of N observations.
 
@@ -115,8 +116,11 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
             temperature: of the distribution, above 0; also that of the log-probs returned.
             generator: the source of randomness; N of them make an observation's actions independent of the rest of
                 its batch; None is torch's global one.
+            chunk_correlation: of the sampled noise of two actions of a chunk, see
+                `ActionTokenDistribution.sample_correlated`; 0: tokens are sampled independently.
 
         Raises:
+            ConfigError: a correlation outside 0 to 1.
             ObservationError: see `ObservationReader`.
             NumbersError: logits or actions of the network are not finite.
             UnsupportedError: not deterministic, and the checkpoint has an L1 head, whose actions have no
@@ -134,7 +138,12 @@ class OpenVLAOFTPolicy(PretrainedPolicy):
             tokens = self.encode(actions)
             return PolicyOutput(actions, tokens, torch.full(tokens.shape, torch.nan), values, inputs)
         distribution = self._distribution(output, temperature)
-        tokens = self._greedy(distribution) if deterministic else distribution.sample(generator)
+        if deterministic:
+            tokens = self._greedy(distribution)
+        elif chunk_correlation:
+            tokens = distribution.sample_correlated(chunk_correlation, self.model.config.action_dim, generator)
+        else:
+            tokens = distribution.sample(generator)
         log_probs = distribution.log_prob(tokens).cpu()
         return PolicyOutput(self.decode(tokens), tokens.cpu(), log_probs, values, inputs)
 

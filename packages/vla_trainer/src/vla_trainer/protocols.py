@@ -143,6 +143,10 @@ class Policy(Protocol):
         `generator` is on the CPU wherever the policy is, so that a run does not depend on the device that samples.
         `deterministic=True` must not draw from it.
 
+        A policy whose `act` also takes `chunk_correlation: float` (0 to 1) can be trained with
+        `rollout.chunk_correlation`: of the sampled noise of two actions of a chunk, each number's own distribution
+        being what it is without.
+
         Raises:
             FloatingPointError: what the policy computed is not finite, so that no action can be chosen.
         """

@@ -34,6 +34,9 @@ class PPO(PolicyGradient):
     """Discount per policy step, or per action where `reward_type` is action_level."""
     lam: Annotated[float, Field(ge=0, le=1)] = 0.95
     """GAE's lambda."""
+    critic_lam: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Lambda of the returns that values are fitted to (decoupled GAE of VC-PPO, Yuan et al. 2025, arXiv:2503.01491): 1
+    fits them to what episodes returned, whatever `lam` makes of them for the policy; null: `lam`."""
     bootstrap_time_limit: bool = True
     """true: an episode that the time limit broke off is worth what the value head says of its last observation, as if
     it went on (Pardo et al. 2018, arXiv:1712.00378). false: it has failed, the limit belongs to the task. With `gamma`
@@ -130,7 +133,10 @@ class PPO(PolicyGradient):
         terminated, truncated = rollout.terminated, rollout.truncated
         if not self.bootstrap_time_limit:
             terminated, truncated = terminated | truncated, np.zeros_like(truncated)
-        advantages, returns = gae(rewards, rollout.values, rollout.next_values, terminated, truncated, gamma, self.lam)
+        steps = (rewards, rollout.values, rollout.next_values, terminated, truncated, gamma)
+        advantages, returns = gae(*steps, self.lam)
+        if self.critic_lam is not None:
+            returns = gae(*steps, self.critic_lam)[1]
         mask = rollout.mask
         return Batch(
             inputs=rollout.inputs,

@@ -119,6 +119,9 @@ class RolloutConfig(Section):
     """Divides the logits, both when actions are sampled and when they are scored."""
     temperature_final: Temperature | None = None
     """What the temperature moves to on a line, iteration by iteration, by the end of the last one; null: it stays."""
+    chunk_correlation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Correlation of the sampled noise of two actions of a chunk: what is tried then lasts for the whole chunk, while
+    independent noise mostly cancels out. Each action's own distribution stays as it is; 0: independent."""
     pipeline_stage_num: Annotated[Literal[1, 2], NotBoolean] = 1
     """2: the environments are two halves; one steps while the policy looks at the other."""
     max_staleness: Annotated[Literal[0, 1], NotBoolean] = 0

@@ -128,8 +128,12 @@ class GaussianPolicy(nn.Module):
         deterministic: bool = False,
         temperature: float = 1.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        chunk_correlation: float = 0.0,
     ) -> GaussianAct:
         """Sample an action chunk for each of N observations, or take its mean; see `vla_trainer.protocols.Policy`.
+
+        The noise of a number has the correlation `chunk_correlation` in any two actions of a chunk; log-probabilities
+        are those of each number alone.
 
         Raises:
             PolicyNumbersError: an observation, or what the network makes of it, is not finite.
@@ -145,7 +149,13 @@ class GaussianPolicy(nn.Module):
         tokens = mean
         if not deterministic:
             # on the CPU, so that a run does not depend on the device
-            tokens = mean + log_std.exp() * _noise(mean, generator).to(mean)
+            noise = _noise(mean.shape[1:], len(mean), generator)
+            if chunk_correlation:
+                shared = _noise((self._box.shape[-1],), len(mean), generator).repeat(
+                    1, mean.shape[1] // self._box.shape[-1]
+                )
+                noise = chunk_correlation**0.5 * shared + (1 - chunk_correlation) ** 0.5 * noise
+            tokens = mean + log_std.exp() * noise.to(mean)
         log_probs = _log_prob(tokens, mean, log_std)
         _check("the log-probability", log_probs)
         return GaussianAct(
@@ -267,11 +277,11 @@ def _check(what: str, rows: Tensor) -> None:
         raise PolicyNumbersError(f"{what} of row {row} of {len(rows)} is not finite: {rows[row].tolist()[:8]}")
 
 
-def _noise(mean: Tensor, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
-    """Sample (N, K) standard normal numbers, from one generator or from one per row."""
+def _noise(shape: Sequence[int], rows: int, generator: torch.Generator | Sequence[torch.Generator] | None) -> Tensor:
+    """Sample (N, *shape) standard normal numbers for N rows, from one generator or from one per row."""
     if generator is None or isinstance(generator, torch.Generator):
-        return torch.randn(mean.shape, generator=generator)
-    return torch.stack([torch.randn(mean.shape[1:], generator=of_row) for of_row in generator])
+        return torch.randn((rows, *shape), generator=generator)
+    return torch.stack([torch.randn(tuple(shape), generator=of_row) for of_row in generator])
 
 
 def _perceptron(sizes: Sequence[int], gain: float, generator: torch.Generator | None) -> nn.Sequential:

@@ -6,7 +6,8 @@ Axes: N observations.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from inspect import signature
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -82,6 +83,7 @@ class PolicySampler:
         deterministic: bool = False,
         autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
         threads: RowThreads | None = None,
+        chunk_correlation: float = 0.0,
     ) -> None:
         """
         Args:
@@ -90,13 +92,24 @@ class PolicySampler:
             deterministic: take the most probable actions, whatever the seeds.
             autocast: makes the context that the policy acts in.
             threads: observations are divided among them, where the policy has `generator_per_row`; None: one.
+            chunk_correlation: of the sampled noise of two actions of a chunk.
+
+        Raises:
+            PolicyError: there is a correlation, and the policy takes none.
         """
+        if chunk_correlation and "chunk_correlation" not in signature(policy.act).parameters:
+            raise PolicyError(
+                f"rollout.chunk_correlation={chunk_correlation:g}: act of a {type(policy).__name__} takes no "
+                "chunk_correlation; allowed: 0"
+            )
         self.version = 0
         self.temperature = temperature
-        self._policy = policy
+        self._policy: Any = policy
         self._deterministic = deterministic
         self._autocast = autocast
         self._threads = threads or RowThreads()
+        self._noise = {"chunk_correlation": chunk_correlation} if chunk_correlation else {}
+        """For policies that can do it alone."""
         self._generators: list[torch.Generator] = []
         self._rows_apart = bool(getattr(policy, "generator_per_row", False))
 
@@ -121,9 +134,10 @@ class PolicySampler:
 
     def _act(self, obs: Observation, generator: torch.Generator | list[torch.Generator] | None) -> ActOutput:
         with torch.no_grad(), self._autocast():
-            return self._policy.act(
-                obs, deterministic=generator is None, temperature=self.temperature, generator=generator
+            out: ActOutput = self._policy.act(
+                obs, deterministic=generator is None, temperature=self.temperature, generator=generator, **self._noise
             )
+            return out
 
     def _seeded(self, seeds: Sequence[int]) -> torch.Generator | list[torch.Generator]:
         """On the CPU wherever the policy is: a run does not depend on the device that samples."""

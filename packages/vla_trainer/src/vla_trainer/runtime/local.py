@@ -46,7 +46,11 @@ class LocalRuntime(LocalPolicy):
         self.optimizer = self._learner.optimizer
         self.scale_lr = self._learner.scale_lr
         self._sampler = PolicySampler(
-            self.policy, temperature=config.rollout.temperature, autocast=self.autocast, threads=self.threads
+            self.policy,
+            temperature=config.rollout.temperature,
+            autocast=self.autocast,
+            threads=self.threads,
+            chunk_correlation=config.rollout.chunk_correlation,
         )
         self._collector = Collector(
             self._envs,

@@ -127,7 +127,13 @@ class PolicyWorker:
             shared = device.type == "cuda" and self._place.offload and not config.actor.offload
             self._parking = Parking(self._learner.optimizer, device, shared=shared)
         self._samplers = {
-            False: PolicySampler(self._policy, temperature=config.rollout.temperature, autocast=autocast, threads=rows),
+            False: PolicySampler(
+                self._policy,
+                temperature=config.rollout.temperature,
+                autocast=autocast,
+                threads=rows,
+                chunk_correlation=config.rollout.chunk_correlation,
+            ),
             True: PolicySampler(
                 self._policy,
                 temperature=config.eval.temperature,
