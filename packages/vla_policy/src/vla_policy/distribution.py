@@ -86,9 +86,9 @@ class ActionTokenDistribution:
     ) -> Tensor:
         """Sample (B, K) ids whose deviations from their medians are correlated over the actions of a chunk.
 
-        Each token has its own distribution as in `sample`; what differs is how they go together. The noise of one
-        action number is the same in all C actions (r = 1), so that the robot is pushed one way for the whole chunk; independent
-        noise of C actions cancels out but for 1 / sqrt(C) of it. A Gaussian copula:
+        Each token has its own distribution as in `sample`; what differs is how they go together. With r = 1 the noise of
+        an action number is the same in all C actions, so that the robot is pushed one way for the whole chunk;
+        independent noise of C actions cancels out but for 1 / sqrt(C) of it. A Gaussian copula:
         z_ca = sqrt(r) s_a + sqrt(1 - r) e_ca with s and e normal, and the id is the quantile Phi(z_ca) of its token.
 
         `log_prob` stays that of each token. With Q the return and noise of covariance S, E[Q sum of grad log p] is
