@@ -86,8 +86,8 @@ class ActionTokenDistribution:
     ) -> Tensor:
         """Sample (B, K) ids whose deviations from their medians are correlated over the actions of a chunk.
 
-        Each token has its own distribution as in `sample`; what differs is how they go together. With r = 1 the noise of
-        an action number is the same in all C actions, so that the robot is pushed one way for the whole chunk;
+        Each token has its own distribution as in `sample`; what differs is how they go together. With r = 1 the noise
+        of an action number is the same in all C actions, so that the robot is pushed one way for the whole chunk;
         independent noise of C actions cancels out but for 1 / sqrt(C) of it. A Gaussian copula:
         z_ca = sqrt(r) s_a + sqrt(1 - r) e_ca with s and e normal, and the id is the quantile Phi(z_ca) of its token.
 
