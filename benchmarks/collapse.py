@@ -112,7 +112,7 @@ def overrides_of(good: Good, out: Path) -> list[str]:
     return [*given, *(f"trainer.baseline_success={success}" if one == BASELINE else one for one in good.overrides)]
 
 
-def plan_of(name: str, out: Path) -> tuple[run.RunPlan, Plant | None, int]:
+def spec_of(name: str, out: Path) -> tuple[run.RunSpec, Plant | None, int]:
     """What is run, what is planted in it, and from which iteration on."""
     folder = out / "runs" / name
     plant = next((plant for plant in PLANTS if plant.name == name), None)
@@ -122,22 +122,22 @@ def plan_of(name: str, out: Path) -> tuple[run.RunPlan, Plant | None, int]:
         good = next((good for good in (*GOODS, *PREFIXES) if good.name == name), None)
         good = good or Good(name, "tiny_spatial_grpo_from_sft", WITHIN, (*GRPO, BASELINE))
         shutil.rmtree(folder, ignore_errors=True)
-        return run.plan_new(good.recipe, [*overrides_of(good, out), *stop, f"output_dir={folder}"]), plant, 1
+        return run.new_run(good.recipe, [*overrides_of(good, out), *stop, f"output_dir={folder}"]), plant, 1
     if name != plant.prefix:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(out / "runs" / plant.prefix, folder, symlinks=True)
     changed = [*plant.overrides, *stop, f"trainer.iterations={PREFIX + WITHIN}", f"output_dir={folder}"]
-    return run.plan_resume(folder / f"checkpoints/step_{PREFIX:06d}", None, changed), plant, PREFIX + 1
+    return run.resumed_run(folder / f"checkpoints/step_{PREFIX:06d}", None, changed), plant, PREFIX + 1
 
 
 def carry_out(name: str, out: Path) -> None:
     """One run, in this process; leaves its JSON."""
-    plan, plant, first = plan_of(name, out)
+    spec, plant, first = spec_of(name, out)
     began, said, error = time.perf_counter(), list[str](), None
-    backend: Any = make_trainer(plan.config)
+    backend: Any = make_trainer(spec.config)
     try:
         with _planted(plant, backend):
-            run.run_training(plan, backend, said.append)
+            run.run_training(spec, backend, said.append)
     except (TrainerError, ValueError, FloatingPointError) as caught:
         error = f"{type(caught).__name__}: {caught}"
     finally:
@@ -146,7 +146,7 @@ def carry_out(name: str, out: Path) -> None:
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     result = {
         "name": name,
-        "recipe": plan.recipe,
+        "recipe": spec.recipe,
         "what": plant.what if plant else "good",
         "planted": first if plant else None,
         "seconds": time.perf_counter() - began,

@@ -64,15 +64,15 @@ def train_ours(overrides: list[str], seed: int) -> tuple[Act, float]:
     """The trained policy, and the seconds that it took; through the recipe, as `vla-train` does."""
     quiet = ["eval.episodes=null", *(f"trainer.logger.{name}.enable=false" for name in LOGGERS)]
     with tempfile.TemporaryDirectory() as folder:
-        plan = run.plan_new(RECIPE, [*overrides, *quiet, f"trainer.seed={seed}", f"output_dir={folder}"])
+        spec = run.new_run(RECIPE, [*overrides, *quiet, f"trainer.seed={seed}", f"output_dir={folder}"])
         begin = time.perf_counter()
-        backend = make_trainer(plan.config)
+        backend = make_trainer(spec.config)
         try:
-            run.run_training(plan, backend, lambda _: None)
+            run.run_training(spec, backend, lambda _: None)
         finally:
             backend.close()
         seconds = time.perf_counter() - begin
-        policy = GaussianPolicy.from_pretrained(run.plan_existing(Path(folder), []).checkpoint or folder)
+        policy = GaussianPolicy.from_pretrained(run.existing_run(Path(folder), []).checkpoint or folder)
     return lambda obs: policy.act(obs, deterministic=True).actions[:, 0], seconds
 
 
@@ -132,7 +132,7 @@ def judge(env_id: str, act: Act) -> float:
 
 def measure(task: str, seeds: int, console: Console) -> dict[str, Any]:
     overrides = TASKS[task]
-    config = run.plan_new(RECIPE, overrides).config
+    config = run.new_run(RECIPE, overrides).config
     sides: dict[str, Callable[[int], tuple[Act, float]]] = {
         "ours": lambda seed: train_ours(overrides, seed),
         "sb3": lambda seed: train_theirs(config, seed),

@@ -82,6 +82,6 @@ def train(
                 setattr(backend, stage, told)
         return backend
 
-    plan = run.RunPlan("toy", config(recipe, *overrides, f"output_dir={folder}"))
-    run.run_supervised(plan, make, said.append)
+    spec = run.RunSpec("toy", config(recipe, *overrides, f"output_dir={folder}"))
+    run.run_supervised(spec, make, said.append)
     return made, said

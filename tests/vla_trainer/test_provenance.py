@@ -121,11 +121,11 @@ def test_another_machine_may_render_with_another_device(tmp_path: Path) -> None:
 def test_what_rendered_stays_with_checkpoints_and_evaluations(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     overrides = [device_toy.ENV, "env.gpu=1", "eval.gpu=2", "eval.episodes=2", "trainer.iterations=1"]
     quiet = ["video_cfg.save_video=false", "trainer.logger={console: {enable: false}, tensorboard: {enable: false}}"]
-    plan = run.plan_new(toy_recipes["ppo"], [*overrides, *quiet, f"output_dir={tmp_path / 'run'}"])
+    spec = run.new_run(toy_recipes["ppo"], [*overrides, *quiet, f"output_dir={tmp_path / 'run'}"])
     lines: list[str] = []
-    trainer = make_trainer(plan.config)
+    trainer = make_trainer(spec.config)
     try:
-        run.run_training(plan, trainer, lines.append)
+        run.run_training(spec, trainer, lines.append)
     finally:
         trainer.close()
     assert "images are rendered by painter on 1" in lines
@@ -137,11 +137,11 @@ def test_what_rendered_stays_with_checkpoints_and_evaluations(toy_recipes: dict[
 
 
 def test_what_cannot_render_ends_a_run_before_it_begins(toy_recipes: dict[str, str], tmp_path: Path) -> None:
-    plan = run.plan_new(toy_recipes["ppo"], [device_toy.ENV, "env.refuses=true", f"output_dir={tmp_path / 'run'}"])
-    trainer = make_trainer(plan.config)
+    spec = run.new_run(toy_recipes["ppo"], [device_toy.ENV, "env.refuses=true", f"output_dir={tmp_path / 'run'}"])
+    trainer = make_trainer(spec.config)
     try:
         with pytest.raises(ValueError, match="no GPU renders here"):
-            run.run_training(plan, trainer, lambda line: None)
+            run.run_training(spec, trainer, lambda line: None)
     finally:
         trainer.close()
     assert not (tmp_path / "run").exists()

@@ -27,8 +27,8 @@ def runs(toy_recipes: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     for algorithm in ("ppo", "grpo"):
         folder = tmp_path_factory.mktemp("runs") / algorithm
         more = UNEVEN if algorithm == "ppo" else []
-        plan = run.plan_new(toy_recipes[algorithm], [*QUIET, *more, "trainer.iterations=2", f"output_dir={folder}"])
-        run.run_supervised(plan, make_trainer, lambda _: None)
+        spec = run.new_run(toy_recipes[algorithm], [*QUIET, *more, "trainer.iterations=2", f"output_dir={folder}"])
+        run.run_supervised(spec, make_trainer, lambda _: None)
         made[algorithm] = folder
     return made
 
@@ -83,22 +83,22 @@ def test_another_number_of_environments(
     ],
 )
 def test_what_running_episodes_can_be_repeated_in(override: str, dropped: bool, runs: dict[str, Path]) -> None:
-    plan = run.plan_resume(runs["ppo"], None, [override])
-    assert plan.checkpoint is not None
-    said = resume.check(plan.checkpoint, plan.config)
+    spec = run.resumed_run(runs["ppo"], None, [override])
+    assert spec.checkpoint is not None
+    said = resume.check(spec.checkpoint, spec.config)
     assert len(said) == dropped
-    running, begun = resume.running_episodes(state_of(runs["ppo"]), plan.config)
+    running, begun = resume.running_episodes(state_of(runs["ppo"]), spec.config)
     assert any(running) != dropped
     assert begun == state_of(runs["ppo"])["begun"]
 
 
 def test_a_checkpoint_of_before_it_kept_its_config(runs: dict[str, Path]) -> None:
-    config = run.plan_resume(runs["ppo"], None, []).config
+    config = run.resumed_run(runs["ppo"], None, []).config
     state = {key: value for key, value in state_of(runs["ppo"]).items() if key != resume.CONFIG_KEY}
     assert resume.running_episodes(state, config) == (state["running"], state["begun"])
-    more = run.plan_resume(runs["ppo"], None, ["env.num_envs=9"]).config
+    more = run.resumed_run(runs["ppo"], None, ["env.num_envs=9"]).config
     assert resume.running_episodes(state, more) == ([{}] * 9, [*state["begun"], 0])
-    fewer = run.plan_resume(runs["ppo"], None, ["env.num_envs=2"]).config
+    fewer = run.resumed_run(runs["ppo"], None, ["env.num_envs=2"]).config
     assert resume.running_episodes(state, fewer) == ([{}] * 2, state["begun"][:2])
 
 
@@ -114,7 +114,7 @@ def test_a_run_of_before_env_had_the_environment_s_own_keys(
     written["policy"]["path"] = written["policy"].pop("checkpoint")
     (folder / "config.yaml").write_text(yaml.safe_dump(written))
     with pytest.warns(FutureWarning, match=r"env\.kwargs\.size is now env\.size"):
-        config = run.plan_resume(folder, None, []).config
+        config = run.resumed_run(folder, None, []).config
     assert config.env.make_kwargs() == {"size": 33}
     state = state_of(folder)
     state[resume.CONFIG_KEY]["env"] |= former

@@ -27,11 +27,11 @@ COLLAPSE = [f"trainer.iterations={LAST}", "actor.lr=3.0"]
 BACK = [*COLLAPSE, "trainer.on_collapse=rollback", "trainer.rollback_lr_factor=0.001"]
 
 
-def go(plan: run.RunPlan) -> list[str]:
+def go(spec: run.RunSpec) -> list[str]:
     said: list[str] = []
-    backend = make_trainer(plan.config)
+    backend = make_trainer(spec.config)
     try:
-        run.run_training(plan, backend, said.append)
+        run.run_training(spec, backend, said.append)
     finally:
         backend.close()
     return said
@@ -41,10 +41,10 @@ def go(plan: run.RunPlan) -> list[str]:
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing is wrong with."""
     folder = tmp_path_factory.mktemp("good") / "run"
-    plan = run.RunPlan(
+    spec = run.RunSpec(
         "toy", ray_runs.config(GRPO_RECIPE, *QUIET, f"trainer.iterations={GOOD}", f"output_dir={folder}")
     )
-    assert not any("warning: iteration" in line for line in go(plan))
+    assert not any("warning: iteration" in line for line in go(spec))
     assert all(row["trainer/collapse_signs"] == 0 for row in ray_runs.rows_of(folder))
     return folder
 
@@ -63,7 +63,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def test_a_warning_is_printed_once_and_the_run_goes_on(copied: Path) -> None:
-    said = [line for line in go(run.plan_resume(copied, None, COLLAPSE)) if "warning: iteration" in line]
+    said = [line for line in go(run.resumed_run(copied, None, COLLAPSE)) if "warning: iteration" in line]
     assert len([line for line in said if "actor/approx_kl" in line]) == 1
     assert said[0].startswith(f"warning: iteration {GOOD + 1}: ")
     rows = ray_runs.rows_of(copied)
@@ -74,7 +74,7 @@ def test_a_warning_is_printed_once_and_the_run_goes_on(copied: Path) -> None:
 def test_stop_names_the_best_checkpoint(copied: Path) -> None:
     best = checkpoint.best(copied / "checkpoints", "rollout/reward_mean")
     with pytest.raises(TrainingDivergedError) as caught:
-        go(run.plan_resume(copied, None, [*COLLAPSE, "trainer.on_collapse=stop"]))
+        go(run.resumed_run(copied, None, [*COLLAPSE, "trainer.on_collapse=stop"]))
     assert caught.value.exit_code == 1
     assert f"collapsed in iteration {GOOD + 1}" in str(caught.value)
     assert f"iteration {GOOD} was the last without a sign" in str(caught.value)
@@ -87,7 +87,7 @@ def test_stop_names_the_best_checkpoint(copied: Path) -> None:
 def test_rollback_goes_on_from_the_best_checkpoint_with_a_smaller_learning_rate(copied: Path) -> None:
     best = checkpoint.best(copied / "checkpoints", "rollout/reward_mean")
     assert best is not None
-    said = go(run.plan_resume(copied, None, BACK))
+    said = go(run.resumed_run(copied, None, BACK))
     (line,) = [line for line in said if "rolled back" in line]
     assert f"iteration {GOOD + 1}: rolled back to {best}, learning rates are 0.001" in line
     assert "rollback 1 of 3" in line
@@ -105,9 +105,9 @@ def test_rollback_goes_on_from_the_best_checkpoint_with_a_smaller_learning_rate(
 
 def test_a_rollback_is_resumed_to_the_last_bit(copied: Path, tmp_path: Path) -> None:
     whole = shutil.copytree(copied, tmp_path / "whole", symlinks=True)
-    go(run.plan_resume(whole, None, BACK))
-    go(run.plan_resume(copied, None, [*BACK, f"trainer.iterations={GOOD + 1}"]))
-    said = go(run.plan_resume(copied, None, [f"trainer.iterations={LAST}"]))
+    go(run.resumed_run(whole, None, BACK))
+    go(run.resumed_run(copied, None, [*BACK, f"trainer.iterations={GOOD + 1}"]))
+    said = go(run.resumed_run(copied, None, [f"trainer.iterations={LAST}"]))
     assert not any("rolled back" in line for line in said)
     assert ray_runs.rows_of(copied) == ray_runs.rows_of(whole)
     last = f"checkpoints/step_{LAST:06d}"
@@ -121,7 +121,7 @@ def test_a_run_that_collapses_again_and_again_is_ended(copied: Path) -> None:
     # 3.0 x 0.9 and x 0.81 are too large as well
     again = [*COLLAPSE, "trainer.on_collapse=rollback", "trainer.rollback_lr_factor=0.9", "trainer.max_rollbacks=2"]
     with pytest.raises(TrainingDivergedError, match=r"max_rollbacks=2 are used up; the best checkpoint is .*step_"):
-        go(run.plan_resume(copied, None, again))
+        go(run.resumed_run(copied, None, again))
     rows = ray_runs.rows_of(copied)
     assert [row["actor/lr"] for row in rows[GOOD:]] == pytest.approx([3.0, 2.7, 2.43])
 
@@ -129,7 +129,7 @@ def test_a_run_that_collapses_again_and_again_is_ended(copied: Path) -> None:
 def test_a_run_that_collapses_before_its_first_checkpoint(tmp_path: Path) -> None:
     config = ray_runs.config(GRPO_RECIPE, *QUIET, *BACK, f"output_dir={tmp_path / 'run'}")
     with pytest.raises(TrainingDivergedError, match=r"no checkpoint was written before; set trainer\.save_every"):
-        go(run.RunPlan("toy", config))
+        go(run.RunSpec("toy", config))
 
 
 def test_keys_that_are_not_read() -> None:
@@ -161,14 +161,14 @@ def test_the_ray_backend_rolls_back_and_goes_on_after_a_resume(cluster: Any, tmp
     placement = f"cluster.component_placement={{env: 0-1, rollout: 2, actor: '{actors}'}}"
     placed = ray_runs.on(cluster, placement, "policy.device=cpu")
     first = ray_runs.config(GRPO_RECIPE, *QUIET, *placed, f"trainer.iterations={GOOD}", f"output_dir={folder}")
-    go(run.RunPlan("toy", first))
+    go(run.RunSpec("toy", first))
     best = checkpoint.best(folder / "checkpoints", "rollout/reward_mean")
     assert best is not None
-    said = go(run.plan_resume(folder, None, [*BACK, f"trainer.iterations={GOOD + 1}"]))
+    said = go(run.resumed_run(folder, None, [*BACK, f"trainer.iterations={GOOD + 1}"]))
     assert any(f"rolled back to {best}" in line for line in said)
     after = folder / f"checkpoints/step_{GOOD + 1:06d}"
     assert same(loaded(after), loaded(best))
-    assert not any("rolled back" in line for line in go(run.plan_resume(folder, None, [f"trainer.iterations={LAST}"])))
+    assert not any("rolled back" in line for line in go(run.resumed_run(folder, None, [f"trainer.iterations={LAST}"])))
     rows = ray_runs.rows_of(folder)
     assert [row["actor/lr"] for row in rows[GOOD:]] == pytest.approx([3.0, 0.003, 0.003])
     assert [row["trainer/collapse_signs"] > 0 for row in rows[GOOD:]] == [True, False, False]

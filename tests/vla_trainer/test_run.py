@@ -20,16 +20,16 @@ UNEVEN = ["rollout.horizon=7"]
 
 
 def train(recipe: str, folder: Path, *overrides: str) -> list[dict[str, Any]]:
-    plan = run.plan_new(recipe, [*overrides, f"output_dir={folder}"])
-    go(plan)
+    spec = run.new_run(recipe, [*overrides, f"output_dir={folder}"])
+    go(spec)
     return read(folder)
 
 
-def go(plan: run.RunPlan) -> list[str]:
+def go(spec: run.RunSpec) -> list[str]:
     said: list[str] = []
-    backend = make_trainer(plan.config)
+    backend = make_trainer(spec.config)
     try:
-        run.run_training(plan, backend, said.append)
+        run.run_training(spec, backend, said.append)
     finally:
         backend.close()
     return said
@@ -91,7 +91,7 @@ def test_the_folder_of_a_run(algorithm: str, toy_recipes: dict[str, str], tmp_pa
 
     listed = sorted(path.name for path in (folder / "checkpoints").iterdir())
     assert listed == ["best", "step_000001", "step_000002"]
-    assert run.plan_existing(folder / "checkpoints/best", []).checkpoint == folder / "checkpoints/step_000002"
+    assert run.existing_run(folder / "checkpoints/best", []).checkpoint == folder / "checkpoints/step_000002"
     assert (folder / "checkpoints/step_000002/weights.pt").exists()
     result = json.loads((folder / "eval.json").read_text())
     assert result["episodes"] == len(result["states"]) == 5
@@ -133,10 +133,10 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(
     # what an interrupted iteration has written is replaced
     with (folder / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"iteration": 3, "actor/loss": 99.0}) + "\n")
-    said = go(run.plan_resume(folder, None, ["trainer.iterations=4"]))
+    said = go(run.resumed_run(folder, None, ["trainer.iterations=4"]))
     assert read(folder) == whole
     assert any("continuing from" in line and "step_000002" in line for line in said)
-    assert run.plan_existing(folder, []).config.trainer.iterations == 4
+    assert run.existing_run(folder, []).config.trainer.iterations == 4
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(toy_recipes: dict[str, str], tmp_path: Path) -> None:
@@ -147,8 +147,8 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(toy_recipes: dict
     half = folder / "checkpoints/.step_000002.elsewhere-1"
     half.mkdir(parents=True)
     with pytest.raises(CheckpointError, match="no checkpoint in"):
-        run.plan_existing(folder, [])
-    said = go(run.plan_resume(folder, None, []))
+        run.existing_run(folder, [])
+    said = go(run.resumed_run(folder, None, []))
     assert any("starting again at iteration 1" in line for line in said)
     assert read(folder) == whole
 
@@ -159,17 +159,17 @@ def test_an_older_checkpoint_can_be_resumed_from(toy_recipes: dict[str, str], tm
     whole = train(toy_recipes["ppo"], folder, *overrides)
     checkpoints = folder / "checkpoints"
     # a policy that learns grows sure, so that the first one has the highest entropy
-    assert run.plan_existing(checkpoints / "best", []).checkpoint == checkpoints / "step_000001"
+    assert run.existing_run(checkpoints / "best", []).checkpoint == checkpoints / "step_000001"
     newest = checkpoints / "step_000004/trainer_state.pt"
     newest.write_bytes(newest.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match=r"step_000004 is damaged.*--resume .*step_000003$"):
-        go(run.plan_resume(folder, None, []))
+        go(run.resumed_run(folder, None, []))
     assert read(folder) == whole
     (checkpoints / "step_000003/weights.pt").unlink()  # a resume needs only its own file
-    said = go(run.plan_resume(checkpoints / "step_000003", None, []))
+    said = go(run.resumed_run(checkpoints / "step_000003", None, []))
     assert any("set aside" in line and "step_000004.set_aside" in line for line in said)
     assert read(folder) == whole
-    said = go(run.plan_resume(folder, None, []))
+    said = go(run.resumed_run(folder, None, []))
     assert any("nothing is left to do" in line for line in said)
     assert read(folder) == whole
 
@@ -183,7 +183,7 @@ def test_only_the_best_and_the_last_checkpoint_are_exported(toy_recipes: dict[st
     exported = {path.parent.name for path in folder.glob("checkpoints/step_*/weights.pt")}
     assert exported == {"step_000001", "step_000004"}
     # one that was not exported is gone on from to the last bit
-    said = go(run.plan_resume(folder / "checkpoints/step_000002", None, []))
+    said = go(run.resumed_run(folder / "checkpoints/step_000002", None, []))
     assert any("continuing from" in line and "step_000002" in line for line in said)
     assert read(folder) == whole
     every = tmp_path / "every"
@@ -210,19 +210,19 @@ def test_a_full_disk_ends_the_run_and_a_resume_goes_on(
     with pytest.raises(CheckpointError, match="step_000002: No space left on device; older ones are as they were"):
         train(toy_recipes["grpo"], folder, *QUIET, "trainer.save_every=1")
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step_000001"]
-    go(run.plan_resume(folder, None, []))
+    go(run.resumed_run(folder, None, []))
     assert read(folder) == whole
 
 
 def test_only_runs_can_be_resumed_and_none_is_overwritten(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a run"):
-        run.plan_resume(tmp_path, None, [])
+        run.resumed_run(tmp_path, None, [])
     folder = tmp_path / "run"
     train(toy_recipes["grpo"], folder, *QUIET, "trainer.iterations=1")
     with pytest.raises(CheckpointError, match="already holds a run"):
         train(toy_recipes["grpo"], folder, *QUIET, "trainer.iterations=1")
     with pytest.raises(CheckpointError, match="is a run of toy_grpo, not of"):
-        run.plan_resume(folder, toy_recipes["ppo"], [])
+        run.resumed_run(folder, toy_recipes["ppo"], [])
 
 
 def test_groups_without_a_difference_leave_the_weights_alone(toy_recipes: dict[str, str], tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_it_learns(algorithm: str, toy_recipes: dict[str, str], tmp_path: Path) 
 
 def test_components_that_are_not_there(toy_recipes: dict[str, str]) -> None:
     def make(*overrides: str) -> None:
-        make_trainer(run.plan_new(toy_recipes["ppo"], list(overrides)).config)
+        make_trainer(run.new_run(toy_recipes["ppo"], list(overrides)).config)
 
     with pytest.raises(BackendError, match='did you mean "local"'):
         make("cluster.backend=locla")

@@ -25,14 +25,14 @@ def trained_values(folder: Path) -> tuple[float, float]:
     """V(A) and V(B) after a run."""
     recipe = folder / "two_state.yaml"
     recipe.write_text(two_state_toy.RECIPE)
-    plan = run.plan_new(str(recipe), [f"output_dir={folder / 'run'}"])
-    trainer = make_trainer(plan.config)
+    spec = run.new_run(str(recipe), [f"output_dir={folder / 'run'}"])
+    trainer = make_trainer(spec.config)
     try:
-        run.run_training(plan, trainer, lambda _: None)
+        run.run_training(spec, trainer, lambda _: None)
     finally:
         trainer.close()
     policy = GaussianPolicy.from_pretrained(
-        folder / "run" / "checkpoints" / f"step_{plan.config.trainer.iterations:06d}"
+        folder / "run" / "checkpoints" / f"step_{spec.config.trainer.iterations:06d}"
     )
     values = policy.act(np.stack([two_state_toy.A, two_state_toy.B]), deterministic=True).values
     assert values is not None

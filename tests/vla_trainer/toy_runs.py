@@ -8,11 +8,11 @@ from vla_trainer import run
 from vla_trainer.trainer import Trainer, make_trainer
 
 
-def finish(plan: run.RunPlan) -> Trainer:
+def finish(spec: run.RunSpec) -> Trainer:
     """Run to the end; the trainer is closed."""
-    trainer = make_trainer(plan.config)
+    trainer = make_trainer(spec.config)
     try:
-        run.run_training(plan, trainer, lambda _: None)
+        run.run_training(spec, trainer, lambda _: None)
     finally:
         trainer.close()
     return trainer
@@ -22,13 +22,13 @@ def train(folder: Path, recipe: str, *overrides: str) -> tuple[Trainer, list[dic
     """Train a recipe's text in `folder / "run"`, where `overrides` name no other one; return its rows, too."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.yaml").write_text(recipe)
-    trainer = finish(run.plan_new(str(folder / "recipe.yaml"), [f"output_dir={folder / 'run'}", *overrides]))
+    trainer = finish(run.new_run(str(folder / "recipe.yaml"), [f"output_dir={folder / 'run'}", *overrides]))
     return trainer, rows_of(folder / "run")
 
 
 def go_on(folder: Path, *overrides: str) -> None:
     """Resume a run in its folder."""
-    finish(run.plan_resume(folder, None, list(overrides)))
+    finish(run.resumed_run(folder, None, list(overrides)))
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:

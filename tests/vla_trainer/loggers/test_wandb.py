@@ -70,10 +70,10 @@ def history(file: Path) -> dict[int, dict[str, Any]]:
     return rows
 
 
-def train(plan: run.RunPlan) -> None:
-    backend = make_trainer(plan.config)
+def train(spec: run.RunSpec) -> None:
+    backend = make_trainer(spec.config)
     try:
-        run.run_training(plan, backend, print)
+        run.run_training(spec, backend, print)
     finally:
         backend.close()
 
@@ -92,9 +92,9 @@ def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_and_its_resume_are_in_the_files(toy_recipes: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    train(run.plan_new(toy_recipes["ppo"], [*OVERRIDES, f"output_dir={folder}", "trainer.iterations=2"]))
+    train(run.new_run(toy_recipes["ppo"], [*OVERRIDES, f"output_dir={folder}", "trainer.iterations=2"]))
     (first,) = folder.glob("wandb/offline-run-*/*.wandb")
-    train(run.plan_resume(folder, None, ["trainer.iterations=4"]))
+    train(run.resumed_run(folder, None, ["trainer.iterations=4"]))
     (second,) = set(folder.glob("wandb/offline-run-*/*.wandb")) - {first}
 
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

@@ -54,9 +54,9 @@ def test_a_policy_that_cannot_act_in_its_process(cluster: Any, tmp_path: Path) -
 def test_weights_that_a_step_breaks(cluster: Any, tmp_path: Path, placement: list[str]) -> None:
     folder = tmp_path / "run"
     train(slow_toy.PPO, folder, on(cluster, *placement, "trainer.iterations=1"))
-    plan = run.plan_resume(folder, None, ["actor.lr=1e30", "trainer.iterations=3", "trainer.keep_checkpoints=1"])
+    spec = run.resumed_run(folder, None, ["actor.lr=1e30", "trainer.iterations=3", "trainer.keep_checkpoints=1"])
     with pytest.raises(TrainingDivergedError, match=r"; the last checkpoint is .*step_000001$") as it:
-        run.run_supervised(plan, make_trainer, print)
+        run.run_supervised(spec, make_trainer, print)
     one_line(it.value)
     assert it.value.exit_code == 1
     assert [path.name for path in (folder / "checkpoints").glob("step_*")] == ["step_000001"]

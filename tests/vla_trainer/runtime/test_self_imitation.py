@@ -31,7 +31,7 @@ def cluster() -> Iterator[Any]:
 def test_it_and_a_resume_are_those_of_one_process(cluster: Any, placement: list[str], tmp_path: Path) -> None:
     train(slow_toy.PPO, tmp_path / "local", [*OWN, "trainer.iterations=4"])
     train(slow_toy.PPO, tmp_path / "ray", on(cluster, *placement, *OWN, "trainer.iterations=3"))
-    run.run_supervised(run.plan_resume(tmp_path / "ray", None, ["trainer.iterations=4"]), make_trainer, print)
+    run.run_supervised(run.resumed_run(tmp_path / "ray", None, ["trainer.iterations=4"]), make_trainer, print)
     expected = rows_of(tmp_path / "local")
     assert sum("actor/imitation_loss" in row for row in expected) > 2
     for mine, theirs in zip(rows_of(tmp_path / "ray"), expected, strict=True):

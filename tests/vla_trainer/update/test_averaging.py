@@ -48,8 +48,8 @@ def weights(folder: Path, iteration: int) -> dict[str, torch.Tensor]:
 
 
 def trained(recipe: str, folder: Path, *overrides: str) -> Path:
-    plan = run.plan_new(recipe, [*QUIET, *LENGTH, *overrides, f"output_dir={folder}"])
-    run.run_supervised(plan, make_trainer, lambda _: None)
+    spec = run.new_run(recipe, [*QUIET, *LENGTH, *overrides, f"output_dir={folder}"])
+    run.run_supervised(spec, make_trainer, lambda _: None)
     return folder
 
 
@@ -57,7 +57,7 @@ def go_on_from_five(folder: Path, copied: Path) -> Path:
     """Repeat the sixth iteration from the checkpoint of the fifth, in a copy of a run."""
     shutil.copytree(folder, copied)
     shutil.rmtree(copied / "checkpoints" / "step_000006")
-    run.run_supervised(run.plan_resume(copied / "checkpoints" / "step_000005", None, []), make_trainer, lambda _: None)
+    run.run_supervised(run.resumed_run(copied / "checkpoints" / "step_000005", None, []), make_trainer, lambda _: None)
     return copied
 
 

@@ -75,22 +75,22 @@ def _train(
         if here and not check:
             raise ConfigError("--here is read with --check only")
         if resume is not None:
-            planned = run.plan_resume(resume, recipe, overrides)
+            spec = run.resumed_run(resume, recipe, overrides)
         else:
-            planned = run.plan_new(_required(recipe), overrides)
+            spec = run.new_run(_required(recipe), overrides)
         if plan:
             from vla_trainer.planner.describe import describe
 
-            typer.echo(describe(planned.config, planned.recipe))
+            typer.echo(describe(spec.config, spec.recipe))
             return
-        check_placement(planned.config)
+        check_placement(spec.config)
         if check:
             if here:
-                check_machine(planned.config)
-            check_sizes(planned.config)
-            typer.echo(f"{planned.recipe}: ok")
+                check_machine(spec.config)
+            check_sizes(spec.config)
+            typer.echo(f"{spec.recipe}: ok")
             return
-        typer.echo(f"done: {run.run_supervised(planned, _make, typer.echo)}")
+        typer.echo(f"done: {run.run_supervised(spec, _make, typer.echo)}")
 
 
 def _evaluate(

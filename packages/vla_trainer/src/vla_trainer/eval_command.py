@@ -38,9 +38,9 @@ def evaluate_one(target: str, overrides: list[str], console: Console, make_train
     """
     if is_result(target):
         raise ConfigError(f"{target} is a result already; compare it with --compare")
-    plan = plan_target(target, overrides)
+    spec = run_of_target(target, overrides)
     begin = time.perf_counter()
-    evaluation, folder = _evaluated(plan, console, make_trainer)
+    evaluation, folder = _evaluated(spec, console, make_trainer)
     assert folder is not None
     for notice in evaluation.notices:
         print_line(console, f"note: {notice}")
@@ -58,7 +58,7 @@ def evaluate_pair(target: str, other: str, overrides: list[str], console: Consol
         ComparisonError: not the same episodes; before any is run where the configs show it.
         TrainerError: one of the two or `overrides` is wrong.
     """
-    sides = [_read(name) if is_result(name) else plan_target(name, overrides) for name in (target, other)]
+    sides = [_read(name) if is_result(name) else run_of_target(name, overrides) for name in (target, other)]
     if overrides and all(isinstance(side, Evaluation) for side in sides):
         raise ConfigError(f"{overrides[0]} is not read: both are results already")
     check_same_episodes(sides, (target, other))
@@ -90,7 +90,7 @@ def with_protocol(target: str, overrides: list[str], name: str) -> list[str]:
     """
     if is_result(target):
         raise ConfigError(f"--protocol {name}: {target} is a result already")
-    env_id = plan_target(target, overrides).config.env.id
+    env_id = run_of_target(target, overrides).config.env.id
     known = class_metadata(env_id).get("protocols", {})
     if name not in known:
         raise ConfigError(f"--protocol {name} in {env_id}{did_you_mean(name, known) if known else ': it knows none'}")
@@ -106,7 +106,7 @@ def with_protocol(target: str, overrides: list[str], name: str) -> list[str]:
 
 
 def _evaluated(
-    plan: run.RunPlan, console: Console, make_trainer: MakeTrainer, name: str = "", *, write: bool = True
+    spec: run.RunSpec, console: Console, make_trainer: MakeTrainer, name: str = "", *, write: bool = True
 ) -> tuple[Evaluation, Path | None]:
     """Evaluate; return the result, and the folder that it was written to."""
 
@@ -115,16 +115,16 @@ def _evaluated(
 
     with ExitStack() as stack:
         # before the evaluation, which takes minutes
-        folder = stack.enter_context(run.evaluation_folder(plan, say)) if write else None
-        run.check_evaluation(plan)
-        trainer = make_trainer(plan.config)
+        folder = stack.enter_context(run.evaluation_folder(spec, say)) if write else None
+        run.check_evaluation(spec)
+        trainer = make_trainer(spec.config)
         stack.callback(trainer.close)
         progress = stack.enter_context(EvaluationProgress(console, name))
-        evaluation = run.run_evaluation(plan, trainer, progress, folder=folder, say=say)
+        evaluation = run.run_evaluation(spec, trainer, progress, folder=folder, say=say)
     return evaluation, folder.path if isinstance(folder, RunFolder) else folder
 
 
-def check_same_episodes(sides: Sequence["run.RunPlan | Evaluation"], names: tuple[str, str]) -> None:
+def check_same_episodes(sides: Sequence["run.RunSpec | Evaluation"], names: tuple[str, str]) -> None:
     """Raise ComparisonError where configs and results already show that the episodes will differ."""
     first, second = (_episode_keys(side) for side in sides)
     for key in first.keys() & second.keys():
@@ -133,7 +133,7 @@ def check_same_episodes(sides: Sequence["run.RunPlan | Evaluation"], names: tupl
             raise ComparisonError(f"not the same episodes: {key} is {a} for {names[0]} and {b} for {names[1]}")
 
 
-def _episode_keys(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
+def _episode_keys(side: "run.RunSpec | Evaluation") -> dict[str, list[Any]]:
     """Return by config key the values that would give the episodes of `side`, as far as it shows them."""
     if isinstance(side, Evaluation):
         complete = side.available == side.episodes
@@ -148,10 +148,10 @@ def _episode_keys(side: "run.RunPlan | Evaluation") -> dict[str, list[Any]]:
     return values if config.eval.split is None else {**values, "eval.split": [config.eval.split]}
 
 
-def plan_target(target: str, overrides: list[str]) -> run.RunPlan:
-    """Plan the evaluation of a run, a checkpoint or a recipe; see `run.plan_existing` and `run.plan_new`."""
+def run_of_target(target: str, overrides: list[str]) -> run.RunSpec:
+    """Return the run of a folder, a checkpoint or a recipe; see `run.existing_run` and `run.new_run`."""
     path = Path(target)
-    return run.plan_existing(path, overrides) if run.is_existing(path) else run.plan_new(target, overrides)
+    return run.existing_run(path, overrides) if run.is_existing(path) else run.new_run(target, overrides)
 
 
 def is_result(target: str) -> bool:

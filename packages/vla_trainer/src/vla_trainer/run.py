@@ -28,7 +28,7 @@ RECIPE_COMMENT = "# recipe: "
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class RunSpec:
     """What is to be run, before anything is made."""
 
     recipe: str
@@ -51,13 +51,13 @@ class RunPlan:
         return claim(self.recipe, self.config.output_dir, self.folder)
 
 
-def plan_new(recipe: str, overrides: list[str]) -> RunPlan:
-    """A run of a recipe; see `load_config` for what is raised."""
-    return RunPlan(Path(recipe).stem if "/" in recipe else recipe.removesuffix(".yaml"), load_config(recipe, overrides))
+def new_run(recipe: str, overrides: list[str]) -> RunSpec:
+    """Return a run of a recipe; see `load_config` for what is raised."""
+    return RunSpec(Path(recipe).stem if "/" in recipe else recipe.removesuffix(".yaml"), load_config(recipe, overrides))
 
 
-def plan_resume(path: Path, recipe: str | None, overrides: list[str]) -> RunPlan:
-    """A run that goes on in its own folder, under its own config and `overrides`.
+def resumed_run(path: Path, recipe: str | None, overrides: list[str]) -> RunSpec:
+    """Return a run that goes on in its own folder, under its own config and `overrides`.
 
     `path` is the run, which goes on from its newest checkpoint, or from its beginning where none was written yet; or
     one of its checkpoints.
@@ -65,30 +65,30 @@ def plan_resume(path: Path, recipe: str | None, overrides: list[str]) -> RunPlan
     Raises:
         CheckpointError: no run there, no checkpoint, or `recipe` is not the run's.
     """
-    plan = _plan_at(path, overrides)
-    if recipe is not None and plan_new(recipe, []).recipe != plan.recipe:
-        raise CheckpointError(f"{plan.folder} is a run of {plan.recipe}, not of {recipe}")
-    return plan
+    spec = _run_at(path, overrides)
+    if recipe is not None and new_run(recipe, []).recipe != spec.recipe:
+        raise CheckpointError(f"{spec.folder} is a run of {spec.recipe}, not of {recipe}")
+    return spec
 
 
 def is_existing(path: Path) -> bool:
-    """Return whether `path` is of `plan_existing`, and not a recipe's."""
+    """Return whether `path` is of `existing_run`, and not a recipe's."""
     return path.is_dir() or path.name == checkpoint.BEST
 
 
-def plan_existing(path: Path, overrides: list[str]) -> RunPlan:
-    """A run's folder, or one of its checkpoints `run/checkpoints/step_NNNNNN` or `run/checkpoints/best`.
+def existing_run(path: Path, overrides: list[str]) -> RunSpec:
+    """Return the run in a folder, or of one of its checkpoints `run/checkpoints/step_NNNNNN` or `run/checkpoints/best`.
 
     Raises:
         CheckpointError: neither, or a run that has no checkpoint yet.
     """
-    plan = _plan_at(path, overrides)
-    if plan.checkpoint is None:
+    spec = _run_at(path, overrides)
+    if spec.checkpoint is None:
         raise CheckpointError(f"no checkpoint in {path / checkpoint.FOLDER}")
-    return plan
+    return spec
 
 
-def _plan_at(path: Path, overrides: list[str]) -> RunPlan:
+def _run_at(path: Path, overrides: list[str]) -> RunSpec:
     folder, chosen = path, None
     # False, too, where we may not look
     if not os.path.isfile(path / CONFIG_FILE) and os.path.isfile(_run_of(path) / CONFIG_FILE):
@@ -98,7 +98,7 @@ def _plan_at(path: Path, overrides: list[str]) -> RunPlan:
     text = read_text(folder / CONFIG_FILE)
     recipe = recipe_in(text) or folder.name
     config = parse_config(text, overrides, source=str(folder / CONFIG_FILE))
-    return RunPlan(recipe, config, folder, chosen or checkpoint.newest(folder), chosen is not None)
+    return RunSpec(recipe, config, folder, chosen or checkpoint.newest(folder), chosen is not None)
 
 
 def recipe_in(text: str) -> str | None:
@@ -112,11 +112,11 @@ def _run_of(path: Path) -> Path:
     return path.parent.parent if len(path.parts) > 2 else path.absolute().parent.parent
 
 
-def run_supervised(plan: RunPlan, make: "Callable[[Config], Trainer]", say: Callable[[str], None]) -> Path:
+def run_supervised(spec: RunSpec, make: "Callable[[Config], Trainer]", say: Callable[[str], None]) -> Path:
     """`run_training`, which goes on by itself from the last checkpoint where a process is lost; returns the folder.
 
     Args:
-        plan: what is run.
+        spec: what is run.
         make: makes a trainer, as `vla_trainer.trainer.make_trainer`.
         say: takes lines for the user.
 
@@ -124,16 +124,16 @@ def run_supervised(plan: RunPlan, make: "Callable[[Config], Trainer]", say: Call
         ProcessLostError: processes were lost more often than `cluster.restarts` allows.
         TrainerError: what `make` and `run_training` raise.
     """
-    with plan.claim() as folder:
-        if plan.folder is not None and not plan.chosen:
+    with spec.claim() as folder:
+        if spec.folder is not None and not spec.chosen:
             # the newest now that nobody else writes there
-            plan = replace(plan, checkpoint=checkpoint.newest(plan.folder))
-        check_before(plan, say)
-        left = plan.config.cluster.restarts
+            spec = replace(spec, checkpoint=checkpoint.newest(spec.folder))
+        check_before(spec, say)
+        left = spec.config.cluster.restarts
         while True:
-            trainer = make(plan.config)
+            trainer = make(spec.config)
             try:
-                return run_training(plan, trainer, say, folder)
+                return run_training(spec, trainer, say, folder)
             except ProcessLostError as error:
                 if not folder.begun or not left:
                     raise
@@ -141,10 +141,10 @@ def run_supervised(plan: RunPlan, make: "Callable[[Config], Trainer]", say: Call
                 say(f"note: {error}; going on from the last checkpoint")
             finally:
                 trainer.close()
-            plan = plan_resume(folder.path, None, [])
+            spec = resumed_run(folder.path, None, [])
 
 
-def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
+def check_before(spec: RunSpec, say: Callable[[str], None]) -> None:
     """Check what a run begins with, as far as that needs neither policy nor environments.
 
     Raises:
@@ -155,23 +155,23 @@ def check_before(plan: RunPlan, say: Callable[[str], None]) -> None:
     """
     from vla_trainer import loggers
 
-    for notice in _check_weights(plan):
+    for notice in _check_weights(spec):
         say(f"note: {notice}")
-    loggers.check(plan.config.trainer.logger)
-    if not plan.config.algorithm.uses_rollouts:
+    loggers.check(spec.config.trainer.logger)
+    if not spec.config.algorithm.uses_rollouts:
         from vla_trainer.sft.dataset import check_opens
 
-        check_opens(plan.config.sft)
+        check_opens(spec.config.sft)
 
 
-def check_evaluation(plan: RunPlan) -> None:
+def check_evaluation(spec: RunSpec) -> None:
     """As `check_before`, for an evaluation, which logs nothing and continues no episodes."""
-    _check_weights(plan)
+    _check_weights(spec)
 
 
-def _check_weights(plan: RunPlan) -> list[str]:
-    """Check the checkpoints that the plan reads; returns what a resume changes."""
-    beside, path = plan.config.video_cfg.beside, plan.config.policy.checkpoint
+def _check_weights(spec: RunSpec) -> list[str]:
+    """Check the checkpoints that a run reads; return what a resume changes."""
+    beside, path = spec.config.video_cfg.beside, spec.config.policy.checkpoint
     if beside is not None and not os.path.isdir(Path(beside).expanduser()):
         raise ConfigError(f"video_cfg.beside={beside} is no folder; allowed: the folder of a run that was evaluated")
     if path is not None:
@@ -183,11 +183,11 @@ def _check_weights(plan: RunPlan) -> list[str]:
                 "policy.kwargs.path"
             )
         checkpoint.read_state(folder, mapped=True)
-    return [] if plan.checkpoint is None else resume.check(plan.checkpoint, plan.config)
+    return [] if spec.checkpoint is None else resume.check(spec.checkpoint, spec.config)
 
 
 def run_training(
-    plan: RunPlan,
+    spec: RunSpec,
     trainer: "Trainer",
     say: Callable[[str], None],
     folder: RunFolder | None = None,
@@ -202,32 +202,32 @@ def run_training(
         RunLostError: its folder was removed, or could not be written any more, or lacks something at the end.
     """
     if folder is None:
-        with plan.claim() as folder:
-            return run_training(plan, trainer, say, folder)
+        with spec.claim() as folder:
+            return run_training(spec, trainer, say, folder)
     from vla_trainer.loggers import Loggers, Run
     from vla_trainer.notes import Notes
     from vla_trainer.train_loop import train_loop
     from vla_trainer.video import folder_of, write_beside, writer_of
 
-    config, settings = plan.config, plan.config.trainer
+    config, settings = spec.config, spec.config.trainer
     first, progress = 1, None
-    if plan.checkpoint is not None:
-        done, progress = trainer.load(plan.checkpoint)
+    if spec.checkpoint is not None:
+        done, progress = trainer.load(spec.checkpoint)
         first = done + 1
     shown = trainer.prepare()
-    say(f"{plan.recipe}: {config.algorithm.name} on {config.env.name}, run folder {folder.path}")
-    for notice in all_notices(config, trainer.env_spec.provenance.asset_set, plan.checkpoint):
+    say(f"{spec.recipe}: {config.algorithm.name} on {config.env.name}, run folder {folder.path}")
+    for notice in all_notices(config, trainer.env_spec.provenance.asset_set, spec.checkpoint):
         say(f"note: {notice}")
     if config.video_cfg.save_video:
         say(f"videos: {folder_of(config.video_cfg, folder.path)}")
-    name = f"{plan.recipe}/{folder.path.name}"
+    name = f"{spec.recipe}/{folder.path.name}"
     with folder.writing():
         # before config.yaml makes it a run: what cannot log does not begin
         run = Run(folder.path, name, settings.iterations, to_yaml(config), settings.logger, first)
         loggers = Loggers(run, say)
         try:
-            folder.begin(f"{RECIPE_COMMENT}{plan.recipe}\n{to_yaml(config)}")
-            _say_where_it_begins(plan, first, say)
+            folder.begin(f"{RECIPE_COMMENT}{spec.recipe}\n{to_yaml(config)}")
+            _say_where_it_begins(spec, first, say)
             if shown is not None:
                 say(shown)
             # what there is now stays to the end: looking through it again and again takes 2% of a small run's time
@@ -263,40 +263,40 @@ def run_training(
     return folder.path
 
 
-def _say_where_it_begins(plan: RunPlan, first: int, say: Callable[[str], None]) -> None:
+def _say_where_it_begins(spec: RunSpec, first: int, say: Callable[[str], None]) -> None:
     """Set checkpoints aside that are newer than the one to continue from, and tell where that is."""
-    iterations = plan.config.trainer.iterations
-    if plan.checkpoint is not None:
-        for moved in checkpoint.continue_from(plan.checkpoint, plan.config.trainer.best_metric):
+    iterations = spec.config.trainer.iterations
+    if spec.checkpoint is not None:
+        for moved in checkpoint.continue_from(spec.checkpoint, spec.config.trainer.best_metric):
             say(f"note: a newer checkpoint is set aside: {moved}")
         if first > iterations:
-            say(f"{plan.checkpoint} is at iteration {first - 1} of {iterations}: nothing is left to do")
+            say(f"{spec.checkpoint} is at iteration {first - 1} of {iterations}: nothing is left to do")
         else:
-            say(f"continuing from {plan.checkpoint}, at iteration {first} of {iterations}")
-    elif plan.folder is not None:
-        say(f"note: no checkpoint was written in {plan.folder} yet: starting again at iteration 1")
+            say(f"continuing from {spec.checkpoint}, at iteration {first} of {iterations}")
+    elif spec.folder is not None:
+        say(f"note: no checkpoint was written in {spec.folder} yet: starting again at iteration 1")
 
 
 @contextmanager
-def evaluation_folder(plan: RunPlan, say: Callable[[str], None]) -> Iterator[RunFolder | Path]:
+def evaluation_folder(spec: RunSpec, say: Callable[[str], None]) -> Iterator[RunFolder | Path]:
     """Where an evaluation writes: a new folder, claimed as a run's is and left only if something was written; or the
     run's own, which may be running: each file is replaced whole.
 
     Raises:
         RunFolderError, CheckpointError: it is in use, cannot be made or written, or is another run's.
     """
-    if plan.folder is None:
-        with plan.claim() as claimed:
+    if spec.folder is None:
+        with spec.claim() as claimed:
             yield claimed
         return
-    check_writable(plan.folder)
-    if (holder := holder_of(plan.folder)) is not None:
-        say(f"note: the run goes on in {holder}, whose own evaluations replace {plan.folder / EVALUATION_FILE}")
-    yield plan.folder
+    check_writable(spec.folder)
+    if (holder := holder_of(spec.folder)) is not None:
+        say(f"note: the run goes on in {holder}, whose own evaluations replace {spec.folder / EVALUATION_FILE}")
+    yield spec.folder
 
 
 def run_evaluation(
-    plan: RunPlan,
+    spec: RunSpec,
     trainer: "Trainer",
     on_episode: "OnEpisode | None" = None,
     *,
@@ -311,14 +311,14 @@ def run_evaluation(
     """
     from vla_trainer.video import write_beside, writer_of
 
-    config = plan.config
-    if plan.checkpoint is not None:
-        trainer.load(plan.checkpoint)
+    config = spec.config
+    if spec.checkpoint is not None:
+        trainer.load(spec.checkpoint)
     video = config.video_cfg
     request = VideoRequest(video.episodes, video.max_frames, video.failures)
     recording = video.save_video and folder is not None
     evaluation, videos = trainer.evaluate(request if recording else None, on_episode)
-    evaluation = labelled(evaluation, plan)
+    evaluation = labelled(evaluation, spec)
     if folder is None:
         return evaluation
     path = folder if isinstance(folder, Path) else folder.path
@@ -327,16 +327,16 @@ def run_evaluation(
     if isinstance(folder, RunFolder):
         folder.keep()
     with writer_of(video, path, trainer.env_spec.fps) as writer:
-        writer.write(videos, f"eval/{Path(plan.weights).name}")
+        writer.write(videos, f"eval/{Path(spec.weights).name}")
     write_beside(video, path, say)
     return evaluation
 
 
-def labelled(evaluation: "Evaluation", plan: RunPlan) -> "Evaluation":
-    """Return an evaluation with the name of the weights and with all notices of the plan."""
-    notices = all_notices(plan.config, evaluation.asset_set, plan.checkpoint)
+def labelled(evaluation: "Evaluation", spec: RunSpec) -> "Evaluation":
+    """Return an evaluation with the name of the weights and with all notices of its run."""
+    notices = all_notices(spec.config, evaluation.asset_set, spec.checkpoint)
     notices = [*evaluation.notices, *(notice for notice in notices if notice not in evaluation.notices)]
-    return replace(evaluation, weights=plan.weights, notices=notices)
+    return replace(evaluation, weights=spec.weights, notices=notices)
 
 
 def all_notices(config: Config, assets: str | None, checkpoint: Path | None = None) -> list[str]:

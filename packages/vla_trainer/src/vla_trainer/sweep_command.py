@@ -1,6 +1,6 @@
 """The command `vla-eval --sweep`: evaluate a policy over values of the environment's arguments, or compare two so.
 
-RECIPE, RUN, CHECKPOINT --plan_sweep--> points --evaluate, kept part by part--> SweepResult --.
+RECIPE, RUN, CHECKPOINT --read_sweep--> points --evaluate, kept part by part--> SweepResult --.
                                                            sweep.json --read---------------->+--> table, plot,
                                                                                                   sweep_comparison.json
 """
@@ -19,7 +19,7 @@ from vla_trainer import run
 from vla_trainer.config.schema import Config
 from vla_trainer.config.sweep import OPTION, Point, check_axes, parse_axes, points_of
 from vla_trainer.errors import ComparisonError, ConfigError
-from vla_trainer.eval_command import MakeTrainer, check_same_episodes, is_result, plan_target
+from vla_trainer.eval_command import MakeTrainer, check_same_episodes, is_result, run_of_target
 from vla_trainer.evaluation.report import EvaluationProgress, draw_plot, print_line
 from vla_trainer.evaluation.result import Evaluation
 from vla_trainer.evaluation.sweep.comparison import COMPARISON_FILE, compare_sweeps
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SweepPlan:
+class SweepSpec:
     """What is to be evaluated, before anything is made."""
 
-    plan: run.RunPlan
+    run_spec: run.RunSpec
     """Without the values that are swept."""
     points: Sequence[Point]
     configs: Sequence[Config]
@@ -71,20 +71,20 @@ def evaluate_sweep(
     """
     if is_result(target):
         raise ConfigError(f"{target} is a result already; compare it with --compare")
-    planned = plan_sweep(target, sweeps, overrides)
-    file, begin = planned.folder / SWEEP_FILE, time.perf_counter()
-    result = _finished(planned)
+    spec = read_sweep(target, sweeps, overrides)
+    file, begin = spec.folder / SWEEP_FILE, time.perf_counter()
+    result = _finished(spec)
     done_before = result is not None
     if result is None:
-        result = _evaluated(planned, console, make_trainer)
+        result = _evaluated(spec, console, make_trainer)
     print_sweep(result, console, per_task=per_task)
     if done_before:
         print_line(console, f"this sweep was finished before; nothing was run: {file}")
     else:
         seconds = time.perf_counter() - begin
         print_line(console, f"{result.episodes} episodes, written after {seconds:.0f} s: {file}")
-    if not done_before or not (planned.folder / PLOT_FILE).exists():
-        _plot(result, planned.folder / PLOT_FILE, console)
+    if not done_before or not (spec.folder / PLOT_FILE).exists():
+        _plot(result, spec.folder / PLOT_FILE, console)
 
 
 def compare_two_sweeps(
@@ -106,17 +106,17 @@ def compare_two_sweeps(
     if (sweeps or overrides) and all(map(is_result, names)):
         raise ConfigError(f"{[*sweeps, *overrides][0]} is not read: both are results already")
     sides = [
-        SweepResult.read(Path(name).expanduser()) if is_result(name) else plan_sweep(name, sweeps, overrides)
+        SweepResult.read(Path(name).expanduser()) if is_result(name) else read_sweep(name, sweeps, overrides)
         for name in names
     ]
     _check_same_points(sides, names)
     first = sides[0]
-    folder = first.folder if isinstance(first, SweepPlan) else Path(target).expanduser().parent
+    folder = first.folder if isinstance(first, SweepSpec) else Path(target).expanduser().parent
     if isinstance(first, SweepResult):
         check_writable(folder)
     found: list[SweepResult] = []
     for number, (side, name) in enumerate(zip(sides, names, strict=True)):
-        if isinstance(side, SweepPlan):
+        if isinstance(side, SweepSpec):
             beside = folder / f"compared_{fingerprint(side.identity)}"
             found.append(_evaluated_for(side, beside if number else None, console, make_trainer, name))
         else:
@@ -139,7 +139,7 @@ def is_sweep(target: str) -> bool:
     return isinstance(tree, dict) and "points" in tree
 
 
-def plan_sweep(target: str, sweeps: Sequence[str], overrides: list[str]) -> SweepPlan:
+def read_sweep(target: str, sweeps: Sequence[str], overrides: list[str]) -> SweepSpec:
     """Read and check everything that a sweep is given; makes nothing.
 
     Raises:
@@ -147,33 +147,33 @@ def plan_sweep(target: str, sweeps: Sequence[str], overrides: list[str]) -> Swee
         TrainerError: `target` or `overrides` is wrong.
     """
     axes = parse_axes(sweeps)
-    plan = plan_target(target, overrides)
-    check_axes(axes, plan.config)
+    spec = run_of_target(target, overrides)
+    check_axes(axes, spec.config)
     points = points_of(axes)
     configs = []
     for point in points:
         try:
-            configs.append(plan_target(target, [*overrides, *point.overrides]).config)
+            configs.append(run_of_target(target, [*overrides, *point.overrides]).config)
         except ConfigError as error:
             raise ConfigError(f"{OPTION}: {error}") from error
     values = [point.values(config) for point, config in zip(points, configs, strict=True)]
     try:
-        identity = identity_of(plan.config, plan.checkpoint, values)
+        identity = identity_of(spec.config, spec.checkpoint, values)
     except OSError as error:
         raise ConfigError(f"{error.filename} cannot be read: {error.strerror}") from error
     chosen = any(override.partition("=")[0].strip() == "output_dir" for override in overrides)
-    if plan.folder is not None and not chosen:
-        folder = plan.folder
-    elif plan.config.output_dir is not None:
-        folder = Path(plan.config.output_dir).expanduser()
+    if spec.folder is not None and not chosen:
+        folder = spec.folder
+    elif spec.config.output_dir is not None:
+        folder = Path(spec.config.output_dir).expanduser()
     else:
         # not by time: the same command finds what it has done
-        folder = Path("logs") / plan.recipe / f"sweep_{fingerprint(identity)}"
-    return SweepPlan(plan, points, configs, identity, folder)
+        folder = Path("logs") / spec.recipe / f"sweep_{fingerprint(identity)}"
+    return SweepSpec(spec, points, configs, identity, folder)
 
 
 def _evaluated_for(
-    side: SweepPlan, beside: Path | None, console: Console, make_trainer: MakeTrainer, name: str
+    side: SweepSpec, beside: Path | None, console: Console, make_trainer: MakeTrainer, name: str
 ) -> SweepResult:
     """Return a side's sweep: of its own folder where that is finished; else, with `beside`, of that folder."""
     if beside is not None:
@@ -185,67 +185,67 @@ def _evaluated_for(
     return result_before if result_before is not None else _evaluated(side, console, make_trainer, name)
 
 
-def _finished(planned: SweepPlan) -> SweepResult | None:
+def _finished(spec: SweepSpec) -> SweepResult | None:
     """Return the sweep if it is finished; None if there is none.
 
     Raises:
         SweepError, ComparisonError: the file there is of another sweep, or of none.
     """
-    file = planned.folder / SWEEP_FILE
+    file = spec.folder / SWEEP_FILE
     if not file.exists():
         return None
     result = SweepResult.read(file)
-    check_identity(result.identity, planned.identity, str(file), "move it away, or write elsewhere with output_dir=")
+    check_identity(result.identity, spec.identity, str(file), "move it away, or write elsewhere with output_dir=")
     return result
 
 
-def _evaluated(planned: SweepPlan, console: Console, make_trainer: MakeTrainer, name: str = "") -> SweepResult:
+def _evaluated(spec: SweepSpec, console: Console, make_trainer: MakeTrainer, name: str = "") -> SweepResult:
     """Evaluate what is not done yet, and write sweep.json."""
-    run.check_evaluation(planned.plan)
-    with _claimed(planned) as keep, errors_of(planned.folder), SweepParts(planned.folder, planned.identity) as parts:
+    run.check_evaluation(spec.run_spec)
+    with _claimed(spec) as keep, errors_of(spec.folder), SweepParts(spec.folder, spec.identity) as parts:
         try:
-            points = _evaluate_points(planned, parts, console, make_trainer, name)
+            points = _evaluate_points(spec, parts, console, make_trainer, name)
         finally:
             if parts.any():
                 keep()
         result = sweep_result(
             points,
-            recipe=planned.plan.recipe,
-            policy=planned.plan.config.policy.factory,
-            weights=planned.plan.weights,
+            recipe=spec.run_spec.recipe,
+            policy=spec.run_spec.config.policy.factory,
+            weights=spec.run_spec.weights,
             versions=describe_versions(),
-            identity=planned.identity,
+            identity=spec.identity,
         )
-        result.write(planned.folder / SWEEP_FILE)
+        result.write(spec.folder / SWEEP_FILE)
         parts.remove()
     return result
 
 
 def _evaluate_points(
-    planned: SweepPlan, parts: SweepParts, console: Console, make_trainer: MakeTrainer, name: str
+    spec: SweepSpec, parts: SweepParts, console: Console, make_trainer: MakeTrainer, name: str
 ) -> list[PointResult]:
     from vla_trainer.evaluation.sweep.run import check_environment, evaluate_point
 
-    done = [parts.evaluation(index) for index in range(len(planned.points))]
+    done = [parts.evaluation(index) for index in range(len(spec.points))]
     results: list[PointResult] = []
     with ExitStack() as stack:
         trainer: Trainer | None = None
         if None in done:
-            trainer = make_trainer(planned.plan.config)
+            trainer = make_trainer(spec.run_spec.config)
             stack.callback(trainer.close)
-            for point, config, evaluation in zip(planned.points, planned.configs, done, strict=True):
+            for point, config, evaluation in zip(spec.points, spec.configs, done, strict=True):
                 if evaluation is None and config.cluster.backend == "local":
                     check_environment(config, point.name, trainer.env_spec)
-            if planned.plan.checkpoint is not None:
-                trainer.load(planned.plan.checkpoint)
-        for index, (point, config) in enumerate(zip(planned.points, planned.configs, strict=True)):
-            called = f"{name}{' ' if name else ''}{index + 1} of {len(planned.points)}, {point.name}"
+            if spec.run_spec.checkpoint is not None:
+                trainer.load(spec.run_spec.checkpoint)
+        for index, (point, config) in enumerate(zip(spec.points, spec.configs, strict=True)):
+            called = f"{name}{' ' if name else ''}{index + 1} of {len(spec.points)}, {point.name}"
             evaluation = done[index]
             if evaluation is None:
                 assert trainer is not None
                 with EvaluationProgress(console, called) as progress:
                     evaluation = evaluate_point(config, trainer.runtime, parts, index, progress)
-                evaluation = run.labelled(evaluation, replace(planned.plan, config=config))
+                evaluation = run.labelled(evaluation, replace(spec.run_spec, config=config))
                 parts.finish(index, evaluation)
             else:
                 print_line(console, f"{called}: done before")
@@ -254,17 +254,17 @@ def _evaluate_points(
 
 
 @contextmanager
-def _claimed(planned: SweepPlan) -> Iterator[Callable[[], None]]:
+def _claimed(spec: SweepSpec) -> Iterator[Callable[[], None]]:
     """Make sure that the folder can be written; gives what keeps it from being removed, if it was made here."""
-    if planned.folder == planned.plan.folder:
-        check_writable(planned.folder)
+    if spec.folder == spec.run_spec.folder:
+        check_writable(spec.folder)
         yield lambda: None
         return
-    with claim(planned.plan.recipe, str(planned.folder)) as claimed:
+    with claim(spec.run_spec.recipe, str(spec.folder)) as claimed:
         yield claimed.keep
 
 
-def _check_same_points(sides: Sequence[SweepPlan | SweepResult], names: tuple[str, str]) -> None:
+def _check_same_points(sides: Sequence[SweepSpec | SweepResult], names: tuple[str, str]) -> None:
     """Raise ComparisonError where configs and results already show that points or episodes will differ."""
     first, second = (_points(side) for side in sides)
     for mine, others, name, other in ((first, second, *names), (second, first, *names[::-1])):
@@ -274,12 +274,12 @@ def _check_same_points(sides: Sequence[SweepPlan | SweepResult], names: tuple[st
         check_same_episodes([side, second[values]], names)
 
 
-def _points(side: SweepPlan | SweepResult) -> dict[str, "run.RunPlan | Evaluation"]:
-    """Return by its values each point's evaluation, or the plan of it."""
+def _points(side: SweepSpec | SweepResult) -> dict[str, "run.RunSpec | Evaluation"]:
+    """Return by its values each point's evaluation, or its run."""
     if isinstance(side, SweepResult):
         return {json.dumps(point.values, sort_keys=True): point.evaluation for point in side.points}
     return {
-        json.dumps(point.values(config), sort_keys=True): replace(side.plan, config=config)
+        json.dumps(point.values(config), sort_keys=True): replace(side.run_spec, config=config)
         for point, config in zip(side.points, side.configs, strict=True)
     }
 

@@ -155,7 +155,7 @@ def plan_ablation(
         if override.partition("=")[0].strip().lstrip("~") == "output_dir":
             raise ConfigError(f"{override}: {_OTHERS['output_dir']}")
     factors = _parse_factors(over)
-    base = run.plan_new(recipe, overrides)
+    base = run.new_run(recipe, overrides)
     if not base.config.trainer.logger.jsonl.enable:
         raise ConfigError("trainer.logger.jsonl.enable=false: vla-ablate reads metrics.jsonl; leave it on")
     points = _distinct(_points(factors, grid), recipe, overrides, base.config)
@@ -175,7 +175,7 @@ def plan_ablation(
         if wandb.enable and wandb.experiment_name is None:
             # else every run would be called by its seed alone
             chosen.append(f"trainer.logger.wandb.experiment_name={json.dumps(f'{point.slug}, seed {seed}')}")
-        config = run.plan_new(recipe, chosen).config
+        config = run.new_run(recipe, chosen).config
         # in quotes: the value is read as YAML
         arguments = [recipe, *chosen, f"output_dir={json.dumps(str(place))}"]
         runs.append(PlannedRun(point, seed, config, place, arguments))
@@ -246,7 +246,7 @@ def _distinct(points: Sequence[Point], recipe: str, overrides: list[str], base: 
     by_config = {json.dumps(plain(base), sort_keys=True): Point(BASE, BASE, {})}
     for point in points:
         try:
-            config = run.plan_new(recipe, [*overrides, *point.overrides]).config
+            config = run.new_run(recipe, [*overrides, *point.overrides]).config
         except ConfigError as error:
             raise ConfigError(f"{OPTION} {point.name}: {error}") from error
         key = json.dumps(plain(config), sort_keys=True)
@@ -260,7 +260,7 @@ def _check(points: Sequence[Point], recipe: str, overrides: list[str]) -> list[s
     ignore: Callable[[str], None] = lambda line: None  # noqa: E731
     warnings: list[str] = []
     for point in points:
-        planned = run.plan_new(recipe, [*overrides, *point.overrides])
+        planned = run.new_run(recipe, [*overrides, *point.overrides])
         try:
             placement.place(planned.config)
             warnings += sizes.check_sizes(planned.config)

@@ -78,7 +78,7 @@ def progress_of(planned: PlannedRun) -> Progress:
     if not (planned.folder / CONFIG_FILE).is_file():
         return Progress(False, 0, iterations)
     try:
-        found = run.plan_resume(planned.folder, None, [])
+        found = run.resumed_run(planned.folder, None, [])
     except TrainerError as error:
         raise AblationError(f"{planned.name}: {error}; remove {planned.folder}, and it is run again") from error
     for key, then, now in differences(plain(found.config), plain(planned.config)):
