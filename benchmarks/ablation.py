@@ -26,13 +26,14 @@ FACTORS = {
         "critic": "algorithm.critic=null; algorithm.critic_warmup_iterations=2; actor.critic_lr=1.0e-3; "
         "env.privileged=false",
         "step size": "actor.lr_schedule=cosine,adaptive; actor.lr=7.0e-4,4.0e-4; actor.lr_final_fraction=0.1,null; "
-        "actor.lr_warmup_iterations=4,0; actor.update_kl=null,0.04; actor.undo_above=null,5",
+        "actor.lr_warmup_iterations=4,0; actor.update_kl=null,0.02; actor.undo_above=null,5",
         "starts": "rollout.starts=curriculum,branching,prioritized",
         "stem": "policy.kwargs.stem=conv; policy.checkpoint={conv}",
+        "noise": "rollout.chunk_correlation=0,0.5",
         "clip higher": "algorithm.clip_high=0.2",
         "self-imitation": "algorithm.self_imitation={coef: 0.3, memory: 4}",
         "momentum": "actor.betas=[0.97, 0.999]",
-        "gae lambda": "algorithm.lam=0.8",
+        "gae lambda": "algorithm.lam=0.95,0.5",
         "epochs": "algorithm.epochs=2",
         "temperature": "rollout.temperature=1; rollout.temperature_final=null",
         "batch": "actor.global_batch_size=128",

@@ -156,7 +156,7 @@ class Actor(Section):
     they rise and fall so that updates move the policy by `update_kl`."""
     update_kl: PositiveFloat | None = None
     """With lr_schedule=adaptive: KL of the policy after an iteration's update from the one that acted, as
-    `actor/update_kl` measures it. Some 0.005 to 0.01."""
+    `actor/update_kl` measures it. Some 0.005 to 0.06."""
     undo_above: Annotated[float, Field(gt=1)] | None = None
     """With lr_schedule=adaptive: an update that moves the policy by more than so many times `update_kl` is undone, and
     the rates halved; keeps a copy of what is trained. null: none is."""
@@ -289,7 +289,7 @@ class Config(Section):
             )
         adaptive = self.actor.lr_schedule == "adaptive"
         if adaptive and self.actor.update_kl is None:
-            raise ValueError('actor.lr_schedule="adaptive" needs actor.update_kl, some 0.005 to 0.01')
+            raise ValueError('actor.lr_schedule="adaptive" needs actor.update_kl, some 0.005 to 0.06')
         if adaptive and not self.algorithm.uses_rollouts:
             raise ValueError(f'actor.lr_schedule="adaptive" is not read by {self.algorithm.name}, which has no KL')
         for key in ("update_kl", "undo_above"):
