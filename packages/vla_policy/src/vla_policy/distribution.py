@@ -107,13 +107,14 @@ class ActionTokenDistribution:
             raise ConfigError(f"chunk_correlation is {correlation}; allowed: 0 to 1")
         log_probs = self.log_probs.detach()
         rows, tokens, bins = log_probs.shape
-        numbers = action_dim + tokens
+        size = (rows, action_dim + tokens)
         if generator is None or isinstance(generator, torch.Generator):
-            normal = torch.randn((rows, numbers), generator=generator, device="cpu", dtype=torch.float64)
+            device = generator.device if generator is not None else log_probs.device
+            normal = torch.randn(size, generator=generator, device=device, dtype=torch.float64)
         else:
             if len(generator) != rows:
                 raise ConfigError(f"{len(generator)} generators for {rows} rows; allowed: one, or one a row")
-            normal = torch.empty((rows, numbers), dtype=torch.float64)
+            normal = torch.empty(size, device=generator[0].device if generator else None, dtype=torch.float64)
             for row, source in zip(normal, generator, strict=True):
                 row.normal_(generator=source)
         shared = normal[:, :action_dim].repeat(1, tokens // action_dim)

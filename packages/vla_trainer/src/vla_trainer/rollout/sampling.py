@@ -6,7 +6,7 @@ Axes: N observations.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,7 +97,9 @@ class PolicySampler:
         Raises:
             PolicyError: there is a correlation, and the policy takes none.
         """
-        if chunk_correlation and "chunk_correlation" not in signature(policy.act).parameters:
+        taken = signature(policy.act).parameters
+        passed_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values())
+        if chunk_correlation and "chunk_correlation" not in taken and not passed_on:
             raise PolicyError(
                 f"rollout.chunk_correlation={chunk_correlation:g}: act of a {type(policy).__name__} takes no "
                 "chunk_correlation; allowed: 0"
