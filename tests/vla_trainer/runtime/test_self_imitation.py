@@ -1,10 +1,12 @@
-"""Imitation of own successes on the ray backend: observations stay in Ray's object store, and in checkpoints."""
+"""On the ray backend: imitation of own successes, whose observations stay in Ray's object store and in checkpoints; and
+noise that lasts for a chunk."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import reach_toy
 import slow_toy
 from ray_nodes import two_nodes
 from ray_runs import on, rows_of, train
@@ -36,3 +38,16 @@ def test_it_and_a_resume_are_those_of_one_process(cluster: Any, placement: list[
     assert sum("actor/imitation_loss" in row for row in expected) > 2
     for mine, theirs in zip(rows_of(tmp_path / "ray"), expected, strict=True):
         assert mine == pytest.approx({key: theirs[key] for key in mine}, abs=1e-4)
+
+
+def test_noise_of_a_chunk_is_that_of_one_process(cluster: Any, tmp_path: Path) -> None:
+    correlated = [
+        "rollout.chunk_correlation=0.9",
+        "policy.factory=vla_trainer.policy:GaussianPolicy",
+        "policy.kwargs={seed: 0}",
+        "video_cfg.save_video=false",
+    ]
+    train(reach_toy.PPO_RECIPE, tmp_path / "local", correlated)
+    train(reach_toy.PPO_RECIPE, tmp_path / "ray", on(cluster, *correlated))
+    for mine, theirs in zip(rows_of(tmp_path / "ray"), rows_of(tmp_path / "local"), strict=True):
+        assert mine == pytest.approx({key: theirs[key] for key in mine}, abs=1e-5)
