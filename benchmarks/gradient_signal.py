@@ -34,8 +34,8 @@ RECIPE = (
     *("env.task=3", "env.max_episode_steps=136", "eval.episodes=null", "video_cfg.save_video=false"),
     *("trainer.threads=1", "policy.threads=1", "env.workers=1", "rollout.temperature_final=null"),
 )
-LAMBDAS = {"lambda 1": 1.0, "lambda 0.95": 0.95, "lambda 0.8": 0.8, "lambda 0": 0.0}
-CRITIC_STEPS = 200
+LAMBDAS = {"lambda 1": 1.0, "lambda 0.95": 0.95, "lambda 0.8": 0.8, "lambda 0.5": 0.5, "lambda 0": 0.0}
+CRITIC_STEPS = 300
 PART = 64
 
 
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--rollouts", type=int, default=24, help="of 896 policy steps, for each kind of start")
     parser.add_argument("--batches", type=int, default=8, help="that they are divided into")
     parser.add_argument("--temperature", type=float, default=0.9)
+    parser.add_argument("--chunk-correlation", type=float, default=0.0, help="see rollout.chunk_correlation")
     parser.add_argument("--seed", type=int, default=0, help="of what is sampled and of the initial states")
     parser.add_argument("--starts", nargs="*", default=["branching", "curriculum"], help="beside uniform ones")
     parser.add_argument("--json", type=Path)
@@ -172,7 +173,7 @@ def main() -> None:
     true = torch.zeros(0)
     for starts in ["uniform", *args.starts]:
         overrides = [*RECIPE, f"policy.checkpoint={args.checkpoint}", f"rollout.temperature={args.temperature}"]
-        overrides += [f"trainer.seed={args.seed}"]
+        overrides += [f"rollout.chunk_correlation={args.chunk_correlation}", f"trainer.seed={args.seed}"]
         trainer = make_trainer(
             load_config("tiny_spatial_ppo_critic_from_sft", [*overrides, f"rollout.starts={starts}"])
         )
@@ -194,7 +195,7 @@ def main() -> None:
             print(f"{starts}, {name}: {rows[f'{starts}, {name}']}", flush=True)
     if args.json:
         settings = {"rollouts": args.rollouts, "batches": args.batches, "temperature": args.temperature}
-        settings |= {"seed": args.seed}
+        settings |= {"chunk_correlation": args.chunk_correlation, "seed": args.seed}
         write_json(args.json, {"machine": processor(), **settings, "rows": rows})
 
 

@@ -150,17 +150,21 @@ def test_correlated_samples_need_a_correlation_and_a_generator_a_row():
 
 
 def test_marginal_scores_of_correlated_noise_give_the_gradient_times_its_covariance():
-    # Q = sum over the tokens of w a, a in bins; E[Q d log p / d mean] = S w with S the noise's covariance in units of
-    # one deviation: for correlation r in a chunk of 4, (S w)_ca = w_ca + r sum over the other actions of w
+    # Q = sum over the tokens of w times the deviation from the mean, in deviations. With m a shift of the means, in
+    # deviations, E[Q d log p / d m] = S w with S the noise's covariance: for a correlation r within a chunk
+    # (S w)_ca = (1 - r) w_ca + r times the sum of w over the actions
     rows, r = 50_000, 0.75
-    samples, means = correlated(r, rows)
-    noise = (samples - means) / 4
+    shift = torch.zeros(8, requires_grad=True)
+    means = torch.linspace(22, 42, 8)
+    logits = -0.5 * ((torch.arange(64.0) - (means + 4 * shift)[:, None]) / 4) ** 2
+    distribution = ActionTokenDistribution(logits.expand(rows, -1, -1))
+    tokens = distribution.sample_correlated(r, 2, torch.Generator().manual_seed(3))
     w = torch.tensor([[1.0, 0.0], [0.0, 0.0], [0.0, -2.0], [0.5, 0.0]])
-    q = (w * noise).sum((1, 2), keepdim=True)
-    gradient = (q * noise).mean(0)
+    q = ((tokens - means) / 4 * w.flatten()).sum(1)
+    (gradient,) = torch.autograd.grad((q * distribution.log_prob(tokens).sum(1)).mean(), shift)
     expected = (1 - r) * w + r * w.sum(0)
     # a standard error of some sqrt(E[q^2]) / sqrt(50,000) = 0.01
-    torch.testing.assert_close(gradient, expected, rtol=0, atol=0.05)
+    torch.testing.assert_close(gradient.reshape(4, 2), expected, rtol=0, atol=0.05)
 
 
 def test_rounding_hardly_changes_a_sample():

@@ -1,4 +1,4 @@
-"""A run whose noise lasts for a chunk: what it learns, and that a resume is the same to the last digit."""
+"""A run whose noise lasts for a chunk: a resume is the same to the last digit, and policies that cannot do it."""
 
 from pathlib import Path
 

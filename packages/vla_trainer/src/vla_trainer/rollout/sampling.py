@@ -97,9 +97,7 @@ class PolicySampler:
         Raises:
             PolicyError: there is a correlation, and the policy takes none.
         """
-        taken = signature(policy.act).parameters
-        passed_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values())
-        if chunk_correlation and "chunk_correlation" not in taken and not passed_on:
+        if chunk_correlation and not _takes(policy.act, "chunk_correlation"):
             raise PolicyError(
                 f"rollout.chunk_correlation={chunk_correlation:g}: act of a {type(policy).__name__} takes no "
                 "chunk_correlation; allowed: 0"
@@ -149,3 +147,9 @@ class PolicySampler:
             self._generators.append(torch.Generator())
         chosen = [generator.manual_seed(seed) for generator, seed in zip(self._generators, seeds, strict=False)]
         return chosen if self._rows_apart else chosen[0]
+
+
+def _takes(method: Callable[..., Any], name: str) -> bool:
+    """Return whether a method has a parameter of this name, or passes on any."""
+    parameters = signature(method).parameters
+    return name in parameters or any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
